@@ -1,0 +1,66 @@
+"""Two traces of one image set side by side, joined by the anchor that made each detection."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .trace import Trace
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Detections before and after a change, one row for each anchor that made a detection in either.
+
+    ``before`` and ``after`` (n,) int64 are indices into the detections of the two traces, -1 where there is none;
+    ``class_shift`` (n,) is (class after - class before) mod nc, -1 unless in both; ``freed_from`` (n,) is the
+    detection before that had suppressed a new one, -1 otherwise. Rows stand in the order of ``before``, new ones last.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    anchor: np.ndarray
+    class_shift: np.ndarray
+    freed_from: np.ndarray
+    status: tuple[str, ...]  # "same", "class", "confidence", "gone", "new"
+
+    def __len__(self) -> int:
+        return len(self.anchor)
+
+
+def compare(before: Trace, after: Trace) -> Comparison:
+    """Join two traces of the same image and input size by anchor; raises ValueError when the grids differ."""
+    if before.shapes != after.shapes or before.image.shape != after.image.shape:
+        raise ValueError(
+            "Two traces can be joined by anchor only on the same image and input size, but the images are "
+            f"{before.image.shape} and {after.image.shape}, the grids {before.shapes} and {after.shapes}."
+        )
+    old, new = before.detections, after.detections
+    place_after = {anchor: index for index, anchor in enumerate(new.anchor.tolist())}
+    known = set(old.anchor.tolist())
+    pairs = [(index, place_after.get(anchor, -1)) for index, anchor in enumerate(old.anchor.tolist())]
+    pairs += [(-1, index) for index, anchor in enumerate(new.anchor.tolist()) if anchor not in known]
+    suppressor = {int(a): index for index, rivals in enumerate(old.suppressed) for a in rivals.anchor}
+    anchors = [int(old.anchor[i] if i >= 0 else new.anchor[j]) for i, j in pairs]
+    shift = [(int(new.class_id[j]) - int(old.class_id[i])) % len(before.names) if min(i, j) >= 0 else -1 for i, j in pairs]
+    column = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    return Comparison(
+        before=column[:, 0],
+        after=column[:, 1],
+        anchor=np.asarray(anchors, dtype=np.int64),
+        class_shift=np.asarray(shift, dtype=np.int64),
+        freed_from=np.asarray(
+            [suppressor.get(anchor, -1) if i < 0 else -1 for anchor, (i, _) in zip(anchors, pairs, strict=True)],
+            dtype=np.int64,
+        ),
+        status=tuple(_status(old, new, i, j) for i, j in pairs),
+    )
+
+
+def _status(old, new, i: int, j: int) -> str:
+    if j < 0:
+        return "gone"
+    if i < 0:
+        return "new"
+    if old.class_id[i] != new.class_id[j]:
+        return "class"
+    return "same" if old.confidence[i] == new.confidence[j] else "confidence"

@@ -1,0 +1,156 @@
+"""The one description of a detection head through which everything reads, writes and replays."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .errors import UnsupportedModelError
+from .levels import Level
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The anchors that stood for selection, in the order in which non-maximum suppression (NMS) saw them.
+
+    ``anchor`` and ``class_id`` (m,) int64, ``confidence`` (m,) in [0, 1], ``boxes`` (m, 4) xyxy or (m, 5) xywhr, px of
+    the network input, without gradient. ``shift`` (px) is added per class id so that classes do not meet, as the source
+    does it. ``pairwise_iou`` takes two such box sets. ``chained``: a box that was itself removed still removes others
+    (Fast NMS, https://arxiv.org/abs/1904.02689); otherwise NMS is greedy.
+    """
+
+    anchor: Tensor
+    class_id: Tensor
+    confidence: Tensor
+    boxes: Tensor
+    iou_threshold: float
+    shift: float
+    pairwise_iou: Callable[[Tensor, Tensor], Tensor]
+    chained: bool = False
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one forward pass of one image left behind. Tensors stay on the model's device and carry no gradient.
+
+    ``features`` are the inputs of the class convolutions, (1, c, h, w) a level; ``rows`` their (weight, bias) as they
+    were; ``logits`` (nc, h, w) a level before the sigmoid; ``box_logits`` (4 * reg_max, A); ``boxes`` (4, A) decoded,
+    in px of the network input, in the head's own form; ``anchors`` (n,) the flat index that made each detection of
+    ``result``, in its order; ``result`` the family's own result object. ``private`` belongs to the family alone.
+    """
+
+    path: str
+    original: np.ndarray  # (H, W, 3) uint8, BGR
+    input_shape: tuple[int, int]
+    branch: str
+    features: tuple[Tensor, ...]
+    rows: tuple[tuple[Tensor, Tensor | None], ...]
+    logits: tuple[Tensor, ...]
+    box_logits: Tensor
+    boxes: Tensor
+    anchors: Tensor
+    result: Any
+    private: Any = None
+
+    @cached_property
+    def peaks(self) -> tuple[Tensor, ...]:
+        """The largest class logit of each cell, (h * w,) a level."""
+        return tuple(level.flatten(1).amax(0) for level in self.logits)
+
+    def evolve(self, **changes) -> "Pass":
+        """A copy with changes; the peaks of levels whose logits stay the same tensor are not computed again."""
+        new = replace(self, **changes)
+        levels = zip(self.peaks, self.logits, new.logits, strict=True)
+        new.__dict__["peaks"] = tuple(
+            peak if now is before else now.flatten(1).amax(0) for peak, before, now in levels
+        )
+        return new
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Grid (rows, columns) of each level."""
+        return tuple(tuple(level.shape[1:]) for level in self.logits)
+
+
+class Head(ABC):
+    """What a family of detectors must say about its head; one subclass a family.
+
+    ``net`` is the network whose weights are edited, ``names`` its classes, ``levels`` finest first, ``branches`` the
+    live ones, the one that ``predict()`` uses by default first.
+    """
+
+    net: nn.Module
+    names: dict[int, str]
+    levels: tuple[Level, ...]
+    branches: tuple[str, ...]
+    reg_max: int
+
+    @abstractmethod
+    def class_conv(self, level: int, branch: str) -> nn.Conv2d:
+        """The last class convolution of a level in ``net``: output channel c is the row of class c."""
+
+    @abstractmethod
+    def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
+        """The same convolution in every copy of the network that ``predict()`` really runs (none, if it runs ``net``)."""
+
+    @abstractmethod
+    def passes(self, source, **predict_args) -> Iterator[Pass]:
+        """Run the family's own prediction over ``source``, one forward pass an image."""
+
+    @abstractmethod
+    def finish(self, run: Pass, logits: tuple[Tensor, ...]) -> Pass:
+        """The pass as it would have ended with these class logits: scores, selection and result anew, nothing else."""
+
+    @abstractmethod
+    def candidates(self, run: Pass) -> Candidates | None:
+        """What stood for NMS in this pass, or None where the head selects without NMS."""
+
+    @abstractmethod
+    def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:
+        """Boxes of these anchors as (n, 4) xyxy in px of the network input, before any clipping."""
+
+    def checkpoint(self, half: bool) -> dict:
+        """What the family's own loader opens, as a dict for ``torch.save``; refused where a family has no such file."""
+        raise UnsupportedModelError(
+            f"{type(self.net).__name__} has no checkpoint format of its own. Save its state_dict() with torch.save, and "
+            "the edits with surgery.write_recipe."
+        )
+
+    def sharing(self, level: int, branch: str) -> tuple[int, ...]:
+        """The levels that use the same class convolution weights as this one, itself included."""
+        mine = self.class_conv(level, branch).weight
+        return tuple(entry.index for entry in self.levels if self.class_conv(entry.index, branch).weight is mine)
+
+
+def open_checkpoint(path, *, trusted: bool = False):
+    """A YOLO object from a ``.pt`` file, read with the restricted unpickler first unless ``trusted``.
+
+    Raises CheckpointError, naming what the file asks for, when that is more than model classes.
+    """
+    from . import ultralytics_head
+
+    return ultralytics_head.open_checkpoint(path, trusted=trusted)
+
+
+def describe(model) -> Head:
+    """The description of a model's head.
+
+    ``model`` is a YOLO object, its ``.model``, or any detector whose ``describe_head()`` returns a ``Head``.
+    Raises UnsupportedModelError, with the reason and what works, for a model without per-level class rows.
+    """
+    if callable(getattr(type(model), "describe_head", None)):
+        return model.describe_head()
+    if any(kind.__module__.startswith("ultralytics.") for kind in type(model).__mro__):
+        from .ultralytics_head import UltralyticsHead
+
+        return UltralyticsHead(model)
+    raise UnsupportedModelError(
+        f"{type(model).__name__} is no detector that the workbench knows: it takes an Ultralytics YOLO object, its "
+        "`.model`, or a detector with a `describe_head()` method. Consider `YOLO('yolov8n.pt')`."
+    )
+

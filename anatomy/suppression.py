@@ -1,0 +1,52 @@
+"""Who removed whom: the anchors that non-maximum suppression dropped, beside the detection that they lost to."""
+
+import torch
+from torch import Tensor
+
+from .head import Candidates
+
+
+def losers(candidates: Candidates, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Pair every suppressed candidate with the detection in whose favour it was removed.
+
+    ``kept`` (n,) are the anchors of the detections, best first. Returns three (k,) tensors, best candidate first: its
+    row in ``candidates``, the index of the detection, and their IoU. The overlap is computed as the source does it, on
+    boxes shifted by class; candidates cut off by the limit of detections lost to nobody and are left out.
+    """
+    nobody = kept.new_empty(0)
+    if not len(kept):
+        return nobody, nobody, candidates.confidence.new_empty(0)
+    row_of = {anchor: row for row, anchor in enumerate(candidates.anchor.tolist())}
+    winners = torch.tensor([row_of[anchor] for anchor in kept.tolist()], device=kept.device)
+    boxes = candidates.boxes.clone()
+    boxes[:, : 2 if candidates.chained else 4] += candidates.class_id[:, None] * candidates.shift
+    find = _chained if candidates.chained else _greedy
+    loser, detection = find(candidates, boxes, winners)
+    overlap = torch.stack(
+        [candidates.pairwise_iou(boxes[i : i + 1], boxes[winners[j]][None])[0, 0] for i, j in zip(loser, detection)]
+    ) if len(loser) else candidates.confidence.new_empty(0)
+    order = candidates.confidence[loser].argsort(descending=True, stable=True)
+    return loser[order], detection[order], overlap[order]
+
+
+def _greedy(candidates: Candidates, boxes: Tensor, winners: Tensor) -> tuple[Tensor, Tensor]:
+    """Greedy NMS: the first detection that overlaps a candidate too much removed it."""
+    overlaps = candidates.pairwise_iou(boxes[winners], boxes) > candidates.iou_threshold  # (n, m)
+    overlaps[:, winners] = False
+    loser = overlaps.any(0).nonzero().view(-1)
+    return loser, overlaps[:, loser].int().argmax(0)
+
+
+def _chained(candidates: Candidates, boxes: Tensor, winners: Tensor) -> tuple[Tensor, Tensor]:
+    """Fast NMS: any better candidate removes; the chain is followed to the detection at its end."""
+    order = candidates.confidence.argsort(descending=True)
+    overlaps = candidates.pairwise_iou(boxes[order], boxes[order]).triu_(diagonal=1) > candidates.iou_threshold
+    removed, by = overlaps.any(0).tolist(), overlaps.int().argmax(0).tolist()
+    rows = order.tolist()
+    detection_of = {row: index for index, row in enumerate(winners.tolist())}
+    end = {}
+    for place, row in enumerate(rows):
+        end[row] = end[rows[by[place]]] if removed[place] else detection_of.get(row)
+    pairs = [(row, end[row]) for place, row in enumerate(rows) if removed[place] and end[row] is not None]
+    pairs = torch.tensor(pairs, dtype=torch.int64, device=boxes.device).view(-1, 2)
+    return pairs[:, 0], pairs[:, 1]

@@ -1,0 +1,206 @@
+"""One traced forward pass: which level and which cell made every detection."""
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .detections import Detections, Rivals
+from .grid import cells
+from .head import Head, Pass, describe
+from .letterbox import Letterbox
+from .levels import Level
+from .sources import check_source, nothing_read, several
+from .suppression import losers
+
+
+class Trace:
+    """What one forward pass made of one image, with the provenance of every detection. Made by ``trace``.
+
+    ``image`` (H, W, 3) uint8 RGB, the original; ``levels``, ``names``; ``input_shape`` (h, w) of the network input in
+    px; ``letterbox`` maps between both; ``logits`` one (nc, h, w) tensor a level, before the sigmoid, detached;
+    ``branch`` the one that ran; ``path`` of the source; ``result`` the Ultralytics Results. Traces do not change.
+    """
+
+    def __init__(self, head: Head, run: Pass):
+        self._head, self._run = head, run
+        self.levels: tuple[Level, ...] = head.levels
+        self.names: dict[int, str] = head.names
+        self.input_shape = run.input_shape
+        self.logits: tuple[Tensor, ...] = run.logits
+        self.shapes = run.shapes
+        self.branch, self.path, self.result = run.branch, run.path, run.result
+
+    def __repr__(self) -> str:
+        found = [f"{int((self.detections.level == entry.index).sum())} from {entry.name}" for entry in self.levels]
+        return f"Trace({self.path!r}, {len(self.detections)} detections: {', '.join(found)})"
+
+    @cached_property
+    def image(self) -> np.ndarray:
+        original = self._run.original
+        return np.ascontiguousarray(original[..., ::-1] if original.shape[2] == 3 else original.repeat(3, 2))
+
+    @cached_property
+    def letterbox(self) -> Letterbox:
+        return Letterbox.fit(self._run.original.shape[:2], self.input_shape)
+
+    def objectness(self) -> tuple[Tensor, ...]:
+        """How sure each cell is of any object, one (h, w) tensor a level in [0, 1]: the largest class probability."""
+        return tuple(peak.sigmoid().view(shape) for peak, shape in zip(self._run.peaks, self.shapes, strict=True))
+
+    def decode(self, anchors) -> np.ndarray:
+        """The boxes of any anchors, (n,) -> (n, 4) xyxy px of the network input, unclipped."""
+        anchors = np.atleast_1d(np.asarray(anchors, dtype=np.int64))
+        cells(anchors, self.shapes)  # refuses anchors outside the grids
+        index = torch.as_tensor(anchors, device=self._run.boxes.device)
+        return self._head.xyxy(self._run, index).float().cpu().numpy()
+
+    def distribution(self, i: int) -> Tensor:
+        """DFL bins of detection i: (4, reg_max) probabilities for left, top, right, bottom; bin k is k strides away.
+
+        Generalized Focal Loss, https://arxiv.org/abs/2006.04388. Raises ValueError for a head without DFL.
+        """
+        if self._head.reg_max == 1:
+            raise ValueError(
+                "This head has reg_max = 1: it puts out each side as one number, so there is no distribution to show. "
+                "YOLO26 has none; YOLOv8 to YOLO12 have 16 bins a side."
+            )
+        if not 0 <= i < len(self.detections):
+            raise IndexError(f"Detection {i} does not exist: this image has {len(self.detections)}.")
+        bins = self._run.box_logits[:, int(self.detections.anchor[i])].view(4, self._head.reg_max)
+        return bins.float().softmax(1)
+
+    @cached_property
+    def detections(self) -> Detections:
+        run = self._run
+        boxes = run.result.boxes if run.result.obb is None else run.result.obb
+        anchors = run.anchors.cpu().numpy()
+        places = cells(anchors, self.shapes)
+        class_id = boxes.cls.cpu().numpy().astype(np.int64)
+        flat = [level.flatten(1) for level in self.logits]
+        starts = np.cumsum([0] + [rows * cols for rows, cols in self.shapes])
+        at = zip(places.level.tolist(), (anchors - starts[places.level]).tolist(), strict=True)
+        logits = [flat[level][:, cell] for level, cell in at]
+        return Detections(
+            xyxy=boxes.xyxy.cpu().numpy().reshape(-1, 4),
+            confidence=boxes.conf.cpu().numpy(),
+            class_id=class_id,
+            class_name=tuple(self.names[index] for index in class_id.tolist()),
+            level=places.level,
+            level_name=tuple(self.levels[index].name for index in places.level.tolist()),
+            stride=np.asarray([level.stride for level in self.levels])[places.level],
+            row=places.row,
+            col=places.col,
+            anchor=anchors,
+            branch=(self.branch,) * len(anchors),
+            center=self.letterbox.to_original(places.centers([level.stride for level in self.levels])),
+            logits=torch.stack(logits).float().cpu().numpy() if logits else np.zeros((0, len(self.names)), np.float32),
+            suppressed=self._rivals(len(anchors)),
+        )
+
+    def _rivals(self, count: int) -> tuple[Rivals, ...]:
+        candidates = self._head.candidates(self._run)
+        none = torch.empty(0, dtype=torch.int64)
+        if candidates is None:
+            lost, winner, overlap, anchor, class_id, confidence = none, none, none, none, none, none.float()
+        else:
+            lost, winner, overlap = (part.cpu() for part in losers(candidates, self._run.anchors))
+            fields = (candidates.anchor, candidates.class_id, candidates.confidence)
+            anchor, class_id, confidence = (field.cpu()[lost] for field in fields)
+        places = cells(anchor, self.shapes)
+        height, width = self._run.original.shape[:2]
+        boxes = self.letterbox.to_original(self.decode(anchor)).clip(0, (width, height, width, height))
+        columns = (anchor.numpy(), places.level, places.row, places.col, class_id.numpy(), confidence.float().numpy())
+        columns += (overlap.float().numpy(), boxes.astype(np.float32))
+        return tuple(Rivals(*(column[winner.numpy() == i] for column in columns)) for i in range(count))
+
+    def replay(self) -> "Trace":
+        """What the model as its class rows are now makes of this image; backbone and neck are not run.
+
+        Only the class convolutions whose rows have changed since this trace are run again, on the features of this
+        pass, then scores, selection and result; equal to a fresh ``predict()`` bit for bit. Anything else that was
+        changed in the network since is not seen. Raises RuntimeError when the branch or the number of classes is gone.
+        """
+        logits, rows = _rerun(self._head, self._run)
+        return Trace(self._head, self._head.finish(self._run, logits).evolve(rows=rows))
+
+    def to_df(self):
+        """One row a detection, as a polars DataFrame; boxes and centres in px of the original image."""
+        import polars
+
+        found = self.detections
+        box = {name: found.xyxy[:, column] for column, name in enumerate(("x1", "y1", "x2", "y2"))}
+        return polars.DataFrame(
+            {
+                "class_id": found.class_id,
+                "class_name": polars.Series(found.class_name, dtype=polars.String),
+                "confidence": found.confidence,
+                "level": found.level,
+                "level_name": polars.Series(found.level_name, dtype=polars.String),
+                "stride": found.stride,
+                "row": found.row,
+                "col": found.col,
+                "anchor": found.anchor,
+                "branch": polars.Series(found.branch, dtype=polars.String),
+                **box,
+                "center_x": found.center[:, 0],
+                "center_y": found.center[:, 1],
+                "suppressed": np.asarray([len(rivals) for rivals in found.suppressed], dtype=np.int64),
+            }
+        )
+
+
+@torch.inference_mode()
+def _rerun(head: Head, run: Pass) -> tuple[tuple[Tensor, ...], tuple]:
+    """Class logits of every level with the rows of now, and these rows."""
+    if run.branch not in head.branches:
+        raise RuntimeError(f"The {run.branch} branch of this trace has been removed (by fuse?). Trace the image again.")
+    logits, rows = [], []
+    for level, (feature, before, known) in enumerate(zip(run.features, run.rows, run.logits, strict=True)):
+        conv = head.class_conv(level, run.branch)
+        now = tuple(None if part is None else part.detach().to(feature) for part in (conv.weight, conv.bias))
+        if now[0].shape != before[0].shape:
+            raise RuntimeError(
+                f"This trace has {len(before[0])} class rows, the model now {len(now[0])}. Trace the image again."
+            )
+        if all(new is old or torch.equal(new, old) for new, old in zip(now, before, strict=True)):
+            logits.append(known)
+            rows.append(before)
+        else:
+            logits.append(F.conv2d(feature, *now, conv.stride, conv.padding, conv.dilation, conv.groups)[0])
+            rows.append(tuple(None if part is None else part.clone() for part in now))
+    return tuple(logits), tuple(rows)
+
+
+def stream(model, source, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **predict_args) -> Iterator[Trace]:
+    """Trace every image of a source, one at a time, in constant memory.
+
+    ``source``: whatever ``model.predict`` takes (folder, glob, video, list, array (H, W, 3) BGR, PIL image, tensor).
+    ``conf`` and ``iou`` are thresholds in [0, 1], ``imgsz`` the input size in px; ``predict_args`` go to
+    ``model.predict``. A file of a folder that cannot be read is skipped with Ultralytics' warning. While the stream is
+    open its predictor is taken: ``replay`` works inside the loop, ``model.predict`` waits until the loop is over.
+    """
+    head = describe(model)
+    check_source(source)
+    yield from (Trace(head, run) for run in head.passes(source, conf=conf, iou=iou, imgsz=imgsz, **predict_args))
+
+
+def trace(model, image, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **predict_args) -> Trace:
+    """Run one image through the model's own ``predict`` and keep where each detection came from.
+
+    ``model``: a YOLO object, its ``.model``, or any detector that fulfils the contract of ``anatomy.Head``. ``image``
+    and the rest as in ``stream``, but one image: SourceError for several, none, or a file that cannot be read.
+    """
+    traces = stream(model, image, conf=conf, iou=iou, imgsz=imgsz, **predict_args)
+    try:
+        first = next(traces, None)
+        if first is None:
+            raise nothing_read(image)
+        if next(traces, None) is not None:
+            raise several(image)
+        return first
+    finally:
+        traces.close()

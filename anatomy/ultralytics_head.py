@@ -1,0 +1,227 @@
+"""Ultralytics' detection heads (YOLOv3 to YOLO26: detect, segment, pose, obb); the one file that imports Ultralytics."""
+
+import gc
+import pickle
+import re
+import weakref
+from collections.abc import Iterator
+from copy import deepcopy
+from datetime import datetime
+
+import torch
+from torch import Tensor, nn
+from ultralytics import YOLO
+from ultralytics import __version__ as ultralytics_version
+from ultralytics.engine.model import Model
+from ultralytics.nn.autobackend import check_class_names
+from ultralytics.nn.modules import head as heads
+from ultralytics.nn.tasks import guess_model_task, torch_safe_load
+from ultralytics.utils.callbacks import get_default_callbacks
+from ultralytics.utils.metrics import batch_probiou, box_iou
+
+from .errors import CheckpointError, UnsupportedModelError
+from .head import Candidates, Head, Pass
+from .levels import Level, level_name
+from .ultralytics_tap import Tap, check_predict_args, running_network
+
+WORKS = "Heads that work: Detect, Segment, Pose and OBB of YOLOv3 to YOLO26, and v10Detect."
+REFUSED = {
+    "RTDETRDecoder": "RT-DETR decodes a set of queries: no pyramid level and no cell makes a box",
+    "WorldDetect": "YOLO-World's class convs put out text embeddings, so their channels are no classes",
+    "YOLOEDetect": "YOLOE's class convs put out text embeddings, so their channels are no classes",
+    "Classify": "a classifier gives one answer for the whole image and has no pyramid levels",
+    "SemanticSegment": "a semantic segmentation head labels pixels and makes no boxes",
+    "Depth": "a depth head puts out a depth map and makes no boxes",
+}
+BRANCHES = {"one2many": "cv3", "one2one": "one2one_cv3"}
+NMS_CLASS_SHIFT = 7680.0  # px a class: `max_wh` of ultralytics.utils.nms.non_max_suppression
+
+_owners: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # bare network -> weakref to its YOLO object, or None
+_predictors: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # bare network -> the predictor made for it here
+
+
+class UltralyticsHead(Head):
+    """The head of a YOLO object, or of its bare network: then the YOLO object that holds it, if any, is found."""
+
+    def __init__(self, model):
+        self.yolo = model if isinstance(model, Model) else _owner(model)
+        self.net = model.model if isinstance(model, Model) else model
+        self.detect = _detect_module(self.net)
+        self.names = check_class_names(self.net.names)
+        self.reg_max = self.detect.reg_max
+        self.branches = self._live_branches()
+        self._at = len(self.net.model) - 1
+        self.levels = tuple(self._level(index) for index in range(self.detect.nl))
+
+    def class_conv(self, level: int, branch: str) -> nn.Conv2d:
+        return getattr(self.detect, BRANCHES[branch])[level][-1]
+
+    def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
+        predictor = self._predictor()
+        if predictor is None or predictor.model is None:
+            return
+        convs = getattr(running_network(predictor).model[-1], BRANCHES[branch], None)
+        if convs is not None and convs[level][-1] is not self.class_conv(level, branch):
+            yield convs[level][-1]
+
+    def passes(self, source, **predict_args) -> Iterator[Pass]:
+        check_predict_args(predict_args)
+        yolo = self.yolo or self._wrapped()
+        results = yolo.predict(source, stream=True, **{"verbose": False, **predict_args})
+        if self.yolo is None:
+            _predictors[self.net] = yolo.predictor
+        with Tap(yolo.predictor) as tap:
+            try:
+                for _ in results:
+                    yield tap.passes.popleft()
+            finally:
+                results.close()
+
+    @torch.inference_mode()
+    def finish(self, run: Pass, logits: tuple[Tensor, ...]) -> Pass:
+        return run.private.finish(run, logits)
+
+    @torch.inference_mode()
+    def candidates(self, run: Pass) -> Candidates | None:
+        if run.private.end2end:
+            return None
+        args, nc = run.private.args, len(self.names)
+        prediction = run.private.prediction
+        anchors = run.private.columns
+        if anchors is None:
+            anchors = (prediction[4 : 4 + nc].amax(0) > args.conf).nonzero().view(-1)
+            prediction = prediction[:, anchors]
+        confidence, class_id = prediction[4 : 4 + nc].max(0)
+        keep = confidence > args.conf
+        if args.classes is not None:
+            keep &= torch.isin(class_id, torch.as_tensor(args.classes, device=class_id.device))
+        rotated = args.task == "obb"
+        boxes = prediction[:4].T if rotated else xywh_to_xyxy(prediction[:4].T)
+        if rotated:
+            boxes = torch.cat((boxes, prediction[-1:].T), 1)
+        return Candidates(
+            anchor=anchors[keep],
+            class_id=class_id[keep],
+            confidence=confidence[keep],
+            boxes=boxes[keep],
+            iou_threshold=args.iou,
+            shift=0.0 if args.agnostic_nms else NMS_CLASS_SHIFT,
+            pairwise_iou=batch_probiou if rotated else lambda a, b: box_iou(a, b, eps=0.0),
+            chained=rotated,
+        )
+
+    def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:
+        boxes = run.boxes[:, anchors].T
+        return boxes if run.private.end2end and not run.private.rotated else xywh_to_xyxy(boxes)
+
+    def checkpoint(self, half: bool) -> dict:
+        """What ``YOLO.save`` would write, in float16 or in the network's own precision; the live network is not touched."""
+        net = deepcopy(self.net)
+        net = (net.half() if half else net).to(memory_format=torch.contiguous_format)
+        kept = dict(self.yolo.ckpt or {}) if self.yolo is not None else {}
+        return kept | {
+            "ema": None,
+            "model": net,
+            "date": datetime.now().astimezone().isoformat(),
+            "version": ultralytics_version,
+            "license": "AGPL-3.0 (https://ultralytics.com/license)",
+        }
+
+    def _live_branches(self) -> tuple[str, ...]:
+        live = [name for name, path in BRANCHES.items() if getattr(self.detect, path, None) is not None]
+        predictor = self._predictor()
+        args = predictor.args if predictor is not None else None
+        if args is not None and args.nms is False:
+            live.reverse()
+        return tuple(live)
+
+    def _level(self, index: int) -> Level:
+        stride = float(self.detect.stride[index])
+        paths = {name: f"model.{self._at}.{BRANCHES[name]}.{index}" for name in self.branches}
+        paths = {name: f"{path}.{len(self._convs(name)[index]) - 1}" for name, path in paths.items()}
+        box_head = self.detect.cv2 if self.detect.cv2 is not None else self.detect.one2one_cv2
+        first = next(module for module in box_head[index].modules() if isinstance(module, nn.Conv2d))
+        return Level(index, level_name(stride), stride, first.in_channels, paths)
+
+    def _convs(self, branch: str) -> nn.ModuleList:
+        return getattr(self.detect, BRANCHES[branch])
+
+    def _predictor(self):
+        return self.yolo.predictor if self.yolo is not None else _predictors.get(self.net)
+
+    def _wrapped(self) -> YOLO:
+        """A YOLO object around a bare network, as ``YOLO(path)`` would have made it, with the predictor made before."""
+        yolo = YOLO.__new__(YOLO)
+        nn.Module.__init__(yolo)
+        task = getattr(self.net, "task", None) or guess_model_task(self.net)
+        blank = dict.fromkeys(("trainer", "cfg", "ckpt_path", "metrics", "model_name"))
+        yolo.__dict__.update(blank, callbacks=get_default_callbacks(), ckpt={}, task=task)
+        yolo.__dict__.update(overrides={"task": task, "model": type(self.net).__name__})
+        yolo.predictor, yolo.model = _predictors.get(self.net), self.net
+        del yolo.training
+        return yolo
+
+
+def xywh_to_xyxy(boxes: Tensor) -> Tensor:
+    """(n, 4) centre-size boxes to corners, with the arithmetic of ``ultralytics.utils.ops.xywh2xyxy``."""
+    centre, half = boxes[:, :2], boxes[:, 2:] / 2
+    return torch.cat((centre - half, centre + half), 1)
+
+
+def _owner(net) -> Model | None:
+    """The YOLO object whose ``.model`` is this network, looked for once among all living objects."""
+    if net not in _owners:
+        held = [entry for entry in gc.get_objects() if issubclass(type(entry), Model)]
+        found = [entry for entry in held if entry.__dict__.get("_modules", {}).get("model") is net]
+        _owners[net] = weakref.ref(found[0]) if found else None
+    return _owners[net]() if _owners[net] is not None else None
+
+
+def _detect_module(net) -> heads.Detect:
+    """The detection head of a network; raises UnsupportedModelError where rows are no classes or there is no head."""
+    if not isinstance(net, nn.Module):
+        raise UnsupportedModelError(
+            f"This YOLO object runs an exported file ({net}), whose weights cannot be read or edited here. "
+            "Load the PyTorch checkpoint (.pt) that it was exported from."
+        )
+    last = net.model[-1] if isinstance(getattr(net, "model", None), nn.Sequential) else net
+    for kind in type(last).__mro__:
+        if kind.__name__ in REFUSED:
+            raise UnsupportedModelError(f"{type(last).__name__} is not supported: {REFUSED[kind.__name__]}. {WORKS}")
+    if not isinstance(last, heads.Detect):
+        raise UnsupportedModelError(f"The last module is {type(last).__name__}, which is no detection head. {WORKS}")
+    for path in BRANCHES.values():
+        for index, branch in enumerate(getattr(last, path, None) or ()):
+            conv = branch[-1]
+            if not isinstance(conv, nn.Conv2d) or conv.out_channels != last.nc:
+                raise UnsupportedModelError(
+                    f"{path}.{index} ends in {conv}, where a Conv2d with one output channel for each of the {last.nc} "
+                    f"classes is needed. {WORKS}"
+                )
+    return last
+
+
+def open_checkpoint(path, *, trusted: bool) -> YOLO:
+    """A YOLO object from a checkpoint that the restricted unpickler has accepted, or that the caller trusts."""
+    if not trusted:
+        try:
+            torch_safe_load(str(path), safe_only=True)
+        except (TypeError, pickle.UnpicklingError, AttributeError, ImportError) as error:
+            wanted = _unsafe_globals(path, error)
+            raise CheckpointError(
+                f"{str(path)!r} asks for more than model classes: {', '.join(wanted) or error}. Opening it could run any "
+                "code of its author, so nothing was run. If you trust where it comes from, give trusted=True."
+            ) from error
+        except (RuntimeError, EOFError, KeyError) as error:
+            raise CheckpointError(f"{str(path)!r} is damaged and cannot be read: {error}") from error
+    return YOLO(str(path))
+
+
+def _unsafe_globals(path, error: BaseException | None) -> list[str]:
+    """The names that a refused checkpoint asks for, other than torch's and Ultralytics' own."""
+    named = []
+    while error is not None:
+        named += re.findall(r"GLOBAL (\S+)", str(error))
+        error = error.__cause__
+    asked = named + torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    return sorted({name for name in asked if name in named or not name.startswith(("torch.", "ultralytics."))})

@@ -1,0 +1,240 @@
+"""What happens while an Ultralytics predictor runs: one forward pass listened to, and its last step done again."""
+
+import threading
+import weakref
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .head import Pass
+from .scores import all_scores, candidate_cells, column_scores, flat_anchors
+
+REFUSED_ARGS = {
+    "augment": "test-time augmentation mixes several passes, so no single cell makes a box",
+    "embed": "it returns embeddings in place of detections",
+    "visualize": "it replaces the forward pass",
+    "compile": "a compiled network runs no hooks",
+}
+_listening: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # predictor -> thread that runs a traced stream
+
+
+def check_predict_args(args: dict) -> None:
+    """Refuse what a trace cannot follow (ValueError)."""
+    for name, reason in REFUSED_ARGS.items():
+        if args.get(name):
+            raise ValueError(f"{name}={args[name]!r} cannot be traced: {reason}. Leave it out, or use model.predict().")
+
+
+def running_network(predictor) -> nn.Module:
+    """The network that a set-up predictor runs: its own, fused copy of the model."""
+    return getattr(predictor.model, "_orig_mod", predictor.model).backend.model
+
+
+@contextmanager
+def overridden(target, **attributes) -> Iterator[None]:
+    """Instance attributes for the length of a block; what stood there before comes back, however the block ends."""
+    before = {name: target.__dict__[name] for name in attributes if name in target.__dict__}
+    try:
+        target.__dict__.update(attributes)
+        yield
+    finally:
+        for name in attributes:
+            target.__dict__.pop(name, None)
+        target.__dict__.update(before)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What the last step of a pass (selection, scaling, result) needs to be done again.
+
+    ``prediction`` (4 + nc + extra, m): boxes in px of the network input, probabilities, and ``extras`` (mask
+    coefficients, key points or angle; (extra, A) for all anchors), of the anchors ``columns`` (None: of all).
+    ``proto`` holds a segment head's prototypes (1, nm, h, w).
+    """
+
+    predictor: Any
+    args: Any
+    end2end: bool
+    prediction: Tensor
+    columns: Tensor | None
+    extras: Tensor
+    proto: Tensor | None
+
+    @property
+    def rotated(self) -> bool:
+        return self.args.task == "obb"
+
+    def finish(self, run: Pass, logits: tuple[Tensor, ...]) -> Pass:
+        run = run.evolve(logits=logits)
+        if self.end2end:
+            ending = replace(self, prediction=torch.cat((run.boxes, all_scores(logits), self.extras)))
+        else:
+            cells = candidate_cells(run.peaks, self.args.conf)
+            columns = flat_anchors(logits, cells)
+            parts = (run.boxes[:, columns], column_scores(logits, cells), self.extras[:, columns])
+            ending = replace(self, prediction=torch.cat(parts), columns=columns)
+        result, anchors = ending._select(run)
+        return run.evolve(result=result, anchors=anchors, private=ending)
+
+    def _select(self, run: Pass) -> tuple[Any, Tensor]:
+        """The predictor's own postprocessing of this prediction: its result, and the anchor of each detection."""
+        predictor = self.predictor
+        prediction = self.prediction[None]
+        if prediction.shape[-1] == 6:  # six columns look like finished end-to-end rows to Ultralytics' NMS
+            prediction = torch.cat((prediction, prediction.new_zeros(prediction.shape[:2])[..., None]), 2)
+        frame = torch.empty((1, 3, *run.input_shape), device="meta")
+        with overridden(predictor, args=self.args, batch=([run.path], None, None)), Selection(predictor) as selection:
+            if self.end2end:
+                head = running_network(predictor).model[-1]
+                max_det = max(self.args.max_det, 300)  # as BasePredictor.stream_inference sets it
+                with overridden(head, max_det=max_det, agnostic_nms=self.args.agnostic_nms), TopK(head) as top:
+                    prediction = head.postprocess(prediction.permute(0, 2, 1))
+            y = prediction if self.proto is None else (prediction, self.proto)
+            result = type(predictor).postprocess(predictor, (y, {}), frame, [run.original])[0]
+        rows = selection.rows[0]
+        if self.end2end:
+            return result, top.index[0][rows]
+        return result, rows if self.columns is None else self.columns[rows]
+
+
+class Selection(ExitStack):
+    """Within the block, ``rows`` gains the indices that the predictor's NMS kept, (n,) int64 an image.
+
+    Ultralytics hands these indices to ``get_obj_feats`` when ``_feats`` is set, and then keeps segments without a mask;
+    those are left out here as it does otherwise.
+    """
+
+    def __init__(self, predictor):
+        super().__init__()
+        self._predictor, self._kept, self.rows = predictor, [], []
+
+    def __enter__(self):
+        super().__enter__()
+        taps = {"_feats": (), "get_obj_feats": self._keep, "construct_result": self._construct}
+        self.enter_context(overridden(self._predictor, **taps))
+        return self
+
+    def _keep(self, _, kept: list[Tensor]) -> list[Tensor]:
+        self._kept, self.rows = [rows.view(-1).long() for rows in kept], []
+        return self._kept
+
+    def _construct(self, *args):
+        result = type(self._predictor).construct_result(self._predictor, *args)
+        rows = self._kept[len(self.rows)]
+        if result.masks is not None:
+            seen = result.masks.data.amax((-2, -1)) > 0
+            if not seen.all():
+                result, rows = result[seen], rows[seen]
+        self.rows.append(rows)
+        return result
+
+
+class TopK(ExitStack):
+    """Within the block, ``index`` holds the anchors of the head's own top-k (b, k), ``before`` what it chose from."""
+
+    def __init__(self, head):
+        super().__init__()
+        self._head, self.index, self.before = head, None, None
+
+    def __enter__(self):
+        super().__enter__()
+        taps = {"get_topk_index": self._note_index, "postprocess": self._note_input}
+        self.enter_context(overridden(self._head, **taps))
+        return self
+
+    def _note_index(self, *args):
+        found = type(self._head).get_topk_index(self._head, *args)
+        self.index = found[2]
+        return found
+
+    def _note_input(self, predictions: Tensor):
+        self.before = predictions
+        return type(self._head).postprocess(self._head, predictions)
+
+
+class Tap(ExitStack):
+    """Within the block, every image that the predictor finishes appends its ``Pass`` to ``passes``."""
+
+    def __init__(self, predictor):
+        super().__init__()
+        self.passes: deque[Pass] = deque()
+        self._predictor = predictor
+        self._head = running_network(predictor).model[-1]
+        self._branch = "one2one" if self._head.end2end else "one2many"
+        self._convs = [level[-1] for level in getattr(self._head, self._branch)["cls_head"]]
+        self._features: list[Tensor | None] = [None] * len(self._convs)
+        self._selection, self._top = Selection(predictor), TopK(self._head)
+
+    def __enter__(self):
+        super().__enter__()
+        if _listening.get(self._predictor) == threading.get_ident():
+            raise RuntimeError(
+                "A traced stream over this model is still open, and its predictor runs one source at a time. "
+                "Finish the loop, or call close() on the stream, before tracing anew."
+            )
+        _listening[self._predictor] = threading.get_ident()
+        self.callback(_listening.pop, self._predictor, None)
+        for level, conv in enumerate(self._convs):
+            self.enter_context(conv.register_forward_pre_hook(self._listener(level)))
+        self.enter_context(self._top)
+        self.enter_context(overridden(self._predictor, postprocess=self._postprocess))
+        return self
+
+    def _listener(self, level: int):
+        def listen(module, inputs):
+            self._features[level] = inputs[0]
+
+        return listen
+
+    def _postprocess(self, predictions, frames, originals, **kwargs):
+        predictor = self._predictor
+        with self._selection as selection:
+            results = type(predictor).postprocess(predictor, predictions, frames, originals, **kwargs)
+        for result in results:
+            del result.feats
+        y, raw = predictions
+        y, proto = y if isinstance(y, tuple) else (y, None)
+        raw = raw.get(self._branch, raw)
+        end2end = self._head.end2end
+        full = self._top.before.permute(0, 2, 1) if end2end else y
+        rows = tuple(
+            (conv.weight.detach().clone(), None if conv.bias is None else conv.bias.detach().clone())
+            for conv in self._convs
+        )
+        shapes = [tuple(feature.shape[2:]) for feature in raw["feats"]]
+        for image, result in enumerate(results):
+            kept = selection.rows[image]
+            prediction = full[image]
+            nc = raw["scores"].shape[1]
+            levels = raw["scores"][image].split([h * w for h, w in shapes], 1)
+            ending = Ending(
+                predictor,
+                predictor.args,
+                end2end,
+                prediction,
+                None,
+                prediction[4 + nc :],
+                None if proto is None else proto[image : image + 1],
+            )
+            self.passes.append(
+                Pass(
+                    path=result.path,
+                    original=result.orig_img,
+                    input_shape=tuple(frames.shape[2:]),
+                    branch=self._branch,
+                    features=tuple(feature[image : image + 1] for feature in self._features),
+                    rows=rows,
+                    logits=tuple(level.view(nc, *shape) for level, shape in zip(levels, shapes, strict=True)),
+                    box_logits=raw["boxes"][image],
+                    boxes=prediction[:4],
+                    anchors=self._top.index[image][kept] if end2end else kept,
+                    result=result,
+                    private=ending,
+                )
+            )
+        return results

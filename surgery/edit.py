@@ -1,0 +1,62 @@
+"""An edit as a value: what is done to which class rows, before it is done."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change of class rows: ``operation`` (the name of its function), level and class ids, its parameters.
+
+    ``classes`` is empty where the operation moves all rows. ``branches`` names those it went to. Parameters are plain
+    numbers, strings and lists, so that a list of edits is a recipe that JSON can hold.
+    """
+
+    operation: str
+    levels: tuple[int, ...]
+    classes: tuple[int, ...] = ()
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    branches: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict:
+        plain = asdict(self) | {"parameters": dict(self.parameters)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+
+    @classmethod
+    def from_dict(cls, entry: Mapping) -> "Edit":
+        """The edit of one recipe entry; raises ValueError for a missing or unknown field."""
+        wanted = {"operation", "levels", "classes", "parameters", "branches"}
+        if not isinstance(entry, Mapping) or not {"operation", "levels"} <= set(entry) <= wanted:
+            raise ValueError(f"A recipe entry needs the fields {sorted(wanted)}, but {entry!r} was given.")
+        return cls(
+            operation=str(entry["operation"]),
+            levels=tuple(entry["levels"]),
+            classes=tuple(entry.get("classes", ())),
+            parameters=dict(entry.get("parameters", {})),
+            branches=tuple(entry.get("branches", ())),
+        )
+
+    def __str__(self) -> str:
+        values = [f"{name}={value}" for name, value in self.parameters.items()]
+        chosen = [f"classes={list(self.classes)}"] if self.classes else []
+        return f"{self.operation}({', '.join([f'levels={list(self.levels)}', *chosen, *values])})"
+
+
+def write_recipe(edits: Sequence[Edit], path) -> Path:
+    """Write edits as a JSON list; returns the path."""
+    path = Path(path)
+    path.write_text(json.dumps([edit.to_dict() for edit in edits], indent=1) + "\n")
+    return path
+
+
+def read_recipe(path) -> tuple[Edit, ...]:
+    """Read the edits of a JSON recipe; raises ValueError for anything else."""
+    try:
+        entries = json.loads(Path(path).read_text())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{str(path)!r} is no JSON recipe: {error}.") from error
+    if not isinstance(entries, list):
+        raise ValueError(f"A recipe is a JSON list of edits, but {str(path)!r} holds a {type(entries).__name__}.")
+    return tuple(Edit.from_dict(entry) for entry in entries)
