@@ -34,6 +34,11 @@ class Candidates:
     chained: bool = False
 
 
+def peak(logits: Tensor) -> Tensor:
+    """The largest class logit of each cell, (nc, h, w) -> (h * w,)."""
+    return logits.flatten(1).amax(0)
+
+
 @dataclass(frozen=True)
 class Pass:
     """What one forward pass of one image left behind. Tensors stay on the model's device and carry no gradient.
@@ -60,15 +65,14 @@ class Pass:
     @cached_property
     def peaks(self) -> tuple[Tensor, ...]:
         """The largest class logit of each cell, (h * w,) a level."""
-        return tuple(level.flatten(1).amax(0) for level in self.logits)
+        return tuple(map(peak, self.logits))
 
     def evolve(self, **changes) -> "Pass":
-        """A copy with changes; the peaks of levels whose logits stay the same tensor are not computed again."""
+        """A copy with changes; peaks can be given with them, and are kept where the logits stay."""
+        peaks = changes.pop("peaks", None if "logits" in changes else self.peaks)
         new = replace(self, **changes)
-        levels = zip(self.peaks, self.logits, new.logits, strict=True)
-        new.__dict__["peaks"] = tuple(
-            peak if now is before else now.flatten(1).amax(0) for peak, before, now in levels
-        )
+        if peaks is not None:
+            new.__dict__["peaks"] = peaks
         return new
 
     @property
@@ -103,8 +107,8 @@ class Head(ABC):
         """Run the family's own prediction over ``source``, one forward pass an image."""
 
     @abstractmethod
-    def finish(self, run: Pass, logits: tuple[Tensor, ...]) -> Pass:
-        """The pass as it would have ended with these class logits: scores, selection and result anew, nothing else."""
+    def finish(self, run: Pass) -> Pass:
+        """The pass with its end done again from its class logits: scores, selection and result, nothing else."""
 
     @abstractmethod
     def candidates(self, run: Pass) -> Candidates | None:

@@ -6,13 +6,13 @@ from functools import cached_property
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from .detections import Detections, Rivals
 from .grid import cells
 from .head import Head, Pass, describe
 from .letterbox import Letterbox
 from .levels import Level
+from .replay import rerun
 from .sources import check_source, nothing_read, several
 from .suppression import losers
 
@@ -124,8 +124,7 @@ class Trace:
         pass, then scores, selection and result; equal to a fresh ``predict()`` bit for bit. Anything else that was
         changed in the network since is not seen. Raises RuntimeError when the branch or the number of classes is gone.
         """
-        logits, rows = _rerun(self._head, self._run)
-        return Trace(self._head, self._head.finish(self._run, logits).evolve(rows=rows))
+        return Trace(self._head, self._head.finish(rerun(self._head, self._run)))
 
     def to_df(self):
         """One row a detection, as a polars DataFrame; boxes and centres in px of the original image."""
@@ -151,28 +150,6 @@ class Trace:
                 "suppressed": np.asarray([len(rivals) for rivals in found.suppressed], dtype=np.int64),
             }
         )
-
-
-@torch.inference_mode()
-def _rerun(head: Head, run: Pass) -> tuple[tuple[Tensor, ...], tuple]:
-    """Class logits of every level with the rows of now, and these rows."""
-    if run.branch not in head.branches:
-        raise RuntimeError(f"The {run.branch} branch of this trace has been removed (by fuse?). Trace the image again.")
-    logits, rows = [], []
-    for level, (feature, before, known) in enumerate(zip(run.features, run.rows, run.logits, strict=True)):
-        conv = head.class_conv(level, run.branch)
-        now = tuple(None if part is None else part.detach().to(feature) for part in (conv.weight, conv.bias))
-        if now[0].shape != before[0].shape:
-            raise RuntimeError(
-                f"This trace has {len(before[0])} class rows, the model now {len(now[0])}. Trace the image again."
-            )
-        if all(new is old or torch.equal(new, old) for new, old in zip(now, before, strict=True)):
-            logits.append(known)
-            rows.append(before)
-        else:
-            logits.append(F.conv2d(feature, *now, conv.stride, conv.padding, conv.dilation, conv.groups)[0])
-            rows.append(tuple(None if part is None else part.clone() for part in now))
-    return tuple(logits), tuple(rows)
 
 
 def stream(model, source, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **predict_args) -> Iterator[Trace]:
@@ -202,5 +179,7 @@ def trace(model, image, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **pr
         if next(traces, None) is not None:
             raise several(image)
         return first
+    except FileNotFoundError as error:
+        raise nothing_read(image) from error
     finally:
         traces.close()

@@ -34,6 +34,7 @@ REFUSED = {
     "Depth": "a depth head puts out a depth map and makes no boxes",
 }
 BRANCHES = {"one2many": "cv3", "one2one": "one2one_cv3"}
+DAMAGED = (RuntimeError, EOFError, KeyError, ValueError, IndexError, pickle.UnpicklingError)  # what torch.load raises
 NMS_CLASS_SHIFT = 7680.0  # px a class: `max_wh` of ultralytics.utils.nms.non_max_suppression
 
 _owners: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # bare network -> weakref to its YOLO object, or None
@@ -49,7 +50,6 @@ class UltralyticsHead(Head):
         self.detect = _detect_module(self.net)
         self.names = check_class_names(self.net.names)
         self.reg_max = self.detect.reg_max
-        self.branches = self._live_branches()
         self._at = len(self.net.model) - 1
         self.levels = tuple(self._level(index) for index in range(self.detect.nl))
 
@@ -78,8 +78,8 @@ class UltralyticsHead(Head):
                 results.close()
 
     @torch.inference_mode()
-    def finish(self, run: Pass, logits: tuple[Tensor, ...]) -> Pass:
-        return run.private.finish(run, logits)
+    def finish(self, run: Pass) -> Pass:
+        return run.private.finish(run)
 
     @torch.inference_mode()
     def candidates(self, run: Pass) -> Candidates | None:
@@ -127,7 +127,8 @@ class UltralyticsHead(Head):
             "license": "AGPL-3.0 (https://ultralytics.com/license)",
         }
 
-    def _live_branches(self) -> tuple[str, ...]:
+    @property
+    def branches(self) -> tuple[str, ...]:
         live = [name for name, path in BRANCHES.items() if getattr(self.detect, path, None) is not None]
         predictor = self._predictor()
         args = predictor.args if predictor is not None else None
@@ -205,23 +206,26 @@ def open_checkpoint(path, *, trusted: bool) -> YOLO:
     """A YOLO object from a checkpoint that the restricted unpickler has accepted, or that the caller trusts."""
     if not trusted:
         try:
+            asked = torch.serialization.get_unsafe_globals_in_checkpoint(path)
             torch_safe_load(str(path), safe_only=True)
-        except (TypeError, pickle.UnpicklingError, AttributeError, ImportError) as error:
-            wanted = _unsafe_globals(path, error)
+        except (TypeError, AttributeError, ImportError) as error:
+            wanted = _refused_names(asked, error)
             raise CheckpointError(
                 f"{str(path)!r} asks for more than model classes: {', '.join(wanted) or error}. Opening it could run any "
                 "code of its author, so nothing was run. If you trust where it comes from, give trusted=True."
             ) from error
-        except (RuntimeError, EOFError, KeyError) as error:
+        except DAMAGED as error:
             raise CheckpointError(f"{str(path)!r} is damaged and cannot be read: {error}") from error
-    return YOLO(str(path))
+    try:
+        return YOLO(str(path))
+    except TypeError as error:
+        raise CheckpointError(f"{str(path)!r} holds no Ultralytics model that can be opened: {error}") from error
 
 
-def _unsafe_globals(path, error: BaseException | None) -> list[str]:
-    """The names that a refused checkpoint asks for, other than torch's and Ultralytics' own."""
+def _refused_names(asked: list[str], error: BaseException | None) -> list[str]:
+    """Of the names that a refused checkpoint asks for, those the unpickler stopped at and the foreign ones."""
     named = []
     while error is not None:
         named += re.findall(r"GLOBAL (\S+)", str(error))
         error = error.__cause__
-    asked = named + torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    return sorted({name for name in asked if name in named or not name.startswith(("torch.", "ultralytics."))})
+    return sorted({*named, *(name for name in asked if not name.startswith(("torch.", "ultralytics.")))})

@@ -69,14 +69,13 @@ class Ending:
     def rotated(self) -> bool:
         return self.args.task == "obb"
 
-    def finish(self, run: Pass, logits: tuple[Tensor, ...]) -> Pass:
-        run = run.evolve(logits=logits)
+    def finish(self, run: Pass) -> Pass:
         if self.end2end:
-            ending = replace(self, prediction=torch.cat((run.boxes, all_scores(logits), self.extras)))
+            ending = replace(self, prediction=torch.cat((run.boxes, all_scores(run.logits), self.extras)))
         else:
             cells = candidate_cells(run.peaks, self.args.conf)
-            columns = flat_anchors(logits, cells)
-            parts = (run.boxes[:, columns], column_scores(logits, cells), self.extras[:, columns])
+            columns = flat_anchors(run.logits, cells)
+            parts = (run.boxes[:, columns], column_scores(run.logits, cells), self.extras[:, columns])
             ending = replace(self, prediction=torch.cat(parts), columns=columns)
         result, anchors = ending._select(run)
         return run.evolve(result=result, anchors=anchors, private=ending)
