@@ -41,7 +41,9 @@ def compare(before: Trace, after: Trace) -> Comparison:
     pairs += [(-1, index) for index, anchor in enumerate(new.anchor.tolist()) if anchor not in known]
     suppressor = {int(a): index for index, rivals in enumerate(old.suppressed) for a in rivals.anchor}
     anchors = [int(old.anchor[i] if i >= 0 else new.anchor[j]) for i, j in pairs]
-    shift = [(int(new.class_id[j]) - int(old.class_id[i])) % len(before.names) if min(i, j) >= 0 else -1 for i, j in pairs]
+    shift = [
+        (int(new.class_id[j]) - int(old.class_id[i])) % len(before.names) if min(i, j) >= 0 else -1 for i, j in pairs
+    ]
     column = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
     return Comparison(
         before=column[:, 0],

@@ -30,9 +30,9 @@ class Detections:
     """What the detector found in one image, and which cell of which level made each of the n boxes.
 
     ``xyxy`` (n, 4) float32 px of the original image (of a rotated box: its upright hull); ``confidence`` (n,) in
-    [0, 1]; ``level`` index, ``stride`` px of the network input, ``row`` and ``col`` on the level's grid; ``anchor`` flat
-    index over all levels in the head's order; ``branch`` "one2many" or "one2one"; ``center`` (n, 2) xy of the cell's
-    anchor point in px of the original; ``logits`` (n, nc) before the sigmoid; ``suppressed`` one ``Rivals`` a
+    [0, 1]; ``level`` index, ``stride`` px of the network input, ``row`` and ``col`` on the level's grid; ``anchor``
+    flat index over all levels in the head's order; ``branch`` "one2many" or "one2one"; ``center`` (n, 2) xy of the
+    cell's anchor point in px of the original; ``logits`` (n, nc) before the sigmoid; ``suppressed`` one ``Rivals`` a
     detection. NumPy arrays; the order is the source's, best first.
     """
 

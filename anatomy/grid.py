@@ -21,10 +21,10 @@ class Cells:
 
 
 def cells(anchors, shapes: Sequence[tuple[int, int]]) -> Cells:
-    """The cells of flat ``anchors`` (n,) over levels with grids ``shapes`` (rows, columns), finest first, row by row."""
+    """The cells of flat ``anchors`` (n,) over levels with grids ``shapes`` (rows, columns), finest first."""
     anchors = np.asarray(anchors, dtype=np.int64)
     starts = np.cumsum([0] + [rows * cols for rows, cols in shapes])
-    if anchors.size and not (0 <= anchors.min() and anchors.max() < starts[-1]):
+    if anchors.size and (anchors.min() < 0 or anchors.max() >= starts[-1]):
         raise ValueError(f"Anchors run from 0 to {starts[-1] - 1} here, but {anchors.min()} to {anchors.max()} came.")
     level = np.searchsorted(starts, anchors, side="right") - 1
     row, col = np.divmod(anchors - starts[level], np.asarray([cols for _, cols in shapes])[level])

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from .errors import UnsupportedModelError
@@ -100,7 +99,7 @@ class Head(ABC):
 
     @abstractmethod
     def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
-        """The same convolution in every copy of the network that ``predict()`` really runs (none, if it runs ``net``)."""
+        """The same convolution in every copy of ``net`` that ``predict()`` runs in its place."""
 
     @abstractmethod
     def passes(self, source, **predict_args) -> Iterator[Pass]:
@@ -111,6 +110,10 @@ class Head(ABC):
         """The pass with its end done again from its class logits: scores, selection and result, nothing else."""
 
     @abstractmethod
+    def found(self, run: Pass) -> tuple[Tensor, Tensor, Tensor]:
+        """Of ``result``: boxes (n, 4) xyxy px of the original (rotated ones: upright hulls), confidence, class id."""
+
+    @abstractmethod
     def candidates(self, run: Pass) -> Candidates | None:
         """What stood for NMS in this pass, or None where the head selects without NMS."""
 
@@ -118,11 +121,15 @@ class Head(ABC):
     def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:
         """Boxes of these anchors as (n, 4) xyxy in px of the network input, before any clipping."""
 
+    def objectness(self, run: Pass) -> tuple[Tensor, ...]:
+        """How sure each cell is of any object, (h, w) a level in [0, 1]: the largest class score, unless overridden."""
+        return tuple(level.sigmoid().view(shape) for level, shape in zip(run.peaks, run.shapes, strict=True))
+
     def checkpoint(self, half: bool) -> dict:
         """What the family's own loader opens, as a dict for ``torch.save``; refused where a family has no such file."""
         raise UnsupportedModelError(
-            f"{type(self.net).__name__} has no checkpoint format of its own. Save its state_dict() with torch.save, and "
-            "the edits with surgery.write_recipe."
+            f"{type(self.net).__name__} has no checkpoint format of its own. Save its state_dict() with torch.save, "
+            "and the edits with surgery.write_recipe."
         )
 
     def sharing(self, level: int, branch: str) -> tuple[int, ...]:
@@ -157,4 +164,3 @@ def describe(model) -> Head:
         f"{type(model).__name__} is no detector that the workbench knows: it takes an Ultralytics YOLO object, its "
         "`.model`, or a detector with a `describe_head()` method. Consider `YOLO('yolov8n.pt')`."
     )
-

@@ -37,8 +37,8 @@ def _level(conv: nn.Conv2d, feature: Tensor, before: Rows, now: Rows, logits: Te
     if _equal(before, now):
         return logits, peaks, before
     rows = tuple(None if part is None else part.clone() for part in now)
-    order = _order(before, now)
-    kind = (feature.device.type, feature.dtype, tuple(now[0].shape), torch.get_num_threads())
+    order = _order(before, now) if feature.device.type == "cpu" else None
+    kind = (feature.dtype, tuple(now[0].shape), torch.get_num_threads())
     if order is not None and _moves_bit_for_bit.get(kind):
         return logits[order], peaks, rows
     new = F.conv2d(feature, *now, conv.stride, conv.padding, conv.dilation, conv.groups)[0]

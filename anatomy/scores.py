@@ -44,7 +44,7 @@ def flat_anchors(logits: tuple[Tensor, ...], columns: tuple[Tensor, ...]) -> Ten
 
 
 def anchors_in_rest(logits: tuple[Tensor, ...]) -> set[int]:
-    """Anchors with a value that torch may compute outside its SIMD blocks, in a (nc, A) sigmoid on this many threads."""
+    """Anchors of which torch may compute a value outside its SIMD blocks, in a (nc, A) sigmoid on these threads."""
     anchors = sum(level[0].numel() for level in logits)
     total = logits[0].shape[0] * anchors
     shares = min(torch.get_num_threads(), math.ceil(total / GRAIN))

@@ -57,7 +57,9 @@ def _check_file(path: Path) -> None:
 
 def nothing_read(source) -> SourceError:
     """The error for a source out of which no image came."""
-    return SourceError(f"{_shorten(source)} could not be read as an image. Give an image file, an array or a PIL image.")
+    return SourceError(
+        f"{_shorten(source)} could not be read as an image. Give an image file, an array or a PIL image."
+    )
 
 
 def several(source) -> SourceError:

@@ -22,9 +22,7 @@ def losers(candidates: Candidates, kept: Tensor) -> tuple[Tensor, Tensor, Tensor
     boxes[:, : 2 if candidates.chained else 4] += candidates.class_id[:, None] * candidates.shift
     find = _chained if candidates.chained else _greedy
     loser, detection = find(candidates, boxes, winners)
-    overlap = torch.stack(
-        [candidates.pairwise_iou(boxes[i : i + 1], boxes[winners[j]][None])[0, 0] for i, j in zip(loser, detection)]
-    ) if len(loser) else candidates.confidence.new_empty(0)
+    overlap = candidates.pairwise_iou(boxes[winners], boxes)[detection, loser]
     order = candidates.confidence[loser].argsort(descending=True, stable=True)
     return loser[order], detection[order], overlap[order]
 

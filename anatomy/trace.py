@@ -48,8 +48,11 @@ class Trace:
         return Letterbox.fit(self._run.original.shape[:2], self.input_shape)
 
     def objectness(self) -> tuple[Tensor, ...]:
-        """How sure each cell is of any object, one (h, w) tensor a level in [0, 1]: the largest class probability."""
-        return tuple(peak.sigmoid().view(shape) for peak, shape in zip(self._run.peaks, self.shapes, strict=True))
+        """How sure each cell is of any object, one (h, w) tensor a level in [0, 1].
+
+        The largest class probability, or the head's own objectness where it has one.
+        """
+        return self._head.objectness(self._run)
 
     def decode(self, anchors) -> np.ndarray:
         """The boxes of any anchors, (n,) -> (n, 4) xyxy px of the network input, unclipped."""
@@ -76,17 +79,16 @@ class Trace:
     @cached_property
     def detections(self) -> Detections:
         run = self._run
-        boxes = run.result.boxes if run.result.obb is None else run.result.obb
+        xyxy, confidence, class_id = (part.cpu().numpy() for part in self._head.found(run))
         anchors = run.anchors.cpu().numpy()
         places = cells(anchors, self.shapes)
-        class_id = boxes.cls.cpu().numpy().astype(np.int64)
         flat = [level.flatten(1) for level in self.logits]
         starts = np.cumsum([0] + [rows * cols for rows, cols in self.shapes])
         at = zip(places.level.tolist(), (anchors - starts[places.level]).tolist(), strict=True)
         logits = [flat[level][:, cell] for level, cell in at]
         return Detections(
-            xyxy=boxes.xyxy.cpu().numpy().reshape(-1, 4),
-            confidence=boxes.conf.cpu().numpy(),
+            xyxy=xyxy,
+            confidence=confidence,
             class_id=class_id,
             class_name=tuple(self.names[index] for index in class_id.tolist()),
             level=places.level,

@@ -1,4 +1,4 @@
-"""Ultralytics' detection heads (YOLOv3 to YOLO26: detect, segment, pose, obb); the one file that imports Ultralytics."""
+"""Ultralytics' detection heads, YOLOv3 to YOLO26; this file alone imports Ultralytics."""
 
 import gc
 import pickle
@@ -81,6 +81,10 @@ class UltralyticsHead(Head):
     def finish(self, run: Pass) -> Pass:
         return run.private.finish(run)
 
+    def found(self, run: Pass) -> tuple[Tensor, Tensor, Tensor]:
+        boxes = run.result.boxes if run.result.obb is None else run.result.obb
+        return boxes.xyxy.view(-1, 4), boxes.conf, boxes.cls.long()
+
     @torch.inference_mode()
     def candidates(self, run: Pass) -> Candidates | None:
         if run.private.end2end:
@@ -115,7 +119,7 @@ class UltralyticsHead(Head):
         return boxes if run.private.end2end and not run.private.rotated else xywh_to_xyxy(boxes)
 
     def checkpoint(self, half: bool) -> dict:
-        """What ``YOLO.save`` would write, in float16 or in the network's own precision; the live network is not touched."""
+        """What ``YOLO.save`` would write, in float16 or in the network's own precision."""
         net = deepcopy(self.net)
         net = (net.half() if half else net).to(memory_format=torch.contiguous_format)
         kept = dict(self.yolo.ckpt or {}) if self.yolo is not None else {}
@@ -211,8 +215,8 @@ def open_checkpoint(path, *, trusted: bool) -> YOLO:
         except (TypeError, AttributeError, ImportError) as error:
             wanted = _refused_names(asked, error)
             raise CheckpointError(
-                f"{str(path)!r} asks for more than model classes: {', '.join(wanted) or error}. Opening it could run any "
-                "code of its author, so nothing was run. If you trust where it comes from, give trusted=True."
+                f"{str(path)!r} asks for more than model classes: {', '.join(wanted) or error}. Opening it could run "
+                "any code of its author, so nothing was run. If you trust where it comes from, give trusted=True."
             ) from error
         except DAMAGED as error:
             raise CheckpointError(f"{str(path)!r} is damaged and cannot be read: {error}") from error

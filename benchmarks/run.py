@@ -1,6 +1,6 @@
-"""Speed as ratios, each pair measured side by side in one run, one CPU thread; prints the table and can put it in README.
+"""Speed as ratios, each pair measured side by side in one run on one CPU thread; prints the table.
 
-    python benchmarks/run.py [--weights yolov8n.pt] [--write README.md]
+python benchmarks/run.py [--weights yolov8n.pt] [--write README.md]
 """
 
 import argparse
@@ -20,9 +20,9 @@ import torch
 
 torch.set_num_threads(1)
 
-import anatomy
-import surgery
-from detectors import draw_scene
+import anatomy  # noqa: E402
+import surgery  # noqa: E402
+from detectors import draw_scene  # noqa: E402
 
 MARKS = ("<!-- benchmark:start -->", "<!-- benchmark:end -->")
 
@@ -60,7 +60,14 @@ def replays(model, image, rounds: int):
             equal = torch.equal(trace.replay().result.boxes.data, predict()[0].boxes.data)
             ours, theirs = paired(trace.replay, predict, rounds, inner=20)
             target = 150 if name.startswith("P5") else 60
-            yield f"`trace.replay()` after an edit of {name}", "`model.predict`", ours, theirs, f"≥ {target} × faster", equal
+            yield (
+                f"`trace.replay()` after an edit of {name}",
+                "`model.predict`",
+                ours,
+                theirs,
+                f"≥ {target} × faster",
+                equal,
+            )
 
 
 def overheads(model, image, folder, rounds: int):
@@ -103,11 +110,16 @@ def memory(model, folder, images: int) -> str:
     first = peak()
     for _ in range(5):
         drain(anatomy.stream(model, folder))
-    return f"Peak memory after {images} streamed images {first / 1024:.0f} MB, after {6 * images} {peak() / 1024:.0f} MB."
+    return (
+        f"Peak memory after {images} streamed images {first / 1024:.0f} MB, after {6 * images} {peak() / 1024:.0f} MB."
+    )
 
 
 def table(rows) -> list[str]:
-    lines = ["| what | beside | time | that of the other | ratio | target | equal bits |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| what | beside | time | that of the other | ratio | target | equal bits |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for what, beside, ours, theirs, target, equal in rows:
         ratio = theirs / ours
         shown = f"{ratio:.0f} × faster" if ratio > 3 else f"{ours / theirs:.3f} × the time"

@@ -50,7 +50,9 @@ class Certificate:
             some = ", ".join(self.names[index] for index in check.changed[:4]) + ("…" if len(check.changed) > 4 else "")
             what = f"{len(check.changed)} changed ({some})" if check.changed else "none changed"
             lines.append(f"  {check.branch:9} {check.level_name:3} {check.path:26} {what}, {len(check.equal)} equal")
-        other = "not compared (give against=path)" if self.elsewhere is None else f"{len(self.elsewhere)} tensors differ"
+        other = (
+            "not compared (give against=path)" if self.elsewhere is None else f"{len(self.elsewhere)} tensors differ"
+        )
         lines.append(f"other weights: {other}; predict() runs these rows: {'yes' if self.in_step else 'NO'}")
         return "\n".join(lines)
 
@@ -71,7 +73,11 @@ def certify(model, against=None) -> Certificate:
             if part is not None:
                 digest.update(part.cpu().contiguous().view(torch.uint8).numpy().tobytes())
         for twin in head.twins(level, branch):
-            same = (torch.equal(ours.to(theirs), theirs) for ours, theirs in zip(rows, (twin.weight, twin.bias)))
+            same = (
+                torch.equal(ours.to(theirs), theirs)
+                for ours, theirs in zip(rows, (twin.weight, twin.bias), strict=True)
+                if ours is not None
+            )
             in_step = in_step and all(same)
     return Certificate(tuple(checks), in_step, _elsewhere(head, against), digest.hexdigest(), head.names)
 
@@ -83,7 +89,9 @@ def _differing(rows: Rows, original: Rows) -> torch.Tensor:
         if now is not None:
             before = before.to(now)
             width = {2: torch.int16, 4: torch.int32, 8: torch.int64}[now.element_size()]
-            differs |= (now.view(width) != before.view(width)).flatten(1 if now.ndim > 1 else 0).view(len(now), -1).any(1)
+            differs |= (
+                (now.view(width) != before.view(width)).flatten(1 if now.ndim > 1 else 0).view(len(now), -1).any(1)
+            )
     return differs
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, opened by Ultralytics alone, and read with the restricted unpickler first."""
+"""Checkpoints: written whole or not at all, opened by Ultralytics alone, read with care."""
 
 import os
 import tempfile
@@ -25,7 +25,9 @@ def save(model, path, *, half: bool | None = None) -> Path:
     """
     path = Path(path)
     if path.suffix != ".pt":
-        raise ValueError(f"Ultralytics opens checkpoints by their ending, so the file must end in .pt, not {path.name!r}.")
+        raise ValueError(
+            f"Ultralytics opens checkpoints by their ending, so the file must end in .pt, not {path.name!r}."
+        )
     if not path.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {str(path.parent)!r}. Make it first.")
     head = describe(model)
@@ -65,7 +67,10 @@ def _survives_half(value: torch.Tensor) -> bool:
 
 
 def _pack(rows: dict) -> list:
-    return [[branch, level, *(None if part is None else part.cpu() for part in kept)] for (branch, level), kept in rows.items()]
+    return [
+        [branch, level, *(None if part is None else part.cpu() for part in kept)]
+        for (branch, level), kept in rows.items()
+    ]
 
 
 def _unpack(entries: list) -> dict:

@@ -66,7 +66,7 @@ def history(model) -> tuple[Edit, ...]:
 
 
 def undo(model, n: int = 1) -> tuple[Edit, ...]:
-    """Take back the last n edits, bit for bit; returns them, newest first. Raises ValueError when fewer are recorded."""
+    """Take back the last n edits, bit for bit; returns them, newest first. ValueError when fewer are recorded."""
     head = describe(model)
     done = ledger(head).records
     n = whole_number(n, "The number of edits to undo")
@@ -163,7 +163,9 @@ def _check_finite(head: Head, edit: Edit, before: dict[Place, Rows], after: dict
         for new, old in zip(rows, before[branch, level], strict=True):
             for dtype in dtypes:
                 if new is not None and not new.to(dtype).isfinite().all() and old.to(dtype).isfinite().all():
-                    raise ValueError(f"{edit} would make rows of level {level} infinite in {dtype}. Nothing is changed.")
+                    raise ValueError(
+                        f"{edit} would make rows of level {level} infinite in {dtype}. Nothing is changed."
+                    )
 
 
 def _write(head: Head, rows: dict[Place, Rows]) -> None:

@@ -40,7 +40,9 @@ def test_before_and_after_as_in_the_reference(model, real, reference):
 
     assert len(reference["images"]) > 3
     for name, entry in reference["images"].items():
-        path = next(path for path in (ASSETS / entry["path"], real / entry["path"], real / "images" / name) if path.exists())
+        path = next(
+            path for path in (ASSETS / entry["path"], real / entry["path"], real / "images" / name) if path.exists()
+        )
         before = anatomy.trace(model, path)
         close(before.detections, entry["before"])
         with surgery.scratch(model):
@@ -50,7 +52,11 @@ def test_before_and_after_as_in_the_reference(model, real, reference):
             assert torch.equal(before.replay().result.boxes.data, after.result.boxes.data)
         close(after.detections, entry["after"])
         joined = anatomy.compare(before, after)
-        shifts = {(before.detections.level_name[i], int(s)) for i, s in zip(joined.before, joined.class_shift) if s >= 0}
+        shifts = {
+            (before.detections.level_name[i], int(s))
+            for i, s in zip(joined.before, joined.class_shift, strict=True)
+            if s >= 0
+        }
         assert shifts <= {("P3", 0), ("P4", 1), ("P5", 5)}
 
 

@@ -32,7 +32,11 @@ BAD = [
     (lambda m: surgery.shift_classes(m, [], 1), ValueError, r"empty sequence was given"),
     (lambda m: surgery.shift_classes(m, 1.0, 1), TypeError, r"level given by index must be a whole number, but 1\.0"),
     (lambda m: surgery.shift_classes(m, True, 1), TypeError, r"must be a whole number, but True"),
-    (lambda m: surgery.shift_classes(m, 0, 2.5), TypeError, r"k, the shift in classes, must be a whole number, but 2\.5"),
+    (
+        lambda m: surgery.shift_classes(m, 0, 2.5),
+        TypeError,
+        r"k, the shift in classes, must be a whole number, but 2\.5",
+    ),
     (lambda m: surgery.shift_classes(m, 0, "1"), TypeError, r"whole number, but '1' \(str\)"),
     (lambda m: surgery.zero_classes(m, 0, 6), ValueError, r"Class 6 is out of range: this head has classes 0 to 5"),
     (lambda m: surgery.zero_classes(m, 0, -1), ValueError, r"Class -1 is out of range"),
@@ -41,14 +45,30 @@ BAD = [
     (lambda m: surgery.zero_classes(m, 0, "BIRD"), ValueError, r"'BIRD' is ambiguous: it fits the ids \[2, 3\]"),
     (lambda m: surgery.zero_classes(m, 0, "tree"), ValueError, r"'tree' is ambiguous.*Give the id instead"),
     (lambda m: surgery.zero_classes(m, 0, []), ValueError, r"At least one class is needed"),
-    (lambda m: surgery.zero_classes(m, 0, 0, bias="off"), ValueError, r"bias must be 'silence', 'keep' or 'zero', but 'off'"),
-    (lambda m: surgery.permute_classes(m, 0, [0, 1, 2, 3, 4, 4]), ValueError, r"exactly once, but 6 entries.*\[5\] is missing"),
+    (
+        lambda m: surgery.zero_classes(m, 0, 0, bias="off"),
+        ValueError,
+        r"bias must be 'silence', 'keep' or 'zero', but 'off'",
+    ),
+    (
+        lambda m: surgery.permute_classes(m, 0, [0, 1, 2, 3, 4, 4]),
+        ValueError,
+        r"exactly once, but 6 entries.*\[5\] is missing",
+    ),
     (lambda m: surgery.permute_classes(m, 0, [0, 1]), ValueError, r"exactly once, but 2 entries.*are missing"),
     (lambda m: surgery.permute_classes(m, 0, {0: 1}), ValueError, r"onto one another.*sends \[0\] to \[1\]"),
     (lambda m: surgery.permute_classes(m, 0, 3), TypeError, r"sequence of class ids or a mapping"),
-    (lambda m: surgery.swap_classes(m, 0, "cat", 0), ValueError, r"two different classes, but 'cat' and 0 are both class 0"),
+    (
+        lambda m: surgery.swap_classes(m, 0, "cat", 0),
+        ValueError,
+        r"two different classes, but 'cat' and 0 are both class 0",
+    ),
     (lambda m: surgery.scale_classes(m, 0, 0, float("nan")), ValueError, r"factor must be finite, but nan"),
-    (lambda m: surgery.scale_classes(m, 0, 0, float("inf")), ValueError, r"factor must be finite, but inf.*zero_classes"),
+    (
+        lambda m: surgery.scale_classes(m, 0, 0, float("inf")),
+        ValueError,
+        r"factor must be finite, but inf.*zero_classes",
+    ),
     (lambda m: surgery.scale_classes(m, 0, 0, "2"), TypeError, r"factor must be a number, but '2'"),
     (lambda m: surgery.scale_classes(m, 0, "all", 1e39), ValueError, r"rows of level 0 infinite in torch\.float32"),
     (lambda m: surgery.bias_classes(m, 0, 0, float("-inf")), ValueError, r"delta must be finite, but -inf"),
@@ -57,7 +77,11 @@ BAD = [
     (lambda m: surgery.undo(m, -1), ValueError, r"but -1 was asked"),
     (lambda m: surgery.undo(m, 0.5), TypeError, r"number of edits to undo must be a whole number"),
     (lambda m: surgery.mute_level(m, 0, branches="one2one"), ValueError, r"live branches are \['one2many'\]"),
-    (lambda m: surgery.apply(m, surgery.Edit("melt", (0,))), ValueError, r"Operation 'melt' is unknown\. There are shift"),
+    (
+        lambda m: surgery.apply(m, surgery.Edit("melt", (0,))),
+        ValueError,
+        r"Operation 'melt' is unknown\. There are shift",
+    ),
     (lambda m: surgery.apply(m, surgery.Edit("shift_classes", (0,))), ValueError, r"needs the parameter 'k'"),
 ]
 
@@ -71,7 +95,9 @@ def test_bad_arguments_change_nothing(model, call, error, message):
     assert surgery.history(model) == ()
 
 
-@pytest.mark.parametrize(("k", "same_as"), [(-1, 5), (7, 1), (-13, 5), (np.int64(6), 0), (10**12 + 3, (10**12 + 3) % 6)])
+@pytest.mark.parametrize(
+    ("k", "same_as"), [(-1, 5), (7, 1), (-13, 5), (np.int64(6), 0), (10**12 + 3, (10**12 + 3) % 6)]
+)
 def test_shifts_wrap(model, k, same_as):
     conv = model.model.model[-1].cv3[1][-1]
     before = conv.weight.detach().clone(), conv.bias.detach().clone()

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from itertools import product
 
 import numpy as np
 import pytest
@@ -12,24 +11,12 @@ import torch
 import anatomy
 import surgery
 from anatomy.head import describe
+from tests.families import CASES, label
 
-ONE_BRANCH = (
-    "yolov3-tiny yolov5n yolov6n yolov8n yolov8n-p2 yolov8n-p6 yolov8n-seg yolov8n-pose yolov8n-obb yolov8n-ghost "
-    "yolov9t yolo11n yolo12n"
-).split()
-TWO_BRANCHES = "yolov10n yolo26n yolo26n-seg yolo26n-pose yolo26n-obb".split()
-CASES = [(name, None, False) for name in ONE_BRANCH]
-CASES += list(product(TWO_BRANCHES, (None, False), (False,)))
-CASES += [("yolov8n", None, True), ("yolo11n", None, True), ("yolov10n", None, True), ("yolo26n-seg", False, True)]
 ENDINGS = ("normal", "raises", "interrupted", "entry fails")
 
 
-def _label(case) -> str:
-    name, nms, fused = case
-    return name + {None: "", False: " one2one"}[nms] + (" fused" if fused else "")
-
-
-@pytest.fixture(scope="module", params=CASES, ids=_label)
+@pytest.fixture(scope="module", params=CASES, ids=label)
 def case(request, build, picture):
     """(model, image, arguments of predict) of one head."""
     name, nms, fused = request.param
@@ -111,10 +98,11 @@ def test_law_1_undo_is_exact(case, ending):
             surgery.apply(model, [surgery.Edit("mute_level", (0,)), surgery.Edit("mute_level", (9,))])
     else:
         error = RuntimeError if ending == "raises" else KeyboardInterrupt
-        with pytest.raises(error), surgery.scratch(model):
-            edit_everything(model)
-            anatomy.trace(model, image, **args)
-            raise error
+        with pytest.raises(error):  # noqa: PT012, SIM117
+            with surgery.scratch(model):
+                edit_everything(model)
+                anatomy.trace(model, image, **args)
+                raise error
     assert_same(before, portrait(model))
     assert surgery.history(model) == ()
 

@@ -1,0 +1,161 @@
+"""House rules that the sources themselves show: which way imports point, what is loaded when, sizes, outputs."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# package: the other packages of the project that it may import
+ARROWS = {
+    "detectors": set(),
+    "anatomy": set(),
+    "surgery": {"anatomy"},
+    "diagnosis": {"anatomy", "surgery"},
+    "viz": {"anatomy", "diagnosis", "surgery"},
+}
+# foreign library: the one package that may import it
+AT_HOME = {
+    "ultralytics": "anatomy",
+    "timm": "detectors",
+    "captum": "diagnosis",
+    "matplotlib": "viz",
+    "ipywidgets": "viz",
+    "ipympl": "viz",
+}
+HEAVY = ("ultralytics", "torchvision", "timm", "captum", "matplotlib", "ipywidgets", "polars", "cv2")
+MACHINE_PATH = re.compile(rb"(?<![\w.:/~-])/(?:home|root|Users|work|mnt|srv)/[\w.-]")
+LONGEST = 400  # lines of a source file
+
+PACKAGES = [name for name in ARROWS if (ROOT / name / "__init__.py").is_file()]
+MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def project_files() -> list[Path]:
+    """Every file of the project: what git tracks or would, or, without git, what lies in its folders."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        found = [ROOT / name for name in listed.split("\0") if name]
+    except (OSError, subprocess.CalledProcessError):
+        folders = (*ARROWS, "notebooks", "tests", "benchmarks", ".ci")
+        found = [path for folder in folders for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts]
+        found += ROOT.glob("*.*")
+    return sorted(path for path in found if path.is_file())
+
+
+def imported(source: str) -> set[str]:
+    """The top-level names that a source imports absolutely, wherever the import stands in it."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.append(node.module)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in (
+            "import_module",
+            "__import__",
+        ):
+            names += [argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)]
+    return {name.partition(".")[0] for name in names}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("", set()),
+        ("import viz.heat as heat, torch", {"viz", "torch"}),
+        ("from viz.heat import draw", {"viz"}),
+        ("from . import viz\nfrom .viz import draw", set()),
+        ("def late():\n    from viz import draw", {"viz"}),
+        ("if TYPE_CHECKING:\n    import viz", {"viz"}),
+        ("import importlib\nimportlib.import_module('viz.heat')", {"importlib", "viz"}),
+        ("__import__('viz')", {"viz"}),
+        ("'import viz'  # import viz", set()),
+    ],
+)
+def test_imports_are_read_wherever_they_stand(source, names):
+    assert imported(source) == names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_no_arrow_points_the_wrong_way(path):
+    package = relative(path).partition("/")[0]
+    wrong = imported(path.read_text()) & set(ARROWS) - ARROWS[package] - {package}
+    assert not wrong, f"{relative(path)} imports {sorted(wrong)}, but {package} may import {sorted(ARROWS[package])}."
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_a_foreign_library_stays_in_its_package(path):
+    package = relative(path).partition("/")[0]
+    wrong = [name for name in imported(path.read_text()) & set(AT_HOME) if AT_HOME[name] != package]
+    assert not wrong, f"{relative(path)} imports {wrong}; their place is {[AT_HOME[name] for name in wrong]}."
+
+
+def test_one_file_alone_imports_ultralytics():
+    assert [relative(path) for path in MODULES if "ultralytics" in imported(path.read_text())] == [
+        "anatomy/ultralytics_head.py"
+    ]
+
+
+@pytest.mark.parametrize("package", ["anatomy", "surgery"])
+def test_importing_loads_no_heavy_library(package):
+    code = f"import sys, {package}; print(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_opens_with_a_docstring_and_says_what_it_exports(package):
+    tree = ast.parse((ROOT / package / "__init__.py").read_text())
+    assert ast.get_docstring(tree)
+    assigned = [target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    assert "__all__" in assigned
+
+
+def test_sources_are_short_and_named_for_what_they_do():
+    sources = [path for path in project_files() if path.suffix == ".py"]
+    assert sources
+    assert {relative(path): count for path in sources if (count := path.read_text().count("\n")) > LONGEST} == {}
+    assert [relative(path) for path in sources if path.stem in ("utils", "util", "helpers", "common", "misc")] == []
+
+
+def test_no_path_of_one_machine_is_written_down():
+    found = {relative(path): MACHINE_PATH.findall(path.read_bytes()) for path in project_files()}
+    assert {name: hits for name, hits in found.items() if hits} == {}
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=relative)
+def test_a_notebook_is_committed_without_outputs_and_without_functions(path):
+    cells = json.loads(path.read_text())["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert [cell["source"] for cell in code if cell["outputs"] or cell["execution_count"] is not None] == []
+    assert [
+        cell["source"] for cell in code if re.search(r"^\s*(def|class) ", "".join(cell["source"]), re.MULTILINE)
+    ] == []
+    assert cells[0]["cell_type"] == "markdown"
+    assert "".join(cells[0]["source"]).startswith("# ")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=relative)
+def test_the_cells_of_a_notebook_are_short(path):
+    cells = json.loads(path.read_text())["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    longest = {text: lines for text in code if (lines := text.count("\n") + 1) > 7 and "import " not in text}
+    assert longest == {}

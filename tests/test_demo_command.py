@@ -1,0 +1,111 @@
+"""`make demo` as a user meets it: the table, the figures, and what it says when it cannot do as asked."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FIGURES = ("before", "after", "compare", "heatmaps", "anchors")
+
+
+def demo(folder: Path, *words, **env) -> subprocess.CompletedProcess:
+    """Run the command in an empty folder, offline, with no weights at hand but those it is given."""
+    kept = {name: value for name, value in os.environ.items() if name != "WORKBENCH_WEIGHTS"}
+    kept |= {"YOLO_OFFLINE": "1", "YOLO_CONFIG_DIR": str(folder), "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, str(ROOT / "notebooks" / "demo.py"), *map(str, words)]
+    return subprocess.run(command, cwd=folder, env=kept | env, capture_output=True, text=True, timeout=300)
+
+
+def rows(output: str) -> list[list[str]]:
+    """The cells of the numbered rows of all tables; columns stand at least two spaces apart."""
+    return [re.split(r" {2,}", line.strip()) for line in output.splitlines() if re.match(r" +\d+  P\d", line)]
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("embedded")
+    return folder, demo(folder)
+
+
+def test_the_embedded_detector_is_taken_offline_and_named(embedded):
+    _, done = embedded
+    assert done.returncode == 0, done.stderr
+    assert "Detector: the embedded one" in done.stdout
+    assert "YOLO_OFFLINE forbids a download" in done.stdout
+
+
+def test_level_by_index_and_by_shift_stand_side_by_side_and_agree(embedded):
+    _, done = embedded
+    table = rows(done.stdout)
+    pairs = [(by_index, by_shift) for _, by_index, by_shift, *_ in table]
+    assert {by_index for by_index, _ in pairs} == {"P3", "P4", "P5"}
+    assert all(by_shift in (by_index, "-") for by_index, by_shift in pairs)
+    before = int(re.search(r"(\d+) detections before", done.stdout)[1])
+    told = sum(by_shift != "-" for _, by_shift in pairs)
+    assert f"agree for {told} of {told} detections" in done.stdout
+    assert told <= before <= len(pairs)
+
+
+def test_undo_is_verified_and_said(embedded):
+    _, done = embedded
+    assert "2 edits taken back" in done.stdout
+    assert "bit for bit" in done.stdout.partition("Undo:")[2]
+
+
+def test_figures_are_written_where_it_says(embedded):
+    folder, done = embedded
+    out = folder / "out" / "demo"
+    assert str(out) in done.stdout
+    assert {path.name for path in out.iterdir()} == {
+        f"scene-{kind}.{ext}" for kind in FIGURES for ext in ("png", "pdf")
+    }
+    for path in out.iterdir():
+        assert path.read_bytes().startswith(b"%PDF" if path.suffix == ".pdf" else b"\x89PNG")
+        assert path.name.partition(".")[0] in done.stdout
+
+
+def test_nothing_is_complained_about(embedded):
+    _, done = embedded
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--weights", "nowhere.pt"), "There is no checkpoint 'nowhere.pt'"),
+        (("--images", "nowhere.jpg"), "There is no file 'nowhere.jpg'"),
+    ],
+)
+def test_a_missing_file_is_one_clear_line(tmp_path, words, said):
+    done = demo(tmp_path, *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_real_weights_show_what_is_known_of_the_sample_photographs(real, tmp_path):
+    done = demo(tmp_path, "--out", tmp_path / "figures", WORKBENCH_WEIGHTS=str(real / "weights" / "yolov8n_coco.pt"))
+    assert done.returncode == 0, done.stderr
+    found = {
+        (by_index, by_shift, before, after) for _, by_index, by_shift, _, before, _, after, *_ in rows(done.stdout)
+    }
+    assert {
+        ("P5", "P5", "bus", "fire hydrant"),
+        ("P5", "P5", "person", "bus"),
+        ("P4", "P4", "tie", "suitcase"),
+    } <= found
+    assert (tmp_path / "figures" / "zidane-compare.png").is_file()
+
+
+def test_a_box_that_appears_names_the_one_it_had_lost_to(real, tmp_path):
+    photograph = real / "images" / "000000000143.jpg"
+    weights = real / "weights" / "yolov8n_coco.pt"
+    done = demo(tmp_path, "--weights", weights, "--images", photograph)
+    new = [row for row in rows(done.stdout) if row[-1].startswith("new")]
+    assert len(new) == 3
+    assert all(re.fullmatch(r"new: had lost to #\d+ \(P\d bird\)", row[-1]) and row[2] == "-" for row in new)
+    assert "only the index knows" in done.stdout

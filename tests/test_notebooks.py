@@ -1,0 +1,50 @@
+"""Every notebook runs from top to bottom, in an empty folder, with the embedded detector and with COCO weights."""
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def run(request, tmp_path, monkeypatch):
+    """A function that runs the notebook with the given weights and returns it with its outputs."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))))
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    monkeypatch.delenv("WORKBENCH_WEIGHTS", raising=False)
+    before = request.param.read_bytes()
+
+    def execute(weights: Path | None = None):
+        if weights is not None:
+            monkeypatch.setenv("WORKBENCH_WEIGHTS", str(weights))
+        notebook = nbformat.reads(before.decode(), as_version=4)
+        folder = {"metadata": {"path": str(tmp_path)}}
+        return NotebookClient(notebook, timeout=300, kernel_name="python3", resources=folder).execute()
+
+    yield execute
+    assert request.param.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [], "A notebook leaves nothing behind in the folder it was started in."
+
+
+def check(notebook) -> None:
+    """Every cell ran; there are pictures, drawn as such; nothing was complained about."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    outputs = [output for cell in code for output in cell.outputs]
+    assert [cell.source for cell in code if cell.execution_count is None] == []
+    assert [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"] == []
+    results = [output.data for output in outputs if output.output_type in ("execute_result", "display_data")]
+    assert any("image/png" in data for data in results)
+    assert [data for data in results if "Figure(" in data.get("text/plain", "") and "image/png" not in data] == []
+
+
+def test_runs_with_the_embedded_detector(run):
+    check(run())
+
+
+def test_runs_with_real_weights(run, real):
+    check(run(real / "weights" / "yolov8n_coco.pt"))
