@@ -39,10 +39,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def project_files() -> list[Path]:
-    """Every file of the project: what git tracks or would, or, without git, what lies in its folders."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    """Every file of the project: what git tracks, or, without git, what lies in its folders."""
     try:
-        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         found = [ROOT / name for name in listed.split("\0") if name]
     except (OSError, subprocess.CalledProcessError):
         folders = (*ARROWS, "notebooks", "tests", "benchmarks", ".ci")

@@ -1,12 +1,19 @@
 """`make demo` as a user meets it: the table, the figures, and what it says when it cannot do as asked."""
 
+import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+import ultralytics
+
+from detectors import demo_weights
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ("before", "after", "compare", "heatmaps", "anchors")
@@ -85,6 +92,59 @@ def test_a_missing_file_is_one_clear_line(tmp_path, words, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_weights_in_the_current_folder_are_found_and_an_empty_image_is_no_trouble(tmp_path):
+    shutil.copy(demo_weights(), tmp_path / "yolov8n.pt")
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((96, 128, 3), 128, np.uint8))
+    done = demo(tmp_path, "--images", "grey.png")
+    assert done.returncode == 0, done.stderr
+    assert "Detector: yolov8n.pt, found at hand." in done.stdout
+    assert "grey: 0 detections before, 0 after" in done.stdout
+    assert "bit for bit" in done.stdout.partition("Undo:")[2]
+
+
+@pytest.fixture
+def module(monkeypatch, tmp_path):
+    """demo.py as a module, in an empty folder, with no weights at hand and nothing that forbids a download."""
+    importlib.import_module("anatomy.ultralytics_head")  # takes its YOLO before a test replaces it
+    spec = importlib.util.spec_from_file_location("demo_command", ROOT / "notebooks" / "demo.py")
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WORKBENCH_WEIGHTS", raising=False)
+    monkeypatch.delenv("YOLO_OFFLINE", raising=False)
+    monkeypatch.setitem(ultralytics.settings, "weights_dir", str(tmp_path / "weights"))
+    return loaded
+
+
+def test_the_published_weights_are_downloaded_where_they_can_be(module, monkeypatch, capsys):
+    monkeypatch.setattr(module, "why_no_download", lambda: None)
+    monkeypatch.setattr(ultralytics, "YOLO", lambda name: f"the model {name}")
+    assert module.open_model(None) == ("the model yolov8n.pt", False)
+    assert "downloaded" in capsys.readouterr().out
+
+
+def test_a_download_that_breaks_off_is_said_and_the_embedded_detector_steps_in(module, monkeypatch, capsys):
+    def broken(name):
+        raise ConnectionError("the line is cut")
+
+    monkeypatch.setattr(module, "why_no_download", lambda: None)
+    monkeypatch.setattr(ultralytics, "YOLO", broken)
+    _, embedded = module.open_model(None)
+    assert embedded
+    assert "its download failed (the line is cut)" in capsys.readouterr().out
+
+
+def test_a_host_that_does_not_answer_is_no_download(module, monkeypatch):
+    monkeypatch.setattr(module, "URL", "http://localhost:9/yolov8n.pt")
+    assert "the network does not reach it" in module.why_no_download(seconds=1.0)
+
+
+def test_levels_that_would_move_alike_are_refused(module, monkeypatch):
+    monkeypatch.setattr(module, "MOVES", (0, 1, 13))
+    with pytest.raises(ValueError, match=r"moves of \(0, 1, 13\) classes among 12 do not"):
+        module.choose_moves(ultralytics.YOLO(demo_weights()))
 
 
 def test_real_weights_show_what_is_known_of_the_sample_photographs(real, tmp_path):
