@@ -22,6 +22,7 @@ class Trace:
 
     ``image`` (H, W, 3) uint8 RGB, the original; ``levels``, ``names``; ``input_shape`` (h, w) of the network input in
     px; ``letterbox`` maps between both; ``logits`` one (nc, h, w) tensor a level, before the sigmoid, detached;
+    ``features`` one (c, h, w) tensor a level, what the class convolution reads; ``reg_max`` DFL bins a side, 1: no DFL;
     ``branch`` the one that ran; ``path`` of the source; ``result`` the Ultralytics Results. Traces do not change.
     """
 
@@ -31,6 +32,8 @@ class Trace:
         self.names: dict[int, str] = head.names
         self.input_shape = run.input_shape
         self.logits: tuple[Tensor, ...] = run.logits
+        self.features: tuple[Tensor, ...] = tuple(feature[0] for feature in run.features)
+        self.reg_max = head.reg_max
         self.shapes = run.shapes
         self.branch, self.path, self.result = run.branch, run.path, run.result
 
@@ -66,14 +69,14 @@ class Trace:
 
         Generalized Focal Loss, https://arxiv.org/abs/2006.04388. Raises ValueError for a head without DFL.
         """
-        if self._head.reg_max == 1:
+        if self.reg_max == 1:
             raise ValueError(
                 "This head has reg_max = 1: it puts out each side as one number, so there is no distribution to show. "
                 "YOLO26 has none; YOLOv8 to YOLO12 have 16 bins a side."
             )
         if not 0 <= i < len(self.detections):
             raise IndexError(f"Detection {i} does not exist: this image has {len(self.detections)}.")
-        bins = self._run.box_logits[:, int(self.detections.anchor[i])].view(4, self._head.reg_max)
+        bins = self._run.box_logits[:, int(self.detections.anchor[i])].view(4, self.reg_max)
         return bins.float().softmax(1)
 
     @cached_property

@@ -1,0 +1,22 @@
+"""Draw what the other packages return: every function takes data and returns a matplotlib Figure."""
+
+from .anchor_grid import anchor_grid
+from .compare import compare
+from .detections import detections
+from .distribution import distribution
+from .features import features
+from .heatmaps import heatmaps
+from .palette import LEVEL_COLORS, level_color
+from .style import STYLE
+
+__all__ = [
+    "LEVEL_COLORS",
+    "STYLE",
+    "anchor_grid",
+    "compare",
+    "detections",
+    "distribution",
+    "features",
+    "heatmaps",
+    "level_color",
+]

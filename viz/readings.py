@@ -1,0 +1,72 @@
+"""What the cells of each level answer, as arrays: the rows that a figure of heat maps draws."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from anatomy import Trace, select_classes
+
+KINDS = {"objectness": "objectness", "score": "class probability", "logit": "class logit"}
+MOST_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One value a cell: a name, what the values are in words, one (h, w) float array a level.
+
+    ``found`` (n,) are the indices of the detections that these values decided.
+    """
+
+    name: str
+    meaning: str
+    heat: tuple[np.ndarray, ...]
+    found: np.ndarray
+
+
+def readings(trace: Trace, classes, what: str) -> list[Reading]:
+    """One reading of objectness, or one for each class of its probability or logit; without ``classes`` the largest."""
+    if what not in KINDS:
+        raise ValueError(f"what must be one of {', '.join(map(repr, KINDS))}, but {what!r} was given.")
+    if classes is None:
+        return [_of_all(trace, what)]
+    chosen = select_classes(trace.names, classes)
+    class_id = trace.detections.class_id
+    if what == "objectness":
+        heat = _arrays(level[list(chosen)].amax(0).sigmoid() for level in trace.logits)
+        name = ", ".join(trace.names[index] for index in chosen[:4]) + (" …" if len(chosen) > 4 else "")
+        return [Reading(name, _largest(what), heat, np.flatnonzero(np.isin(class_id, chosen)))]
+    if len(chosen) > MOST_ROWS:
+        raise ValueError(
+            f"A figure holds at most {MOST_ROWS} rows, one a class, but {len(chosen)} classes were given. Choose "
+            "fewer, or what='objectness' for the largest of them."
+        )
+    return [
+        Reading(
+            trace.names[index],
+            KINDS[what],
+            _arrays(level[index].sigmoid() if what == "score" else level[index] for level in trace.logits),
+            np.flatnonzero(class_id == index),
+        )
+        for index in chosen
+    ]
+
+
+def _of_all(trace: Trace, what: str) -> Reading:
+    """The largest over all classes, or the head's own objectness where it has one."""
+    logits = [level.amax(0) for level in trace.logits]
+    scores = [level.sigmoid() for level in logits]
+    heat = {"objectness": trace.objectness(), "score": scores, "logit": logits}[what]
+    same = all(torch.allclose(a, b, equal_nan=True) for a, b in zip(heat, scores, strict=True))
+    meaning = KINDS[what] if what == "objectness" and not same else _largest(what)
+    return Reading("", meaning, _arrays(heat), np.arange(len(trace.detections)))
+
+
+def _largest(what: str) -> str:
+    words = "largest class probability" if what == "objectness" else "largest of all classes"
+    return f"{KINDS[what]} ({words})"
+
+
+def _arrays(heat: Iterable[torch.Tensor]) -> tuple[np.ndarray, ...]:
+    return tuple(level.float().cpu().numpy() for level in heat)
