@@ -40,7 +40,7 @@ format: $(READY)  ## let ruff mend what it can
 bench: $(READY)  ## measure speed, as ratios, and print the table
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-weights: $(READY)  ## train the demo detector anew (about 25 minutes on two cores)
+weights: $(READY)  ## train the demo detector anew (about 20 minutes on two cores)
 	$(BIN)/python -m detectors.train_demo $(ARGS)
 
 clean:  ## remove figures and caches; .venv and training runs stay

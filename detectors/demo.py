@@ -5,7 +5,7 @@ import pathlib
 from detectors.scenes import Scene, draw_scene
 
 WEIGHTS = pathlib.Path(__file__).parent / "weights" / "demo.pt"
-SCENE_SEED = 16
+SCENE_SEED = 45
 
 
 def demo_weights() -> pathlib.Path:

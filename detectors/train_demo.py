@@ -1,6 +1,6 @@
 """`make weights`: draws the scenes, trains the demo detector, measures it, installs detectors/weights/demo.pt.
 
-Run as `python -m detectors.train_demo [--work FOLDER]`; about 25 minutes on two CPU cores. An interrupted run goes on
+Run as `python -m detectors.train_demo [--work FOLDER]`; about 20 minutes on two CPU cores. An interrupted run goes on
 where it was when started again with the same work folder. Training is driven through the `yolo` command.
 """
 
