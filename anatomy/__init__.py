@@ -3,7 +3,7 @@
 from .compare import Comparison, compare
 from .detections import Detections, Rivals
 from .errors import CheckpointError, SelectionError, SourceError, UnsupportedModelError
-from .head import Candidates, Head, Pass, describe, open_checkpoint
+from .head import Candidates, Head, Limits, Pass, Targets, describe, open_checkpoint
 from .letterbox import Letterbox
 from .levels import Level, select_class, select_classes, select_levels, whole_number
 from .trace import Trace, stream, trace
@@ -25,10 +25,12 @@ __all__ = [
     "Head",
     "Letterbox",
     "Level",
+    "Limits",
     "Pass",
     "Rivals",
     "SelectionError",
     "SourceError",
+    "Targets",
     "Trace",
     "UnsupportedModelError",
     "compare",

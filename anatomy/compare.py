@@ -1,5 +1,6 @@
 """Two traces of one image set side by side, joined by the anchor that made each detection."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +24,31 @@ class Comparison:
     freed_from: np.ndarray
     status: tuple[str, ...]  # "same", "class", "confidence", "gone", "new"
 
+    names: Mapping[int, str]
+    classes: np.ndarray  # (n, 2) class ids before and after, -1 where there is none
+    levels: tuple[str, ...]
+
     def __len__(self) -> int:
         return len(self.anchor)
+
+    def to_df(self):
+        """One row an anchor, as a polars DataFrame; indices count from 0 and are null where there is none."""
+        import polars
+
+        index = {name: getattr(self, name) for name in ("before", "after", "class_shift", "freed_from")}
+        named = [[self.names.get(class_id) for class_id in column] for column in self.classes.T.tolist()]
+        table = {
+            "before": index["before"],
+            "after": index["after"],
+            "anchor": self.anchor,
+            "level_name": polars.Series(self.levels, dtype=polars.String),
+            "class_before": polars.Series(named[0], dtype=polars.String),
+            "class_after": polars.Series(named[1], dtype=polars.String),
+            "class_shift": index["class_shift"],
+            "status": polars.Series(self.status, dtype=polars.String),
+            "freed_from": index["freed_from"],
+        }
+        return polars.DataFrame(table).with_columns(polars.when(polars.col(n) >= 0).then(polars.col(n)) for n in index)
 
 
 def compare(before: Trace, after: Trace) -> Comparison:
@@ -55,6 +79,11 @@ def compare(before: Trace, after: Trace) -> Comparison:
             dtype=np.int64,
         ),
         status=tuple(_status(old, new, i, j) for i, j in pairs),
+        names=before.names,
+        classes=np.asarray(
+            [(old.class_id[i] if i >= 0 else -1, new.class_id[j] if j >= 0 else -1) for i, j in pairs], dtype=np.int64
+        ).reshape(-1, 2),
+        levels=tuple(old.level_name[i] if i >= 0 else new.level_name[j] for i, j in pairs),
     )
 
 

@@ -14,6 +14,7 @@ class Rivals:
 
     anchor: np.ndarray
     level: np.ndarray
+    level_name: np.ndarray
     row: np.ndarray
     col: np.ndarray
     class_id: np.ndarray

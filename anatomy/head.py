@@ -1,8 +1,8 @@
 """The one description of a detection head through which everything reads, writes and replays."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,39 @@ class Candidates:
     shift: float
     pairwise_iou: Callable[[Tensor, Tensor], Tensor]
     chained: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the selection of a pass was asked for; None where the head does not say.
+
+    ``conf`` the least confidence, ``classes`` the ids allowed (None: all), ``most`` the largest number of detections.
+    """
+
+    conf: float | None = None
+    classes: tuple[int, ...] | None = None
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the family's own training makes of one pass and n labelled objects; A anchors, no gradient.
+
+    ``object`` (A,) int64: the object whose positive a cell is, -1 for background; ``score`` (A,) what its class row is
+    trained towards, in [0, 1]. Of every object with every cell, (n, A): ``inside``, may this cell be chosen at all;
+    ``alignment`` the measure that ranks cells; ``overlap`` its IoU part; ``picked``, among the best before cells
+    wanted by several objects were settled. ``losses``: (A,) each by name, with the family's gains; their sums are its
+    loss items. ``settings``: the assigner's own, by name.
+    """
+
+    object: Tensor
+    score: Tensor
+    inside: Tensor
+    alignment: Tensor
+    overlap: Tensor
+    picked: Tensor
+    losses: Mapping[str, Tensor]
+    settings: Mapping[str, float]
 
 
 def peak(logits: Tensor) -> Tensor:
@@ -68,10 +101,11 @@ class Pass:
 
     def evolve(self, **changes) -> "Pass":
         """A copy with changes; peaks can be given with them, and are kept where the logits stay."""
-        peaks = changes.pop("peaks", None if "logits" in changes else self.peaks)
-        new = replace(self, **changes)
-        if peaks is not None:
-            new.__dict__["peaks"] = peaks
+        new = object.__new__(type(self))  # as copy.copy, which is many times slower
+        new.__dict__.update(self.__dict__)
+        if "logits" in changes:
+            new.__dict__.pop("peaks", None)
+        new.__dict__.update(changes)
         return new
 
     @property
@@ -124,6 +158,17 @@ class Head(ABC):
     def objectness(self, run: Pass) -> tuple[Tensor, ...]:
         """How sure each cell is of any object, (h, w) a level in [0, 1]: the largest class score, unless overridden."""
         return tuple(level.sigmoid().view(shape) for level, shape in zip(run.peaks, run.shapes, strict=True))
+
+    def limits(self, run: Pass) -> Limits:
+        """What this pass was asked for; a head that does not say leaves it open."""
+        return Limits()
+
+    def targets(self, run: Pass, boxes: Tensor, labels: Tensor) -> Targets:
+        """What training makes of this pass: ``boxes`` (n, 4) xyxy px of the network input, ``labels`` (n,) int64."""
+        raise UnsupportedModelError(
+            f"{type(self.net).__name__} does not say how it is trained, so nothing can be assigned. Give its head a "
+            "method targets(run, boxes, labels) that returns anatomy.Targets."
+        )
 
     def checkpoint(self, half: bool) -> dict:
         """What the family's own loader opens, as a dict for ``torch.save``; refused where a family has no such file."""

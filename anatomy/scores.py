@@ -6,6 +6,8 @@ of their place are computed in blocks, and the few that stand in such a rest are
 """
 
 import math
+from functools import lru_cache
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -19,49 +21,42 @@ def all_scores(logits: tuple[Tensor, ...]) -> Tensor:
     return torch.cat([level.flatten(1) for level in logits], 1).sigmoid()
 
 
-def column_scores(logits: tuple[Tensor, ...], columns: tuple[Tensor, ...]) -> Tensor:
-    """Probabilities (nc, m) of chosen cells: ``columns`` holds (k,) flat cell indices a level; m is their sum."""
-    chosen = torch.cat([level.flatten(1)[:, cells] for level, cells in zip(logits, columns, strict=True)], 1)
-    if chosen.device.type == "cpu":
-        rest = anchors_in_rest(logits)
-        if rest:
-            anchors = flat_anchors(logits, columns)
-            if torch.isin(anchors, torch.tensor(sorted(rest))).any():
-                return all_scores(logits)[:, anchors]
+def column_scores(logits: tuple[Tensor, ...], anchors: Tensor) -> Tensor:
+    """Probabilities (nc, m) of chosen anchors (m,), flat indices over all levels in ascending order."""
+    grids = tuple(level[0].numel() for level in logits)
+    if anchors.device.type == "cpu":
+        rest = _anchors_in_rest(len(logits[0]), sum(grids), torch.get_num_threads())
+        if len(rest) and torch.isin(anchors, rest).any():
+            return all_scores(logits)[:, anchors]
+    starts = list(accumulate(grids, initial=0))[:-1]
+    counts = torch.searchsorted(anchors, torch.tensor(starts[1:], device=anchors.device)).tolist()
+    cells = anchors.tensor_split(counts)
+    chosen = [level.flatten(1)[:, index - start] for level, index, start in zip(logits, cells, starts, strict=True)]
+    values = torch.cat(chosen, 1)
     step = BLOCK * torch.get_num_threads()
-    padded = chosen.new_zeros(math.ceil(chosen.numel() / step) * step)
-    padded[: chosen.numel()] = chosen.flatten()
-    return padded.sigmoid()[: chosen.numel()].view(chosen.shape)
+    padded = values.new_zeros(math.ceil(values.numel() / step) * step)
+    padded[: values.numel()] = values.flatten()
+    return padded.sigmoid()[: values.numel()].view(len(logits[0]), -1)
 
 
-def flat_anchors(logits: tuple[Tensor, ...], columns: tuple[Tensor, ...]) -> Tensor:
-    """Flat indices over all levels of per-level cell indices, (m,) int64."""
-    starts, start = [], 0
-    for level in logits:
-        starts.append(start)
-        start += level[0].numel()
-    return torch.cat([cells + first for cells, first in zip(columns, starts, strict=True)])
-
-
-def anchors_in_rest(logits: tuple[Tensor, ...]) -> set[int]:
-    """Anchors of which torch may compute a value outside its SIMD blocks, in a (nc, A) sigmoid on these threads."""
-    anchors = sum(level[0].numel() for level in logits)
-    total = logits[0].shape[0] * anchors
-    shares = min(torch.get_num_threads(), math.ceil(total / GRAIN))
-    share = math.ceil(total / shares)
+@lru_cache(maxsize=256)
+def _anchors_in_rest(classes: int, anchors: int, threads: int) -> Tensor:
+    """Anchors of which torch may compute a value outside its SIMD blocks, in a (classes, anchors) sigmoid."""
+    total = classes * anchors
+    share = math.ceil(total / min(threads, math.ceil(total / GRAIN)))
     rest: set[int] = set()
     for start in range(0, total, share):
         end = min(start + share, total)
         rest.update(flat % anchors for flat in range(end - (end - start) % BLOCK, end))
-    return rest
+    return torch.tensor(sorted(rest), dtype=torch.int64)
 
 
-def candidate_cells(peaks: tuple[Tensor, ...], conf: float) -> tuple[Tensor, ...]:
-    """Flat cells a level, (k,), whose best probability may exceed ``conf``; none that does is left out.
+def candidates(peaks: tuple[Tensor, ...], conf: float) -> Tensor:
+    """Flat anchors (m,), ascending, whose best probability may exceed ``conf``; none that does is left out.
 
     ``peaks`` are the largest class logits, (h * w,) a level. The threshold is taken on the logits, lower by more than
     the rounding of the sigmoid in their precision; who exceeds it exactly is decided on the probabilities.
     """
     floor = conf - 8 * torch.finfo(peaks[0].dtype).eps
     threshold = math.log(floor / (1 - floor)) if 0 < floor < 1 else -math.inf
-    return tuple((level > threshold).nonzero().view(-1) for level in peaks)
+    return (torch.cat(peaks) > threshold).nonzero().view(-1)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .detections import Detections, Rivals
 from .grid import cells
-from .head import Head, Pass, describe
+from .head import Head, Limits, Pass, Targets, describe
 from .letterbox import Letterbox
 from .levels import Level
 from .replay import rerun
@@ -30,16 +30,22 @@ class Trace:
         self._head, self._run = head, run
         self.levels: tuple[Level, ...] = head.levels
         self.names: dict[int, str] = head.names
-        self.input_shape = run.input_shape
+        self.input_shape, self.reg_max = run.input_shape, head.reg_max
         self.logits: tuple[Tensor, ...] = run.logits
-        self.features: tuple[Tensor, ...] = tuple(feature[0] for feature in run.features)
-        self.reg_max = head.reg_max
-        self.shapes = run.shapes
         self.branch, self.path, self.result = run.branch, run.path, run.result
 
     def __repr__(self) -> str:
         found = [f"{int((self.detections.level == entry.index).sum())} from {entry.name}" for entry in self.levels]
         return f"Trace({self.path!r}, {len(self.detections)} detections: {', '.join(found)})"
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Grid (rows, columns) of each level."""
+        return self._run.shapes
+
+    @property
+    def features(self) -> tuple[Tensor, ...]:
+        return tuple(feature[0] for feature in self._run.features)
 
     @cached_property
     def image(self) -> np.ndarray:
@@ -118,9 +124,34 @@ class Trace:
         places = cells(anchor, self.shapes)
         height, width = self._run.original.shape[:2]
         boxes = self.letterbox.to_original(self.decode(anchor)).clip(0, (width, height, width, height))
-        columns = (anchor.numpy(), places.level, places.row, places.col, class_id.numpy(), confidence.float().numpy())
+        level_name = np.asarray([level.name for level in self.levels])[places.level]
+        columns = (
+            anchor.numpy(),
+            places.level,
+            level_name,
+            places.row,
+            places.col,
+            class_id.numpy(),
+            confidence.float().numpy(),
+        )
         columns += (overlap.float().numpy(), boxes.astype(np.float32))
         return tuple(Rivals(*(column[winner.numpy() == i] for column in columns)) for i in range(count))
+
+    @property
+    def limits(self) -> Limits:
+        """What the selection was asked for: least confidence, classes, largest number of detections."""
+        return self._head.limits(self._run)
+
+    def targets(self, boxes, labels) -> Targets:
+        """What the model's own training makes of this pass and these objects.
+
+        ``boxes`` (n, 4) xyxy px of the original, ``labels`` (n,) class ids. Raises UnsupportedModelError for a head
+        that does not say how it is trained. ``diagnosis.assign`` puts the answer into words.
+        """
+        device = self._run.boxes.device
+        boxes = torch.as_tensor(self.letterbox.to_input(boxes), dtype=torch.float32, device=device).reshape(-1, 4)
+        labels = torch.as_tensor(np.asarray(labels, dtype=np.int64), device=device)
+        return self._head.targets(self._run, boxes, labels)
 
     def replay(self) -> "Trace":
         """What the model as its class rows are now makes of this image; backbone and neck are not run.

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Iterator
 from copy import deepcopy
 from datetime import datetime
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
@@ -16,13 +17,16 @@ from ultralytics.engine.model import Model
 from ultralytics.nn.autobackend import check_class_names
 from ultralytics.nn.modules import head as heads
 from ultralytics.nn.tasks import guess_model_task, torch_safe_load
+from ultralytics.utils import DEFAULT_CFG_DICT
 from ultralytics.utils.callbacks import get_default_callbacks
 from ultralytics.utils.metrics import batch_probiou, box_iou
+from ultralytics.utils.tal import TaskAlignedAssigner
 
 from .errors import CheckpointError, UnsupportedModelError
-from .head import Candidates, Head, Pass
+from .head import Candidates, Head, Limits, Pass, Targets
 from .levels import Level, level_name
-from .ultralytics_tap import Tap, check_predict_args, running_network
+from .ultralytics_tap import Tap, check_predict_args, overridden, running_network
+from .ultralytics_training import read_criterion
 
 WORKS = "Heads that work: Detect, Segment, Pose and OBB of YOLOv3 to YOLO26, and v10Detect."
 REFUSED = {
@@ -117,6 +121,27 @@ class UltralyticsHead(Head):
     def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:
         boxes = run.boxes[:, anchors].T
         return boxes if run.private.end2end and not run.private.rotated else xywh_to_xyxy(boxes)
+
+    def limits(self, run: Pass) -> Limits:
+        args, end2end = run.private.args, run.private.end2end
+        allowed = None if args.classes is None else tuple(torch.as_tensor(args.classes).view(-1).tolist())
+        return Limits(args.conf, allowed, max(args.max_det, 300) if end2end else args.max_det)
+
+    def targets(self, run: Pass, boxes: Tensor, labels: Tensor) -> Targets:
+        """By the network's own criterion; of segment and pose heads the box, class and DFL losses alone."""
+        net = running_network(run.private.predictor)
+        known = getattr(net, "args", None) or {}
+        known = known if isinstance(known, dict) else vars(known)
+        with torch.inference_mode(False), overridden(net, args=SimpleNamespace(**{**DEFAULT_CFG_DICT, **known})):
+            criterion = net.init_criterion()
+        criterion = getattr(criterion, run.branch, criterion)
+        if type(criterion.assigner) is not TaskAlignedAssigner:
+            raise UnsupportedModelError(
+                f"{type(self.detect).__name__} is trained with {type(criterion.assigner).__name__}, which also wants "
+                "masks, key points or angles; boxes alone do not say what it would assign. Heads that work: Detect and "
+                "v10Detect of every size, Segment and Pose up to YOLO12."
+            )
+        return read_criterion(criterion, run, boxes, labels)
 
     def checkpoint(self, half: bool) -> dict:
         """What ``YOLO.save`` would write, in float16 or in the network's own precision."""

@@ -6,13 +6,14 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from .head import Pass
-from .scores import all_scores, candidate_cells, column_scores, flat_anchors
+from .scores import all_scores, candidates, column_scores
 
 REFUSED_ARGS = {
     "augment": "test-time augmentation mixes several passes, so no single cell makes a box",
@@ -73,9 +74,8 @@ class Ending:
         if self.end2end:
             ending = replace(self, prediction=torch.cat((run.boxes, all_scores(run.logits), self.extras)))
         else:
-            cells = candidate_cells(run.peaks, self.args.conf)
-            columns = flat_anchors(run.logits, cells)
-            parts = (run.boxes[:, columns], column_scores(run.logits, cells), self.extras[:, columns])
+            columns = candidates(run.peaks, self.args.conf)
+            parts = (run.boxes[:, columns], column_scores(run.logits, columns), self.extras[:, columns])
             ending = replace(self, prediction=torch.cat(parts), columns=columns)
         result, anchors = ending._select(run)
         return run.evolve(result=result, anchors=anchors, private=ending)
@@ -86,8 +86,8 @@ class Ending:
         prediction = self.prediction[None]
         if prediction.shape[-1] == 6:  # six columns look like finished end-to-end rows to Ultralytics' NMS
             prediction = torch.cat((prediction, prediction.new_zeros(prediction.shape[:2])[..., None]), 2)
-        frame = torch.empty((1, 3, *run.input_shape), device="meta")
-        with overridden(predictor, args=self.args, batch=([run.path], None, None)), Selection(predictor) as selection:
+        frame = SimpleNamespace(shape=(1, 3, *run.input_shape))  # nothing but its shape is asked for
+        with Selection(predictor, args=self.args, batch=([run.path], None, None)) as selection:
             if self.end2end:
                 head = running_network(predictor).model[-1]
                 max_det = max(self.args.max_det, 300)  # as BasePredictor.stream_inference sets it
@@ -101,22 +101,25 @@ class Ending:
         return result, rows if self.columns is None else self.columns[rows]
 
 
-class Selection(ExitStack):
+class Selection:
     """Within the block, ``rows`` gains the indices that the predictor's NMS kept, (n,) int64 an image.
 
     Ultralytics hands these indices to ``get_obj_feats`` when ``_feats`` is set, and then keeps segments without a mask;
-    those are left out here as it does otherwise.
+    those are left out here as it does otherwise. ``attributes`` are what else the predictor holds within the block.
     """
 
-    def __init__(self, predictor):
-        super().__init__()
+    def __init__(self, predictor, **attributes):
         self._predictor, self._kept, self.rows = predictor, [], []
+        taps = {"_feats": (), "get_obj_feats": self._keep, "construct_result": self._construct}
+        self._taps = attributes | taps
 
     def __enter__(self):
-        super().__enter__()
-        taps = {"_feats": (), "get_obj_feats": self._keep, "construct_result": self._construct}
-        self.enter_context(overridden(self._predictor, **taps))
+        self._block = overridden(self._predictor, **self._taps)
+        self._block.__enter__()
         return self
+
+    def __exit__(self, *error):
+        return self._block.__exit__(*error)
 
     def _keep(self, _, kept: list[Tensor]) -> list[Tensor]:
         self._kept, self.rows = [rows.view(-1).long() for rows in kept], []

@@ -58,7 +58,7 @@ def replays(model, image, rounds: int):
         with surgery.scratch(model):
             edit()
             equal = torch.equal(trace.replay().result.boxes.data, predict()[0].boxes.data)
-            ours, theirs = paired(trace.replay, predict, rounds, inner=20)
+            ours, theirs = paired(trace.replay, predict, rounds, inner=60)
             target = 150 if name.startswith("P5") else 60
             yield (
                 f"`trace.replay()` after an edit of {name}",

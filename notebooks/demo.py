@@ -68,7 +68,7 @@ def open_model(given: Path | None):
             model = YOLO(NAME)
             print(f"Detector: {NAME}, downloaded into this folder.")
             return model, False
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, TypeError) as error:
             reason = f"its download failed ({error})"
     print(f"Detector: the embedded one, on its own scene. {NAME} is not at hand, and {reason}.")
     print(f"          With a {NAME} in this folder, or --weights PATH, the demo runs on photographs.")
@@ -89,7 +89,9 @@ def why_no_download(seconds: float = 5.0) -> str | None:
 def choose_pictures(given: list[str] | None, embedded: bool) -> dict:
     """What to look at: a source for ``anatomy.trace`` by name."""
     if given:
-        return {Path(entry).stem: entry for entry in given}
+        stems = [Path(entry).stem for entry in given]
+        numbered = len(set(stems)) < len(stems)  # two folders may hold files of one name
+        return {f"{number}-{stem}" if numbered else stem: given[number - 1] for number, stem in enumerate(stems, 1)}
     if embedded:
         return {"scene": demo_scene().image[..., ::-1]}  # predict() takes arrays as BGR
     from ultralytics import ASSETS

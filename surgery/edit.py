@@ -39,15 +39,20 @@ class Edit:
         )
 
     def __str__(self) -> str:
-        values = [f"{name}={value}" for name, value in self.parameters.items()]
+        values = [f"{name}={_shorten(value)}" for name, value in self.parameters.items()]
         chosen = [f"classes={list(self.classes)}"] if self.classes else []
         return f"{self.operation}({', '.join([f'levels={list(self.levels)}', *chosen, *values])})"
+
+
+def _shorten(value) -> str:
+    return f"[{', '.join(map(str, value[:8]))}, …]" if isinstance(value, list) and len(value) > 8 else str(value)
 
 
 def write_recipe(edits: Sequence[Edit], path) -> Path:
     """Write edits as a JSON list; returns the path."""
     path = Path(path)
-    path.write_text(json.dumps([edit.to_dict() for edit in edits], indent=1) + "\n")
+    lines = ",\n".join(json.dumps(edit.to_dict()) for edit in edits)
+    path.write_text(f"[\n{lines}\n]\n" if lines else "[]\n")
     return path
 
 

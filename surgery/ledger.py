@@ -42,19 +42,18 @@ def ledger(head: Head) -> Ledger:
     return _ledgers[head.net]
 
 
-def apply(model, edit: Edit) -> Edit:
-    """Apply an edit to the model, to every live branch it names (all by default) and to what ``predict()`` runs.
+def apply(head: Head, edit: Edit) -> Edit:
+    """Apply an edit to a network, to every live branch it names (all by default) and to what ``predict()`` runs.
 
     All or nothing: new rows are computed and checked before any is written, and an interruption restores them.
     Returns the edit as recorded. Raises ValueError when it would split a class convolution that levels share, or
     make a row infinite or NaN.
     """
-    head = describe(model)
     edit = replace(edit, branches=_branches(head, edit))
     before = {place: clone(head, place) for place in _places_of(head, edit)}
     after = {place: OPERATIONS[edit.operation](*rows, edit) for place, rows in before.items()}
     _check_finite(head, edit, before, after)
-    with rollback(head):
+    with rollback(head, before):
         _write(head, after)
         ledger(head).records.append(Record(edit, before))
     return edit
@@ -105,9 +104,13 @@ def scratch(model) -> Iterator:
 
 
 @contextmanager
-def rollback(head: Head) -> Iterator[None]:
-    """On any exception in the block, an interruption too, class rows and history are as they were."""
-    rows = {place: clone(head, place) for place in places(head)}
+def rollback(head: Head, rows: dict[Place, Rows] | None = None) -> Iterator[None]:
+    """On any exception in the block, an interruption too, class rows and history are as they were.
+
+    ``rows`` are those that the block can change, as they are; every one by default.
+    """
+    if rows is None:
+        rows = {place: clone(head, place) for place in places(head)}
     done = list(ledger(head).records)
     try:
         yield
@@ -162,10 +165,15 @@ def _check_finite(head: Head, edit: Edit, before: dict[Place, Rows], after: dict
         dtypes = {conv.weight.dtype for conv in (head.class_conv(level, branch), *head.twins(level, branch))}
         for new, old in zip(rows, before[branch, level], strict=True):
             for dtype in dtypes:
-                if new is not None and not new.to(dtype).isfinite().all() and old.to(dtype).isfinite().all():
+                if new is not None and not _finite(new.to(dtype)) and _finite(old.to(dtype)):
                     raise ValueError(
                         f"{edit} would make rows of level {level} infinite in {dtype}. Nothing is changed."
                     )
+
+
+def _finite(values: Tensor) -> bool:
+    """Whether every value is finite; their sum tells at once, unless it overflows itself."""
+    return bool(values.sum().isfinite()) or bool(values.isfinite().all())
 
 
 def _write(head: Head, rows: dict[Place, Rows]) -> None:

@@ -36,8 +36,7 @@ def swap_classes(model, level, a, b, *, branches=()) -> Edit:
     first, second = select_class(names, a), select_class(names, b)
     if first == second:
         raise SelectionError(f"A swap needs two different classes, but {a!r} and {b!r} are both class {first}.")
-    order = _permutation(names, {first: second, second: first})
-    return _apply(model, "swap_classes", level, (first, second), {"order": order}, branches)
+    return _apply(model, "swap_classes", level, (first, second), {}, branches)
 
 
 def zero_classes(model, level, classes, bias: str = "silence", *, branches=()) -> Edit:
@@ -110,7 +109,7 @@ def _apply(model, operation: str, level, classes, parameters: dict, branches) ->
         parameters=parameters,
         branches=(branches,) if isinstance(branches, str) else tuple(branches),
     )
-    return ledger.apply(model, edit)
+    return ledger.apply(head, edit)
 
 
 def _finite(value, what: str) -> float:

@@ -24,6 +24,12 @@ def permute(weight: Tensor, bias: Tensor | None, edit: Edit) -> Rows:
     return weight[order], None if bias is None else bias[order]
 
 
+def swap(weight: Tensor, bias: Tensor | None, edit: Edit) -> Rows:
+    order = torch.arange(len(weight), device=weight.device)
+    order[list(edit.classes)] = order[list(edit.classes[::-1])]
+    return weight[order], None if bias is None else bias[order]
+
+
 def zero(weight: Tensor, bias: Tensor | None, edit: Edit) -> Rows:
     weight, chosen, kind = weight.clone(), list(edit.classes), edit.parameters["bias"]
     weight[chosen] = 0
@@ -58,7 +64,7 @@ def _own_bias(bias: Tensor | None, edit: Edit) -> Tensor:
 OPERATIONS: dict[str, Callable[[Tensor, Tensor | None, Edit], Rows]] = {
     "shift_classes": shift,
     "permute_classes": permute,
-    "swap_classes": permute,
+    "swap_classes": swap,
     "zero_classes": zero,
     "scale_classes": scale,
     "bias_classes": offset,

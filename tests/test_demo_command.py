@@ -141,6 +141,11 @@ def test_a_host_that_does_not_answer_is_no_download(module, monkeypatch):
     assert "the network does not reach it" in module.why_no_download(seconds=1.0)
 
 
+def test_photographs_of_one_name_are_told_apart(module):
+    assert module.choose_pictures(["a/1.jpg", "b/2.jpg"], embedded=False) == {"1": "a/1.jpg", "2": "b/2.jpg"}
+    assert module.choose_pictures(["a/1.jpg", "b/1.jpg"], embedded=True) == {"1-1": "a/1.jpg", "2-1": "b/1.jpg"}
+
+
 def test_levels_that_would_move_alike_are_refused(module, monkeypatch):
     monkeypatch.setattr(module, "MOVES", (0, 1, 13))
     with pytest.raises(ValueError, match=r"moves of \(0, 1, 13\) classes among 12 do not"):

@@ -253,5 +253,9 @@ def test_comparison_tells_levels_by_class_shift_and_names_who_was_freed(model, p
             freed += 1
     assert freed > 0
     assert joined.status.count("new") == freed
+    table = joined.to_df()
+    assert table["freed_from"].drop_nulls().len() == freed
+    assert table["class_before"].null_count() == freed
+    assert table.filter(table["status"] == "class")["class_shift"].is_in([1, 5]).all()
     with pytest.raises(ValueError, match="same image and input size"):
         anatomy.compare(before, anatomy.trace(model, picture[:64], **ARGS))
