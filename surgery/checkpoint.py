@@ -1,9 +1,6 @@
 """Checkpoints: written whole or not at all, opened by Ultralytics alone, read with care."""
 
-import os
-import tempfile
 import zipfile
-from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -12,6 +9,7 @@ from anatomy import CheckpointError, describe, open_checkpoint
 
 from . import ledger
 from .edit import Edit
+from .files import write_whole
 
 KEY = "surgery"  # where the recipe rides along in the checkpoint
 
@@ -39,7 +37,8 @@ def save(model, path, *, half: bool | None = None) -> Path:
         "before": [_pack(record.before) for record in book.records],
         "baseline": _pack(book.baseline),
     }
-    _write_whole({**head.checkpoint(half), KEY: entry}, path)
+    checkpoint = {**head.checkpoint(half), KEY: entry}
+    write_whole(path, lambda file: torch.save(checkpoint, file))
     return path
 
 
@@ -75,33 +74,6 @@ def _pack(rows: dict) -> list:
 
 def _unpack(entries: list) -> dict:
     return {(branch, level): (weight, bias) for branch, level, weight, bias in entries}
-
-
-def _write_whole(checkpoint: dict, path: Path) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            os.chmod(name, path.stat().st_mode & 0o777)
-        else:
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
-    except (OSError, RuntimeError) as error:
-        _discard(name)
-        raise OSError(f"{str(path)!r} was not written ({error}); what was there before is whole.") from error
-    except BaseException:
-        _discard(name)
-        raise
-
-
-def _discard(name: str) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(name)
 
 
 def _check_format(path: Path) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from .files import write_whole
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -49,11 +51,10 @@ def _shorten(value) -> str:
 
 
 def write_recipe(edits: Sequence[Edit], path) -> Path:
-    """Write edits as a JSON list; returns the path."""
-    path = Path(path)
+    """Write edits as a JSON list, whole or not at all; returns the path."""
     lines = ",\n".join(json.dumps(edit.to_dict()) for edit in edits)
-    path.write_text(f"[\n{lines}\n]\n" if lines else "[]\n")
-    return path
+    text = f"[\n{lines}\n]\n" if lines else "[]\n"
+    return write_whole(Path(path), lambda file: file.write(text.encode()))
 
 
 def read_recipe(path) -> tuple[Edit, ...]:

@@ -4,19 +4,25 @@ from .anchor_grid import anchor_grid
 from .compare import compare
 from .detections import detections
 from .distribution import distribution
+from .explore import explore
+from .explorer import Explorer
 from .features import features
 from .heatmaps import heatmaps
 from .palette import LEVEL_COLORS, level_color
+from .report import report
 from .style import STYLE
 
 __all__ = [
     "LEVEL_COLORS",
     "STYLE",
+    "Explorer",
     "anchor_grid",
     "compare",
     "detections",
     "distribution",
+    "explore",
     "features",
     "heatmaps",
     "level_color",
+    "report",
 ]

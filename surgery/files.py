@@ -1,0 +1,39 @@
+"""Files that are written whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
+    """Let ``write`` fill a draft beside ``path``, which then takes its place in one step; returns the path.
+
+    A full disk, an interruption or a kill leaves what was there before. Raises OSError where it cannot be written.
+    """
+    try:
+        handle, draft = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(draft, _mode(path))
+            os.replace(draft, path)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(draft)
+    except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
+        raise OSError(f"{str(path)!r} was not written ({error}); what was there before is whole.") from error
+    return path
+
+
+def _mode(path: Path) -> int:
+    """The permissions that a plain write would leave: those of the file there, or the umask's."""
+    if path.exists():
+        return path.stat().st_mode & 0o777
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask

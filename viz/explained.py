@@ -1,0 +1,147 @@
+"""Everything the network said at one cell: class scores on all levels, distances, rivals, and what became of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from anatomy import Rivals, Trace
+from anatomy.grid import cells
+
+MOST_CLASSES = 5
+SIDES = ("left", "top", "right", "bottom")
+NO_BINS = "This head puts out each side as one number (reg_max = 1), so there is no distribution and no entropy."
+NO_BOX = "Bins are kept for detections only, and this cell makes none."
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one cell answers, and why it is or is not a detection.
+
+    ``detection`` is its index in the trace, None where the cell makes no detection; ``class_id``, ``class_name`` and
+    ``confidence`` are those of the detection, or of the cell's best class. ``center`` (2,) xy px of the original.
+    ``classes`` (k,) are the best classes of this cell, best first, ``scores`` (k, L) their probabilities at the cell
+    ``places[l]`` (row, column) of each level l that lies at the same spot: of several finer cells the one that is
+    surest of the class. ``sides`` (4,) are the distances left, top, right, bottom in px of the network input,
+    ``entropy`` (4,) bit of their distributions or None, and then ``no_entropy`` says why. ``rivals`` is empty where
+    nothing was suppressed; ``lost_to`` the index of the detection that suppressed this cell, or None.
+    """
+
+    anchor: int
+    level: int
+    level_name: str
+    row: int
+    col: int
+    stride: float
+    center: np.ndarray
+    detection: int | None
+    class_id: int
+    class_name: str
+    confidence: float
+    classes: tuple[int, ...]
+    class_names: tuple[str, ...]
+    scores: np.ndarray
+    places: tuple[tuple[int, int], ...]
+    sides: np.ndarray
+    entropy: np.ndarray | None
+    no_entropy: str
+    rivals: Rivals | None
+    lost_to: int | None
+    verdict: str
+
+
+def explain(trace: Trace, anchor: int, before: Trace | None = None) -> Facts:
+    """The facts of one anchor; ``before`` is an earlier trace of the image to compare with.
+
+    Raises ValueError for an anchor outside the grids.
+    """
+    place = cells([anchor], trace.shapes)
+    level, row, col = (int(part[0]) for part in (place.level, place.row, place.col))
+    strides = [entry.stride for entry in trace.levels]
+    index, lost_to = index_of(trace, anchor), _winner(trace, anchor)
+    own = trace.logits[level][:, row, col]
+    best = own.float().argsort(descending=True, stable=True)[:MOST_CLASSES].tolist()
+    class_id = best[0] if index is None else int(trace.detections.class_id[index])
+    classes = tuple([class_id, *(other for other in best if other != class_id)][:MOST_CLASSES])
+    places = tuple(_same_spot(trace, class_id, level, row, col, other) for other in range(len(strides)))
+    logits = torch.stack([trace.logits[other][list(classes), r, c] for other, (r, c) in enumerate(places)], 1)
+    scores = logits.float().sigmoid().cpu().numpy()
+    confidence = float(scores[0, level] if index is None else trace.detections.confidence[index])
+    point = place.centers(strides)
+    box = trace.decode(anchor)[0]
+    entropy, no_entropy = _entropy(trace, anchor, before)
+    return Facts(
+        anchor=anchor,
+        level=level,
+        level_name=trace.levels[level].name,
+        row=row,
+        col=col,
+        stride=strides[level],
+        center=trace.letterbox.to_original(point)[0],
+        detection=index,
+        class_id=class_id,
+        class_name=trace.names[class_id],
+        confidence=confidence,
+        classes=classes,
+        class_names=tuple(trace.names[other] for other in classes),
+        scores=scores,
+        places=places,
+        sides=np.concatenate((point[0] - box[:2], box[2:] - point[0])),
+        entropy=entropy,
+        no_entropy=no_entropy,
+        rivals=None if index is None else trace.detections.suppressed[index],
+        lost_to=lost_to,
+        verdict=_verdict(trace, anchor, index, lost_to, before),
+    )
+
+
+def index_of(trace: Trace, anchor: int | None) -> int | None:
+    """The index of the detection that this anchor made, or None."""
+    found = np.flatnonzero(trace.detections.anchor == anchor) if anchor is not None else ()
+    return int(found[0]) if len(found) else None
+
+
+def _winner(trace: Trace, anchor: int) -> int | None:
+    """The detection in whose favour this anchor was suppressed, or None."""
+    suppressed = enumerate(trace.detections.suppressed)
+    return next((index for index, rivals in suppressed if (rivals.anchor == anchor).any()), None)
+
+
+def _same_spot(trace: Trace, class_id: int, level: int, row: int, col: int, other: int) -> tuple[int, int]:
+    """The cell of level ``other`` that covers this cell, or of those inside it the one surest of the class."""
+    scale = trace.levels[level].stride / trace.levels[other].stride
+    rows, cols = trace.shapes[other]
+    top, left = min(int(row * scale), rows - 1), min(int(col * scale), cols - 1)
+    span = max(round(scale), 1)
+    block = trace.logits[other][class_id, top : top + span, left : left + span]
+    down, right = divmod(int(block.argmax()), block.shape[1])
+    return top + down, left + right
+
+
+def _entropy(trace: Trace, anchor: int, before: Trace | None) -> tuple[np.ndarray | None, str]:
+    """Shannon entropy (4,) bit of the DFL bins, or the reason why there is none; no edit of class rows moves bins."""
+    if trace.reg_max == 1:
+        return None, NO_BINS
+    for source in (trace, before):
+        index = index_of(source, anchor) if source is not None else None
+        if index is not None:
+            bins = source.distribution(index).double()
+            return -torch.special.xlogy(bins, bins).sum(1).div(np.log(2)).cpu().numpy(), ""
+    return None, NO_BOX
+
+
+def _verdict(trace: Trace, anchor: int, index: int | None, lost_to: int | None, before: Trace | None) -> str:
+    """One sentence: what became of this cell, and what it was before."""
+    was = index_of(before, anchor) if before is not None else None
+    old = f"{before.detections.class_name[was]} {before.detections.confidence[was]:.2f}" if was is not None else ""
+    if index is None:
+        why = "its best class stays below the threshold"
+        if lost_to is not None:
+            why = f"suppressed by {trace.detections.class_name[lost_to]} {trace.detections.confidence[lost_to]:.2f}"
+        return f"Gone: it was {old}; now {why}." if old else f"No detection: {why}."
+    if before is None or before is trace:
+        return "A detection."
+    if not old:
+        return "New: it was no detection before the edits."
+    now = f"{trace.detections.class_name[index]} {trace.detections.confidence[index]:.2f}"
+    return "A detection, as before the edits." if now == old else f"Changed: it was {old}."
