@@ -1,7 +1,16 @@
 """Reference detectors to open up: the bundled demo detector with its synthetic scenes, and models of other families."""
 
+from importlib import import_module
+
 from detectors.dataset import write_dataset
 from detectors.demo import demo_scene, demo_weights
 from detectors.scenes import CLASS_NAMES, Scene, draw_scene
 
-__all__ = ["CLASS_NAMES", "Scene", "demo_scene", "demo_weights", "draw_scene", "write_dataset"]
+__all__ = ["CLASS_NAMES", "Scene", "demo_scene", "demo_weights", "draw_scene", "fastvit", "write_dataset"]
+
+
+def __getattr__(name: str):
+    """Loads a detector of another family, and with it torch and timm, at its first use."""
+    if name == "fastvit":
+        return import_module("detectors.fastvit")
+    raise AttributeError(f"module 'detectors' has no attribute {name!r}")

@@ -1,0 +1,109 @@
+"""How anatomy reads this detector; this file alone knows anatomy."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import box_iou
+
+from anatomy import Candidates, Head, Level, Limits, Pass, Targets
+
+from .checkpoint import contents
+from .head import distances
+from .loss import WEIGHTS, by_cell
+from .naive import NaiveDetector
+from .prediction import frames
+from .selection import CLASS_SHIFT, MAX_DETECTIONS, above, check_thresholds
+from .targets import LARGEST, RADIUS, claim
+
+BRANCH = "one2many"
+
+
+class FastViTHead(Head):
+    """Three levels, a 1 x 1 class convolution each, boxes from distances, objectness the largest class score."""
+
+    branches = (BRANCH,)
+    reg_max = 1
+
+    def __init__(self, net):
+        self.net, self.names = net, net.names
+        self.levels = tuple(
+            Level(index, f"P{3 + index}", float(stride), head.cls.in_chs, {BRANCH: f"heads.{index}.classify"})
+            for index, (stride, head) in enumerate(zip(net.strides, net.heads, strict=True))
+        )
+
+    def class_conv(self, level: int, branch: str) -> nn.Conv2d:
+        return self.net.heads[level].classify
+
+    def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
+        return iter(())
+
+    @torch.inference_mode()
+    def passes(self, source, *, conf: float = 0.25, iou: float = 0.7, imgsz: int = 640) -> Iterator[Pass]:
+        check_thresholds(conf, iou)
+        for frame in frames(self.net, source, imgsz):
+            convs = [head.classify for head in self.net.heads]
+            run = Pass(
+                path=frame.path,
+                original=frame.image,
+                input_shape=frame.input_shape,
+                branch=BRANCH,
+                features=tuple(level.features for level in frame.outputs),
+                rows=tuple((conv.weight.detach().clone(), conv.bias.detach().clone()) for conv in convs),
+                logits=tuple(level.classes[0] for level in frame.outputs),
+                box_logits=distances(frame.outputs)[0],
+                boxes=self.net.boxes(frame.outputs)[0].T,
+                anchors=torch.empty(0, dtype=torch.int64),
+                result=None,
+                private=(frame, conf, iou),
+            )
+            yield self.finish(run)
+
+    @torch.inference_mode()
+    def finish(self, run: Pass) -> Pass:
+        frame, conf, iou = run.private
+        found = self.net.select(run.boxes.T[None], _flat(run)[None], conf, iou)[0]
+        return run.evolve(anchors=found.anchor, result=frame.finish(found, self.names))
+
+    def found(self, run: Pass) -> tuple[Tensor, Tensor, Tensor]:
+        return run.result.boxes, run.result.confidence, run.result.class_id
+
+    @torch.inference_mode()
+    def candidates(self, run: Pass) -> Candidates:
+        _, conf, iou = run.private
+        found = above(run.boxes.T, _flat(run), conf)
+        return Candidates(found.anchor, found.class_id, found.confidence, found.boxes, iou, CLASS_SHIFT, box_iou)
+
+    def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:
+        return run.boxes[:, anchors].T
+
+    def limits(self, run: Pass) -> Limits:
+        return Limits(conf=run.private[1], most=MAX_DETECTIONS)
+
+    @torch.inference_mode()
+    def targets(self, run: Pass, boxes: Tensor, labels: Tensor) -> Targets:
+        if isinstance(self.net, NaiveDetector):
+            return super().targets(run, boxes, labels)
+        boxes = boxes.float().cpu()
+        claims = claim(boxes, run.input_shape)
+        wanted = [level[None] for level in self.net.encode(boxes, labels.cpu(), run.input_shape)]
+        losses = by_cell(run.boxes.T[None].cpu(), _flat(run)[None].cpu(), wanted)
+        return Targets(
+            object=claims.owner,
+            score=(claims.owner >= 0).float(),
+            inside=claims.inside,
+            alignment=1 / (1 + claims.distance),
+            overlap=box_iou(boxes, run.boxes.T.cpu()),
+            picked=claims.wanted,
+            losses={name: WEIGHTS[name] * part[0] for name, part in losses.items()},
+            settings={"radius": RADIUS, **{f"largest P{3 + i}": side for i, side in enumerate(LARGEST)}},
+        )
+
+    def checkpoint(self, half: bool) -> dict:
+        """What ``detectors.fastvit.load`` opens; in the model's own precision."""
+        return contents(self.net)
+
+
+def _flat(run: Pass) -> Tensor:
+    """Class logits (A, nc) in the order of the anchors."""
+    return torch.cat([level.flatten(1) for level in run.logits], 1).T

@@ -1,0 +1,131 @@
+"""The detector: timm's FastViT, spatial pyramid pooling, path aggregation and a head on three levels."""
+
+import operator
+from collections.abc import Iterator, Sequence
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from . import targets
+from .blocks import LevelOutput, PyramidPooling
+from .head import LevelHead, decode, flat_logits
+from .loss import Losses, loss
+from .neck import PathAggregation
+from .selection import Candidate, select
+
+START_SIDE = 2.0  # strides from a cell's middle to each side of a box, before any training
+
+
+class FastViTDetector(nn.Module):
+    """Finds objects of ``names`` on levels P3, P4 and P5.
+
+    ``names``: the class names, or their number. ``backbone``: a FastViT of timm; ``pretrained``: with timm's ImageNet
+    weights, which come from the Hugging Face hub (RuntimeError where it cannot be reached). ``branches``: parallel
+    convolutions in each MobileOne block of neck and head; ``reparameterize`` merges them.
+    Raises ValueError for no class and for a backbone whose features are not at strides 8, 16 and 32.
+    """
+
+    strides = targets.STRIDES
+
+    def __init__(
+        self, names: int | Sequence[str], backbone: str = "fastvit_sa12", *, pretrained: bool = False, branches: int = 4
+    ):
+        super().__init__()
+        listed = [f"class {i}" for i in range(names)] if isinstance(names, int) else list(map(str, names))
+        if not listed or operator.index(branches) < 1:
+            raise ValueError(
+                f"At least one class and one branch are needed, but {names!r} and {branches!r} were given."
+            )
+        self.names: dict[int, str] = dict(enumerate(listed))
+        self.settings = {"backbone": backbone, "branches": branches}
+        self.backbone = _backbone(backbone, pretrained)
+        channels = tuple(self.backbone.feature_info.channels())
+        normal = self.backbone.pretrained_cfg
+        for name in ("mean", "std"):
+            self.register_buffer(name, torch.tensor(normal[name]).view(1, 3, 1, 1), persistent=False)
+        self.pooling = PyramidPooling(channels[-1])
+        self.neck = PathAggregation(channels, branches)
+        self.heads = nn.ModuleList(LevelHead(count, len(listed), branches) for count in channels)
+        self.start()
+
+    def start(self) -> None:
+        """Sets the biases that training starts from."""
+        for head in self.heads:
+            head.start_unsure(START_SIDE)
+
+    def features(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the backbone makes of (B, 3, H, W) RGB in 0..1: maps at strides 8, 16 and 32, the last one pooled."""
+        fine, middle, coarse = self.backbone((images - self.mean) / self.std)
+        return fine, middle, self.pooling(coarse)
+
+    def forward(self, images: Tensor) -> tuple[LevelOutput, ...]:
+        """Raw outputs of each level for (B, 3, H, W) RGB in 0..1; ValueError unless both sides divide by 32."""
+        targets.grid_shapes(tuple(images.shape[2:]))
+        pyramid = self.neck(self.features(images))
+        return tuple(head(level) for head, level in zip(self.heads, pyramid, strict=True))
+
+    def boxes(self, outputs: Sequence[LevelOutput]) -> Tensor:
+        """Boxes (B, A, 4) xyxy px of the network input, one for each anchor."""
+        return decode(outputs, self.strides)
+
+    def select(self, boxes: Tensor, logits: Tensor, conf: float, iou: float) -> list[Candidate]:
+        """The detections of each image, best first: from boxes (B, A, 4) px and logits (B, A, nc)."""
+        return select(boxes, logits, conf, iou)
+
+    def detect(self, images: Tensor, conf: float = 0.25, iou: float = 0.7) -> list[Candidate]:
+        """Detections of a batch (B, 3, H, W), RGB in 0..1, in px of the network input."""
+        outputs = self(images)
+        return self.select(self.boxes(outputs), flat_logits(outputs), conf, iou)
+
+    def encode(self, boxes: Tensor, labels: Tensor, image_size: tuple[int, int]) -> tuple[Tensor, ...]:
+        """Targets of one image, (5 + nc, h, w) a level; see ``targets.encode`` and ``layout``."""
+        return targets.encode(boxes, labels, image_size, len(self.names))
+
+    @property
+    def layout(self) -> dict:
+        """What the channels of ``encode`` mean, as plain data."""
+        return targets.layout(len(self.names))
+
+    def loss(self, outputs: Sequence[LevelOutput], wanted: Sequence[Tensor]) -> Losses:
+        """Losses of a batch against the stacked targets (B, 5 + nc, h, w) of each level."""
+        return loss(self.boxes(outputs), flat_logits(outputs), wanted)
+
+    def predict(self, source, *, conf: float = 0.25, iou: float = 0.7, imgsz: int = 640) -> Iterator:
+        """One ``Prediction`` for each image of a source (file, folder, (H, W, 3) BGR array, list), in px of it."""
+        from .prediction import predict
+
+        return predict(self, source, conf=conf, iou=iou, imgsz=imgsz)
+
+    def reparameterize(self) -> "FastViTDetector":
+        """Merges the parallel branches of every block into one convolution, in place, for inference; returns itself."""
+        self.eval()
+        for module in list(self.modules()):
+            if module is not self and hasattr(module, "reparameterize"):
+                module.reparameterize()
+        self.settings["merged"] = True
+        return self.requires_grad_(False)
+
+    def describe_head(self):
+        """The description through which anatomy, surgery and viz read, edit and replay this detector."""
+        from .description import FastViTHead
+
+        return FastViTHead(self)
+
+
+def _backbone(name: str, pretrained: bool) -> nn.Module:
+    if not name.startswith("fastvit") or not timm.is_model(name):
+        known = ", ".join(entry for entry in timm.list_models("fastvit*") if "mci" not in entry)
+        raise ValueError(f"The backbone must be a FastViT of timm ({known}), but {name!r} was given.")
+    try:
+        net = timm.create_model(name, pretrained=pretrained, features_only=True, out_indices=(1, 2, 3))
+    except Exception as error:  # each hub client has errors of its own
+        if not pretrained:
+            raise
+        raise RuntimeError(
+            f"The ImageNet weights of {name} could not be fetched from the Hugging Face hub ({type(error).__name__}). "
+            "Connect to the network, set HF_HUB_OFFLINE=0, or give pretrained=False to start from random weights."
+        ) from error
+    if tuple(net.feature_info.reduction()) != targets.STRIDES:
+        raise ValueError(f"{name} has features at {net.feature_info.reduction()}, but {targets.STRIDES} are needed.")
+    return net

@@ -1,0 +1,55 @@
+"""How the answers of a grid move when something moves in the image: the displacement at which two maps agree best."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+LEAST_SHARED = 0.3  # of the cells: displacements that leave less in common are not tried
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Two (c, h, w) maps agree best when the first moves by ``rows`` and ``cols``; ``agreement`` from -1 to 1.
+
+    ``declared`` is their agreement at the displacement that was expected, None where that is off the grid.
+    """
+
+    rows: int
+    cols: int
+    agreement: float
+    declared: float | None
+
+
+def measure_motion(before: np.ndarray, after: np.ndarray, expected: tuple[float, float]) -> Motion:
+    """The move from ``before`` to ``after``, (c, h, w) each: the peak of their normalized cross-correlation."""
+    height, width = before.shape[1:]
+    ones = np.ones((1, height, width))
+    product, shared = _correlate(before, after), _correlate(ones, ones)
+    energy = (_correlate(before**2, ones) * _correlate(ones, after**2)).clip(0)
+    worth = product / np.sqrt(energy.clip(max(1e-6 * energy.max(), 1e-300)))
+    worth = np.where(shared >= LEAST_SHARED * height * width, worth, -1)
+    row, col = np.unravel_index(worth.argmax(), worth.shape)
+    at = [round(value) + side - 1 for value, side in zip(expected, (height, width), strict=True)]
+    on = all(0 <= place < size for place, size in zip(at, worth.shape, strict=True)) and worth[*at] > -1
+    return Motion(
+        int(row) - height + 1, int(col) - width + 1, float(worth[row, col]), float(worth[*at]) if on else None
+    )
+
+
+def texture(side: int, seed: int) -> np.ndarray:
+    """A (side, side, 3) uint8 patch with structure of every size: overlapping rectangles in random colours."""
+    rng = np.random.default_rng(seed)
+    patch = rng.integers(0, 256, (1, 1, 3), np.uint8).repeat(side, 0).repeat(side, 1)
+    for size in np.exp(np.linspace(np.log(side / 2), np.log(6), 80)):
+        x1, y1 = rng.uniform(-size / 2, side - size / 2, 2)
+        x2, y2 = (x1, y1) + rng.uniform(0.4, 1.0, 2) * size
+        patch[max(int(y1), 0) : int(y2) + 1, max(int(x1), 0) : int(x2) + 1] = rng.integers(0, 256, 3)
+    return patch
+
+
+def _correlate(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Sums over channels and cells of first[x] · second[x + d], (2h - 1, 2w - 1), d = 0 in the middle."""
+    height, width = first.shape[1:]
+    size = (2 * height - 1, 2 * width - 1)
+    spectrum = np.conj(np.fft.rfft2(first, size)) * np.fft.rfft2(second, size)
+    return np.fft.fftshift(np.fft.irfft2(spectrum.sum(0), size))

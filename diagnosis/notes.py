@@ -1,0 +1,85 @@
+"""Findings as they are gathered: one entry a fault, levels joined, symptoms folded under their cause."""
+
+from dataclasses import dataclass, field
+
+from .report import Finding
+
+MENDS = {
+    "axes_swapped": "Index targets as [channel, row, column] with row from y and column from x, in boxes as in cells.",
+    "wrong_stride": "Use this level's own stride for its grid, its cells and its boxes.",
+    "levels_reversed": "Return and fill the levels in the order of the declared strides.",
+    "half_cell_offset": "Let the anchor point of cell (row, col) be (col + grid_offset, row + grid_offset) strides.",
+    "off_by_one_cell": "Take the floor of centre / stride as the cell, and add or subtract nothing.",
+    "wrong_box_unit": "Divide or multiply by the stride or by the image's width and height as the layout declares.",
+    "wrong_box_format": "Convert the boxes to the declared format, or declare the one that is written.",
+    "scrambled_layout": "Move dimensions with permute (then contiguous) before any view or reshape.",
+    "saturated_offset": "Subtract the cell from centre / stride before any clamp; the rest lies in the cell by itself.",
+    "image_size_swapped": "An image size is (height, width): rows and y go with the first, columns with the other.",
+    "all_levels_assigned": "If levels are meant to share the sizes out, give each one a range; else ignore this.",
+    "object_lost": "Give every object at least one cell.",
+    "class_wrong": "Set channel classes[label], counted from 0, and no other.",
+    "class_leak": "Set only the class of the object that owns the cell, and clear what another left there.",
+    "mixed_objects": "Let one object own a cell, and write all of the cell's channels from it.",
+    "objectness_wrong": "Set objectness in the cells that hold an object and nowhere else.",
+    "edge_crash": "Check or clamp every cell index to the grid, neighbours' too, and negative ones above all.",
+    "state_leak": "Make new tensors at every call and change no argument in place.",
+    "non_finite": "Guard logarithms and divisions by a smallest size.",
+    "range_ceiling": "Widen the range, or send larger objects to a coarser level.",
+    "wrong_output": "Return one float tensor (C, h, w) a level, h and w the image's height and width over the stride.",
+    "wrong_cell": "Compare the filled cells with the centre divided by the stride.",
+    "wrong_box": "Compare the box channels with the object's box under the declared format and unit.",
+    "level_unused": "See whether the loop over levels ends early, or whether the size ranges leave this level out.",
+    "not_minimal": "Check the sign of each term, and that predictions and targets are compared channel by channel.",
+    "not_permutation_invariant": "Move channels last with permute before flattening cells, in predictions and targets.",
+    "gradient_leak": "Select the cells that hold an object before the box term.",
+    "no_gradient": "Check for detach, no_grad, rounding and comparisons between predictions and loss.",
+    "mixed_batch": "Keep the batch dimension apart in every reshape, and select detections image by image.",
+    "raises": "Mend the exception first; what it hides cannot be judged.",
+}
+
+
+@dataclass
+class Notes:
+    """Gathers faults; ``findings()`` joins the levels of one code and adds the mend."""
+
+    levels: int
+    entries: dict = field(default_factory=dict)
+    folded: dict = field(default_factory=dict)
+
+    def add(self, code: str, what: str, *, level: int | None = None, severity: str = "error", **evidence) -> None:
+        entry = self.entries.setdefault((code, severity), {"levels": set(), "whats": [], "evidence": {}})
+        entry["levels"].add(level)
+        if what not in entry["whats"]:
+            entry["whats"].append(what)
+        for name, value in evidence.items():
+            entry["evidence"].setdefault(name if level is None else f"{name}, level {level}", value)
+
+    def has(self, *codes: str) -> bool:
+        return any((code, "error") in self.entries for code in codes)
+
+    def fold(self, cause: str, symptom: str) -> None:
+        """Note that ``symptom`` follows from ``cause``."""
+        if cause != symptom:
+            self.folded.setdefault(cause, []).append(symptom)
+
+    def drop(self, code: str, cause: str) -> None:
+        """Take back a fault that another explains."""
+        if self.entries.pop((code, "error"), None):
+            self.fold(cause, code)
+
+    def findings(self, used: set[int]) -> tuple[Finding, ...]:
+        """One finding a code where all ``used`` levels have it, else one a level."""
+        found = []
+        for (code, severity), entry in self.entries.items():
+            levels = entry["levels"]
+            everywhere = None in levels or levels >= used
+            consequences = tuple(dict.fromkeys(self.folded.get(code, ())))
+            for level in [None] if everywhere else sorted(levels):
+                message = "; ".join(entry["whats"]) + f". {MENDS[code]}"
+                mine = {k: v for k, v in entry["evidence"].items() if level is None or _fits(k, level)}
+                found.append(Finding(code, severity, level, message[0].upper() + message[1:], mine, consequences))
+        return tuple(found)
+
+
+def _fits(name: str, level: int) -> bool:
+    return ", level " not in name or name.endswith(f", level {level}")

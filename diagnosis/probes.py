@@ -1,0 +1,118 @@
+"""The questions that a target encoder is asked: single boxes of chosen places and sizes, edges, classes, neighbours."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+POSITIONS = 14
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """One input: ``boxes`` (n, 4) float xyxy px, ``labels`` (n,), ``image_size`` (height, width), and its purpose.
+
+    ``kind``: "place", "edge", "class", "together", "empty" or "degenerate". ``side``: the geometric mean of the box's
+    sides in px where there is one box.
+    """
+
+    kind: str
+    boxes: np.ndarray
+    labels: tuple[int, ...]
+    image_size: tuple[int, int]
+    side: float = 0.0
+    note: str = ""
+
+
+def sides(strides: Sequence[float], image_sizes: Sequence[tuple[int, int]]) -> list[float]:
+    """Box sides in px from three quarters of the finest stride to six tenths of the shortest image side."""
+    low, high = 0.75 * min(strides), 0.6 * min(min(size) for size in image_sizes)
+    return list(np.geomspace(low, high, 7)) if high > low else [low]
+
+
+def _box(x: float, y: float, width: float, height: float) -> np.ndarray:
+    return np.array([[x - width / 2, y - height / 2, x + width / 2, y + height / 2]])
+
+
+def _centre(rng: np.random.Generator, length: float, extent: float, stride: float, stratum: float) -> float:
+    """A centre whose place within the coarsest cell is ``stratum``, with the whole box in the image where it can be."""
+    low, high = extent / 2 + 0.3, length - extent / 2 - 0.3
+    first, last = np.ceil(low / stride - stratum), np.floor(high / stride - stratum)
+    if last < first:
+        return float(rng.uniform(low, high)) if high > low else length / 2
+    return float((rng.integers(int(first), int(last) + 1) + stratum) * stride)
+
+
+def places(strides, image_sizes, label: int, seed: int) -> Iterator[Probe]:
+    """Single boxes inside the image; their centres fall evenly over the inside of a cell of every level."""
+    rng = np.random.default_rng(seed)
+    strata = (np.arange(POSITIONS) + 0.47) / POSITIONS
+    for height, width in image_sizes:
+        for side in sides(strides, image_sizes):
+            across, down = rng.permutation(strata), rng.permutation(strata)
+            for i in range(POSITIONS):
+                w, h = (1.22 * side, side / 1.22) if i % 2 else (side / 1.17, 1.17 * side)
+                x = _centre(rng, width, w, max(strides), across[i])
+                y = _centre(rng, height, h, max(strides), down[i])
+                yield Probe("place", _box(x, y, w, h), (label,), (height, width), side)
+
+
+def edges(strides, image_sizes, label: int) -> Iterator[Probe]:
+    """Boxes that touch each edge and each corner, small ones whose centre lies in the outermost cell as well."""
+    for height, width in image_sizes:
+        for side in (0.35 * min(strides), 2.6 * min(strides), 0.9 * max(strides), 0.4 * min(height, width)):
+            w, h = 1.1 * side, side / 1.1
+            for ix, iy in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)):
+                x = (w / 2, 0.437 * width, width - w / 2)[ix]
+                y = (h / 2, 0.563 * height, height - h / 2)[iy]
+                name = " ".join(("top", "", "bottom")[iy : iy + 1] + ("left", "", "right")[ix : ix + 1]).strip()
+                yield Probe("edge", _box(x, y, w, h), (label,), (height, width), side, name)
+        whole = np.array([[0.0, 0.0, width, height]])
+        yield Probe("edge", whole, (label,), (height, width), float(np.sqrt(width * height)), "whole image")
+
+
+def classes(strides, image_sizes, count: int) -> Iterator[Probe]:
+    """One box of a size that every level of most schemes knows, once for each class, at two sizes."""
+    height, width = image_sizes[0]
+    for label in range(count):
+        for factor in (3.1, 9.3):
+            side = min(factor * min(strides), 0.5 * min(height, width))
+            yield Probe("class", _box(0.41 * width, 0.58 * height, side, 0.9 * side), (label,), (height, width), side)
+
+
+def together(strides, image_sizes, count: int, seed: int) -> Iterator[Probe]:
+    """Several objects: far apart, in one cell, one within the other, overlapping, and a crowd of all classes."""
+    rng = np.random.default_rng(seed)
+    a, b = (0, count - 1) if count > 1 else (0, 0)
+    for height, width in image_sizes:
+        size = height, width
+        for side in sides(strides, image_sizes)[1:6]:
+            w, h = 1.15 * side, 0.9 * side
+            x, y = 0.43 * width + 1.7, 0.57 * height + 2.3
+            near = _box(0.26 * width, 0.3 * height, min(w, 0.4 * width), h)
+            far = _box(0.76 * width, 0.71 * height, min(w, 0.4 * width), h)
+            same = _box(x + 0.6, y + 0.4, 0.96 * w, 1.03 * h)
+            inner = _box(x + 1.1, y - 0.7, 0.55 * w, 0.5 * h)
+            beside = _box(x + 0.45 * w, y + 0.3 * h, w, h)
+            yield Probe("together", np.concatenate((near, far)), (a, b), size, side, "far apart")
+            yield Probe("together", np.concatenate((_box(x, y, w, h), same)), (a, b), size, side, "one cell")
+            yield Probe("together", np.concatenate((inner, _box(x, y, w, h))), (b, a), size, side, "one in the other")
+            yield Probe("together", np.concatenate((beside, _box(x, y, w, h))), (a, b), size, side, "overlapping")
+        boxes = []
+        for i in range(max(count, 8)):
+            w, h = rng.uniform(2, 8, 2) * min(strides) * (1 + i % 3)
+            w, h = min(w, 0.45 * width), min(h, 0.45 * height)
+            boxes.append(_box(rng.uniform(w / 2, width - w / 2), rng.uniform(h / 2, height - h / 2), w, h))
+        labels = tuple(i % count for i in range(len(boxes)))
+        yield Probe("together", np.concatenate(boxes), labels, size, 0.0, "a crowd")
+
+
+def empty(image_size: tuple[int, int]) -> Probe:
+    return Probe("empty", np.zeros((0, 4)), (), image_size)
+
+
+def degenerate(image_size: tuple[int, int], label: int) -> Iterator[Probe]:
+    """Boxes without width, height or both: data sets have them."""
+    height, width = image_size
+    for w, h in ((0, 20), (20, 0), (0, 0)):
+        yield Probe("degenerate", _box(0.4 * width + 1.3, 0.6 * height + 2.1, w, h), (label,), image_size)
