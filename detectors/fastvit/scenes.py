@@ -1,6 +1,6 @@
 """Draws a small data set to train on: synthetic scenes whose twelve shapes are sorted into three kinds.
 
-Run as `python -m detectors.fastvit.scenes FOLDER [--train N] [--val N] [--side PX]`.
+Run as `python -m detectors.fastvit.scenes FOLDER [--train N] [--val N] [--side PX] [--seed N]`.
 """
 
 import argparse
@@ -60,8 +60,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--train", type=int, default=1200, help="number of training scenes")
     parser.add_argument("--val", type=int, default=150, help="number of held-out scenes")
     parser.add_argument("--side", type=int, default=192, help="px")
+    parser.add_argument("--seed", type=int, default=0, help="other scenes, for training and for holding out")
     given = parser.parse_args(argv)
-    print(write_kinds(given.folder, given.train, given.val, given.side))
+    print(write_kinds(given.folder, given.train, given.val, given.side, given.seed))
     return 0
 
 
