@@ -2,10 +2,18 @@
 
 from .compare import Comparison, compare
 from .detections import Detections, Rivals
+from .equivalent import equivalent
+from .equivalent_result import Changes, Difference, Equivalence
 from .errors import CheckpointError, SelectionError, SourceError, UnsupportedModelError
-from .head import Candidates, Head, Limits, Pass, Targets, describe, open_checkpoint
+from .evaluating import evaluating
+from .head import Candidates, Head, Limits, Outputs, Pass, Targets, describe, open_checkpoint
+from .layers import layers
+from .layers_field import Field
+from .layers_merge import fused
+from .layers_table import Cost, Layer, LayerTable
 from .letterbox import Letterbox
 from .levels import Level, select_class, select_classes, select_levels, whole_number
+from .receptive_field import ReceptiveField, receptive_field
 from .trace import Trace, stream, trace
 
 
@@ -19,14 +27,23 @@ def levels(model) -> tuple[Level, ...]:
 
 __all__ = [
     "Candidates",
+    "Changes",
     "CheckpointError",
     "Comparison",
+    "Cost",
     "Detections",
+    "Difference",
+    "Equivalence",
+    "Field",
     "Head",
+    "Layer",
+    "LayerTable",
     "Letterbox",
     "Level",
     "Limits",
+    "Outputs",
     "Pass",
+    "ReceptiveField",
     "Rivals",
     "SelectionError",
     "SourceError",
@@ -35,8 +52,13 @@ __all__ = [
     "UnsupportedModelError",
     "compare",
     "describe",
+    "equivalent",
+    "evaluating",
+    "fused",
+    "layers",
     "levels",
     "open_checkpoint",
+    "receptive_field",
     "select_class",
     "select_classes",
     "select_levels",

@@ -12,6 +12,8 @@ from .trace import Trace
 class Comparison:
     """Detections before and after a change, one row for each anchor that made a detection in either.
 
+    Where an anchor makes detections of several classes, those of one class are joined first.
+
     ``before`` and ``after`` (n,) int64 are indices into the detections of the two traces, -1 where there is none;
     ``class_shift`` (n,) is (class after - class before) mod nc, -1 unless in both; ``freed_from`` (n,) is the
     detection before that had suppressed a new one, -1 otherwise. Rows stand in the order of ``before``, new ones last.
@@ -59,10 +61,7 @@ def compare(before: Trace, after: Trace) -> Comparison:
             f"{before.image.shape} and {after.image.shape}, the grids {before.shapes} and {after.shapes}."
         )
     old, new = before.detections, after.detections
-    place_after = {anchor: index for index, anchor in enumerate(new.anchor.tolist())}
-    known = set(old.anchor.tolist())
-    pairs = [(index, place_after.get(anchor, -1)) for index, anchor in enumerate(old.anchor.tolist())]
-    pairs += [(-1, index) for index, anchor in enumerate(new.anchor.tolist()) if anchor not in known]
+    pairs = _joined(old, new)
     suppressor = {int(a): index for index, rivals in enumerate(old.suppressed) for a in rivals.anchor}
     anchors = [int(old.anchor[i] if i >= 0 else new.anchor[j]) for i, j in pairs]
     shift = [
@@ -85,6 +84,22 @@ def compare(before: Trace, after: Trace) -> Comparison:
         ).reshape(-1, 2),
         levels=tuple(old.level_name[i] if i >= 0 else new.level_name[j] for i, j in pairs),
     )
+
+
+def _joined(old, new) -> list[tuple[int, int]]:
+    """Indices (before, after) of detections that belong together, -1 for none: by anchor and class, then by anchor."""
+    partner: dict[int, int] = {}
+    for columns in (("anchor", "class_id"), ("anchor",)):
+        before, after = (zip(*(getattr(found, name).tolist() for name in columns), strict=True) for found in (old, new))
+        taken, free = set(partner.values()), {}
+        for index, key in enumerate(after):
+            if index not in taken:
+                free.setdefault(key, []).append(index)
+        for index, key in enumerate(before):
+            if index not in partner and free.get(key):
+                partner[index] = free[key].pop(0)
+    fresh = sorted(set(range(len(new))) - set(partner.values()))
+    return [(index, partner.get(index, -1)) for index in range(len(old))] + [(-1, index) for index in fresh]
 
 
 def _status(old, new, i: int, j: int) -> str:

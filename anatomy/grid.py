@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -14,20 +16,25 @@ class Cells:
     row: np.ndarray
     col: np.ndarray
 
-    def centers(self, strides: Sequence[float]) -> np.ndarray:
-        """Anchor points (n, 2) xy in px of the network input: the middle of each cell."""
-        stride = np.asarray(strides, dtype=np.float64)[self.level]
-        return np.stack(((self.col + 0.5) * stride, (self.row + 0.5) * stride), 1)
+    def centers(self, steps: Sequence, offset: float = 0.5) -> np.ndarray:
+        """Anchor points (n, 2) xy in px of the network input: by default the middle of each cell.
+
+        ``steps`` is one number a level, or one (x, y), in px; ``offset`` is in steps.
+        """
+        step = np.asarray(steps, dtype=np.float64).reshape(len(steps), -1)[self.level]
+        return (np.stack((self.col, self.row), 1) + offset) * step
 
 
-def cells(anchors, shapes: Sequence[tuple[int, int]]) -> Cells:
+def cells(anchors, shapes: Sequence[tuple[int, int]], per_cell: int = 1) -> Cells:
     """The cells of flat ``anchors`` (n,) over levels with grids ``shapes`` (rows, columns), finest first."""
     anchors = np.asarray(anchors, dtype=np.int64)
     starts = np.cumsum([0] + [rows * cols for rows, cols in shapes])
-    if anchors.size and (anchors.min() < 0 or anchors.max() >= starts[-1]):
-        raise ValueError(f"Anchors run from 0 to {starts[-1] - 1} here, but {anchors.min()} to {anchors.max()} came.")
-    level = np.searchsorted(starts, anchors, side="right") - 1
-    row, col = np.divmod(anchors - starts[level], np.asarray([cols for _, cols in shapes])[level])
+    last = starts[-1] * per_cell - 1
+    if anchors.size and (anchors.min() < 0 or anchors.max() > last):
+        raise ValueError(f"Anchors run from 0 to {last} here, but {anchors.min()} to {anchors.max()} came.")
+    cell = anchors // per_cell
+    level = np.searchsorted(starts, cell, side="right") - 1
+    row, col = np.divmod(cell - starts[level], np.asarray([cols for _, cols in shapes])[level])
     return Cells(level, row, col)
 
 
@@ -37,3 +44,9 @@ def anchor(level: int, row: int, col: int, shapes: Sequence[tuple[int, int]]) ->
     if not (0 <= row < rows and 0 <= col < cols):
         raise ValueError(f"Cell ({row}, {col}) is outside the {rows} × {cols} grid of level {level}.")
     return sum(r * c for r, c in shapes[:level]) + row * cols + col
+
+
+def middles(shape: tuple[int, int], like: Tensor) -> Tensor:
+    """The middles of all cells of a (rows, columns) grid in strides, (1, 2, rows, columns) xy."""
+    y, x = torch.meshgrid(*(torch.arange(count, device=like.device) + 0.5 for count in shape), indexing="ij")
+    return torch.stack((x, y))[None].to(like.dtype)

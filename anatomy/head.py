@@ -10,7 +10,9 @@ import numpy as np
 from torch import Tensor, nn
 
 from .errors import UnsupportedModelError
+from .letterbox import Letterbox
 from .levels import Level
+from .scores import all_scores
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,9 @@ class Candidates:
 
     ``anchor`` and ``class_id`` (m,) int64, ``confidence`` (m,) in [0, 1], ``boxes`` (m, 4) xyxy or (m, 5) xywhr, px of
     the network input, without gradient. ``shift`` (px) is added per class id so that classes do not meet, as the source
-    does it. ``pairwise_iou`` takes two such box sets. ``chained``: a box that was itself removed still removes others
-    (Fast NMS, https://arxiv.org/abs/1904.02689); otherwise NMS is greedy.
+    does it; None: boxes stay, and each class is taken alone. ``pairwise_iou`` takes two such box sets. ``chained``: a
+    box that was itself removed still removes others (Fast NMS, https://arxiv.org/abs/1904.02689); otherwise NMS is
+    greedy.
     """
 
     anchor: Tensor
@@ -28,7 +31,7 @@ class Candidates:
     confidence: Tensor
     boxes: Tensor
     iou_threshold: float
-    shift: float
+    shift: float | None
     pairwise_iou: Callable[[Tensor, Tensor], Tensor]
     chained: bool = False
 
@@ -38,11 +41,13 @@ class Limits:
     """What the selection of a pass was asked for; None where the head does not say.
 
     ``conf`` the least confidence, ``classes`` the ids allowed (None: all), ``most`` the largest number of detections.
+    ``every_class``: an anchor can be detected as each class that exceeds ``conf``, and not as its likeliest alone.
     """
 
     conf: float | None = None
     classes: tuple[int, ...] | None = None
     most: int | None = None
+    every_class: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,19 @@ class Targets:
     settings: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """What the network makes of a batch, differentiable. Made by ``Head.forward``.
+
+    ``inputs`` (B, c, h, w) a level: the feature maps that the head reads, as the neck left them; ``logits``
+    (B, nc, h, w) and ``raw`` (B, r, h, w) a level: class logits and box outputs, as ``Head.level_outputs`` makes them.
+    """
+
+    inputs: tuple[Tensor, ...]
+    logits: tuple[Tensor, ...]
+    raw: tuple[Tensor, ...]
+
+
 def peak(logits: Tensor) -> Tensor:
     """The largest class logit of each cell, (nc, h, w) -> (h * w,)."""
     return logits.flatten(1).amax(0)
@@ -75,10 +93,12 @@ def peak(logits: Tensor) -> Tensor:
 class Pass:
     """What one forward pass of one image left behind. Tensors stay on the model's device and carry no gradient.
 
-    ``features`` are the inputs of the class convolutions, (1, c, h, w) a level; ``rows`` their (weight, bias) as they
-    were; ``logits`` (nc, h, w) a level before the sigmoid; ``box_logits`` (4 * reg_max, A); ``boxes`` (4, A) decoded,
-    in px of the network input, in the head's own form; ``anchors`` (n,) the flat index that made each detection of
-    ``result``, in its order; ``result`` the family's own result object. ``private`` belongs to the family alone.
+    ``frame`` is the network input (1, 3, H, W), ``inputs`` the feature maps that the head reads, (1, c, h, w) a level:
+    None and empty where a family does not keep them. ``features`` are the inputs of the class convolutions, ``rows``
+    their (weight, bias) as they were; ``logits`` (rows, h, w) a level before the sigmoid, one for each class row;
+    ``box_logits`` (4 * reg_max, A); ``boxes`` (4, A) decoded, in px of the network input, in the head's own form;
+    ``anchors`` (n,) the flat index that made each detection of ``result``, in its order; ``result`` the family's own
+    result object. ``private`` belongs to the family alone.
     """
 
     path: str
@@ -93,6 +113,8 @@ class Pass:
     anchors: Tensor
     result: Any
     private: Any = None
+    frame: Tensor | None = None
+    inputs: tuple[Tensor, ...] = ()
 
     @cached_property
     def peaks(self) -> tuple[Tensor, ...]:
@@ -118,7 +140,9 @@ class Head(ABC):
     """What a family of detectors must say about its head; one subclass a family.
 
     ``net`` is the network whose weights are edited, ``names`` its classes, ``levels`` finest first, ``branches`` the
-    live ones, the one that ``predict()`` uses by default first.
+    live ones, the one that ``predict()`` uses by default first. ``anchors_per_cell`` beyond 1: anchor a of a cell is
+    flat index cell * anchors_per_cell + a, and its class rows are the a-th nc channels of the class convolution.
+    ``grid_offset``: how far right of and below column and row a cell's anchor point stands, in steps.
     """
 
     net: nn.Module
@@ -126,6 +150,8 @@ class Head(ABC):
     levels: tuple[Level, ...]
     branches: tuple[str, ...]
     reg_max: int
+    anchors_per_cell: int = 1
+    grid_offset: float = 0.5
 
     @abstractmethod
     def class_conv(self, level: int, branch: str) -> nn.Conv2d:
@@ -159,6 +185,18 @@ class Head(ABC):
         """How sure each cell is of any object, (h, w) a level in [0, 1]: the largest class score, unless overridden."""
         return tuple(level.sigmoid().view(shape) for level, shape in zip(run.peaks, run.shapes, strict=True))
 
+    def scores(self, run: Pass) -> Tensor:
+        """What the selection holds against its threshold, (nc, anchors) float64 in [0, 1]: the class probability."""
+        return all_scores(tuple(level.double() for level in run.logits))
+
+    def letterbox(self, run: Pass) -> Letterbox:
+        """How the original lies in the network input: centred, unless overridden."""
+        return Letterbox.fit(run.original.shape[:2], run.input_shape)
+
+    def steps(self, run: Pass) -> tuple[tuple[float, float], ...]:
+        """From one anchor point to the next, (x, y) px of the network input a level: the stride, unless overridden."""
+        return tuple((level.stride, level.stride) for level in self.levels)
+
     def limits(self, run: Pass) -> Limits:
         """What this pass was asked for; a head that does not say leaves it open."""
         return Limits()
@@ -168,6 +206,51 @@ class Head(ABC):
         raise UnsupportedModelError(
             f"{type(self.net).__name__} does not say how it is trained, so nothing can be assigned. Give its head a "
             "method targets(run, boxes, labels) that returns anatomy.Targets."
+        )
+
+    @property
+    def running(self) -> nn.Module:
+        """The network that ``predict()`` runs: ``net``, or the copy that was made of it."""
+        return self.net
+
+    def parts(self) -> dict[str, str]:
+        """Paths in ``net`` and the part of the detector below each; where several fit, the longest path counts.
+
+        Unless overridden: what tells the class convolutions of two levels apart is "head P3" and so on, what they share
+        is "head", and all else goes by the name it has in ``net``.
+        """
+        parts = {name: name for name, _ in self.net.named_children()}
+        for branch in self.branches:
+            paths = [level.paths[branch].split(".") for level in self.levels]
+            parts[paths[0][0]] = "head"
+            apart = next((i for i, names in enumerate(zip(*paths, strict=False)) if len({*names}) == len(paths)), None)
+            if apart is not None:
+                for path, level in zip(paths, self.levels, strict=True):
+                    parts[".".join(path[: apart + 1])] = f"head {level.name}"
+        return parts
+
+    @staticmethod
+    def call(net: nn.Module, images: Tensor):
+        """What prediction computes in ``net``, or in a copy of it, for a batch (B, 3, H, W), up to the selection."""
+        return net(images)
+
+    def forward(self, images: Tensor, branch: str) -> Outputs:
+        """``running`` on a batch (B, 3, H, W) of network inputs, as prediction prepares them; differentiable."""
+        raise self._closed("forward(images, branch)")
+
+    def level_outputs(self, level: int, x: Tensor, branch: str) -> tuple[Tensor, Tensor]:
+        """The head of one level alone on its feature map (B, c, h, w): class logits (B, nc, h, w) and raw box outputs
+        (B, r, h, w); differentiable, equal to what ``running`` makes of the same map."""
+        raise self._closed("level_outputs(level, x, branch)")
+
+    def level_boxes(self, level: int, raw: Tensor) -> Tensor:
+        """Raw box outputs (B, r, h, w) of a level as boxes (B, 4, h, w) xyxy px of the input; differentiable."""
+        raise self._closed("level_boxes(level, raw)")
+
+    def _closed(self, method: str) -> UnsupportedModelError:
+        return UnsupportedModelError(
+            f"The description of {type(self.net).__name__} does not say how to run its network step by step, which "
+            f"attribution and receptive fields need. Give its head a method {method}; see anatomy.Head."
         )
 
     def checkpoint(self, half: bool) -> dict:
@@ -196,7 +279,8 @@ def open_checkpoint(path, *, trusted: bool = False):
 def describe(model) -> Head:
     """The description of a model's head.
 
-    ``model`` is a YOLO object, its ``.model``, or any detector whose ``describe_head()`` returns a ``Head``.
+    ``model`` is a YOLO object, its ``.model``, torchvision's FCOS or RetinaNet, or any detector whose
+    ``describe_head()`` returns a ``Head``.
     Raises UnsupportedModelError, with the reason and what works, for a model without per-level class rows.
     """
     if callable(getattr(type(model), "describe_head", None)):
@@ -205,7 +289,12 @@ def describe(model) -> Head:
         from .ultralytics_head import UltralyticsHead
 
         return UltralyticsHead(model)
+    if any(kind.__module__.startswith("torchvision.models.detection.") for kind in type(model).__mro__):
+        from .torchvision_head import TorchvisionHead
+
+        return TorchvisionHead(model)
     raise UnsupportedModelError(
         f"{type(model).__name__} is no detector that the workbench knows: it takes an Ultralytics YOLO object, its "
-        "`.model`, or a detector with a `describe_head()` method. Consider `YOLO('yolov8n.pt')`."
+        "`.model`, torchvision's FCOS or RetinaNet, or a detector with a `describe_head()` method. Consider "
+        "`YOLO('yolov8n.pt')`."
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from .errors import SelectionError
 
+SILENT_LOGIT = -1e4  # its sigmoid is exactly 0 in every precision, and float16 holds it
+
 
 @dataclass(frozen=True)
 class Level:

@@ -1,25 +1,28 @@
 """Who removed whom: the anchors that non-maximum suppression dropped, beside the detection that they lost to."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from .head import Candidates
 
 
-def losers(candidates: Candidates, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def losers(candidates: Candidates, kept: Tensor, class_id: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Pair every suppressed candidate with the detection in whose favour it was removed.
 
-    ``kept`` (n,) are the anchors of the detections, best first. Returns three (k,) tensors, best candidate first: its
-    row in ``candidates``, the index of the detection, and their IoU. The overlap is computed as the source does it, on
-    boxes shifted by class; candidates cut off by the limit of detections lost to nobody and are left out.
+    ``kept`` and ``class_id`` (n,) are anchors and classes of the detections, best first. Returns three (k,) tensors,
+    best candidate first: its row in ``candidates``, the index of the detection, and their IoU. The overlap is computed
+    as the source does it, on boxes shifted by class; candidates cut off by the limit of detections lost to nobody and
+    are left out.
     """
     nobody = kept.new_empty(0)
     if not len(kept):
         return nobody, nobody, candidates.confidence.new_empty(0)
-    row_of = {anchor: row for row, anchor in enumerate(candidates.anchor.tolist())}
-    winners = torch.tensor([row_of[anchor] for anchor in kept.tolist()], device=kept.device)
+    row_of = {pair: row for row, pair in enumerate(_pairs(candidates.anchor, candidates.class_id))}
+    winners = torch.tensor([row_of[pair] for pair in _pairs(kept, class_id)], device=kept.device)
     boxes = candidates.boxes.clone()
-    boxes[:, : 2 if candidates.chained else 4] += candidates.class_id[:, None] * candidates.shift
+    boxes[:, : 2 if candidates.chained else 4] += candidates.class_id[:, None] * (candidates.shift or 0.0)
     find = _chained if candidates.chained else _greedy
     loser, detection = find(candidates, boxes, winners)
     overlap = candidates.pairwise_iou(boxes[winners], boxes)[detection, loser]
@@ -27,9 +30,15 @@ def losers(candidates: Candidates, kept: Tensor) -> tuple[Tensor, Tensor, Tensor
     return loser[order], detection[order], overlap[order]
 
 
+def _pairs(anchor: Tensor, class_id: Tensor) -> Iterator[tuple[int, int]]:
+    return zip(anchor.tolist(), class_id.tolist(), strict=True)
+
+
 def _greedy(candidates: Candidates, boxes: Tensor, winners: Tensor) -> tuple[Tensor, Tensor]:
     """Greedy NMS: the first detection that overlaps a candidate too much removed it."""
     overlaps = candidates.pairwise_iou(boxes[winners], boxes) > candidates.iou_threshold  # (n, m)
+    if candidates.shift is None:
+        overlaps &= candidates.class_id[winners, None] == candidates.class_id
     overlaps[:, winners] = False
     loser = overlaps.any(0).nonzero().view(-1)
     return loser, overlaps[:, loser].int().argmax(0)

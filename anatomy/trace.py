@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from .detections import Detections, Rivals
-from .grid import cells
+from .evaluating import evaluating
+from .grid import Cells, cells
+from .grid import anchor as first_of
 from .head import Head, Limits, Pass, Targets, describe
 from .letterbox import Letterbox
-from .levels import Level
+from .levels import SILENT_LOGIT, Level, select_classes, select_levels
 from .replay import rerun
 from .sources import check_source, nothing_read, several
 from .suppression import losers
@@ -21,9 +23,11 @@ class Trace:
     """What one forward pass made of one image, with the provenance of every detection. Made by ``trace``.
 
     ``image`` (H, W, 3) uint8 RGB, the original; ``levels``, ``names``; ``input_shape`` (h, w) of the network input in
-    px; ``letterbox`` maps between both; ``logits`` one (nc, h, w) tensor a level, before the sigmoid, detached;
-    ``features`` one (c, h, w) tensor a level, what the class convolution reads; ``reg_max`` DFL bins a side, 1: no DFL;
-    ``branch`` the one that ran; ``path`` of the source; ``result`` the Ultralytics Results. Traces do not change.
+    px; ``letterbox`` maps between both; ``logits`` one (nc, h, w) tensor a level, before the sigmoid, detached, of
+    ``anchors_per_cell`` anchors the largest;
+    ``features`` one (c, h, w) tensor a level, what the class convolution reads; ``inputs`` likewise what the head
+    reads, and ``frame`` (3, h, w) what the network reads; ``reg_max`` DFL bins a side, 1: no DFL;
+    ``branch`` the one that ran; ``path`` of the source; ``result`` the family's own. Traces do not change.
     """
 
     def __init__(self, head: Head, run: Pass):
@@ -31,7 +35,10 @@ class Trace:
         self.levels: tuple[Level, ...] = head.levels
         self.names: dict[int, str] = head.names
         self.input_shape, self.reg_max = run.input_shape, head.reg_max
+        self.anchors_per_cell, self.grid_offset = head.anchors_per_cell, head.grid_offset
         self.logits: tuple[Tensor, ...] = run.logits
+        if self.anchors_per_cell > 1:
+            self.logits = tuple(level.unflatten(0, (self.anchors_per_cell, -1)).amax(0) for level in run.logits)
         self.branch, self.path, self.result = run.branch, run.path, run.result
 
     def __repr__(self) -> str:
@@ -44,8 +51,26 @@ class Trace:
         return self._run.shapes
 
     @property
+    def head(self) -> Head:
+        """The description of the head that this pass was read through."""
+        return self._head
+
+    @property
+    def run(self) -> Pass:
+        """The pass as the head left it."""
+        return self._run
+
+    @property
     def features(self) -> tuple[Tensor, ...]:
         return tuple(feature[0] for feature in self._run.features)
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        return tuple(level[0] for level in self._run.inputs)
+
+    @property
+    def frame(self) -> Tensor | None:
+        return None if self._run.frame is None else self._run.frame[0]
 
     @cached_property
     def image(self) -> np.ndarray:
@@ -54,7 +79,34 @@ class Trace:
 
     @cached_property
     def letterbox(self) -> Letterbox:
-        return Letterbox.fit(self._run.original.shape[:2], self.input_shape)
+        return self._head.letterbox(self._run)
+
+    @property
+    def steps(self) -> tuple[tuple[float, float], ...]:
+        """From one anchor point to the next, (x, y) px of the network input a level: nearly always the stride."""
+        return self._head.steps(self._run)
+
+    def places(self, anchors=None) -> Cells:
+        """Level, row and column of ``anchors`` (n,), by default of all."""
+        if anchors is None:
+            anchors = np.arange(sum(rows * cols for rows, cols in self.shapes) * self.anchors_per_cell)
+        return cells(anchors, self.shapes, self.anchors_per_cell)
+
+    def points(self, anchors=None) -> np.ndarray:
+        """The anchor points of ``anchors``, by default of all: (n, 2) xy px of the network input."""
+        return self.places(anchors).centers(self.steps, self.grid_offset)
+
+    def anchor(self, level: int, row: int, col: int) -> int:
+        """The flat anchor of a cell; of several, the one with the largest class logit. ValueError outside the grid."""
+        first = first_of(level, row, col, self.shapes) * self.anchors_per_cell
+        return first + int(self._run.logits[level][:, row, col].view(self.anchors_per_cell, -1).amax(1).argmax())
+
+    def scores(self) -> Tensor:
+        """What the selection holds against its threshold, (nc, anchors) float64 in [0, 1].
+
+        The class probability; FCOS weighs it with its centerness.
+        """
+        return self._head.scores(self._run)
 
     def objectness(self) -> tuple[Tensor, ...]:
         """How sure each cell is of any object, one (h, w) tensor a level in [0, 1].
@@ -66,7 +118,7 @@ class Trace:
     def decode(self, anchors) -> np.ndarray:
         """The boxes of any anchors, (n,) -> (n, 4) xyxy px of the network input, unclipped."""
         anchors = np.atleast_1d(np.asarray(anchors, dtype=np.int64))
-        cells(anchors, self.shapes)  # refuses anchors outside the grids
+        self.places(anchors)  # refuses anchors outside the grids
         index = torch.as_tensor(anchors, device=self._run.boxes.device)
         return self._head.xyxy(self._run, index).float().cpu().numpy()
 
@@ -90,11 +142,12 @@ class Trace:
         run = self._run
         xyxy, confidence, class_id = (part.cpu().numpy() for part in self._head.found(run))
         anchors = run.anchors.cpu().numpy()
-        places = cells(anchors, self.shapes)
-        flat = [level.flatten(1) for level in self.logits]
-        starts = np.cumsum([0] + [rows * cols for rows, cols in self.shapes])
-        at = zip(places.level.tolist(), (anchors - starts[places.level]).tolist(), strict=True)
-        logits = [flat[level][:, cell] for level, cell in at]
+        places, one = self.places(anchors), len(self.names)
+        at = zip(*(part.tolist() for part in (places.level, places.row, places.col)), strict=True)
+        turns = (anchors % self.anchors_per_cell * one).tolist()
+        logits = [
+            run.logits[level][turn : turn + one, row, col] for (level, row, col), turn in zip(at, turns, strict=True)
+        ]
         return Detections(
             xyxy=xyxy,
             confidence=confidence,
@@ -107,21 +160,21 @@ class Trace:
             col=places.col,
             anchor=anchors,
             branch=(self.branch,) * len(anchors),
-            center=self.letterbox.to_original(places.centers([level.stride for level in self.levels])),
+            center=self.letterbox.to_original(self.points(anchors)),
             logits=torch.stack(logits).float().cpu().numpy() if logits else np.zeros((0, len(self.names)), np.float32),
-            suppressed=self._rivals(len(anchors)),
+            suppressed=self._rivals(torch.from_numpy(class_id)),
         )
 
-    def _rivals(self, count: int) -> tuple[Rivals, ...]:
-        candidates = self._head.candidates(self._run)
+    def _rivals(self, class_id: Tensor) -> tuple[Rivals, ...]:
+        count, candidates = len(class_id), self._head.candidates(self._run)
         none = torch.empty(0, dtype=torch.int64)
         if candidates is None:
             lost, winner, overlap, anchor, class_id, confidence = none, none, none, none, none, none.float()
         else:
-            lost, winner, overlap = (part.cpu() for part in losers(candidates, self._run.anchors))
+            lost, winner, overlap = (part.cpu() for part in losers(candidates, self._run.anchors, class_id))
             fields = (candidates.anchor, candidates.class_id, candidates.confidence)
             anchor, class_id, confidence = (field.cpu()[lost] for field in fields)
-        places = cells(anchor, self.shapes)
+        places = self.places(anchor)
         height, width = self._run.original.shape[:2]
         boxes = self.letterbox.to_original(self.decode(anchor)).clip(0, (width, height, width, height))
         level_name = np.asarray([level.name for level in self.levels])[places.level]
@@ -161,6 +214,29 @@ class Trace:
         changed in the network since is not seen. Raises RuntimeError when the branch or the number of classes is gone.
         """
         return Trace(self._head, self._head.finish(rerun(self._head, self._run)))
+
+    def silenced(self, level, classes="all") -> "Trace":
+        """What the head makes of this pass while class rows are silent: their logits here, nothing in the model.
+
+        ``level`` as everywhere, ``classes`` ids, names or "all"; equal to a ``replay`` after
+        ``surgery.zero_classes(model, level, classes)``, and as quick, also where levels share their rows.
+        """
+        levels, chosen = select_levels(self.levels, level), list(select_classes(self.names, classes))
+        logits = list(self._run.logits)
+        for index in levels:
+            logits[index] = logits[index].clone()
+            logits[index].unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = SILENT_LOGIT
+        return Trace(self._head, self._head.finish(self._run.evolve(logits=tuple(logits))))
+
+    def recomputed(self) -> "Trace":
+        """The same network input through the network as all its weights are now: ``inputs`` and ``logits`` anew.
+
+        Boxes and detections stay what they were. UnsupportedModelError where a head does not say how to run by steps.
+        """
+        with torch.inference_mode(False), torch.no_grad(), evaluating(self._head.running):
+            made = self._head.forward(self._run.frame.clone(), self.branch)
+        logits = tuple(level[0].repeat(self.anchors_per_cell, 1, 1) for level in made.logits)
+        return Trace(self._head, self._run.evolve(inputs=made.inputs, logits=logits))
 
     def to_df(self):
         """One row a detection, as a polars DataFrame; boxes and centres in px of the original image."""
@@ -204,8 +280,9 @@ def stream(model, source, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **
 def trace(model, image, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **predict_args) -> Trace:
     """Run one image through the model's own ``predict`` and keep where each detection came from.
 
-    ``model``: a YOLO object, its ``.model``, or any detector that fulfils the contract of ``anatomy.Head``. ``image``
-    and the rest as in ``stream``, but one image: SourceError for several, none, or a file that cannot be read.
+    ``model``: a YOLO object, its ``.model``, torchvision's FCOS or RetinaNet, or any detector that fulfils the
+    contract of ``anatomy.Head``. ``image`` and the rest as in ``stream``, but one image: SourceError for several, none,
+    or a file that cannot be read.
     """
     traces = stream(model, image, conf=conf, iou=iou, imgsz=imgsz, **predict_args)
     try:

@@ -16,14 +16,15 @@ from ultralytics import __version__ as ultralytics_version
 from ultralytics.engine.model import Model
 from ultralytics.nn.autobackend import check_class_names
 from ultralytics.nn.modules import head as heads
-from ultralytics.nn.tasks import guess_model_task, torch_safe_load
+from ultralytics.nn.tasks import BaseModel, guess_model_task, torch_safe_load
 from ultralytics.utils import DEFAULT_CFG_DICT
 from ultralytics.utils.callbacks import get_default_callbacks
 from ultralytics.utils.metrics import batch_probiou, box_iou
 from ultralytics.utils.tal import TaskAlignedAssigner
 
 from .errors import CheckpointError, UnsupportedModelError
-from .head import Candidates, Head, Limits, Pass, Targets
+from .grid import middles
+from .head import Candidates, Head, Limits, Outputs, Pass, Targets
 from .levels import Level, level_name
 from .ultralytics_tap import Tap, check_predict_args, overridden, running_network
 from .ultralytics_training import read_criterion
@@ -143,6 +144,52 @@ class UltralyticsHead(Head):
             )
         return read_criterion(criterion, run, boxes, labels)
 
+    @property
+    def running(self) -> nn.Module:
+        predictor = self._predictor()
+        return self.net if predictor is None or predictor.model is None else running_network(predictor)
+
+    def parts(self) -> dict[str, str]:
+        """Backbone and neck as the model's yaml divides them; of the head every list with one member a level."""
+        first = len((getattr(self.net, "yaml", None) or {}).get("backbone", ()))
+        parts = {f"model.{i}": "backbone" if i < first else "neck" for i in range(self._at)}
+        parts[f"model.{self._at}"] = "head"
+        for name, child in self.detect.named_children():
+            if isinstance(child, nn.ModuleList) and len(child) == len(self.levels):
+                parts |= {f"model.{self._at}.{name}.{level.index}": f"head {level.name}" for level in self.levels}
+        return parts
+
+    def forward(self, images: Tensor, branch: str) -> Outputs:
+        net = self.running
+        with overridden(net.model[-1], shape=None, anchors=None, strides=None):  # its cache may be of inference mode
+            raw = net(images)[1]
+        raw = raw.get(branch, raw)
+        shapes = [feature.shape[2:] for feature in raw["feats"]]
+        logits, boxes = (
+            tuple(part.unflatten(2, shape) for part, shape in zip(all_levels, shapes, strict=True))
+            for all_levels in (raw[name].split([h * w for h, w in shapes], 2) for name in ("scores", "boxes"))
+        )
+        return Outputs(tuple(raw["feats"]), logits, boxes)
+
+    def level_outputs(self, level: int, x: Tensor, branch: str) -> tuple[Tensor, Tensor]:
+        parts = getattr(self.running.model[-1], branch)
+        return parts["cls_head"][level](x), parts["box_head"][level](x)
+
+    def level_boxes(self, level: int, raw: Tensor) -> Tensor:
+        """Distances to left, top, right and bottom from the anchor point, the mean of the DFL bins in strides.
+
+        Generalized Focal Loss, https://arxiv.org/abs/2006.04388. Raises UnsupportedModelError for rotated boxes.
+        """
+        if isinstance(self.detect, heads.OBB):
+            raise UnsupportedModelError("The edges of rotated boxes are not explained; take a class logit or score.")
+        bins = raw.unflatten(1, (4, self.reg_max))
+        if self.reg_max > 1:
+            steps = torch.arange(self.reg_max, device=raw.device, dtype=raw.dtype).view(-1, 1, 1)
+            bins = bins.softmax(2) * steps
+        left_top, right_bottom = bins.sum(2).split(2, 1)
+        point = middles(raw.shape[2:], raw)
+        return torch.cat((point - left_top, point + right_bottom), 1) * self.levels[level].stride
+
     def checkpoint(self, half: bool) -> dict:
         """What ``YOLO.save`` would write, in float16 or in the network's own precision."""
         net = deepcopy(self.net)
@@ -190,6 +237,16 @@ class UltralyticsHead(Head):
         yolo.predictor, yolo.model = _predictors.get(self.net), self.net
         del yolo.training
         return yolo
+
+
+def fuse(net: nn.Module) -> nn.Module:
+    """Fuse a network, or any block made of Ultralytics' own, in place, by ``BaseModel.fuse``."""
+    whole = net
+    if not isinstance(net, BaseModel):
+        whole = BaseModel()
+        whole.model = nn.Sequential(net)
+    whole.fuse(verbose=False)
+    return net.eval()
 
 
 def xywh_to_xyxy(boxes: Tensor) -> Tensor:

@@ -229,6 +229,8 @@ class Tap(ExitStack):
                     original=result.orig_img,
                     input_shape=tuple(frames.shape[2:]),
                     branch=self._branch,
+                    frame=frames[image : image + 1],
+                    inputs=tuple(level[image : image + 1] for level in raw["feats"]),
                     features=tuple(feature[image : image + 1] for feature in self._features),
                     rows=rows,
                     logits=tuple(level.view(nc, *shape) for level, shape in zip(levels, shapes, strict=True)),

@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 
 from anatomy import Trace
-from anatomy.grid import cells
 
 from .objects import check_objects
 from .overlap import pair_overlaps, reachable_overlap
@@ -179,23 +178,16 @@ class _Field:
 
     def __init__(self, trace: Trace, boxes, labels, found, iou: float, conf: float):
         self.trace, self.boxes, self.labels, self.iou = trace, boxes, labels, iou
-        self.edges = np.cumsum([0] + [rows * cols for rows, cols in trace.shapes])
-        every = np.arange(self.edges[-1])
-        self.places = cells(every, trace.shapes)
+        self.edges = np.cumsum([0] + [rows * cols * trace.anchors_per_cell for rows, cols in trace.shapes])
+        self.places = trace.places()
         height, width = trace.image.shape[:2]
-        decoded = trace.letterbox.to_original(trace.decode(every))
+        decoded = trace.letterbox.to_original(trace.decode(np.arange(self.edges[-1])))
         self.decoded = np.nan_to_num(decoded).clip(0, (width, height, width, height))
-        logits = np.concatenate([level.flatten(1).double().cpu().numpy() for level in trace.logits], 1)
-        self.scores = 1 / (1 + np.exp(-logits.clip(-80, 80)))
+        self.scores = trace.scores().cpu().numpy()
         self.top = self.scores.argmax(0)
         self.peak = self.scores.max(0)
         self.overlap = pair_overlaps(boxes, self.decoded)  # (n, A)
-        self.passed = self._passed(conf)
-        self.by = np.full(self.edges[-1], -1)
-        for index, rivals in enumerate(trace.detections.suppressed):
-            self.by[rivals.anchor] = index
-        self.detected = np.zeros(self.edges[-1], bool)
-        self.detected[trace.detections.anchor] = True
+        self.conf, self.passed = conf, self._passed(conf)
 
     def _passed(self, conf: float) -> np.ndarray:
         """Cells whose best class is confident enough; a detection is, whatever rounding says."""
@@ -205,19 +197,29 @@ class _Field:
 
     def candidates(self, i: int) -> tuple[Candidate, ...]:
         """The candidate of each level that came nearest to finding object i."""
-        stage = self._stages(i)
+        right, detected, by = self._fates(int(self.labels[i]))
+        stage = self._stages(i, right, detected, by)
         near = 0.01 * self.overlap[i] + self.overlap[i] * self.scores[self.labels[i]]
         worth = stage + np.where(stage < 2, self.overlap[i], near) / 2
         picks = [a + int(worth[a:b].argmax()) for a, b in pairwise(self.edges)]
-        return tuple(self._candidate(i, anchor, list(STAGES)[stage[anchor]]) for anchor in picks)
+        return tuple(self._candidate(i, anchor, list(STAGES)[stage[anchor]], int(by[anchor])) for anchor in picks)
 
-    def _stages(self, i: int) -> np.ndarray:
+    def _fates(self, label: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(A,) each: does a cell stand for this class, is it a detection of it, and which one suppressed it, or -1."""
+        seen, every_class = self.trace.detections, self.trace.limits.every_class
+        detected, by = np.zeros(self.edges[-1], bool), np.full(self.edges[-1], -1)
+        detected[seen.anchor[(seen.class_id == label) | (not every_class)]] = True
+        for index, rivals in enumerate(seen.suppressed):
+            by[rivals.anchor[(rivals.class_id == label) | (not every_class)]] = index
+        right = detected | (self.scores[label] > self.conf) if every_class else self.top == label
+        return right, detected, by
+
+    def _stages(self, i: int, right: np.ndarray, detected: np.ndarray, by: np.ndarray) -> np.ndarray:
         """(A,) the index into ``STAGES`` of what stopped each cell."""
         label, allowed = int(self.labels[i]), self.trace.limits.classes
         alike = self.labels == label
         mine = self.overlap[i] >= self.overlap[alike].max(0)  # no other object of the class fits the cell better
         fits = (self.overlap[i] >= self.iou) & mine
-        right = self.top == label
         of_top = (self.labels[:, None] == self.top[None]) & (self.overlap >= self.iou)
         stage = np.where(self._reach(i) < self.iou, 0, 1)
         stage[fits] = 2
@@ -226,7 +228,7 @@ class _Field:
         if allowed is not None and label not in allowed:
             stage[last] = 4
         else:
-            stage[last] = np.where(self.detected[last], 7, np.where(self.by[last] >= 0, 5, 6))
+            stage[last] = np.where(detected[last], 7, np.where(by[last] >= 0, 5, 6))
         return stage
 
     def _reach(self, i: int) -> np.ndarray:
@@ -238,7 +240,7 @@ class _Field:
         far = (self.trace.reg_max - 1) * strides[self.places.level]
         return reachable_overlap(box, self.places.centers(strides), far)
 
-    def _candidate(self, i: int, anchor: int, stage: str) -> Candidate:
+    def _candidate(self, i: int, anchor: int, stage: str, by: int) -> Candidate:
         place = self.places
         return Candidate(
             level=int(place.level[anchor]),
@@ -251,7 +253,7 @@ class _Field:
             top_class=int(self.top[anchor]),
             top_score=float(self.peak[anchor]),
             xyxy=self.decoded[anchor],
-            by=int(self.by[anchor]),
+            by=by,
             reach=float(self._reach(i)[anchor]),
         )
 

@@ -1,6 +1,7 @@
 """Checkpoints: written whole or not at all, opened by Ultralytics alone, read with care."""
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -42,17 +43,22 @@ def save(model, path, *, half: bool | None = None) -> Path:
     return path
 
 
-def load(path, *, trusted: bool = False):
+def load(path, *, trusted: bool = False, opener: Callable | None = None):
     """Open a checkpoint as a YOLO object; a history saved with it can be undone.
 
-    The restricted unpickler reads it first. A file that asks for more than model classes is refused by name of what it
+    ``opener`` opens files of another family of detectors, such as ``detectors.fastvit.load``, and gives what it makes
+    of the path. Otherwise the restricted unpickler reads it first. A file that asks for more than model classes is refused by name of what it
     wants, unless ``trusted=True`` (which lets it run any code). Raises FileNotFoundError, and CheckpointError (a
     ValueError) for anything that is no whole checkpoint.
     """
     path = Path(path)
     _check_format(path)
-    model = open_checkpoint(path, trusted=trusted)
-    entry = (model.ckpt or {}).pop(KEY, None)
+    if opener is None:
+        model = open_checkpoint(path, trusted=trusted)
+        entry = (model.ckpt or {}).pop(KEY, None)
+    else:
+        model = opener(path)
+        entry = torch.load(path, map_location="cpu", weights_only=True).get(KEY)
     if entry:
         book = ledger.ledger(describe(model))
         book.baseline = _unpack(entry["baseline"])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from anatomy import Head, describe, whole_number
 
 from .edit import Edit
-from .rows import OPERATIONS, Rows
+from .rows import Rows, edited
 
 Place = tuple[str, int]  # branch, level
 
@@ -51,7 +51,7 @@ def apply(head: Head, edit: Edit) -> Edit:
     """
     edit = replace(edit, branches=_branches(head, edit))
     before = {place: clone(head, place) for place in _places_of(head, edit)}
-    after = {place: OPERATIONS[edit.operation](*rows, edit) for place, rows in before.items()}
+    after = {place: edited(*rows, edit, head.anchors_per_cell) for place, rows in before.items()}
     _check_finite(head, edit, before, after)
     with rollback(head, before):
         _write(head, after)

@@ -1,6 +1,6 @@
 """The arithmetic of each operation on the class rows of one convolution; nothing here knows a model.
 
-Each function takes the weight (nc, c, kh, kw), the bias (nc,) or None and the edit, and returns new tensors.
+Each operation takes the weight (nc, c, kh, kw), the bias (nc,) or None and the edit, and returns new tensors.
 """
 
 from collections.abc import Callable
@@ -8,9 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from anatomy.levels import SILENT_LOGIT
+
 from .edit import Edit
 
-SILENT_LOGIT = -1e4  # its sigmoid is exactly 0 in every precision, and float16 holds it
 Rows = tuple[Tensor, Tensor | None]
 
 
@@ -59,6 +60,16 @@ def _own_bias(bias: Tensor | None, edit: Edit) -> Tensor:
     if bias is None:
         raise ValueError(f"{edit.operation} changes the bias, but this class convolution has none. Use scale_classes.")
     return bias.clone()
+
+
+def edited(weight: Tensor, bias: Tensor | None, edit: Edit, anchors: int = 1) -> Rows:
+    """The rows after an edit; where a cell has several anchors, the nc rows of each are edited alike."""
+    operation = OPERATIONS[edit.operation]
+    if anchors == 1:
+        return operation(weight, bias, edit)
+    biases = (None,) * anchors if bias is None else bias.chunk(anchors)
+    weights, biases = zip(*map(operation, weight.chunk(anchors), biases, (edit,) * anchors), strict=True)
+    return torch.cat(weights), None if bias is None else torch.cat(biases)
 
 
 OPERATIONS: dict[str, Callable[[Tensor, Tensor | None, Edit], Rows]] = {

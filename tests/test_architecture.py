@@ -26,11 +26,12 @@ AT_HOME = {
     "ultralytics": "anatomy",
     "timm": "detectors",
     "captum": "diagnosis",
+    "torchinfo": "anatomy",
     "matplotlib": "viz",
     "ipywidgets": "viz",
     "ipympl": "viz",
 }
-HEAVY = ("ultralytics", "torchvision", "timm", "captum", "matplotlib", "ipywidgets", "polars", "cv2")
+HEAVY = ("ultralytics", "torchvision", "timm", "captum", "torchinfo", "matplotlib", "ipywidgets", "polars", "cv2")
 MACHINE_PATH = re.compile(rb"(?<![\w.:/~-])/(?:home|root|Users|work|mnt|srv)/[\w.-]")
 LONGEST = 400  # lines of a source file
 

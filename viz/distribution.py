@@ -118,7 +118,7 @@ def _say(ax, trace: Trace, i: int) -> None:
     """What a head without distributions puts out, and its four numbers for this detection."""
     found = trace.detections
     box = trace.decode(found.anchor[i])[0]
-    anchor = np.array([found.col[i] + 0.5, found.row[i] + 0.5]) * found.stride[i]
+    anchor = trace.points(found.anchor[i : i + 1])[0]
     lengths = np.concatenate((anchor - box[:2], box[2:] - anchor))
     sides = zip(SIDES, lengths, lengths / found.stride[i], strict=True)
     told = [f"{side}: {length:.1f} px = {strides:.2f} strides" for side, length, strides in sides]

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from anatomy import Rivals, Trace
-from anatomy.grid import cells
 
 MOST_CLASSES = 5
 SIDES = ("left", "top", "right", "bottom")
@@ -55,7 +54,7 @@ def explain(trace: Trace, anchor: int, before: Trace | None = None) -> Facts:
 
     Raises ValueError for an anchor outside the grids.
     """
-    place = cells([anchor], trace.shapes)
+    place = trace.places([anchor])
     level, row, col = (int(part[0]) for part in (place.level, place.row, place.col))
     strides = [entry.stride for entry in trace.levels]
     index, lost_to = index_of(trace, anchor), _winner(trace, anchor)
@@ -67,7 +66,7 @@ def explain(trace: Trace, anchor: int, before: Trace | None = None) -> Facts:
     logits = torch.stack([trace.logits[other][list(classes), r, c] for other, (r, c) in enumerate(places)], 1)
     scores = logits.float().sigmoid().cpu().numpy()
     confidence = float(scores[0, level] if index is None else trace.detections.confidence[index])
-    point = place.centers(strides)
+    point = trace.points([anchor])
     box = trace.decode(anchor)[0]
     entropy, no_entropy = _entropy(trace, anchor, before)
     return Facts(

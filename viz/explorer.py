@@ -9,11 +9,10 @@ import numpy as np
 import anatomy
 import surgery
 from anatomy import Trace, select_class, select_levels
-from anatomy.grid import anchor as anchor_at
-from anatomy.grid import cells
 
 from .explained import Facts, explain, index_of
 from .explorer_words import Row, rows_of, tell
+from .frame import cell_at
 
 WHAT = ("score", "objectness", "logit", "nothing")
 LIVE = ("shift", "bias")  # operations that a slider moves
@@ -79,7 +78,7 @@ class Explorer:
 
     def select_anchor(self, anchor: int) -> str:
         """Select a cell by its anchor, a detection or not; ValueError outside the grids."""
-        level = int(cells([anchor], self.trace.shapes).level[0])
+        level = int(self.trace.places([anchor]).level[0])
         self.anchor = int(anchor)
         index = index_of(self.trace, self.anchor)
         if self.follow and index is not None:
@@ -100,9 +99,8 @@ class Explorer:
             return self.select_anchor(order[place % len(order)])
         heat, best = self.trace.objectness(), []
         for level in self.levels:
-            cell = self.trace.letterbox.to_input([x, y])[::-1] // self.trace.levels[level].stride
-            row, col = (int(at) for at in np.clip(cell, 0, np.array(self.trace.shapes[level]) - 1))
-            best.append((float(heat[level][row, col]), anchor_at(level, row, col, self.trace.shapes)))
+            row, col = cell_at(self.trace, level, x, y)
+            best.append((float(heat[level][row, col]), self.trace.anchor(level, row, col)))
         return self.select_anchor(max(best)[1])
 
     def edit(self, operation: str, value=None) -> str:

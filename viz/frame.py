@@ -11,17 +11,24 @@ from anatomy import Trace
 def cell_edges(trace: Trace, level: int) -> tuple[np.ndarray, np.ndarray]:
     """The edges of a level's cells: x (columns + 1,) and y (rows + 1,), running into the letterbox padding."""
     rows, cols = trace.shapes[level]
-    stride = trace.levels[level].stride
-    most = max(rows, cols) + 1
-    points = trace.letterbox.to_original(np.repeat(np.arange(most)[:, None] * stride, 2, 1))
+    ends = np.arange(max(rows, cols) + 1)[:, None] + (trace.grid_offset - 0.5)  # an anchor point is mid-cell
+    points = trace.letterbox.to_original(ends * np.array(trace.steps[level]))
     return points[: cols + 1, 0], points[: rows + 1, 1]
 
 
 def cell_boxes(trace: Trace, level, row, col) -> np.ndarray:
     """The outlines of cells, (n,) levels, rows and columns -> (n, 4) xyxy."""
     level, row, col = (np.atleast_1d(np.asarray(place, dtype=np.int64)) for place in (level, row, col))
-    stride = np.asarray([entry.stride for entry in trace.levels])[level]
-    return trace.letterbox.to_original(np.stack((col, row, col + 1, row + 1), 1) * stride[:, None])
+    step = np.tile(np.asarray(trace.steps), 2)[level]
+    return trace.letterbox.to_original((np.stack((col, row, col + 1, row + 1), 1) + (trace.grid_offset - 0.5)) * step)
+
+
+def cell_at(trace: Trace, level: int, x: float, y: float) -> tuple[int, int]:
+    """The (row, column) of the cell of a level at a point, px of the original; the nearest one off the grid."""
+    step = np.array(trace.steps[level])
+    col, row = (trace.letterbox.to_input([x, y]) - (trace.grid_offset - 0.5) * step) // step
+    rows, cols = trace.shapes[level]
+    return int(np.clip(row, 0, rows - 1)), int(np.clip(col, 0, cols - 1))
 
 
 def input_frame(trace: Trace) -> np.ndarray:

@@ -7,7 +7,6 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-import anatomy
 from anatomy import Trace
 
 from .explained import index_of
@@ -123,7 +122,7 @@ class LivePicture:
         trace, anchor = self.explorer.trace, self.explorer.anchor
         if anchor is None:
             return np.empty((0, 4, 2)), []
-        place = anatomy.grid.cells([anchor], trace.shapes)
+        place = trace.places([anchor])
         box = cell_boxes(trace, place.level, place.row, place.col)[0]
         centre, least = (box[:2] + box[2:]) / 2, 9 * trace.image.shape[1] / self.size[0]
         half = np.maximum((box[2:] - box[:2]) / 2, least / 2)

@@ -1,0 +1,83 @@
+"""A forward pass of torchvision's FCOS or RetinaNet, overheard: nothing of the model is changed after it."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What one pass left behind: ``frame`` (1, 3, H, W) the network input, ``resized`` (h, w) of the image within it.
+
+    A level each: ``inputs`` of the head and ``features`` of the class convolution (1, c, h, w), and its ``logits``
+    (anchors * nc, h, w). Of all levels, (A, 4): ``regression`` the box outputs, ``priors`` the anchor boxes xyxy px of
+    the input; ``centerness`` (A, 1) logits, or None.
+    """
+
+    frame: Tensor
+    resized: tuple[int, int]
+    inputs: tuple[Tensor, ...]
+    features: tuple[Tensor, ...]
+    logits: tuple[Tensor, ...]
+    regression: Tensor
+    priors: Tensor
+    centerness: Tensor | None
+
+
+def overhear(net: nn.Module, image: np.ndarray, imgsz: int | None) -> Heard:
+    """Call the model, in evaluation mode, on one (H, W, 3) uint8 BGR image; ``imgsz`` as in ``_sized``."""
+    pixels = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1).contiguous().float() / 255
+    classes = net.head.classification_head.cls_logits
+    modules = {"transform": net.transform, "anchors": net.anchor_generator, "head": net.head, "classes": classes}
+    with _overheard(modules) as heard, evaluating(net), _sized(net.transform, imgsz):
+        net([pixels.to(next(net.parameters()))])
+    [(_, (frames, _))], [(_, (priors,))], [((inputs,), outputs)] = (heard[k] for k in ("transform", "anchors", "head"))
+    return Heard(
+        frame=frames.tensors,
+        resized=tuple(frames.image_sizes[0]),
+        inputs=tuple(inputs),
+        features=tuple(given[0] for given, _ in heard["classes"]),
+        logits=tuple(made[0] for _, made in heard["classes"]),
+        regression=outputs["bbox_regression"][0],
+        priors=priors,
+        centerness=outputs["bbox_ctrness"][0] if "bbox_ctrness" in outputs else None,
+    )
+
+
+@contextmanager
+def _overheard(modules: dict[str, nn.Module]) -> Iterator[dict[str, list]]:
+    """What modules take and give within the block: a list of (inputs, output) by name."""
+    heard = {name: [] for name in modules}
+    with ExitStack() as stack:
+        for name, module in modules.items():
+            note = lambda _, inputs, output, calls=heard[name]: calls.append((inputs, output))  # noqa: E731
+            stack.callback(module.register_forward_hook(note).remove)
+        yield heard
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Evaluation mode within the block; afterwards every module has its own mode again."""
+    modes = {module: module.training for module in net.modules()}
+    try:
+        net.eval()
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+@contextmanager
+def _sized(transform, imgsz: int | None) -> Iterator[None]:
+    """Within the block images are scaled so that their longer side is ``imgsz``; None keeps the model's own size."""
+    own = transform.min_size, transform.max_size, transform.fixed_size
+    try:
+        if imgsz is not None:
+            transform.min_size, transform.max_size, transform.fixed_size = (imgsz,), imgsz, None
+        yield
+    finally:
+        transform.min_size, transform.max_size, transform.fixed_size = own
