@@ -1,6 +1,7 @@
 """Asking an encoder and keeping what it says: only entries that differ from its answer to an empty image."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -66,6 +67,15 @@ class Clerk:
     infinite: dict[int, list[Probe]] = field(default_factory=dict)
     backgrounds: dict = field(default_factory=dict)
     previous: dict = field(default_factory=dict)
+    frozen: Callable | None = None
+
+    def freeze(self) -> None:
+        """Ask a copy of the encoder as it is now at each further call, where it can be copied."""
+        try:
+            copy = deepcopy(self.encode)
+        except Exception:  # whatever an object's own copying raises: it cannot be copied
+            copy = self.encode
+        self.frozen = None if copy is self.encode else copy
 
     def raw(self, probe: Probe) -> list[torch.Tensor] | str:
         """The encoder's own tensors, or the error in words."""
@@ -74,7 +84,8 @@ class Clerk:
         given = boxes.clone(), labels.clone()
         self.asked += 1
         try:
-            out = self.encode(given[0], given[1], probe.image_size)
+            encode = deepcopy(self.frozen) if self.frozen else self.encode
+            out = encode(given[0], given[1], probe.image_size)
         except Exception as error:
             return f"{type(error).__name__}: {error}"[:200]
         if not torch.equal(given[0], boxes) or not torch.equal(given[1], labels):

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from .answers import SCRAMBLES, Answer, Clerk, Spots, read
-from .contents import Reading, Written, agreement
 from .notes import Notes
 from .placement import CellMap, plain_grid
+from .proportions import Motion
+from .readings import Reading, Written, agreement
 
 PLACING = ("axes_swapped", "image_size_swapped", "levels_reversed", "wrong_stride", "scrambled_layout")
 PLACING += ("half_cell_offset", "off_by_one_cell")
@@ -18,7 +19,10 @@ class Examination:
     """Answers, readings and notes of one encoder.
 
     ``answers``: of all single objects; ``spots[answer, level]``: what was read from each; ``maps[level]`` and
-    ``readings[level]``: how the level was found to choose cells and to write boxes; ``used``: levels that hold objects.
+    ``readings[level]``: how the level was found to choose cells and to write boxes; ``used``: levels that hold objects;
+    ``motion``: how the encoder moves every box before all else; ``bare[level]``: cells with a class and no box;
+    ``unseen``: labels for which no class is set;
+    ``blind``: an earlier call decides the answer, whatever is asked.
     """
 
     def __init__(self, encode, layout, sizes, seed):
@@ -31,6 +35,8 @@ class Examination:
         self.readings: dict[int, Reading] = {}
         self.grids: dict[tuple[int, int], list[tuple[int, int]]] = {}
         self.spots: dict[tuple[int, int], Spots] = {}
+        self.motion: Motion | None = None
+        self.bare, self.blind, self.unseen = [0] * self.levels, False, set()
 
     def read_all(self) -> None:
         placed = [answer for answer in self.answers if answer.error is None and answer.probe.kind == "place"]
@@ -55,6 +61,10 @@ class Examination:
         spots = read(answer.levels[level], self.layout, self.scramble[level])
         set_ = spots.classes.any(1)
         keep = set_ if set_.any() else spots.objectness
+        bare = keep & bare_cells(spots)
+        if self.layout.objectness is not None and (keep & ~bare).any():
+            keep = keep & ~bare
+            self.bare[level] += int(bare.sum())
         return Spots(*(part[keep] for part in (spots.rows, spots.columns, spots.classes, spots.objectness, spots.box)))
 
     def _coherence(self, answers, level, how) -> float | None:
@@ -76,8 +86,16 @@ class Examination:
         usual = max(sets, key=sets.get)
         return float(np.mean([kinds == {usual} and near for kinds, near in found]))
 
+    def boxes(self, probe) -> np.ndarray:
+        """(n, 4) xyxy px: the probe's boxes as the encoder was found to see them."""
+        return self.motion.apply(probe.boxes, probe.image_size) if self.motion else probe.boxes
+
     def explained(self, probe) -> bool:
         """Whether a fault of placement that was found sends this probe's objects beyond the grid."""
+        if self.motion:
+            height, width = probe.image_size
+            moved = self.boxes(probe)
+            return bool((moved[:, :2] < 0).any() or (moved[:, 2:] > (width, height)).any())
         if not self.notes.has(*PLACING):
             return False
         strides = self.layout.strides
@@ -88,7 +106,7 @@ class Examination:
         )
 
     def cause(self) -> str:
-        return next(code for code in PLACING if self.notes.has(code))
+        return "wrong_cell" if self.motion else next(code for code in PLACING if self.notes.has(code))
 
     def inner(self, probe) -> bool:
         """Whether a box keeps more than two and a half of the coarsest cells from the edges."""
@@ -104,10 +122,15 @@ class Examination:
         meant = found.intended(*cell, tuple(grid[0])) if found else cell
         size = np.array([answer.probe.image_size], float)
         one = Written(
-            answer.probe.boxes[i : i + 1], size, grid, *cell, np.stack(meant, 1), {}, self.layout.strides[level]
+            self.boxes(answer.probe)[i : i + 1], size, grid, *cell, np.stack(meant, 1), {}, self.layout.strides[level]
         )
         reading = replace(self.readings[level], source="here")
         return bool(agreement(reading, replace(one, values={"here": values[None].astype(float)})).all())
+
+
+def bare_cells(spots: Spots) -> np.ndarray:
+    """(k,) bool: cells with a class, but neither objectness nor a box."""
+    return spots.classes.any(1) & ~spots.objectness & (np.abs(spots.box).max(1, initial=0) < 1e-9)
 
 
 def kinds_of(classes: np.ndarray) -> tuple[list[tuple[int, ...]], list[int]]:

@@ -6,11 +6,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .contents import declared, predict
-from .decoder import _Bench
+from .bench import Bench
 from .layout import TargetLayout
 from .notes import Notes
+from .readings import declared, predict
 from .report import Report
+
+FOLLOWS = {
+    "not_permutation_invariant": ("not_minimal", "gradient_leak", "no_gradient"),
+    "non_finite": ("not_minimal", "no_gradient"),
+}
+"""What each cause brings with it."""
 
 
 def check_loss(
@@ -29,10 +35,6 @@ def check_loss(
     ``prepare`` turns targets into the raw predictions that mean the same (logits, bins); without it they are taken as
     they are. ``box_channels``: the box's channels of raw predictions; the layout's where ``prepare`` is not given.
     """
-    if any(side % stride for side in image_size for stride in layout.strides) or batch < 1:
-        raise ValueError(
-            f"image_size must be multiples of {layout.strides} and batch at least 1, not {image_size}, {batch}."
-        )
     trial = _Loss(loss, layout, image_size, batch, prepare, np.random.default_rng(seed))
     channels = box_channels if box_channels is not None or prepare else layout.box
     notes = Notes(len(layout.strides))
@@ -47,6 +49,9 @@ def check_loss(
             trial.finite(name, targets, notes)
         except _Failed as error:
             notes.add(error.code, f"{name}: {error}")
+    for cause, follows in FOLLOWS.items():
+        for symptom in follows if notes.has(cause) else ():
+            notes.drop(symptom, cause)
     return Report("loss", notes.findings(set(range(len(layout.strides)))), trial.asked)
 
 
@@ -61,7 +66,7 @@ class _Loss:
 
     def __init__(self, loss, layout, image_size, batch, prepare, rng):
         self.loss, self.layout, self.prepare, self.rng, self.asked = loss, layout, prepare, rng, 0
-        self.bench = _Bench(None, layout, image_size, batch, None, rng)
+        self.bench = Bench(None, layout, image_size, batch, None, rng)
         self.generator = torch.Generator().manual_seed(int(rng.integers(1 << 30)))
 
     def empty(self) -> list[Tensor]:

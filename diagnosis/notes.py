@@ -62,6 +62,10 @@ class Notes:
         if cause != symptom:
             self.folded.setdefault(cause, []).append(symptom)
 
+    def explain(self, code: str, what: str) -> None:
+        """Say more of a fault that was noted."""
+        self.entries[code, "error"]["whats"].append(what)
+
     def drop(self, code: str, cause: str) -> None:
         """Take back a fault that another explains."""
         if self.entries.pop((code, "error"), None):

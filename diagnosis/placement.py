@@ -1,6 +1,6 @@
 """Where an encoder puts objects: which map from image to cells explains the cells that it fills."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -97,13 +97,14 @@ class Seen:
     spots: Spots
 
 
-def sightings(answers: Sequence[Answer], spots: dict, level: int) -> list[Seen]:
+def sightings(answers: Sequence[Answer], spots: dict, level: int, boxes: Callable) -> list[Seen]:
+    """``boxes(probe)``: its boxes as the encoder sees them."""
     found = []
     for index, answer in enumerate(answers):
         if answer.error is None and answer.probe.kind == "place" and len(spots[index, level]):
             grid = answer.levels[level].shape[1:]
             found.append(
-                Seen(answer.probe.boxes[0], answer.probe.image_size, grid, answer.probe.side, spots[index, level])
+                Seen(boxes(answer.probe)[0], answer.probe.image_size, grid, answer.probe.side, spots[index, level])
             )
     return found
 
@@ -135,7 +136,11 @@ def fit_cells(seen: list[Seen], stride: float, layout: TargetLayout, prior: Cell
         cells = [reorder(one.spots.rows, one.spots.columns, one.grid, order) for one in seen]
         middles[order] = np.array([[rows.mean() + 0.5, columns.mean() + 0.5] for rows, columns in cells])
     half = np.sqrt((box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])) / 2
-    strides = sorted({stride, *layout.strides, stride / 2, stride * 2}, key=lambda other: other != stride)
+    strides = {stride, *layout.strides, stride / 2, stride * 2}
+    measured = _measured(np.stack((y, x), 1), middles["row"])
+    if measured and all(abs(measured / other - 1) > 0.15 for other in strides):
+        strides.add(measured)
+    strides = sorted(strides, key=lambda other: other != stride)
     best = None
     for other, swapped, rescaled, order in product(
         strides, (False, True), (False, True) if oblong else (False,), orders
@@ -165,6 +170,16 @@ def fit_cells(seen: list[Seen], stride: float, layout: TargetLayout, prior: Cell
     if chosen.swapped:
         shift = shift[::-1]
     return CellMap(chosen.stride, chosen.swapped, chosen.rescaled, chosen.order, (shift[1], shift[0]), fit, len(seen))
+
+
+def _measured(centres: np.ndarray, middles: np.ndarray) -> float | None:
+    """The stride, a multiple of 4 px, by which cells follow centres (n, 2), from pairs of objects far apart."""
+    first, second = np.triu_indices(len(centres), 1)
+    apart, cells = centres[first] - centres[second], middles[first] - middles[second]
+    far = np.abs(apart) > 0.3 * np.ptp(centres)
+    slopes = cells[far] / apart[far]
+    slope = np.median(slopes) if len(slopes) >= 12 else 0.0
+    return 4.0 * max(round(0.25 / slope), 1) if slope > 1e-3 and 1 / slope >= 1.5 else None
 
 
 def _shift(off: np.ndarray) -> tuple[float, float]:

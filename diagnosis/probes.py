@@ -97,6 +97,7 @@ def together(strides, image_sizes, count: int, seed: int) -> Iterator[Probe]:
             yield Probe("together", np.concatenate((near, far)), (a, b), size, side, "far apart")
             yield Probe("together", np.concatenate((_box(x, y, w, h), same)), (a, b), size, side, "one cell")
             yield Probe("together", np.concatenate((inner, _box(x, y, w, h))), (b, a), size, side, "one in the other")
+            yield Probe("together", np.concatenate((_box(x, y, w, h), inner)), (a, b), size, side, "one round one")
             yield Probe("together", np.concatenate((beside, _box(x, y, w, h))), (a, b), size, side, "overlapping")
         boxes = []
         for i in range(max(count, 8)):
@@ -105,6 +106,15 @@ def together(strides, image_sizes, count: int, seed: int) -> Iterator[Probe]:
             boxes.append(_box(rng.uniform(w / 2, width - w / 2), rng.uniform(h / 2, height - h / 2), w, h))
         labels = tuple(i % count for i in range(len(boxes)))
         yield Probe("together", np.concatenate(boxes), labels, size, 0.0, "a crowd")
+
+
+def lattice(strides, image_size, count: int) -> Probe:
+    """As many small objects as fit without sharing a cell of the finest level."""
+    side, step = 3 * min(strides), 5 * min(strides)
+    rows, columns = (int(length // step) for length in image_size)
+    y, x = ((part.reshape(-1) + 0.5) * step + 0.7 for part in np.indices((rows, columns)))
+    boxes = np.concatenate([_box(a, b, side, 0.9 * side) for a, b in zip(x, y, strict=True)])
+    return Probe("together", boxes, tuple(i % count for i in range(len(boxes))), image_size, side, "many")
 
 
 def empty(image_size: tuple[int, int]) -> Probe:

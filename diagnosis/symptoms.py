@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from . import probes as ask
 from .examination import PLACING, Examination
-from .together import judge
+
+UNSURE = ("class_leak", "class_wrong", "objectness_wrong", "wrong_cell", "wrong_box", "mixed_objects", "object_lost")
+UNSURE += ("edge_crash", "level_unused")
+"""What cannot be told from answers that hold what earlier calls left."""
 
 
 def raised(exam: Examination) -> None:
@@ -71,6 +73,8 @@ def lost(exam: Examination) -> None:
     elif kinds == {"edge"}:
         names = ", ".join(sorted({a.probe.note for a in rest})[:4])
         exam.notes.add("object_lost", f"objects at the edges ({names}) have no cell", **evidence)
+    elif kinds == {"class"} and exam.notes.has("class_wrong", "class_leak"):
+        exam.notes.fold("class_wrong" if exam.notes.has("class_wrong") else "class_leak", "object_lost")
     elif kinds == {"class"}:
         labels = sorted({a.probe.labels[0] for a in rest})
         exam.notes.add("object_lost", f"objects of labels {labels} have no cell", **evidence)
@@ -79,9 +83,28 @@ def lost(exam: Examination) -> None:
         exam.notes.add("object_lost", f"single objects of sides {sides} px have no cell on any level", **evidence)
 
 
+def border(exam: Examination) -> None:
+    """Outermost columns or rows that stay empty although objects touch them, while those opposite are filled."""
+    if exam.notes.has("object_lost", "edge_crash", "raises", *PLACING) or exam.motion:
+        return
+    for level in sorted(exam.used):
+        filled = dict.fromkeys(("left", "right", "top", "bottom"), 0)
+        for index, answer in enumerate(exam.answers):
+            if answer.error is None and answer.probe.kind == "edge":
+                spots, (_, height, width) = exam.spots[index, level], answer.levels[level].shape
+                filled["left"] += bool((spots.columns == 0).any())
+                filled["right"] += bool((spots.columns == width - 1).any())
+                filled["top"] += bool((spots.rows == 0).any())
+                filled["bottom"] += bool((spots.rows == height - 1).any())
+        for side, other in (("left", "right"), ("right", "left"), ("top", "bottom"), ("bottom", "top")):
+            if not filled[side] and filled[other] >= 4:
+                what = f"objects never fill the cells along the {side} edge, but those opposite they do"
+                exam.notes.add("object_lost", what, level=level, objects=filled[other])
+
+
 def strays(exam: Examination) -> None:
     """Cells far from an object at the edge: an index that wrapped round."""
-    if exam.notes.has(*PLACING):
+    if exam.notes.has(*PLACING) or exam.motion:
         return
     for index, answer in enumerate(exam.answers):
         for level, found in exam.maps.items():
@@ -98,37 +121,23 @@ def strays(exam: Examination) -> None:
                 return
 
 
-def neighbours(exam: Examination) -> None:
-    if exam.clerk.differential:
-        return
-    alone: dict = {}
-    for probe in ask.together(exam.layout.strides, exam.sizes, exam.count, exam.seed):
-        parts = []
-        for box, label in zip(probe.boxes, probe.labels, strict=True):
-            key = box.tobytes(), label, probe.image_size
-            if key not in alone:
-                alone[key] = exam.clerk.ask(ask.Probe("single", box[None], (label,), probe.image_size))
-            parts.append(alone[key])
-        if any(part.error for part in parts):
-            continue
-        answer = exam.clerk.ask(probe)
-        if answer.error:
-            if not exam.explained(probe):
-                exam.notes.add("raises", f"several objects ({probe.note}) raise {answer.error}")
-            continue
-        judge(answer, parts, exam.look, exam.holds, exam.notes, exam.levels)
-
-
 def settle(exam: Examination) -> None:
     """Take back what another finding explains."""
     notes = exam.notes
     if notes.has("levels_reversed"):
         for code in ("wrong_stride", "wrong_cell", "object_lost"):
             notes.drop(code, "levels_reversed")
+    if notes.has(*PLACING):
+        notes.drop("level_unused", exam.cause())
+    if notes.has("level_unused"):
+        notes.drop("object_lost", "level_unused")
+    if any(reading.size == "log" for reading in exam.readings.values()):
+        notes.drop("non_finite", "wrong_box_unit")
     if any(reading.source != "here" for reading in exam.readings.values()):
         notes.drop("mixed_objects", "scrambled_layout" if notes.has("scrambled_layout") else "axes_swapped")
-    if notes.has("state_leak") and exam.clerk.differential:
-        for code in ("class_leak", "objectness_wrong", "wrong_cell", "mixed_objects", "object_lost"):
+    if notes.has("state_leak"):
+        hidden = UNSURE if exam.clerk.differential else ("wrong_box", "mixed_objects", "object_lost", "level_unused")
+        for code in hidden:
             notes.drop(code, "state_leak")
 
 

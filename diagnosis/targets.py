@@ -1,11 +1,13 @@
 """Ask a target encoder about objects of known place, size and class, and name the faults that its answers show."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 
-from . import causes, conduct, symptoms
+from . import causes, conduct, kinds, symptoms, writing
 from . import probes as ask
 from .examination import Examination
 from .layout import TargetLayout
+from .neighbours import neighbours
 from .report import Report
 
 
@@ -56,14 +58,35 @@ def _run(exam: Examination) -> None:
     if conduct.shapes(exam):
         return
     exam.read_all()
-    causes.placement(exam)
-    causes.contents(exam)
-    causes.classes(exam)
-    causes.objectness(exam)
+    if exam.blind:
+        return
+    _places_and_boxes(exam)
+    causes.other_order(exam)
+    kinds.classes(exam)
+    kinds.objectness(exam)
     causes.levels(exam)
     symptoms.raised(exam)
     symptoms.lost(exam)
+    symptoms.border(exam)
     symptoms.strays(exam)
-    symptoms.neighbours(exam)
+    neighbours(exam)
     conduct.calls(exam)
     symptoms.settle(exam)
+
+
+def _places_and_boxes(exam: Examination) -> None:
+    """Cells and boxes; where neither is the object's, once more for the boxes as the encoder seems to see them."""
+    before = deepcopy(exam.notes)
+    causes.placement(exam)
+    writing.boxes(exam)
+    if not exam.notes.has("wrong_cell", "wrong_box") or not writing.find_motion(exam):
+        return
+    if not exam.notes.has("wrong_cell"):
+        exam.notes.explain("wrong_box", str(exam.motion))
+        exam.motion = None
+        return
+    exam.notes, exam.maps, exam.readings = before, {}, {}
+    causes.placement(exam)
+    writing.boxes(exam)
+    exam.notes.add("wrong_cell", f"objects are encoded in another place: {exam.motion}")
+    exam.notes.fold("wrong_cell", "wrong_box")

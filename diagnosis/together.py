@@ -15,11 +15,12 @@ def judge(
     holds: Callable[[Answer, int, int, int, int, np.ndarray], bool],
     notes: Notes,
     levels: int,
-) -> None:
+) -> tuple[np.ndarray, np.ndarray]:
     """Compare each cell with what the objects fill when they are ``alone``.
 
     ``look(answer, level)`` reads one level; ``holds(answer, level, row, column, i, values)`` says whether these box
-    channels are those of object i, for a cell that it did not claim when it was alone.
+    channels are those of object i, for a cell that it did not claim when it was alone. Returns how many cells each
+    object has, and how many of those it has alone no other one claims.
     """
     objects, note = range(len(alone)), answer.probe.note
     tables = [[_table(look(single, level)) for level in range(levels)] for single in alone]
@@ -53,7 +54,7 @@ def judge(
                 what = f"a cell holds a box that is none of the objects' ({note})"
                 notes.add("mixed_objects", what, level=level, **place)
     for i in objects:
-        if labels[i] is None or kept[i]:
+        if labels[i] is None or not labels[i].any() or kept[i]:
             continue
         box = np.round(answer.probe.boxes[i], 1).tolist()
         if free[i]:
@@ -62,6 +63,7 @@ def judge(
         else:
             what = "objects that share all their cells: one of them has no target"
             notes.add("object_lost", what, severity="warning", box=box, objects=note)
+    return kept, free
 
 
 def _table(spots: Spots) -> dict:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torchvision.ops import nms
 
 from diagnosis import TargetLayout, check_decoder
 
@@ -124,3 +125,19 @@ def test_a_wide_ceiling_is_a_warning():
 def test_bad_arguments_are_refused_at_the_door():
     with pytest.raises(ValueError, match="multiples of"):
         check_decoder(decoder(SIDES), SIDES, image_size=(100, 100))
+
+
+@pytest.mark.parametrize(("groups", "codes"), [([[0], [1]], ()), ([[0, 1]], ("mixed_batch",))])
+def test_suppression_across_images_is_found(groups, codes):
+    def decode(outputs):
+        boxes, scores = decoder(SIDES)(outputs)
+        best, label = scores.max(2)
+        kept = torch.zeros_like(best)
+        for group in groups:
+            flat = torch.zeros(kept[group].numel())
+            flat[nms(boxes[group].flatten(0, 1), best[group].flatten(), 0.5)] = 1
+            kept[group] = flat.view(len(group), -1)
+        sure = (kept > 0) & (best > 0.25)
+        return [torch.cat((boxes[i], best[i, :, None], label[i, :, None]), 1)[sure[i]] for i in range(2)]
+
+    assert check_decoder(decode, SIDES, image_size=(128, 192)).codes == codes

@@ -1,5 +1,7 @@
 """No stock head is accused, and every planted fault of a grid is named at its level."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,12 @@ import diagnosis
 from anatomy import Level
 from anatomy.ultralytics_head import UltralyticsHead
 from detectors import demo_weights, draw_scene
-from diagnosis.motion import measure_motion
+from detectors.fastvit import FastViTDetector, NaiveDetector
+from diagnosis import GridLevel, Sight
+from diagnosis.aim import Aim
+from diagnosis.grid_offset import ObjectOffset
+from diagnosis.grid_verdict import judge
+from diagnosis.motion import Motion, measure_motion
 from tests.anatomy.test_contract import TwoLevels, TwoLevelsHead
 
 STEP = {"step": 64}
@@ -68,9 +75,12 @@ def planted(fault: str = "") -> Planted:
 
 @pytest.mark.parametrize("name", ["yolov8n", "yolov8n-p2", "yolov8n-obb", "yolov3-tiny", "yolo12n", "yolo26n-seg"])
 def test_no_random_stock_head_is_accused(build, picture, name):
-    report = diagnosis.check_grid(build(name, picture), step=64)
+    asked = name in ("yolov8n", "yolo26n-seg")  # gradients take most of the time
+    report = diagnosis.check_grid(build(name, picture), step=64, sight=asked)
     assert report.ok, str(report)
     assert set(report.codes) <= {"undecided"}
+    assert all(level.aim.offset == pytest.approx((0, 0), abs=0.06) for level in report.levels)
+    assert [level.sight is not None for level in report.levels] == [asked] * len(report.levels)
 
 
 def test_the_embedded_detector_lies_as_declared():
@@ -78,13 +88,20 @@ def test_the_embedded_detector_lies_as_declared():
     data = [(scene.image[..., ::-1].copy(), scene.boxes, scene.labels) for scene in scenes]
     report = diagnosis.check_grid(YOLO(demo_weights()), data)
     assert report.codes == (), str(report)
-    assert report.probes in (7, 11, 15)  # four passes a round, and the labelled images
+    assert report.probes in (9, 13, 17)  # four passes a round, two textures, and the labelled images
+    for level in report.levels:
+        assert level.aim.offset == pytest.approx((0, 0), abs=0.01)
+        assert level.objects.offset == pytest.approx((0, 0), abs=0.15)
+        assert level.sight.straight
+        assert np.abs(level.sight.offset).max() < 0.6
+    assert "its boxes are measured +0.00" in str(report)
 
 
 def test_trained_weights_lie_as_declared(real):
     for name in ("yolov8n", "yolo11n"):
-        report = diagnosis.check_grid(YOLO(real / "weights" / f"{name}_coco.pt"))
+        report = diagnosis.check_grid(YOLO(real / "weights" / f"{name}_coco.pt"), sight=name == "yolov8n")
         assert report.ok, str(report)
+        assert all(level.aim.offset == pytest.approx((0, 0), abs=0.01) for level in report.levels)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +120,7 @@ def test_trained_weights_lie_as_declared(real):
 def test_a_planted_fault_is_named(fault, code, level):
     report = diagnosis.check_grid(planted(fault), **STEP)
     assert report.codes == (() if code is None else (code,)), str(report)
+    assert "does not say how" in report.blind or not report.levels  # this network has no forward()
     if code is not None:
         assert report.findings[0].level == level
         assert report.findings[0].severity == "error"
@@ -132,11 +150,126 @@ class Shifted:
 def test_labels_tell_the_offset_of_the_decoder(cells, code):
     scenes = [draw_scene(seed) for seed in range(4)]
     data = [(scene.image[..., ::-1].copy(), scene.boxes, scene.labels) for scene in scenes]
-    report = diagnosis.check_grid(Shifted(YOLO(demo_weights()), cells), data)
+    report = diagnosis.check_grid(Shifted(YOLO(demo_weights()), cells), data, sight=False)
     assert report.codes == (() if code is None else (code,)), str(report)
     assert {finding.level for finding in report} == (set() if code is None else {0, 1, 2})
     for finding in report:
         assert finding.evidence["offset"] == pytest.approx((cells, cells), abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("cells", "code"), [(0.25, None), (-0.5, "half_cell_offset"), (-1, "off_by_one_cell"), (1, "off_by_one_cell")]
+)
+@pytest.mark.parametrize("name", ["demo", "yolov8n", "yolo26n"])
+def test_the_offset_of_the_decoder_needs_no_labels(build, picture, name, cells, code):
+    model = YOLO(demo_weights()) if name == "demo" else build(name, picture)
+    report = diagnosis.check_grid(Shifted(model, cells), step=64, sight=False)
+    assert [finding.code for finding in report.errors] == ([] if code is None else [code] * 3), str(report)
+    for level in report.levels:
+        assert level.aim.offset == pytest.approx((cells, cells), abs=0.02)
+
+
+def test_a_decoder_whose_boxes_lie_on_objects_is_not_accused_for_its_offset():
+    level = reading(aim=Aim(np.eye(2), np.array([-0.5, -0.5]), 0.0), objects=ObjectOffset(np.full((9, 2), 0.02)))
+    (finding,) = judge(level, 128)
+    assert (finding.code, finding.severity) == ("half_cell_offset", "warning")
+    assert "trained so" in finding.message
+
+
+def reading(**parts) -> GridLevel:
+    """A level of stride 8 whose cells and boxes move as declared, but for these parts."""
+    x, y = Motion(0, 16, 1.0, 1.0), Motion(16, 0, 1.0, 1.0)
+    whole = {"boxes_right": np.array([128.0, 0]), "boxes_down": np.array([0, 128.0]), "signal": 1.0}
+    whole |= {"aim": Aim(np.eye(2), np.zeros(2), 0.0), "right": x, "down": y, **parts}
+    return GridLevel(0, "P3", 8.0, (64, 80), **whole)
+
+
+def seen(change) -> Sight:
+    """A sight whose cells look at ``change`` of their points."""
+    row, col = (part.ravel() for part in np.meshgrid([19, 44], [20, 40, 60]))
+    declared = (np.stack((col, row), 1) + 0.5) * 8
+    return Sight(row, col, declared, change(declared), 8.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        (lambda points: points - 4, None, ""),
+        (lambda points: points + 12, "off_by_one_cell", r"\+1.50 cells to the right"),
+        (lambda points: points - (0, 12), "off_by_one_cell", r"-1.50 down"),
+        (lambda points: points + 12 * np.array([[1, 0], [-1, 0], [1, 0], [-1, 0], [1, 0], [4, 0]]), None, ""),
+    ],
+)
+def test_cells_that_look_a_whole_cell_aside_are_named(change, code, words):
+    findings = list(judge(reading(sight=seen(change)), 128))
+    assert [finding.code for finding in findings] == ([] if code is None else [code])
+    assert all(re.search(words, finding.message) for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        (lambda points: points, None, ""),
+        (lambda points: points[:, ::-1], "axes_swapped", "transpose"),
+        (lambda points: points * 2, "wrong_stride", "stride 16"),
+        (lambda points: points * (-1, 1), "scrambled_layout", "columns run the wrong way"),
+        (lambda points: points * 0 + 200, "undecided", "too faint"),
+    ],
+)
+def test_gradients_decide_where_a_moving_patch_is_too_faint(change, code, words):
+    faint = Motion(3, 5, 0.5, 0.0)
+    findings = list(judge(reading(right=faint, down=faint, signal=0.0, sight=seen(change)), 128))
+    assert [finding.code for finding in findings] == ([] if code is None else [code])
+    assert all(words in finding.message for finding in findings)
+
+
+class Rearranged(Shifted):
+    """A detector that hands its class logits over otherwise than they were made."""
+
+    def describe_head(self):
+        head = UltralyticsHead(self.yolo)
+        truth, change = head.passes, self.cells
+
+        def passes(source, **args):
+            yield from (run.evolve(logits=tuple(map(change, run.logits))) for run in truth(source, **args))
+
+        head.passes = passes
+        return head
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        (lambda level: level.roll(1, 2), "off_by_one_cell", "cells look -1"),
+        (lambda level: level.roll(-1, 1), "off_by_one_cell", r"\+1\.\d\d down"),
+        (lambda level: level.flip(2), "scrambled_layout", "columns run the wrong way"),
+        (lambda level: level.transpose(1, 2).reshape(level.shape), "scrambled_layout", "Check reshapes"),
+    ],
+)
+def test_rearranged_logits_are_named_without_labels(change, code, words):
+    report = diagnosis.check_grid(Rearranged(YOLO(demo_weights()), change))
+    assert report.codes == (code,), str(report)
+    assert re.search(words, report.findings[0].message)
+    assert report.findings[0].severity == "error"
+
+
+def test_a_roll_within_a_random_network_is_seen(build, picture):
+    model = build("yolov8n", picture)
+    conv = anatomy.describe(model).class_conv(1, "one2many")
+    with torch.no_grad():
+        handle = conv.register_forward_hook(lambda _, inputs, output: output.roll(1, 3))
+    report = diagnosis.check_grid(model, step=64)
+    handle.remove()
+    assert [(finding.code, finding.level) for finding in report.errors] == [("off_by_one_cell", 1)], str(report)
+
+
+def test_the_fastvit_detector_lies_as_declared_and_the_published_one_does_not():
+    torch.manual_seed(0)
+    report = diagnosis.check_grid(FastViTDetector(3, "fastvit_t8", branches=1), step=64, sight=False)
+    assert report.codes in ((), ("undecided",)), str(report)
+    assert all(level.aim.offset == pytest.approx((0, 0), abs=0.02) for level in report.levels)
+    naive = diagnosis.check_grid(NaiveDetector(3, "fastvit_t8", branches=1), step=64, sight=False)
+    assert {finding.code for finding in naive.errors} == {"scrambled_layout"}, str(naive)
 
 
 def test_motion_is_found_by_hand():

@@ -1,42 +1,63 @@
-"""Each fault by its name: encoders that were broken in one way, half of them after the doctor was built."""
+"""Each fault by its name: encoders that were broken in one way, most of them after the doctor was built."""
+
+from dataclasses import dataclass
 
 import pytest
 import torch
 
 from diagnosis import check_targets
-from tests.diagnosis import held_out, mutants
+from tests.diagnosis import fresh, held_out, last, mutants, unseen
 from tests.diagnosis.encoders import styles
 
 SMALL = ((256, 256), (192, 320))
 
 
-def named(kind, fault, code, style) -> bool:
-    report = check_targets(kind(style, fault), style.layout, image_sizes=SMALL)
-    return {finding.code for finding in report.errors} == {code}
+@dataclass(frozen=True)
+class Suite:
+    """Faults with their codes, the encoder that has them, the styles that they fit, and the share that may be missed.
+
+    The doctor was not tuned on the last suite and not to the end on the one before it.
+    """
+
+    kind: type
+    faults: dict
+    dress: object
+    missed: float = 0.1
 
 
-@pytest.mark.parametrize(
-    ("kind", "faults", "applies"),
-    [(mutants.Encoder, mutants.DEVELOPED, mutants.applies), (held_out.LateEncoder, held_out.HELD_OUT, held_out.fits)],
-    ids=["developed", "held out"],
-)
-def test_nearly_all_mutants_are_named_by_their_cause_alone(kind, faults, applies):
-    """Each fault on one of the styles, another for each; the benchmark runs them all."""
+def worn(applies):
+    return lambda fault, style: style if applies(fault, style) else None
+
+
+SUITES = {
+    "developed": Suite(mutants.Encoder, mutants.DEVELOPED, worn(mutants.applies)),
+    "held out": Suite(held_out.LateEncoder, held_out.HELD_OUT, worn(held_out.fits)),
+    "last": Suite(last.LastEncoder, last.LAST, worn(last.fits)),
+    "unseen": Suite(unseen.UnseenEncoder, unseen.UNSEEN, unseen.dress, 0.25),
+    "fresh": Suite(fresh.FreshEncoder, fresh.SINGLE, fresh.dress, 0.25),
+}
+ASKED = 12
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_nearly_all_mutants_are_named_by_their_cause_alone(name):
+    """Faults spread over the suite, each on one of the styles, another for each; the benchmark runs them all."""
     torch.set_num_threads(1)
-    results = {}
-    for i, (fault, code) in enumerate(faults.items()):
-        fitting = [style for style in styles() if applies(fault, style)]
+    suite, results = SUITES[name], {}
+    for i, (fault, code) in enumerate(list(suite.faults.items())[:: max(len(suite.faults) // ASKED, 1)][:ASKED]):
+        fitting = [style for one in styles() if (style := suite.dress(fault, one))]
         style = fitting[i % len(fitting)]
-        results[fault, style.name] = named(kind, fault, code, style)
+        report = check_targets(suite.kind(style, fault), style.layout, image_sizes=SMALL)
+        found = {finding.code for finding in report.errors}
+        results[fault, style.name] = len(found) == 1 and found <= ({code} if isinstance(code, str) else code)
     missed = [key for key, right in results.items() if not right]
-    assert len(missed) <= 0.05 * len(results), missed
+    assert len(missed) <= suite.missed * len(results), missed
 
 
 def test_there_are_enough_kinds_on_enough_encoders():
-    kinds = {**mutants.DEVELOPED, **held_out.HELD_OUT}
-    on = {
-        fault: sum((mutants.applies if fault in mutants.DEVELOPED else held_out.fits)(fault, s) for s in styles())
-        for fault in kinds
-    }
-    assert len(kinds) >= 40
-    assert sum(count >= 4 for count in on.values()) >= 20
+    kinds = [
+        sum(suite.dress(fault, style) is not None for style in styles())
+        for suite in SUITES.values()
+        for fault in suite.faults
+    ]
+    assert sum(count >= 4 for count in kinds) >= 100

@@ -1,0 +1,89 @@
+"""Where does a detector place the box of a cell? The point from which its sides are measured, read from its passes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from anatomy import Head, Pass
+
+CALM = 0.25  # of a level's cells: those whose opposite sides differ least tell the point
+EVEN = 0.5  # opposite sides of a point pull the centre apart, the weaker by at least so much of the stronger
+TIGHT = 0.1  # cells: a wider scatter around the fit tells no point
+
+
+@dataclass(frozen=True)
+class Aim:
+    """How the boxes of one level lie by its cells.
+
+    ``slope`` (2, 2): px that box centres lie farther on along x and y (columns) for each px that their cells lie along
+    x, y (rows). ``offset`` (2,) xy in cells, from the middle of a cell to the point from which its box is measured;
+    None where boxes are no four sides of one point. ``scatter`` in cells, around the fit.
+    """
+
+    slope: np.ndarray
+    offset: np.ndarray | None
+    scatter: float
+
+
+def read_aim(head: Head, runs: Sequence[Pass], level: int) -> Aim:
+    """The aim of a level from passes of images of one size, a plain one first.
+
+    Fitted to decoded boxes and their raw sides: where opposite sides are equal the centre of a box is the point itself,
+    whatever function makes sides of raw numbers. Where that does not fit, the slope alone, on the plain image.
+    """
+    middle, centre, sides = (
+        np.concatenate(part) for part in zip(*(_cells(head, run, level) for run in runs), strict=True)
+    )
+    if not np.isfinite(centre).all():
+        return Aim(np.full((2, 2), np.nan), None, np.inf)
+    if np.isfinite(sides).all():
+        uneven = np.abs(sides[:, 2:] - sides[:, :2]).max(1)
+        calm = uneven <= np.quantile(uneven, CALM)
+        aim = _point(head, middle[calm], centre[calm], sides[calm])
+        if aim is not None:
+            return aim
+    plain = slice(len(middle) // len(runs))
+    fitted, scatter = _fit(middle[plain], centre[plain])
+    return Aim(fitted[:2], None, scatter)
+
+
+def _cells(head: Head, run: Pass, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the cells of a level: middles and box centres (n, 2) xy in cells, raw left, top, right, bottom (n, 4)."""
+    rows, cols = run.shapes[level]
+    start = sum(r * c for r, c in run.shapes[:level])
+    index = torch.arange(start, start + rows * cols, device=run.boxes.device) * head.anchors_per_cell
+    row, col = (place.ravel() for place in np.indices((rows, cols)))
+    boxes = head.xyxy(run, index).double().cpu().numpy()
+    middle = np.stack((col, row), 1) + head.grid_offset
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 / head.levels[level].stride
+    if run.box_logits.shape[0] != 4 * head.reg_max or run.box_logits.shape[1] <= index[-1]:
+        return middle, centre, np.full((len(row), 4), np.nan)
+    raw = run.box_logits[:, index].double().cpu().unflatten(0, (4, head.reg_max))
+    if head.reg_max > 1:  # the mean of the bins
+        raw = (raw.softmax(1) * torch.arange(head.reg_max).view(-1, 1)).sum(1, keepdim=True)
+    return middle, centre, raw[:, 0].T.numpy()
+
+
+def _point(head: Head, middle: np.ndarray, centre: np.ndarray, sides: np.ndarray) -> Aim | None:
+    """The aim if boxes are four sides of a point: each centre half way between the far and the near side."""
+    apart = sides[:, 2:] - sides[:, :2]
+    fitted, _ = _fit(np.column_stack((middle, sides)), centre)
+    near, far = -np.diag(fitted[2:4]), np.diag(fitted[4:6])
+    if min(*near, *far) > 0 and (np.minimum(near, far) >= EVEN * np.maximum(near, far)).all():
+        pull = (near + far) / 2
+    elif head.reg_max > 1:  # bins are strides; their means may hardly differ from cell to cell
+        pull = np.array([0.5, 0.5])
+    else:
+        return None
+    points = centre - pull * apart
+    fitted, scatter = _fit(middle, points)
+    return Aim(fitted[:2], (points - middle).mean(0), scatter) if scatter <= TIGHT else None
+
+
+def _fit(terms: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, float]:
+    """Least squares with a constant, and the root mean square of what is left."""
+    terms = np.column_stack((terms, np.ones(len(terms))))
+    fitted = np.linalg.lstsq(terms, values, rcond=None)[0]
+    return fitted, float(np.sqrt(np.mean((terms @ fitted - values) ** 2)))

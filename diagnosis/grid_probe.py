@@ -1,0 +1,143 @@
+"""What the levels of a detector make of a patch that moves, and where their cells look and their boxes lie."""
+
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from anatomy import Head, Pass, Trace
+from anatomy.gradient import differentiate
+from anatomy.sources import nothing_read
+
+from .aim import Aim, read_aim
+from .grid_offset import ObjectOffset
+from .motion import Motion, measure_motion, texture
+from .sight import Sight, average, look
+
+GREY = 114  # what letterboxes are filled with
+CLEAR = 0.75  # an agreement at least so high is a measurement
+SEEN = 1e-4  # a smaller answer, as a share of the largest logit, may be rounding
+ROUNDS = 3  # patches tried before a level counts as undecided
+LOOKS = 2  # textures that the cells are asked about,
+VAGUE = 0.15  # the second where sights scatter more, in cells
+CELLS, LARGEST = 4, 256  # the textures are 5 by 4 steps of so many cells of the coarsest level, and px at most
+
+
+@dataclass(frozen=True)
+class GridLevel:
+    """What was measured of one level.
+
+    ``cells`` (rows, columns) of its grid on the probe. ``right`` and ``down``: how its cells moved for the patch's move
+    along x and y; ``boxes_right``, ``boxes_down`` (2,) xy how its boxes did, px of the network input. ``signal``: how
+    strongly it answered, a share of its largest logit. ``aim``: where its boxes are placed; ``sight``: where its cells
+    look, None where no gradient could be had; ``objects``: how far boxes lie from
+    labelled objects, None without labels.
+    """
+
+    index: int
+    name: str
+    stride: float
+    cells: tuple[int, int]
+    right: Motion
+    down: Motion
+    boxes_right: np.ndarray
+    boxes_down: np.ndarray
+    signal: float
+    aim: Aim
+    sight: Sight | None = None
+    objects: ObjectOffset | None = None
+
+    @property
+    def agreement(self) -> float:
+        return min(self.right.agreement, self.down.agreement)
+
+    @property
+    def settled(self) -> bool:
+        """Whether another patch would tell no more."""
+        return self.agreement >= CLEAR or self.signal < SEEN / 10
+
+
+def probe(head: Head, step: int, seed: int, args: dict) -> list[Pass]:
+    """Passes of a grey image, with a patch, with it moved ``step`` px along x, and along y."""
+    shape = (4 * step, 5 * step, 3)
+    patch = texture(step, seed)
+    grey = np.full(shape, GREY, np.uint8)
+    images = [grey]
+    for x, y in ((3, 2), (5, 2), (3, 4)):
+        image = grey.copy()
+        image[y * step // 2 : y * step // 2 + step, x * step // 2 : x * step // 2 + step] = patch
+        images.append(image)
+    return [_pass(head, image, imgsz=max(shape), **args) for image in images]
+
+
+def read_level(head: Head, runs: list[Pass], level: int, step: int) -> GridLevel:
+    """What four passes of ``probe`` tell of a level."""
+    grey, still, right, down = (run.logits[level].double().cpu().numpy() for run in runs)
+    entry = head.levels[level]
+    moved = step / entry.stride
+    x = measure_motion(still - grey, right - grey, (0, moved))
+    y = measure_motion(still - grey, down - grey, (moved, 0))
+    change = np.abs(still - grey).max(0)
+    return GridLevel(
+        level,
+        entry.name,
+        entry.stride,
+        runs[0].shapes[level],
+        x,
+        y,
+        _box_motion(head, runs[1], runs[2], level, x, change),
+        _box_motion(head, runs[1], runs[3], level, y, change),
+        float(change.max() / max(np.abs(grey).max(), 1e-12)),
+        read_aim(head, runs, level),
+    )
+
+
+def sights(head: Head, step: int, args: dict) -> tuple[np.ndarray, dict[int, Sight]]:
+    """The network input that cells were asked about, (H, W, 3) uint8, and the sight of levels by index.
+
+    The image is so large that no field is cut off at its borders; a level too coarse for ``LARGEST`` has no sight.
+    Raises UnsupportedModelError where no gradient can be had.
+    """
+    levels = [level for level in head.levels if level.stride * CELLS <= max(LARGEST, step)]
+    step = max(step, *(int(CELLS * level.stride) for level in levels))
+    images = [np.ascontiguousarray(texture(5 * step, seed)[: 4 * step]) for seed in range(LOOKS)]
+    first = differentiate(head, images[0], imgsz=5 * step, **args)
+    looks = {level.index: [look(first, level, head.grid_offset)] for level in levels}
+    vague = [level for level in levels if looks[level.index][0].scatter > VAGUE]
+    for image in images[1:] if vague else ():
+        view = differentiate(head, image, imgsz=5 * step, **args)
+        for level in vague:
+            looks[level.index].append(look(view, level, head.grid_offset))
+    return _picture(first.pixels), {index: average(found) for index, found in looks.items()}
+
+
+def _picture(pixels: Tensor) -> np.ndarray:
+    """A network input (1, c, H, W) of any scale as (H, W, 3) uint8."""
+    shown = pixels.detach()[0].expand(3, -1, -1).permute(1, 2, 0).double().cpu().numpy()
+    low, high = shown.min(), shown.max()
+    return (255 * (shown - low) / max(high - low, 1e-12)).astype(np.uint8)
+
+
+def _pass(head: Head, image: np.ndarray, **args) -> Pass:
+    with closing(head.passes(image, **args)) as passes:
+        run = next(passes, None)
+    if run is None:
+        raise nothing_read(image)
+    return run
+
+
+def _box_motion(head: Head, before: Pass, after: Pass, level: int, move: Motion, change: np.ndarray) -> np.ndarray:
+    """The median move (2,) of box centres, px of the input, from the cells that changed to where these have moved."""
+    rows, cols = before.shapes[level]
+    row, col = (change >= 0.1 * change.max()).nonzero()
+    stays = (row + move.rows >= 0) & (row + move.rows < rows) & (col + move.cols >= 0) & (col + move.cols < cols)
+    row, col = row[stays], col[stays]
+    if not len(row):
+        return np.full(2, np.nan)
+    start = sum(r * c for r, c in before.shapes[:level])
+    here = start + row * cols + col
+    there = here + move.rows * cols + move.cols
+    boxes = (Trace(head, run).decode(at * head.anchors_per_cell) for run, at in ((before, here), (after, there)))
+    first, second = ((box[:, :2] + box[:, 2:]) / 2 for box in boxes)
+    return np.nanmedian(second - first, 0)

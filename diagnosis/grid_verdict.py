@@ -1,0 +1,193 @@
+"""What the readings of a grid say against what the head declares."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from anatomy import Head, Pass
+
+from .grid_probe import CLEAR, SEEN, GridLevel
+from .report import Finding
+from .sight import STRAIGHT
+
+MARGIN = 0.25  # by which another displacement must agree better than the declared one
+SCATTER = 0.15  # cells: boxes that follow their cells so closely tell the decoder's grid
+HALF, WHOLE = 0.3, 0.75  # cells: an offset of boxes beyond these is half a cell, and a whole one
+STEADY = 0.8  # cells: of a wider scatter of sights nothing is concluded
+SHARP = 0.3  # cells: a scatter up to which sights alone accuse a level of its axes or stride
+FEWEST = 8  # rows and columns: on smaller grids a patch changes too much of what it does not cover
+# Cells of correct detectors look up to 0.9 cells to the left of or above their middle and 0.6 to the right or below: a
+# convolution of kernel 3, stride 2 and padding 1 looks half a pixel too far up and left, which training makes up for.
+FIRST, LAST = -1.0, 0.75
+
+
+def check_shapes(head: Head, run: Pass) -> list[Finding]:
+    """Grids whose size is not that of the input over the declared stride."""
+    findings, (height, width) = [], run.input_shape
+    for level, (rows, cols) in zip(head.levels, run.shapes, strict=True):
+        expected = (round(height / level.stride), round(width / level.stride))
+        if (rows, cols) == expected:
+            continue
+        evidence = {"grid": (rows, cols), "expected": expected, "declared_stride": level.stride}
+        if (cols, rows) == expected:
+            message = (
+                f"{level.name} has {rows} × {cols} cells where {expected[0]} × {expected[1]} are declared: transpose."
+            )
+            findings.append(Finding("axes_swapped", "error", level.index, message, evidence))
+        else:
+            evidence["measured_stride"] = width / cols
+            message = (
+                f"{level.name} declares stride {level.stride:g}, has {rows} × {cols} cells on {height} × {width} px; "
+                f"its stride is {width / cols:g}."
+            )
+            findings.append(Finding("wrong_stride", "error", level.index, message, evidence))
+    return findings
+
+
+def judge(level: GridLevel, step: int) -> Iterator[Finding]:
+    """What one level's reading says against its declaration: its cells first, then its boxes."""
+    fault = _motion_fault(level, step)
+    if fault is not None and level.agreement < CLEAR and _steady(level, STEADY):
+        fault = None if level.sight.straight else _sight_fault(level) or fault
+    if fault is not None:
+        yield fault
+        if fault.code != "undecided":
+            return
+    elif _steady(level, STEADY) and level.sight.straight:
+        offset, doubt = level.sight.offset, 2 * level.sight.error
+        if offset.min() < FIRST - doubt or offset.max() > LAST + doubt:
+            words = f"its cells look {_away(offset)} of their points. Look for a roll, a padding or a crop on the way."
+            yield _finding(level, "off_by_one_cell", words, offset=tuple(offset.tolist()))
+    fault = _boxes_fault(level, step) or _offset_fault(level)
+    if fault is not None:
+        yield fault
+
+
+def as_reversal(head: Head, findings: Sequence[Finding]) -> list[Finding]:
+    """Wrong strides that are the declared ones in the opposite order are one fault."""
+    wrong = {f.level: f.evidence["measured_stride"] for f in findings if f.code == "wrong_stride"}
+    declared = [level.stride for level in head.levels]
+    measured = [wrong.get(i, stride) for i, stride in enumerate(declared)]
+    if not wrong or not np.allclose(measured, declared[::-1], rtol=0.15):
+        return list(findings)
+    evidence = {"declared": tuple(declared), "measured": tuple(measured)}
+    words = f"The levels work with strides {measured}, declared are {declared}: turn the order of the outputs around."
+    rest = [finding for finding in findings if finding.code != "wrong_stride"]
+    return [Finding("levels_reversed", "error", None, words, evidence, ("wrong_stride",)), *rest]
+
+
+def _finding(level: GridLevel, code: str, message: str, severity: str = "error", **more) -> Finding:
+    evidence = {
+        "declared_stride": level.stride,
+        "moved_for_x": (level.right.rows, level.right.cols),
+        "moved_for_y": (level.down.rows, level.down.cols),
+        "agreement": (round(level.right.agreement, 3), round(level.down.agreement, 3)),
+        "boxes_for_x": tuple(np.round(level.boxes_right, 1).tolist()),
+        "boxes_for_y": tuple(np.round(level.boxes_down, 1).tolist()),
+        "signal": level.signal,
+    }
+    if level.sight is not None:
+        evidence["sight_offset"] = tuple(np.round(level.sight.offset, 2).tolist())
+        evidence["sight_scatter"] = round(level.sight.scatter, 2)
+    return Finding(code, severity, level.index, f"{level.name}: {message}", {**evidence, **more})
+
+
+def _away(offset: np.ndarray) -> str:
+    return f"{offset[0]:+.2f} cells to the right and {offset[1]:+.2f} down"
+
+
+def _motion_fault(level: GridLevel, step: int) -> Finding | None:
+    """The cells moved otherwise than declared: not at all as a whole, along the other axis, or by another number."""
+    x, y = level.right, level.down
+    if all(move.declared is not None and move.declared > move.agreement - MARGIN for move in (x, y)):
+        return None
+    if level.agreement < CLEAR:
+        if level.signal < SEEN or max(x.declared or 0, y.declared or 0) > 0.3 or min(level.cells) < FEWEST:
+            words = "its answer to a moving patch is too faint or too wide to judge."
+            return _finding(level, "undecided", words, "warning")
+        return _finding(level, "scrambled_layout", "what a patch changes does not move with it. Check reshapes.")
+    slope = np.array([[x.cols, x.rows], [y.cols, y.rows]]) * level.stride / step
+    moved = f"for {step} px to the right its cells moved {x.rows} rows and {x.cols} columns"
+    return _slope_fault(level, slope, moved, 0.01) or _finding(
+        level, "scrambled_layout", f"{moved}, for as many px down {y.rows} and {y.cols}. Check reshapes."
+    )
+
+
+def _steady(level: GridLevel, most: float) -> bool:
+    return level.sight is not None and level.sight.scatter <= most
+
+
+def _sight_fault(level: GridLevel) -> Finding | None:
+    """The same, asked of the cells' gradients."""
+    seen = level.sight.slope
+    if not _steady(level, SHARP) or abs(np.linalg.det(seen)) < 0.1:
+        return None
+    words = f"cells one column apart look {np.round(seen[0] * level.stride, 1).tolist()} px apart"
+    return _slope_fault(level, np.linalg.inv(seen), words, STRAIGHT) or _finding(
+        level, "scrambled_layout", f"{words}. Check reshapes."
+    )
+
+
+def _slope_fault(level: GridLevel, slope: np.ndarray, words: str, least: float) -> Finding | None:
+    """A known fault of axes or stride by how cells move (columns x, y; 1 as declared) for a move along x, y (rows)."""
+    along, across = np.diag(slope), np.diag(slope[:, ::-1])
+    if np.abs(across).min() > np.abs(along).max():
+        return _finding(level, "axes_swapped", f"{words}. Rows and columns change places; transpose the output.")
+    if np.abs(across).max() > least:
+        return None
+    if along.min() < 0:
+        which = " and ".join(name for name, way in zip(("columns", "rows"), along, strict=True) if way < 0)
+        return _finding(level, "scrambled_layout", f"{words}. Its {which} run the wrong way; flip the output.")
+    if abs(along[0] - along[1]) <= least * along.max() and along.min() > 0:
+        stride = level.stride / along.mean()
+        words = f"{words}: stride {stride:.3g}, not {level.stride:g}."
+        return _finding(level, "wrong_stride", words, measured_stride=float(stride))
+    return None
+
+
+def _boxes_fault(level: GridLevel, step: int) -> Finding | None:
+    """The cells are right; are the boxes decoded from them?"""
+    moves = np.stack((level.boxes_right, level.boxes_down)) / step  # identity where all is well
+    words = f"for {step} px to the right its boxes moved {np.round(level.boxes_right, 1).tolist()} px"
+    told = level.aim.scatter < SCATTER
+    if told:
+        moves = level.aim.slope
+        words = f"over {step} px of cells to the right its boxes move {np.round(step * moves[0], 1).tolist()} px"
+    elif level.agreement < CLEAR or level.signal < SEEN:
+        return None
+    if not np.isfinite(moves).all() or np.abs(moves - np.eye(2)).max() < 0.3:
+        return None
+    if np.abs(np.diag(moves)).max() < 0.3 and min(moves[0, 1], moves[1, 0]) > 0.3:
+        return _finding(level, "axes_swapped", f"{words}. The decoder takes rows for columns.")
+    scale = float(np.diag(moves).mean())
+    if np.abs(moves - scale * np.eye(2)).max() < 0.15 * scale:
+        stride = level.stride * scale
+        return _finding(level, "wrong_stride", f"{words}: decoded with stride {stride:.3g}.", measured_stride=stride)
+    if level.agreement > 0.9 or told:
+        return _finding(level, "scrambled_layout", f"{words}. The decoder does not place boxes at their cells.")
+    return None
+
+
+def _offset_fault(level: GridLevel) -> Finding | None:
+    """The boxes follow their cells; do they lie beside them? The decoder tells, and labelled objects know better."""
+    point, objects = level.aim.offset, level.objects
+    sure = objects is not None and objects.sure
+    evidence = {"decoder_offset": None if point is None else tuple(point.tolist())}
+    if sure and np.abs(objects.offset).max() >= HALF:
+        words = f"boxes lie {_away(objects.offset)} of {len(objects.each)} labelled objects"
+        evidence |= {"spread": tuple(objects.spread.tolist()), "objects": len(objects.each)}
+        return _offset_finding(level, objects.offset, f"{words}. Check the grid offset of the decoder.", **evidence)
+    if point is None or np.abs(point).max() < HALF:
+        return None
+    words = f"boxes are measured from a point {_away(point)} of the points of their cells"
+    if sure:
+        words = (
+            f"{words}, and yet lie on the labelled objects: the detector was trained so. Declare it where you encode."
+        )
+        return _offset_finding(level, point, words, "warning", **evidence)
+    return _offset_finding(level, point, f"{words}. Check the grid offset of the decoder.", **evidence)
+
+
+def _offset_finding(level: GridLevel, offset: np.ndarray, words: str, severity: str = "error", **more) -> Finding:
+    code = "half_cell_offset" if np.abs(offset).max() < WHOLE else "off_by_one_cell"
+    return _finding(level, code, words, severity, offset=tuple(offset.tolist()), **more)
