@@ -1,4 +1,4 @@
-"""Every notebook runs from top to bottom, in an empty folder, with the embedded detector and with COCO weights."""
+"""Every notebook runs from top to bottom, in an empty folder; those that take weights also with COCO weights."""
 
 import os
 from pathlib import Path
@@ -9,26 +9,28 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TAKE_WEIGHTS = [path for path in NOTEBOOKS if "WORKBENCH_WEIGHTS" in path.read_text()]
 
 
-@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
-def run(request, tmp_path, monkeypatch):
-    """A function that runs the notebook with the given weights and returns it with its outputs."""
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A function that runs a notebook, with the given weights, and returns it with its outputs."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))))
-    monkeypatch.delenv("MPLBACKEND", raising=False)
-    monkeypatch.delenv("WORKBENCH_WEIGHTS", raising=False)
-    before = request.param.read_bytes()
+    for name in ("MPLBACKEND", "WORKBENCH_WEIGHTS", "WORKBENCH_LEARNING"):
+        monkeypatch.delenv(name, raising=False)
 
-    def execute(weights: Path | None = None):
+    def execute(path: Path, weights: Path | None = None):
         if weights is not None:
             monkeypatch.setenv("WORKBENCH_WEIGHTS", str(weights))
+        before = path.read_bytes()
         notebook = nbformat.reads(before.decode(), as_version=4)
         folder = {"metadata": {"path": str(tmp_path)}}
-        return NotebookClient(notebook, timeout=300, kernel_name="python3", resources=folder).execute()
+        notebook = NotebookClient(notebook, timeout=300, kernel_name="python3", resources=folder).execute()
+        assert path.read_bytes() == before
+        assert list(tmp_path.iterdir()) == [], "A notebook leaves nothing behind in the folder it was started in."
+        return notebook
 
-    yield execute
-    assert request.param.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [], "A notebook leaves nothing behind in the folder it was started in."
+    return execute
 
 
 def check(notebook) -> None:
@@ -42,9 +44,11 @@ def check(notebook) -> None:
     assert [data for data in results if "Figure(" in data.get("text/plain", "") and "image/png" not in data] == []
 
 
-def test_runs_with_the_embedded_detector(run):
-    check(run())
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_runs_with_what_comes_with_the_project(run, path):
+    check(run(path))
 
 
-def test_runs_with_real_weights(run, real):
-    check(run(real / "weights" / "yolov8n_coco.pt"))
+@pytest.mark.parametrize("path", TAKE_WEIGHTS, ids=lambda path: path.stem)
+def test_runs_with_real_weights(run, real, path):
+    check(run(path, real / "weights" / "yolov8n_coco.pt"))

@@ -16,6 +16,8 @@ class LevelOutput(NamedTuple):
     """(B, nc, h, w) logits."""
     features: Tensor
     """(B, c, h, w), what the last class convolution reads."""
+    inputs: Tensor | None = None
+    """(B, c, h, w), what the head reads; None where the output was put together by hand."""
 
 
 def mobile_one(in_chs: int, out_chs: int, kernel: int = 3, *, stride: int = 1, se: bool, branches: int) -> nn.Module:

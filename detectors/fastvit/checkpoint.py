@@ -15,13 +15,16 @@ FORMAT = "detectors.fastvit 1"
 
 def config(model: FastViTDetector) -> dict:
     """What ``rebuild`` needs besides the weights."""
-    return {**model.settings, "names": list(model.names.values()), "naive": isinstance(model, NaiveDetector)}
+    found = {**model.settings, "names": list(model.names.values()), "naive": isinstance(model, NaiveDetector)}
+    return found | ({"faults": sorted(model.faults)} if found["naive"] else {})
 
 
 def rebuild(config: dict) -> FastViTDetector:
     """A detector with random weights, as the configuration describes it."""
     kind = NaiveDetector if config["naive"] else FastViTDetector
     model = kind(config["names"], config["backbone"], branches=config["branches"])
+    if "faults" in config:
+        model.faults = frozenset(config["faults"])
     return model.reparameterize() if config.get("merged") else model
 
 

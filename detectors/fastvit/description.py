@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import box_iou
 
-from anatomy import Candidates, Head, Level, Limits, Pass, Targets
+from anatomy import Candidates, Head, Level, Limits, Outputs, Pass, Targets, UnsupportedModelError
 
+from .blocks import LevelOutput
 from .checkpoint import contents
-from .head import distances
+from .head import decode, distances
 from .loss import WEIGHTS, by_cell
 from .naive import NaiveDetector
 from .prediction import frames
@@ -19,8 +20,12 @@ from .targets import LARGEST, RADIUS, claim
 BRANCH = "one2many"
 
 
-class FastViTHead(Head):
-    """Three levels, a 1 x 1 class convolution each, boxes from distances, objectness the largest class score."""
+class LevelsHead(Head):
+    """The head of a ``LevelDetector``: three levels, a 1 x 1 class convolution each, ``heads[i].classify``.
+
+    A subclass says ``raw``, ``width``, ``losses`` and ``level_boxes``; and ``logits`` where more than the class rows
+    decides the confidence.
+    """
 
     branches = (BRANCH,)
     reg_max = 1
@@ -28,9 +33,25 @@ class FastViTHead(Head):
     def __init__(self, net):
         self.net, self.names = net, net.names
         self.levels = tuple(
-            Level(index, f"P{3 + index}", float(stride), head.cls.in_chs, {BRANCH: f"heads.{index}.classify"})
+            Level(index, f"P{3 + index}", float(stride), self.width(head), {BRANCH: f"heads.{index}.classify"})
             for index, (stride, head) in enumerate(zip(net.strides, net.heads, strict=True))
         )
+
+    def width(self, head: nn.Module) -> int:
+        """How many channels the head of a level reads."""
+        raise NotImplementedError
+
+    def raw(self, outputs: tuple) -> Tensor:
+        """Box numbers (r, A) of a batch of one, before decoding."""
+        raise NotImplementedError
+
+    def logits(self, run: Pass) -> Tensor:
+        """(A, nc) in the order of the anchors, the sigmoid of which is the confidence."""
+        return torch.cat([level.flatten(1) for level in run.logits], 1).T
+
+    def losses(self, run: Pass, wanted: list[Tensor]) -> dict[str, Tensor]:
+        """What each cell adds to each part of the loss, weighted, (A,) by name."""
+        raise NotImplementedError
 
     def class_conv(self, level: int, branch: str) -> nn.Conv2d:
         return self.net.heads[level].classify
@@ -48,10 +69,12 @@ class FastViTHead(Head):
                 original=frame.image,
                 input_shape=frame.input_shape,
                 branch=BRANCH,
+                frame=frame.tensor,
+                inputs=tuple(level.inputs for level in frame.outputs),
                 features=tuple(level.features for level in frame.outputs),
                 rows=tuple((conv.weight.detach().clone(), conv.bias.detach().clone()) for conv in convs),
                 logits=tuple(level.classes[0] for level in frame.outputs),
-                box_logits=distances(frame.outputs)[0],
+                box_logits=self.raw(frame.outputs),
                 boxes=self.net.boxes(frame.outputs)[0].T,
                 anchors=torch.empty(0, dtype=torch.int64),
                 result=None,
@@ -62,7 +85,7 @@ class FastViTHead(Head):
     @torch.inference_mode()
     def finish(self, run: Pass) -> Pass:
         frame, conf, iou = run.private
-        found = self.net.select(run.boxes.T[None], _flat(run)[None], conf, iou)[0]
+        found = self.net.select(run.boxes.T[None], self.logits(run)[None], conf, iou)[0]
         return run.evolve(anchors=found.anchor, result=frame.finish(found, self.names))
 
     def found(self, run: Pass) -> tuple[Tensor, Tensor, Tensor]:
@@ -71,7 +94,7 @@ class FastViTHead(Head):
     @torch.inference_mode()
     def candidates(self, run: Pass) -> Candidates:
         _, conf, iou = run.private
-        found = above(run.boxes.T, _flat(run), conf)
+        found = above(run.boxes.T, self.logits(run), conf)
         return Candidates(found.anchor, found.class_id, found.confidence, found.boxes, iou, CLASS_SHIFT, box_iou)
 
     def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:
@@ -82,12 +105,9 @@ class FastViTHead(Head):
 
     @torch.inference_mode()
     def targets(self, run: Pass, boxes: Tensor, labels: Tensor) -> Targets:
-        if isinstance(self.net, NaiveDetector):
-            return super().targets(run, boxes, labels)
         boxes = boxes.float().cpu()
         claims = claim(boxes, run.input_shape)
         wanted = [level[None] for level in self.net.encode(boxes, labels.cpu(), run.input_shape)]
-        losses = by_cell(run.boxes.T[None].cpu(), _flat(run)[None].cpu(), wanted)
         return Targets(
             object=claims.owner,
             score=(claims.owner >= 0).float(),
@@ -95,15 +115,47 @@ class FastViTHead(Head):
             alignment=1 / (1 + claims.distance),
             overlap=box_iou(boxes, run.boxes.T.cpu()),
             picked=claims.wanted,
-            losses={name: WEIGHTS[name] * part[0] for name, part in losses.items()},
+            losses=self.losses(run, wanted),
             settings={"radius": RADIUS, **{f"largest P{3 + i}": side for i, side in enumerate(LARGEST)}},
         )
+
+    def forward(self, images: Tensor, branch: str) -> Outputs:
+        levels = self.net(images)
+        return Outputs(*zip(*((level.inputs, level.classes, level.boxes) for level in levels), strict=True))
+
+    def level_outputs(self, level: int, x: Tensor, branch: str) -> tuple[Tensor, Tensor]:
+        made = self.net.heads[level](x)
+        return made.classes, made.boxes
+
+
+class FastViTHead(LevelsHead):
+    """Boxes from distances, objectness the largest class score."""
+
+    def width(self, head: nn.Module) -> int:
+        return head.cls.in_chs
+
+    def raw(self, outputs: tuple) -> Tensor:
+        return distances(outputs)[0]
+
+    def losses(self, run: Pass, wanted: list[Tensor]) -> dict[str, Tensor]:
+        found = by_cell(run.boxes.T[None].cpu(), self.logits(run)[None].cpu(), wanted)
+        return {name: WEIGHTS[name] * part[0] for name, part in found.items()}
+
+    def targets(self, run: Pass, boxes: Tensor, labels: Tensor) -> Targets:
+        if isinstance(self.net, NaiveDetector):
+            return Head.targets(self, run, boxes, labels)
+        return super().targets(run, boxes, labels)
+
+    def parts(self) -> dict[str, str]:
+        return super().parts() | {"pooling": "backbone"}
+
+    def level_boxes(self, level: int, raw: Tensor) -> Tensor:
+        """As ``decode``; raises UnsupportedModelError for the published decoder, which mixes the cells."""
+        if isinstance(self.net, NaiveDetector):
+            raise UnsupportedModelError("The published decoder mixes the cells, so no box belongs to one of them.")
+        boxes = decode([LevelOutput(raw, raw, raw)], self.net.strides[level : level + 1])
+        return boxes.permute(0, 2, 1).unflatten(2, raw.shape[2:])
 
     def checkpoint(self, half: bool) -> dict:
         """What ``detectors.fastvit.load`` opens; in the model's own precision."""
         return contents(self.net)
-
-
-def _flat(run: Pass) -> Tensor:
-    """Class logits (A, nc) in the order of the anchors."""
-    return torch.cat([level.flatten(1) for level in run.logits], 1).T

@@ -29,7 +29,7 @@ class LevelHead(nn.Module):
 
     def forward(self, x: Tensor) -> LevelOutput:
         features = self.cls(x)
-        return LevelOutput(self.regress(self.box(x)), self.classify(features), features)
+        return LevelOutput(self.regress(self.box(x)), self.classify(features), features, x)
 
     @torch.no_grad()
     def start_unsure(self, side: float) -> None:

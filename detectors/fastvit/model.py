@@ -1,7 +1,7 @@
 """The detector: timm's FastViT, spatial pyramid pooling, path aggregation and a head on three levels."""
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import timm
 import torch
@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 from . import targets
 from .blocks import LevelOutput, PyramidPooling
+from .detector import LevelDetector
 from .head import LevelHead, decode, flat_logits
 from .loss import Losses, loss
 from .neck import PathAggregation
-from .selection import Candidate, select
 
 START_SIDE = 2.0  # strides from a cell's middle to each side of a box, before any training
 
 
-class FastViTDetector(nn.Module):
+class FastViTDetector(LevelDetector):
     """Finds objects of ``names`` on levels P3, P4 and P5.
 
     ``names``: the class names, or their number. ``backbone``: a FastViT of timm; ``pretrained``: with timm's ImageNet
@@ -26,18 +26,12 @@ class FastViTDetector(nn.Module):
     Raises ValueError for no class and for a backbone whose features are not at strides 8, 16 and 32.
     """
 
-    strides = targets.STRIDES
-
     def __init__(
         self, names: int | Sequence[str], backbone: str = "fastvit_sa12", *, pretrained: bool = False, branches: int = 4
     ):
-        super().__init__()
-        listed = [f"class {i}" for i in range(names)] if isinstance(names, int) else list(map(str, names))
-        if not listed or operator.index(branches) < 1:
-            raise ValueError(
-                f"At least one class and one branch are needed, but {names!r} and {branches!r} were given."
-            )
-        self.names: dict[int, str] = dict(enumerate(listed))
+        super().__init__(names)
+        if operator.index(branches) < 1:
+            raise ValueError(f"At least one branch is needed, but {branches!r} were given.")
         self.settings = {"backbone": backbone, "branches": branches}
         self.backbone = _backbone(backbone, pretrained)
         channels = tuple(self.backbone.feature_info.channels())
@@ -46,7 +40,7 @@ class FastViTDetector(nn.Module):
             self.register_buffer(name, torch.tensor(normal[name]).view(1, 3, 1, 1), persistent=False)
         self.pooling = PyramidPooling(channels[-1])
         self.neck = PathAggregation(channels, branches)
-        self.heads = nn.ModuleList(LevelHead(count, len(listed), branches) for count in channels)
+        self.heads = nn.ModuleList(LevelHead(count, len(self.names), branches) for count in channels)
         self.start()
 
     def start(self) -> None:
@@ -69,33 +63,13 @@ class FastViTDetector(nn.Module):
         """Boxes (B, A, 4) xyxy px of the network input, one for each anchor."""
         return decode(outputs, self.strides)
 
-    def select(self, boxes: Tensor, logits: Tensor, conf: float, iou: float) -> list[Candidate]:
-        """The detections of each image, best first: from boxes (B, A, 4) px and logits (B, A, nc)."""
-        return select(boxes, logits, conf, iou)
-
-    def detect(self, images: Tensor, conf: float = 0.25, iou: float = 0.7) -> list[Candidate]:
-        """Detections of a batch (B, 3, H, W), RGB in 0..1, in px of the network input."""
-        outputs = self(images)
-        return self.select(self.boxes(outputs), flat_logits(outputs), conf, iou)
-
-    def encode(self, boxes: Tensor, labels: Tensor, image_size: tuple[int, int]) -> tuple[Tensor, ...]:
-        """Targets of one image, (5 + nc, h, w) a level; see ``targets.encode`` and ``layout``."""
-        return targets.encode(boxes, labels, image_size, len(self.names))
-
-    @property
-    def layout(self) -> dict:
-        """What the channels of ``encode`` mean, as plain data."""
-        return targets.layout(len(self.names))
+    def logits(self, outputs: Sequence[LevelOutput]) -> Tensor:
+        """Class logits (B, A, nc), one row for each anchor."""
+        return flat_logits(outputs)
 
     def loss(self, outputs: Sequence[LevelOutput], wanted: Sequence[Tensor]) -> Losses:
         """Losses of a batch against the stacked targets (B, 5 + nc, h, w) of each level."""
-        return loss(self.boxes(outputs), flat_logits(outputs), wanted)
-
-    def predict(self, source, *, conf: float = 0.25, iou: float = 0.7, imgsz: int = 640) -> Iterator:
-        """One ``Prediction`` for each image of a source (file, folder, (H, W, 3) BGR array, list), in px of it."""
-        from .prediction import predict
-
-        return predict(self, source, conf=conf, iou=iou, imgsz=imgsz)
+        return loss(self.boxes(outputs), self.logits(outputs), wanted)
 
     def reparameterize(self) -> "FastViTDetector":
         """Merges the parallel branches of every block into one convolution, in place, for inference; returns itself."""

@@ -5,7 +5,7 @@ fault can be switched on by itself, so that a doctor can be tried on one at a ti
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 
 import torch
 from torch import Tensor
@@ -31,6 +31,8 @@ BATCH_FAULTS = {
     "reshaped_boxes": "(B, 4, N) is reshaped to (-1, 4) without a permute, which mixes the cells",
     "batch_nms": "suppression runs over the whole batch: images suppress each other's boxes",
 }
+FAULTS = ENCODER_FAULTS | HEAD_FAULTS | BATCH_FAULTS
+NEARLY = 1e-4  # probabilities and sizes nearer to 0 or 1 have logits too large to tell apart
 
 
 def layout(classes: int) -> dict:
@@ -106,6 +108,19 @@ def decode(outputs: Sequence[LevelOutput], faults: Collection[str] = (*ENCODER_F
     return torch.cat(levels, 2)
 
 
+def raw(wanted: Sequence[Tensor], faults: Collection[str] = tuple(HEAD_FAULTS)) -> list[LevelOutput]:
+    """The outputs that a right decoder turns into these targets (B, 5 + nc, h, w) a level, as near as the head can."""
+    found = []
+    for level, stride in zip(wanted, targets.STRIDES, strict=True):
+        inside = (level[:, :2] / stride - cell_grid(*level.shape[2:], ())).clamp(NEARLY, 1 - NEARLY).logit()
+        size = (level[:, 2:4] / stride).clamp(min=NEARLY)
+        size = size.clamp(max=1 - NEARLY).logit() if "bounded_size" in faults else size.log()
+        boxes = torch.cat((inside, size), 1).repeat_interleave(BINS, 1)
+        classes = level[:, 5:].clamp(NEARLY, 1 - NEARLY).logit()
+        found.append(LevelOutput(boxes, classes, classes))
+    return found
+
+
 def rows_of_four(boxes: Tensor, faults: Collection[str] = tuple(BATCH_FAULTS)) -> Tensor:
     """(B, 4, N) centre and size -> (B * N, 4) xyxy."""
     rows = boxes.reshape(-1, 4) if "reshaped_boxes" in faults else boxes.permute(0, 2, 1).reshape(-1, 4)
@@ -144,24 +159,29 @@ def select(
 
 
 class NaiveDetector(FastViTDetector):
-    """The same network with the published targets, decoding, losses and suppression: every fault switched on."""
+    """The same network with the published targets, decoding, losses and suppression.
+
+    ``faults``: names of ``FAULTS``, at first all of them; ``net.faults -= {"viewed_grid"}`` mends one.
+    """
+
+    faults: Set[str] = frozenset(FAULTS)
 
     def start(self) -> None:
         for head in self.heads:
             head.start_unsure(math.log(2))
 
     def boxes(self, outputs):
-        return rows_of_four(decode(outputs)).view(len(outputs[0].boxes), -1, 4)
+        return rows_of_four(decode(outputs, self.faults), self.faults).view(len(outputs[0].boxes), -1, 4)
 
     def select(self, boxes, logits, conf, iou):
-        return select(boxes, logits, conf, iou)
+        return select(boxes, logits, conf, iou, self.faults)
 
     def encode(self, boxes, labels, image_size):
-        return encode(boxes, labels, image_size, len(self.names))
+        return encode(boxes, labels, image_size, len(self.names), self.faults)
 
     @property
     def layout(self) -> dict:
         return layout(len(self.names))
 
     def loss(self, outputs, wanted):
-        return loss(decode(outputs), flat_logits(outputs), wanted)
+        return loss(decode(outputs, self.faults), flat_logits(outputs), wanted, self.faults)

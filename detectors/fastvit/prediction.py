@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from .blocks import LevelOutput
-from .head import flat_logits
 from .images import input_size, letterbox, open_source, to_tensor
 from .selection import Candidate, check_thresholds
 
@@ -33,6 +32,8 @@ class Frame:
     path: str
     image: np.ndarray
     input_shape: tuple[int, int]
+    tensor: Tensor
+    """The network input (1, 3, h, w)."""
     outputs: tuple[LevelOutput, ...]
     """Raw outputs of a batch of one."""
     gain: np.ndarray
@@ -51,12 +52,13 @@ def run(model, path: str, image: np.ndarray, imgsz: int) -> Frame:
     """The model's raw outputs for one image, in evaluation mode whatever mode the model is in."""
     size = input_size(image.shape[:2], imgsz)
     frame, gain, pad = letterbox(image, size)
+    tensor = to_tensor(frame).to(next(model.parameters()))
     was_training = model.training
     try:
-        outputs = model.eval()(to_tensor(frame).to(next(model.parameters())))
+        outputs = model.eval()(tensor)
     finally:
         model.train(was_training)
-    return Frame(path, image, size, outputs, gain, pad)
+    return Frame(path, image, size, tensor, outputs, gain, pad)
 
 
 def frames(model, source, imgsz: int) -> Iterator[Frame]:
@@ -70,5 +72,5 @@ def predict(model, source, *, conf: float, iou: float, imgsz: int) -> Iterator[P
     """A prediction for each image of a source."""
     check_thresholds(conf, iou)
     for frame in frames(model, source, imgsz):
-        boxes, logits = model.boxes(frame.outputs), flat_logits(frame.outputs)
+        boxes, logits = model.boxes(frame.outputs), model.logits(frame.outputs)
         yield frame.finish(model.select(boxes, logits, conf, iou)[0], model.names)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from detectors.dataset import yolo_labels
 from detectors.scenes import CLASS_NAMES, Scene, draw_scene

@@ -94,6 +94,16 @@ def test_an_edited_detector_is_saved_and_opens_by_itself(net, picture, tmp_path)
     assert anatomy.trace(again, picture, **ARGS).to_df().equals(edited.to_df())
 
 
+def test_a_history_that_was_saved_can_be_undone(net, picture, tmp_path):
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    surgery.shift_classes(net, "P3", 1)
+    surgery.save(net, tmp_path / "edited.pt")
+    again = surgery.load(tmp_path / "edited.pt", opener=load)
+    assert surgery.history(again) == surgery.history(net)
+    surgery.undo(again)
+    assert all(torch.equal(value, before[name]) for name, value in again.state_dict().items())
+
+
 def test_a_detector_with_merged_branches_is_read_alike(net, picture):
     before = anatomy.trace(net, picture, **ARGS)
     after = anatomy.trace(net.reparameterize(), picture, **ARGS)

@@ -115,7 +115,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
 def test_wrong_arguments_are_refused_at_the_door():
     with pytest.raises(ValueError, match=r"must be a FastViT of timm \(fastvit_ma36.*'resnet18' was given"):
         FastViTDetector(3, "resnet18")
-    with pytest.raises(ValueError, match="At least one class and one branch"):
+    with pytest.raises(ValueError, match="At least one class"):
         FastViTDetector([])
     with torch.device("meta"):
         net = FastViTDetector(3, "fastvit_t8", branches=1)
@@ -131,6 +131,18 @@ def test_weights_out_of_reach_are_said_to_be(monkeypatch):
     monkeypatch.setattr(timm, "create_model", unreachable)
     with pytest.raises(RuntimeError, match=r"weights of fastvit_t8 could not be fetched.*pretrained=False"):
         FastViTDetector(3, "fastvit_t8", pretrained=True)
+
+
+def test_weights_of_the_hub_are_taken(monkeypatch):
+    def from_the_hub(model, pretrained_cfg, **kwargs):
+        with torch.no_grad():
+            for value in model.parameters():
+                value.fill_(0.125)
+
+    monkeypatch.setattr("timm.models._builder.load_pretrained", from_the_hub)
+    model = FastViTDetector(3, "fastvit_t8", pretrained=True)
+    assert all((value == 0.125).all() for value in model.backbone.parameters())
+    assert not (model.neck.state_dict()[next(iter(model.neck.state_dict()))] == 0.125).all()
 
 
 def test_the_package_is_loaded_at_its_first_use_alone():

@@ -122,3 +122,34 @@ def test_more_rows_than_a_page_holds_are_refused(trace, monkeypatch):
     monkeypatch.setattr("viz.readings.MOST_ROWS", 2)
     with pytest.raises(ValueError, match="at most 2 rows, one a class, but 3 classes were given"):
         viz.heatmaps(trace, "all", "score")
+
+
+def test_several_traces_lie_below_one_another_on_one_scale(trace, stage, hot, artists):
+    other = stage((128, 192), [hot(1, 4, 5, 2, 5.0)], imgsz=192)
+    figure = viz.heatmaps([trace, other], titles=["before", "after"])
+    assert [ax.get_ylabel() for ax in figure.axes[:6]] == ["before", "", "", "after", "", ""]
+    assert [bool(ax.get_title()) for ax in figure.axes[:6]] == [True] * 3 + [False] * 3
+    for level, name in enumerate(("P3", "P4", "P5")):
+        for drawn, source in zip(artists(figure, f"heat:{name}"), (trace, other), strict=True):
+            assert np.allclose(drawn.get_array(), source.objectness()[level].numpy())
+            assert drawn.norm.vmax == float(other.objectness()[1].max())
+    assert [len(mark.get_paths()) for mark in artists(figure, "cells:P3")] == [1, 0]
+    assert [len(mark.get_paths()) for mark in artists(figure, "cells:P4")] == [0, 1]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        f"cell of a {name} detection" for name in ("P3", "P4", "P5")
+    ]
+
+
+def test_traces_of_other_images_say_how_many_cells_they_have_and_classes_make_rows_of_each(trace, stage, artists):
+    figure = viz.heatmaps([trace, stage((192, 128), imgsz=192)], ["bird", "dog"], "score", titles=["a", "b"])
+    assert [ax.get_ylabel() for ax in figure.axes[:12:3]] == ["a\nbird", "a\ndog", "b\nbird", "b\ndog"]
+    assert [ax.get_title() for ax in figure.axes[:12:3]] == [
+        "P3: 16 × 24 cells", "", "P3: 24 × 16 cells", "P3: 24 × 16 cells"
+    ]  # fmt: skip
+
+
+def test_traces_that_do_not_go_together_are_refused(trace):
+    with pytest.raises(ValueError, match="A trace, or several"):
+        viz.heatmaps([])
+    with pytest.raises(ValueError, match="titles must be one for each of 2 traces, but 'xy' was given"):
+        viz.heatmaps([trace, trace], titles="xy")
