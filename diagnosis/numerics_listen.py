@@ -1,0 +1,242 @@
+"""Listens to one forward and backward pass: every value is measured where it arises, on its device, and let go."""
+
+import math
+import weakref
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from .numerics_state import resting_collector
+
+FP16_LARGEST = torch.finfo(torch.float16).max
+FP16_SMALLEST = 2.0**-25  # up to here fp16 rounds to zero: half of its smallest number
+# type: (low, high), the bounds where its gradient vanishes; None where that end is 0 and counts among the zeros
+BOUNDS = {
+    nn.Sigmoid: (0.0, 1.0),
+    nn.Hardsigmoid: (0.0, 1.0),
+    nn.Tanh: (-1.0, 1.0),
+    nn.Softsign: (-1.0, 1.0),
+    nn.ReLU6: (None, 6.0),
+}
+SAMPLE, RUN = 2**14, 64  # elements of which shares of zeros are told, in runs spread evenly; norm and extremes see all
+NEAR = 1e-3  # of the distance between the bounds: closer than this to one of them is saturated
+
+
+class Measure(NamedTuple):
+    """What is known of one tensor; all but ``count`` and ``seen`` are scalars on its device."""
+
+    count: int
+    seen: int  # how many of them ``nonzero`` and ``in_fp16`` were counted among
+    norm: Tensor
+    low: Tensor
+    high: Tensor
+    nonzero: Tensor
+    bad: Tensor | float  # NaN and infinities; at least 1 where there are any
+    in_fp16: Tensor | float  # how many stay non-zero in fp16, or nothing where nobody asked
+
+
+class Value(NamedTuple):
+    """Where a measured tensor came from: the output of ``layer``, or of an operation in ``parent`` just before it."""
+
+    layer: str
+    parent: str | None
+    made: bool
+
+
+class Row(NamedTuple):
+    """One call of one module that made something new; ``inputs`` and ``outputs`` are indices of values."""
+
+    path: str
+    call: int
+    kind: str
+    leaf: bool
+    frozen: bool
+    residual: bool
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+class Inside(NamedTuple):
+    """A call under way: its module, the path by which it was reached, the values and shapes that went in."""
+
+    module: nn.Module
+    path: str
+    inputs: tuple[int, ...]
+    shapes: tuple[torch.Size, ...]
+
+
+class Listener:
+    """Hooks on every module of a network while the block lasts; they are gone after it, however it ends.
+
+    A tensor that passes through several modules unchanged is measured once, for the innermost that made it; a module
+    whose outputs are all known makes no row. Tensor hooks take the gradients, so activations may work in place.
+    """
+
+    def __init__(self, net: nn.Module):
+        self.net = net
+        self.paths: dict[nn.Module, str] = {module: path or "(model)" for path, module in net.named_modules()}
+        self._hooks: list[RemovableHandle] = []
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the pass before."""
+        self.values: list[Value] = []
+        self.measures: list[Measure] = []
+        self.rows: list[Row] = []
+        self.saturated: dict[int, tuple[Tensor, int]] = {}  # row -> units at a bound, units in all
+        self.gradients: dict[int, Measure] = {}  # value -> its gradient, in the order of the backward pass
+        self.calls: Counter[str] = Counter()
+        self.called: set[nn.Module] = set()
+        self.inside: list[Inside] = []
+        self.listening = True
+        self._known: dict[int, tuple[weakref.ref, int, int]] = {}  # id -> (tensor, version, value)
+        self._handles: list[RemovableHandle] = []
+
+    def __enter__(self) -> "Listener":
+        with ExitStack() as stack, resting_collector():
+            stack.callback(self._drop_hooks)
+            for module in self.paths:
+                self._hooks.append(module.register_forward_pre_hook(self._enter, with_kwargs=True))
+                self._hooks.append(module.register_forward_hook(self._leave))
+            stack.pop_all()
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._drop_hooks()
+
+    def _drop_hooks(self) -> None:
+        for handle in (*self._hooks, *self._handles):
+            handle.remove()
+        self._hooks.clear()
+        self._handles.clear()
+        self._known.clear()
+
+    def failed_in(self) -> str | None:
+        """The innermost module under way and the shapes of its inputs in words, or None between calls."""
+        if not self.inside:
+            return None
+        now = self.inside[-1]
+        shapes = " and ".join(str(tuple(shape)) for shape in now.shapes)
+        return f"'{now.path}' ({type(now.module).__name__}), given {shapes or 'nothing'}"
+
+    def _path(self, module: nn.Module) -> str:
+        """Where a module is called: below the module that calls it, if it holds it; one may sit in many places."""
+        if self.inside:
+            outer = self.inside[-1]
+            for name, child in outer.module._modules.items():
+                if child is module:
+                    return f"{outer.path}.{name}" if outer.module is not self.net else name
+        return self.paths[module]
+
+    def _enter(self, module: nn.Module, args, kwargs) -> None:
+        if not self.listening:
+            return
+        path = self._path(module)
+        place = Value(path, self.inside[-1].path if self.inside else None, made=False)
+        given = tensors(args) + tensors(kwargs) if kwargs else tensors(args)
+        inputs = tuple(self._note(tensor, place)[0] for tensor in given)
+        self.inside.append(Inside(module, path, inputs, tuple(tensor.shape for tensor in given)))
+        self.called.add(module)
+
+    def _leave(self, module: nn.Module, args, output) -> None:
+        if not self.listening:
+            return
+        now = self.inside.pop()
+        while now.module is not module:  # a model may have caught what a part of it raised
+            now = self.inside.pop()
+        path, call = now.path, self.calls[now.path]
+        self.calls[path] += 1
+        found = tensors(output)
+        noted = [self._note(tensor, Value(path, None, made=True)) for tensor in found]
+        new = tuple(index for index, fresh in noted if fresh)
+        if not new:
+            return
+        own = [weight for weight in module._parameters.values() if weight is not None]
+        frozen = bool(own) and not any(weight.requires_grad for weight in own)
+        leaf = next(module.children(), None) is None
+        same = found[0].shape in [tensor.shape for tensor in tensors(args)]
+        self.rows.append(Row(path, call, type(module).__name__, leaf, frozen, same, now.inputs, new))
+        if type(module) in BOUNDS or isinstance(module, nn.Hardtanh | nn.Softmax):
+            self.saturated[len(self.rows) - 1] = _saturated(module, found[0].detach())
+
+    def _note(self, tensor: Tensor, place: Value) -> tuple[int, bool]:
+        """The index of a tensor's value, and whether it was new."""
+        for alias in (tensor, tensor._base):
+            if alias is not None and alias.numel() == tensor.numel():
+                known = self._known.get(id(alias))
+                if known and known[0]() is alias and known[1] == tensor._version:
+                    return known[2], False
+        index = len(self.values)
+        self.values.append(place)
+        self.measures.append(measure(tensor.detach()))
+        self._known[id(tensor)] = (weakref.ref(tensor), tensor._version, index)
+        if place.made and tensor.requires_grad:
+            self._handles.append(tensor.register_hook(lambda gradient: self._pull(index, gradient)))
+        return index, True
+
+    def _pull(self, index: int, gradient: Tensor) -> None:
+        if index not in self.gradients and measurable(gradient):
+            self.gradients[index] = measure(gradient.detach(), fp16=gradient.dtype != torch.float16)
+
+
+def tensors(value) -> list[Tensor]:
+    """The tensors of floating point in nested sequences and mappings, that is, those that can be measured."""
+    if isinstance(value, Tensor):
+        return [value] if measurable(value) else []
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return []
+    return [tensor for part in value for tensor in tensors(part)]
+
+
+def measurable(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() and tensor.numel() > 0 and tensor.layout == torch.strided
+
+
+def measure(tensor: Tensor, *, fp16: bool = False) -> Measure:
+    """Reduce a tensor to scalars that stay on its device; ``fp16`` also counts what fp16 keeps from becoming zero.
+
+    The norm adds up in float32 or better. Counts of zeros are those of a sample where there are many. On a CPU, where
+    looking costs nothing, bad values are counted if there are any; elsewhere always, so that nothing waits for the
+    device.
+    """
+    tensor = _in_memory_order(tensor)
+    low, high = torch.aminmax(tensor)
+    norm = torch.linalg.vector_norm(tensor, dtype=torch.float64 if tensor.dtype == torch.float64 else torch.float32)
+    suspect = not tensor.is_cpu or not math.isfinite(low.item() + high.item())
+    bad = torch.count_nonzero(tensor - tensor) if suspect else 0.0  # infinity minus itself is NaN, and NaN is not zero
+    sample = _sample(tensor)
+    kept = torch.count_nonzero(torch.hardshrink(sample, FP16_SMALLEST)) if fp16 else float("nan")
+    return Measure(tensor.numel(), sample.numel(), norm, low, high, torch.count_nonzero(sample), bad, kept)
+
+
+def _sample(tensor: Tensor) -> Tensor:
+    """At most ``SAMPLE`` of its elements, in runs that a CPU counts quickly."""
+    count, runs = tensor.numel(), SAMPLE // RUN
+    if count <= SAMPLE:
+        return tensor
+    return tensor.reshape(-1)[: count // runs * runs].view(runs, -1)[:, :RUN].contiguous()
+
+
+def _in_memory_order(tensor: Tensor) -> Tensor:
+    """The same values with the axes in the order of memory, where reductions are fastest."""
+    if tensor.is_contiguous():
+        return tensor
+    return tensor.permute(sorted(range(tensor.ndim), key=tensor.stride, reverse=True))
+
+
+def _saturated(module: nn.Module, output: Tensor) -> tuple[Tensor, int]:
+    """How many units are at a bound, of how many; of a softmax, how many distributions are nearly one-hot."""
+    if isinstance(module, nn.Softmax):
+        dim = module.dim if module.dim is not None else 1 if output.ndim > 1 else 0
+        return torch.count_nonzero(output > 1 - NEAR), output.numel() // output.shape[dim]
+    low, high = BOUNDS.get(type(module)) or (module.min_val, module.max_val)
+    near = NEAR * (high - (low or 0.0))
+    full = output >= high - near
+    return torch.count_nonzero(full if low is None else full | (output <= low + near)), output.numel()
