@@ -1,0 +1,173 @@
+"""Does a detection need its level? Silence the level, or the class row that made it, and see who takes its place."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from anatomy import Trace
+
+from .overlap import pair_overlaps
+
+VERDICTS = {
+    "necessary": "nothing takes its place",
+    "redundant": "its class is found there all the same",
+    "contested": "another class takes its place",
+}
+SILENCED = ("row", "level")
+
+
+@dataclass(frozen=True)
+class Successor:
+    """What is most confident at a place when what was there is silenced.
+
+    ``detected``: it becomes a detection, and was none before; otherwise it is the best candidate of the silenced class
+    and stays below the threshold, or the box is another detection's. ``iou`` with the silenced detection's box;
+    ``xyxy`` (4,) px of the original; ``confidence`` in [0, 1].
+    """
+
+    detected: bool
+
+    anchor: int
+    level: int
+    row: int
+    col: int
+    class_id: int
+    confidence: float
+    iou: float
+    xyxy: np.ndarray
+
+
+@dataclass(frozen=True)
+class LevelEvidence:
+    """What remains of each detection without its class row, and without its level. Made by ``level_evidence``.
+
+    ``detections`` (n,) indices into the trace's; ``successors``: for each, what is left when its "row" and when its
+    "level" is silenced (None: nothing speaks there); ``verdicts`` likewise, keys of ``VERDICTS``. ``iou``: the least
+    overlap with the box that counts as the same place.
+    """
+
+    trace: Trace
+    detections: tuple[int, ...]
+    successors: tuple[dict[str, Successor | None], ...]
+    verdicts: tuple[dict[str, str], ...]
+    iou: float
+
+    def __str__(self) -> str:
+        found, lines = self.trace.detections, []
+        for i, successors, verdicts in zip(self.detections, self.successors, self.verdicts, strict=True):
+            who = f"{i} {found.class_name[i]} {found.confidence[i]:.2f} on {found.level_name[i]}"
+            lines += [
+                f"{who}, without its {part}: {verdicts[part]}; {self._words(successors[part])}" for part in SILENCED
+            ]
+        return "\n".join(lines or ["no detections"])
+
+    def _words(self, successor: Successor | None) -> str:
+        if successor is None:
+            return "nothing is left there"
+        level = self.trace.levels[successor.level].name
+        name = self.trace.names[successor.class_id]
+        who = f"{name} {successor.confidence:.2f} from {level} ({successor.row}, {successor.col})"
+        return f"then {who}" if successor.detected else f"what is left, {who}, is no detection"
+
+    def to_df(self):
+        """Two rows a detection, as a polars DataFrame: without its class row, and without its level."""
+        import polars
+
+        found, rows = self.trace.detections, []
+        for i, successors, verdicts in zip(self.detections, self.successors, self.verdicts, strict=True):
+            for part in SILENCED:
+                then = successors[part]
+                rows.append(
+                    {
+                        "detection": i,
+                        "class_name": found.class_name[i],
+                        "level_name": found.level_name[i],
+                        "confidence": float(found.confidence[i]),
+                        "silenced": part,
+                        "verdict": verdicts[part],
+                        "detected": bool(then and then.detected),
+                        "then_class": then and self.trace.names[then.class_id],
+                        "then_level": then and self.trace.levels[then.level].name,
+                        "then_row": then and then.row,
+                        "then_col": then and then.col,
+                        "then_confidence": then and then.confidence,
+                        "iou": then and then.iou,
+                    }
+                )
+        text = ("class_name", "level_name", "silenced", "verdict", "then_class", "then_level")
+        whole = ("detection", "then_row", "then_col")
+        kinds = dict.fromkeys(text, polars.String) | dict.fromkeys(whole, polars.Int64)
+        kinds |= dict.fromkeys(("confidence", "then_confidence", "iou"), polars.Float64) | {"detected": polars.Boolean}
+        order = rows[0] if rows else kinds
+        return polars.DataFrame(rows, schema={name: kinds[name] for name in order})
+
+
+def level_evidence(trace: Trace, detections=None, *, iou: float = 0.5) -> LevelEvidence:
+    """For each detection (all, an index or several), who takes its place without its class row, and without its level.
+
+    A successor is a detection that was not there before and overlaps the box by at least ``iou``: of the same class
+    ("redundant") or else of another ("contested"), the most confident. With none the detection was "necessary", and
+    the best candidate of its class that is left at its place is told instead.
+    The last step of the pass is done again with silent logits; the model is neither run nor changed.
+    Raises IndexError for a detection that does not exist, ValueError for an overlap outside (0, 1].
+    """
+    if not 0 < iou <= 1:
+        raise ValueError(f"iou must lie in (0, 1], but {iou!r} was given.")
+    found = trace.detections
+    chosen = list(range(len(found))) if detections is None else np.atleast_1d(detections).tolist()
+    wrong = [i for i in chosen if not 0 <= i < len(found)]
+    if wrong:
+        raise IndexError(f"Detection {wrong[0]} does not exist: this trace has {len(found)}.")
+    after: dict[tuple, Trace] = {}
+    successors = []
+    boxes = trace.letterbox.to_original(trace.decode(np.arange(len(trace.places().level)))) if chosen else None
+    for i in chosen:
+        level, class_id = int(found.level[i]), int(found.class_id[i])
+        overlap = pair_overlaps(found.xyxy[i : i + 1], boxes)[0]
+        near = np.flatnonzero(overlap >= iou)
+        then = {}
+        for part, silent in zip(SILENCED, ((level, class_id), (level, "all")), strict=True):
+            if silent not in after:
+                after[silent] = trace.silenced(*silent)
+            then[part] = _successor(trace, after[silent], i, iou) or _left(
+                trace, after[silent], i, near, overlap[near]
+            )
+        successors.append(then)
+    verdicts = tuple(
+        {part: _verdict(who, int(found.class_id[i])) for part, who in then.items()}
+        for i, then in zip(chosen, successors, strict=True)
+    )
+    return LevelEvidence(trace, tuple(chosen), tuple(successors), verdicts, iou)
+
+
+def _successor(before: Trace, after: Trace, i: int, iou: float) -> Successor | None:
+    old, new = before.detections, after.detections
+    known = set(zip(old.anchor.tolist(), old.class_id.tolist(), strict=True))
+    fresh = np.array([pair not in known for pair in zip(new.anchor.tolist(), new.class_id.tolist(), strict=True)], bool)
+    overlap = pair_overlaps(old.xyxy[i : i + 1], new.xyxy)[0]
+    there = np.flatnonzero(fresh & (overlap >= iou))
+    if not len(there):
+        return None
+    same = there[new.class_id[there] == old.class_id[i]]
+    j = max(same if len(same) else there, key=lambda at: new.confidence[at])
+    place = (int(part[j]) for part in (new.anchor, new.level, new.row, new.col, new.class_id))
+    return Successor(True, *place, float(new.confidence[j]), float(overlap[j]), new.xyxy[j])
+
+
+def _left(before: Trace, after: Trace, i: int, near: np.ndarray, overlap: np.ndarray) -> Successor | None:
+    """The best candidate of the silenced class among the anchors ``near`` the box that speak, with their overlaps."""
+    class_id = int(before.detections.class_id[i])
+    scores = after.scores()[class_id].cpu().numpy()[near]
+    if not scores.any():
+        return None
+    at = int(scores.argmax())
+    place = after.places(near[at : at + 1])
+    where = (int(part[0]) for part in (near[at : at + 1], place.level, place.row, place.col))
+    xyxy = after.letterbox.to_original(after.decode(near[at : at + 1]))[0]
+    return Successor(False, *where, class_id, float(scores[at]), float(overlap[at]), xyxy)
+
+
+def _verdict(successor: Successor | None, class_id: int) -> str:
+    if successor is None or not successor.detected:
+        return "necessary"
+    return "redundant" if successor.class_id == class_id else "contested"

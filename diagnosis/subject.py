@@ -1,0 +1,176 @@
+"""What an explanation explains: one number of one pass, at the cell that made it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anatomy import Head, Trace, UnsupportedModelError, evaluating, select_class
+
+EDGES = ("left", "top", "right", "bottom")
+KINDS = ("logit", "score", "difference", "entropy", *EDGES)
+SAME = 0.02  # logits: a live network that answers otherwise is not the one that was traced
+
+Pick = Callable[[Tensor, Tensor, int, int], Tensor]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One number of one anchor of a trace. Made by ``subject``.
+
+    ``anchor`` with its ``level``, ``row`` and ``col``; ``class_id`` whose logit it is; ``box`` (4,) xyxy px of the
+    original, what this anchor predicts, unclipped; ``what`` of ``KINDS``; ``words`` and ``unit`` for titles; ``value``
+    the number now. ``pick`` takes class logits (B, nc, h, w) and box outputs (B, r, h, w) of the level, row and column
+    to the numbers (B,).
+    """
+
+    trace: Trace
+    anchor: int
+    level: int
+    row: int
+    col: int
+    class_id: int
+    box: np.ndarray
+    what: str
+    words: str
+    unit: str
+    pick: Pick
+    value: float
+
+    def of_inputs(self, x: Tensor, row: int | None = None, col: int | None = None) -> Tensor:
+        """The number (B,) from what the head of its level reads (B, c, h, w); differentiable.
+
+        ``row`` and ``col``: where the cell lies in ``x``, if that was cut out of the level's map.
+        """
+        head = self.trace.head
+        with evaluating(head.running):
+            made = head.level_outputs(self.level, x, self.trace.branch)
+        return self.pick(*made, self.row if row is None else row, self.col if col is None else col)
+
+    def of_images(self, frames: Tensor) -> Tensor:
+        """The number (B,) from network inputs (B, 3, H, W) of the trace's size; differentiable."""
+        head = self.trace.head
+        with evaluating(head.running):
+            made = head.forward(frames, self.trace.branch)
+        return self.pick(made.logits[self.level], made.raw[self.level], self.row, self.col)
+
+
+def subject(trace: Trace, detection=0, what: str = "logit", *, class_id=None, against=None) -> Subject:
+    """The number to explain: by default the class logit of a detection, at the cell that made it.
+
+    ``detection``: its index; (``missed`` result, i) for object i at the cell that came nearest; (``Rivals``, k) for a
+    suppressed rival; anything else with an ``anchor``, or {"anchor": n}. ``class_id``: another class (id or name).
+    ``what``: "logit", "score" (its sigmoid), "difference" (to the logit of class ``against``), "left", "top", "right",
+    "bottom" (px of the network input), "entropy" (nats, the mean over the four sides' DFL bins). Raises IndexError,
+    ValueError and UnsupportedModelError.
+    """
+    return subjects(trace, [detection], what, class_id=class_id, against=against)[0]
+
+
+def subjects(
+    trace: Trace, detections=None, what: str = "logit", *, class_id=None, against=None
+) -> tuple[Subject, ...]:
+    """As ``subject``, of several detections (None: all); the head runs once a level."""
+    if what not in KINDS:
+        raise ValueError(f"what must be one of {', '.join(KINDS)}, but {what!r} was given.")
+    if (what == "difference") != (against is not None):
+        raise ValueError('what="difference" needs against=, the class to compare with, and nothing else takes it.')
+    if detections is None:
+        detections = range(max(len(trace.detections), 1))  # of none, the error speaks of the first
+    given = None if class_id is None else select_class(trace.names, class_id)
+    other = None if against is None else select_class(trace.names, against)
+    outputs: dict[int, tuple[Tensor, Tensor]] = {}
+    return tuple(_one(trace, *_anchor(trace, wanted), what, given, other, outputs) for wanted in detections)
+
+
+def _one(trace: Trace, anchor: int, made: int | None, what: str, given, other, outputs) -> Subject:
+    place = trace.places([anchor])
+    level, row, col = (int(part[0]) for part in (place.level, place.row, place.col))
+    chosen = next((c for c in (given, made) if c is not None), None)
+    chosen = int(trace.logits[level][:, row, col].argmax()) if chosen is None else chosen
+    name = trace.names[chosen]
+    words, unit = {
+        "logit": (f"logit of {name}", "logit"),
+        "score": (f"score of {name}", "probability"),
+        "difference": (f"{name} over {trace.names.get(other)}", "logit"),
+        "entropy": ("entropy of the box sides", "nats"),
+    }.get(what, (f"{what} edge of the box", "px of the network input"))
+    if level not in outputs:
+        outputs[level] = _answers(trace, level)
+    pick = _picker(trace.head, level, what, chosen, other)
+    value = _value(trace, pick, outputs[level], (level, chosen, row, col))
+    box = trace.letterbox.to_original(trace.decode([anchor]))[0]
+    return Subject(trace, anchor, level, row, col, chosen, box, what, words, unit, pick, value)
+
+
+def _anchor(trace: Trace, detection) -> tuple[int, int | None]:
+    """The anchor that is meant, and the class that it stands for, if one is said."""
+    if isinstance(detection, tuple):
+        many, i = detection
+        if hasattr(many, "candidates"):
+            return _nearest(many, i), int(many.labels[i])
+        return int(many.anchor[i]), int(many.class_id[i])
+    if isinstance(detection, dict):
+        return int(detection["anchor"]), detection.get("class_id")
+    if hasattr(detection, "anchor"):
+        return int(detection.anchor), getattr(detection, "class_id", None)
+    found = trace.detections
+    if not len(found):
+        raise ValueError(
+            "This trace has no detections to explain. Trace with a lower conf, or explain a cell: "
+            "{'anchor': n}, or (diagnosis.missed(...), i) for an object that was missed."
+        )
+    if not -len(found) <= detection < len(found):
+        raise IndexError(f"Detection {detection} does not exist: this trace has {len(found)}.")
+    return int(found.anchor[detection]), int(found.class_id[detection])
+
+
+def _nearest(result, i: int) -> int:
+    """The anchor that came nearest to finding object i of a ``missed`` result; its detection's where it was found."""
+    if result.found[i] >= 0:
+        return int(result.trace.detections.anchor[result.found[i]])
+    return int(result.candidates[i][result.best[i]].anchor)
+
+
+def _picker(head: Head, level: int, what: str, class_id: int, other: int | None) -> Pick:
+    if what == "entropy" and head.reg_max == 1:
+        raise UnsupportedModelError("This head has reg_max = 1: it has no DFL bins, so their entropy does not exist.")
+
+    def pick(logits: Tensor, raw: Tensor, row: int, col: int) -> Tensor:
+        if what in EDGES:
+            return head.level_boxes(level, raw)[:, EDGES.index(what), row, col]
+        if what == "entropy":
+            log = raw[:, :, row, col].unflatten(1, (4, head.reg_max)).log_softmax(2)
+            return -(log.exp() * log).sum(2).mean(1)
+        logit = logits[:, class_id, row, col]
+        if what == "difference":
+            return logit - logits[:, other, row, col]
+        return logit.sigmoid() if what == "score" else logit
+
+    return pick
+
+
+def _answers(trace: Trace, level: int) -> tuple[Tensor, Tensor]:
+    """What the head of a level makes of the traced feature map: class logits and raw box outputs, batch of one."""
+    if not trace.inputs:
+        raise UnsupportedModelError(
+            f"The passes of {type(trace.head.net).__name__} do not keep what its head reads. Have its description's "
+            "passes() fill Pass.frame and Pass.inputs; see anatomy.Head."
+        )
+    with torch.inference_mode(False), torch.no_grad(), evaluating(trace.head.running):
+        return trace.head.level_outputs(level, trace.inputs[level][None].clone(), trace.branch)
+
+
+def _value(trace: Trace, pick: Pick, made: tuple[Tensor, Tensor], cell: tuple[int, int, int, int]) -> float:
+    """The number now; raises RuntimeError where the network no longer gives the traced logit."""
+    level, class_id, row, col = cell
+    now, then = float(made[0][0, class_id, row, col]), float(trace.logits[level][class_id, row, col])
+    if not abs(now - then) <= SAME * max(1.0, abs(then)):
+        raise RuntimeError(
+            f"The network now gives this cell a logit of {now:.3f}, this trace {then:.3f}: it has been changed "
+            "since. Explain trace.replay(), or trace the image again."
+        )
+    with torch.inference_mode(False), torch.no_grad():
+        return float(pick(*made, row, col)[0])
