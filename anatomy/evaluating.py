@@ -15,9 +15,9 @@ def evaluating(net: nn.Module) -> Iterator[None]:
     Afterwards every module has its own mode and its own tensors again. Gradient is on or off as it was.
     """
     modes = [(module, module.training) for module in net.modules()]
-    swapped = []
+    swapped, gradient = [], torch.is_grad_enabled()  # leaving inference mode would switch it on
     try:
-        with torch.inference_mode(False), torch.set_grad_enabled(torch.is_grad_enabled()):
+        with torch.inference_mode(False), torch.set_grad_enabled(gradient):
             net.eval()
             for module, _ in modes:
                 for held in (module._parameters, module._buffers):
