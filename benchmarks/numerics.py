@@ -1,6 +1,6 @@
 """What it costs to listen: a measured forward and backward pass against a plain one, in turns; prints the table.
 
-python benchmarks/numerics.py [--rounds 9]
+python benchmarks/numerics.py [--rounds 9] [--write README.md]
 """
 
 import argparse
@@ -17,6 +17,7 @@ import torch
 torch.set_num_threads(1)
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.table import write_table  # noqa: E402
 from diagnosis import numerics  # noqa: E402
 
 TARGET = 1.5
@@ -57,16 +58,20 @@ def paired(net, x, rounds: int) -> tuple[list[float], list[float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--write", type=Path, help="put the table between the numerics marks of this file")
     options = parser.parse_args()
-    print("| `diagnosis.numerics` on | layers | CPU time | plain forward and backward | ratio (median) | target |")
-    print("|---|---|---|---|---|---|")
+    lines = ["| `diagnosis.numerics` on | layers | CPU time | plain forward and backward | ratio (median) | target |"]
+    lines.append("|---|---|---|---|---|---|")
     for name, net, x in networks():
         torch.manual_seed(0)
         ours, theirs = paired(net, x, options.rounds)
         ratio = median(one / other for one, other in zip(ours, theirs, strict=True))
         count = len(numerics(net, x, objective).layers)
         times = f"{median(ours) * 1e3:.0f} ms | {median(theirs) * 1e3:.0f} ms"
-        print(f"| {name} | {count} | {times} | {ratio:.2f} × the time | ≤ {TARGET} × |", flush=True)
+        lines.append(f"| {name} | {count} | {times} | {ratio:.2f} × the time | ≤ {TARGET} × |")
+        print(lines[-1], flush=True)
+    if options.write:
+        write_table(options.write, "numerics", lines)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ python benchmarks/run.py [--weights yolov8n.pt] [--write README.md]
 import argparse
 import gc
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,12 +20,12 @@ import numpy as np
 import torch
 
 torch.set_num_threads(1)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import anatomy  # noqa: E402
 import surgery  # noqa: E402
+from benchmarks.table import write_table  # noqa: E402
 from detectors import draw_scene  # noqa: E402
-
-MARKS = ("<!-- benchmark:start -->", "<!-- benchmark:end -->")
 
 
 def paired(ours: Callable, theirs: Callable, rounds: int, inner: int = 1) -> tuple[float, float]:
@@ -151,10 +152,7 @@ def main() -> None:
     lines = [*table(rows), "", f"YOLOv8n ({which}) at 640 × 640, one CPU thread, torch {torch.__version__}. {note}"]
     print("\n".join(lines))
     if options.write:
-        text = options.write.read_text()
-        before, rest = text.split(MARKS[0])
-        _, after = rest.split(MARKS[1])
-        options.write.write_text("\n".join([before + MARKS[0], *lines, MARKS[1] + after]))
+        write_table(options.write, "benchmark", lines)
 
 
 if __name__ == "__main__":
