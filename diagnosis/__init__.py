@@ -1,33 +1,69 @@
 """Say what is wrong with a detector, and why: targets, decoders, losses, grids, assignment."""
 
 from .assignment import SPARED, Assignment, assign, assign_trace
+from .attribution import BASELINES, METHODS, attribute, attribute_all
+from .attribution_result import Attribution, Heat
+from .causal import VERDICTS, LevelEvidence, Successor, level_evidence
 from .decoder import check_decoder
-from .grid import check_grid
+from .faithfulness import Faithfulness, faithfulness
+from .faithfulness_curves import Curves
+from .faithfulness_random import Randomization
+from .grid import GridReport, check_grid
+from .grid_probe import GridLevel
 from .layout import TargetLayout
 from .loss import check_loss
 from .loss_by_level import SIZES, LossByLevel, loss_by_level
 from .missed import STAGES, Candidate, Missed, missed
+from .numerics import numerics
+from .numerics_result import Layer, Numerics, Origin, Scales
 from .report import CODES, Finding, Report
+from .sight import Sight
+from .subject import Subject, subject, subjects
 from .targets import check_targets
 
 __all__ = [
+    "BASELINES",
     "CODES",
+    "METHODS",
     "SIZES",
     "SPARED",
     "STAGES",
+    "VERDICTS",
     "Assignment",
+    "Attribution",
     "Candidate",
+    "Curves",
+    "Faithfulness",
     "Finding",
+    "GridLevel",
+    "GridReport",
+    "Heat",
+    "Layer",
+    "LevelEvidence",
     "LossByLevel",
     "Missed",
+    "Numerics",
+    "Origin",
+    "Randomization",
     "Report",
+    "Scales",
+    "Sight",
+    "Subject",
+    "Successor",
     "TargetLayout",
     "assign",
     "assign_trace",
+    "attribute",
+    "attribute_all",
     "check_decoder",
     "check_grid",
     "check_loss",
     "check_targets",
+    "faithfulness",
+    "level_evidence",
     "loss_by_level",
     "missed",
+    "numerics",
+    "subject",
+    "subjects",
 ]

@@ -129,9 +129,7 @@ def level_evidence(trace: Trace, detections=None, *, iou: float = 0.5) -> LevelE
         for part, silent in zip(SILENCED, ((level, class_id), (level, "all")), strict=True):
             if silent not in after:
                 after[silent] = trace.silenced(*silent)
-            then[part] = _successor(trace, after[silent], i, iou) or _left(
-                trace, after[silent], i, near, overlap[near]
-            )
+            then[part] = _successor(trace, after[silent], i, iou) or _left(trace, after[silent], i, near, overlap[near])
         successors.append(then)
     verdicts = tuple(
         {part: _verdict(who, int(found.class_id[i])) for part, who in then.items()}

@@ -69,9 +69,7 @@ def subject(trace: Trace, detection=0, what: str = "logit", *, class_id=None, ag
     return subjects(trace, [detection], what, class_id=class_id, against=against)[0]
 
 
-def subjects(
-    trace: Trace, detections=None, what: str = "logit", *, class_id=None, against=None
-) -> tuple[Subject, ...]:
+def subjects(trace: Trace, detections=None, what: str = "logit", *, class_id=None, against=None) -> tuple[Subject, ...]:
     """As ``subject``, of several detections (None: all); the head runs once a level."""
     if what not in KINDS:
         raise ValueError(f"what must be one of {', '.join(KINDS)}, but {what!r} was given.")

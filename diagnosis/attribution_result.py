@@ -1,0 +1,80 @@
+"""What a method of attribution leaves behind: values on a grid, and the same on the original photograph."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from .attribution_place import to_original
+from .subject import Subject
+
+
+@dataclass(frozen=True)
+class Heat:
+    """What a method makes of one subject, before it is laid on the photograph.
+
+    ``grid`` (h, w) float32, in ``unit``; its values stand ``step`` (x, y) px of the network input apart, the first at
+    ``offset`` steps. ``signed``: negative values speak against; otherwise all are at least 0. ``layer`` in words, what
+    was weighed. ``passes`` through the whole network, forward and backward, one an image. ``completeness``: by how
+    much the sum of the values misses what it should be, as a share of it; None where a method promises no sum.
+    ``note``: what else a reader should know, such as an early end.
+    """
+
+    grid: np.ndarray
+    step: tuple[float, float]
+    unit: str
+    signed: bool
+    layer: str
+    offset: float = 0.5
+    passes: int = 0
+    completeness: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Which part of a photograph made one number of one detection. Made by ``attribute``.
+
+    ``subject`` the number that is explained; ``method`` and its ``options``; ``heat`` the values as they were made;
+    ``seconds`` the method took, a share of the whole where several were explained together.
+    """
+
+    subject: Subject
+    method: str
+    heat: Heat
+    seconds: float
+    options: Mapping = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        height, width = self.subject.trace.image.shape[:2]
+        where = self.subject.trace.levels[self.subject.level].name
+        cell = f"{where} ({self.subject.row}, {self.subject.col})"
+        return (
+            f"Attribution({self.method}: {self.subject.words} at {cell}, {width} × {height} px, {self.seconds:.2g} s)"
+        )
+
+    @cached_property
+    def map(self) -> np.ndarray:
+        """The values in px of the original, (H, W) float32 in ``unit``; the letterbox is undone."""
+        heat = self.heat
+        return to_original(self.subject.trace, heat.grid, heat.step, heat.offset)
+
+    @property
+    def signed(self) -> bool:
+        """Whether negative values speak against the number; otherwise none is below 0."""
+        return self.heat.signed
+
+    @property
+    def unit(self) -> str:
+        return self.heat.unit
+
+    @property
+    def layer(self) -> str:
+        """What was weighed, in words."""
+        return self.heat.layer
+
+    @property
+    def completeness(self) -> float | None:
+        """By how much the sum of the values misses what it should be, as a share of it; None: nothing is promised."""
+        return self.heat.completeness

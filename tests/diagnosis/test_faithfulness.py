@@ -1,0 +1,178 @@
+"""Insertion, deletion, pointing games and the randomization test, against numbers worked out by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import diagnosis
+from diagnosis.faithfulness_random import rank_correlation
+
+from .patch_net import RedNet, red_patch, red_trace
+
+
+@pytest.fixture
+def trace():
+    image, _ = red_patch((256, 256), (100, 100), 32)
+    return red_trace(image, 1)
+
+
+def given(trace, values, **heat):
+    """An attribution whose map is what we say, on the px of the network input."""
+    made = diagnosis.attribute(trace, 0, "box fill")
+    return replace(made, heat=replace(made.heat, grid=np.asarray(values, np.float32), **heat))
+
+
+def test_the_box_of_a_network_that_sees_the_box_alone_is_right_at_once(trace):
+    patch = np.zeros((256, 256))
+    patch[84:116, 84:116] = 1  # 1.6 % of the photograph
+    right = diagnosis.faithfulness(given(trace, patch), ("curves",))
+    wrong = diagnosis.faithfulness(given(trace, 1 - patch), ("curves",))
+    assert right.insertion > 0.97 and right.deletion < wrong.deletion and right.difference > 0.3
+    assert wrong.difference < -0.3 and right.passes == 40
+    assert right.pointing is right.energy is right.randomization is None
+
+
+def test_the_ends_of_the_curves_are_the_photograph_and_nothing(trace):
+    found = diagnosis.faithfulness(given(trace, np.zeros((256, 256))), ("curves",), steps=4, batch=2).curves
+    np.testing.assert_allclose(found.share, [0, 1 / 16, 1 / 4, 9 / 16, 1])
+    assert found.deletion[0] == found.insertion[-1] == 1
+    assert found.deletion[-1] == found.insertion[0] < 1
+    area = sum(
+        (a + b) / 2 * width
+        for a, b, width in zip(found.deletion, found.deletion[1:], np.diff(found.share), strict=False)
+    )
+    assert found.area("deletion") == pytest.approx(area)
+
+
+def test_pixels_go_in_the_order_of_the_map_and_padding_stays():
+    image, _ = red_patch((90, 400), (100, 40), 20)
+    trace = red_trace(image, 0)
+    seen = []
+    forward = trace.head.forward
+    trace.head.forward = lambda frames, branch: (seen.append(frames.clone()), forward(frames, branch))[1]
+    diagnosis.faithfulness(given(trace, np.arange(64.0)[:, None] * np.ones((1, 256))), ("curves",), steps=2)
+    deleted = seen[2][0]  # after the whole photograph and the empty one: a quarter of the rows, from below
+    untouched = (deleted == trace.frame).all(0)
+    padding = 3
+    assert untouched[: padding + 43].all() and untouched[64 - padding :].all()
+    assert not untouched[padding + 44 : 64 - padding].any()
+
+
+def test_what_is_left_of_an_edge_is_how_near_the_number_stays(trace):
+    made = diagnosis.attribute(trace, 0, "box fill", what="left")
+    found = diagnosis.faithfulness(made, ("curves",), steps=3).curves  # a constant: nothing moves it
+    assert set(found.deletion.tolist()) | set(found.insertion.tolist()) == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("values", "box", "pointing", "energy"),
+    [
+        ({(10, 20): 3.0, (200, 20): 1.0}, [15, 5, 30, 15], 1.0, 0.75),
+        ({(10, 20): 1.0, (200, 20): 3.0}, [15, 5, 30, 15], 0.0, 0.25),
+        ({(10, 20): 2.0, (200, 20): 2.0}, [15, 5, 30, 15], 0.5, 0.5),
+        ({(10, 20): -2.0}, [15, 5, 30, 15], 0.0, 0.0),
+        ({(10, 20): 1.0, (11, 20): -5.0}, [20, 10, 21, 11], 1.0, 1.0),
+    ],
+)
+def test_pointing_games(trace, values, box, pointing, energy):
+    grid = np.zeros((256, 256))
+    for place, value in values.items():
+        grid[place] = value
+    found = diagnosis.faithfulness(given(trace, grid), ("box",), box=box)
+    assert (found.pointing, found.energy) == pytest.approx((pointing, energy))
+
+
+def test_rank_correlation_by_hand():
+    assert rank_correlation(np.array([1.0, 2, 3, 9]), np.array([10.0, 20, 30, 31])) == pytest.approx(1)
+    assert rank_correlation(np.array([1.0, 2, 3]), np.array([3.0, 2, 1])) == pytest.approx(-1)
+    assert rank_correlation(np.array([0.0, 1, 2, 0]), np.array([0.0, 5, 5, 0])) == 0.0  # one is constant where used
+    assert rank_correlation(np.zeros(4), np.zeros(4)) == 1.0
+    # ranks with ties (0, 1.5, 1.5, 3) and (0, 1, 2, 3): covariance 4.5 / 4, variances 4.5 / 4 and 5 / 4
+    assert rank_correlation(np.array([1.0, 2, 2, 3]), np.array([1.0, 2, 3, 4])) == pytest.approx(0.9**0.5)
+
+
+def test_a_map_that_ignores_the_weights_fails_and_one_that_reads_them_passes(trace):
+    torch.manual_seed(0)
+    net = RedNet()
+    with torch.no_grad():
+        for conv in (net.stem, *net.down, *net.head):
+            conv.weight.add_(0.1 * conv.weight.abs().max() * torch.randn_like(conv.weight))
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    trace = red_trace(trace.image, 1, net=net)
+    box = diagnosis.faithfulness(diagnosis.attribute(trace, 0, "box fill"), ("randomization",)).randomization
+    assert box.correlation.tolist() == [1.0] * len(box.stages) and not box.passes
+    made = diagnosis.attribute(trace, 0, "odam")
+    found = diagnosis.faithfulness(made, ("randomization",), seed=1).randomization
+    assert found.stages == ("class row", "head", "backbone") and len(found.correlation) == 3
+    assert found.correlation.max() < 1
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_the_weights_come_back_when_the_test_breaks_off(trace, monkeypatch):
+    before = {name: value.clone() for name, value in trace.head.net.state_dict().items()}
+    made = diagnosis.attribute(trace, 0, "odam")
+    calls = []
+
+    def broken(subjects):
+        calls.append(subjects)
+        raise RuntimeError("broken")
+
+    monkeypatch.setitem(diagnosis.METHODS, "odam", replace(diagnosis.METHODS["odam"], run=broken))
+    with pytest.raises(RuntimeError, match="broken"):
+        diagnosis.faithfulness(made, ("randomization",))
+    assert len(calls) == 1
+    assert all(torch.equal(value, before[name]) for name, value in trace.head.net.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"parts": ("beauty",)}, "parts must be of curves, box, randomization, but 'beauty' was given"),
+        ({"steps": 1}, "at least 2 steps, but 1 was given"),
+        ({"box": [1, 2]}, "box must be \\(4,\\) xyxy px"),
+        ({"replace": "pink"}, "mean, blur, black, but 'pink'"),
+    ],
+)
+def test_errors_at_the_door(trace, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        diagnosis.faithfulness(diagnosis.attribute(trace, 0, "odam"), **arguments)
+
+
+def test_evidence_in_words(trace):
+    made = diagnosis.attribute(trace, 0, "integrated gradients", steps=8)
+    words = str(diagnosis.faithfulness(made, steps=3))
+    for part in ("insertion", "deletion", "pointing game", "energy in the box", "completeness error", "randomization"):
+        assert part in words
+
+
+def test_drise_stops_when_it_has_converged_and_when_it_is_interrupted(trace, monkeypatch):
+    quick = {"progress": False, "batch": 64}
+    early = diagnosis.attribute(trace, 0, "drise", masks=2000, converged=0.5, **quick)
+    assert early.heat.note.startswith("converged after ") and early.heat.passes < 2000
+    assert early.map[84:116, 84:116].mean() > 0 > early.map.min()
+    same = diagnosis.attribute(trace, 0, "drise", masks=2000, converged=0.5, **quick)
+    np.testing.assert_array_equal(early.map, same.map)
+    forward, calls = trace.head.forward, []
+
+    def interrupted(frames, branch):
+        calls.append(len(frames))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return forward(frames, branch)
+
+    monkeypatch.setattr(trace.head, "forward", interrupted)
+    cut = diagnosis.attribute(trace, 0, "drise", masks=2000, **quick)
+    assert cut.heat.note == "interrupted after 128 masks" and cut.heat.passes == 128
+
+
+def test_a_trace_computed_anew_has_the_maps_of_now_and_the_detections_of_then(trace):
+    again = trace.recomputed()
+    for ours, then in zip((*again.logits, *again.inputs), (*trace.logits, *trace.inputs), strict=True):
+        torch.testing.assert_close(ours, then)
+    with torch.no_grad():
+        trace.head.net.stem.weight.mul_(2)
+    doubled = trace.recomputed()
+    torch.testing.assert_close(doubled.inputs[0], 2 * trace.inputs[0])
+    assert doubled.detections.anchor.tolist() == trace.detections.anchor.tolist()
