@@ -47,9 +47,9 @@ def load(path, *, trusted: bool = False, opener: Callable | None = None):
     """Open a checkpoint as a YOLO object; a history saved with it can be undone.
 
     ``opener`` opens files of another family of detectors, such as ``detectors.fastvit.load``, and gives what it makes
-    of the path. Otherwise the restricted unpickler reads it first. A file that asks for more than model classes is refused by name of what it
-    wants, unless ``trusted=True`` (which lets it run any code). Raises FileNotFoundError, and CheckpointError (a
-    ValueError) for anything that is no whole checkpoint.
+    of the path. Otherwise the restricted unpickler reads it first. A file that asks for more than model classes is
+    refused by name of what it wants, unless ``trusted=True`` (which lets it run any code). Raises FileNotFoundError,
+    and CheckpointError (a ValueError) for anything that is no whole checkpoint.
     """
     path = Path(path)
     _check_format(path)
