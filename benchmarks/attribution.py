@@ -1,6 +1,6 @@
 """Which maps can be believed, and what they cost: methods and baselines over photographs, as a table.
 
-    python benchmarks/attribution.py --weights yolov8n.pt --images folder [--skip 5] [--most 10] [--boxes 1]
+    python benchmarks/attribution.py --weights yolov8n.pt --images folder [--skip 5] [--most 10] [--write README.md]
 
 Of every photograph up to ``--boxes`` detections are explained, the surest of a level, levels in turn. Times are in
 predicts, measured beside the maps in the same run. ``--skip n`` leaves out every n-th photograph, from the first: those
@@ -9,6 +9,7 @@ that the default method was chosen on are every fifth; ``--only n`` takes no oth
 
 import argparse
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from statistics import mean, median
@@ -20,8 +21,11 @@ import torch
 
 torch.set_num_threads(1)
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import anatomy  # noqa: E402
 import diagnosis  # noqa: E402
+from benchmarks.table import write_table  # noqa: E402
 
 CHEAP = ("fused", "odam", "layercam", "gradcam", "gradcam++", "eigencam")
 SLOW = ("integrated gradients", "occlusion", "ablation", "kernelshap", "drise")
@@ -131,16 +135,17 @@ def main() -> None:
     parser.add_argument("--only", type=int, default=0)
     parser.add_argument("--methods", nargs="+", choices=(*CHEAP, *SLOW), default=CHEAP)
     parser.add_argument("--rounds", type=int, default=5, help="of the measurement of costs; 0: none")
+    parser.add_argument("--write", type=Path, help="put the table between the attribution marks of this file")
     options = parser.parse_args()
     model = YOLO(options.weights)
     paths = photographs(options.images, options)
     records = measure(model, paths, (*options.methods, *diagnosis.BASELINES), options)
-    print("| " + " | ".join((*HEAD, "seconds a box", "predicts a box")) + " |")
-    print("|---" * (len(HEAD) + 2) + "|")
-    for method, found in records.items():
-        if found:
-            print(row(method, found))
-    print(f"\n{len(next(iter(records.values())))} boxes on {len(paths)} photographs")
+    lines = ["| " + " | ".join((*HEAD, "seconds a box", "predicts a box")) + " |", "|---" * (len(HEAD) + 2) + "|"]
+    lines += [row(method, found) for method, found in records.items() if found]
+    lines += ["", f"{len(next(iter(records.values())))} boxes on {len(paths)} photographs"]
+    print("\n".join(lines))
+    if options.write:
+        write_table(options.write, "attribution", lines)
     if options.rounds:
         print(costs(model, paths[0], options.imgsz, options.rounds))
 

@@ -15,7 +15,7 @@ from .cam_occlusion import patch_losses
 from .perturbation_frame import whole
 from .subject import Subject
 
-SMOOTH = 0.2  # standard deviation of the smoothing, in geometric means of the box's sides
+SMOOTH = 0.1  # standard deviation of the smoothing, in geometric means of the box's sides
 LEAST = 0.2  # cells: less smoothing is none
 PATCHES = 3
 NEGATIVE = 0.85  # what evidence against the number counts
@@ -30,8 +30,8 @@ def fused(
     (https://arxiv.org/abs/2304.06354), at every layer, as in FullGrad (https://arxiv.org/abs/1905.00780); negative
     values count ``negative`` times; each layer is smoothed by ``smooth`` (standard deviation in geometric means of the
     box's sides) and divided by the sum of its sizes. The other half: what the number loses with each of ``patches`` ×
-    ``patches`` parts of the box (0: this half is left out). Chosen on photographs: the first half alone finds more, but
-    hardly changes on large objects when the weights are randomized. Raises ValueError for numbers below 0.
+    ``patches`` parts of the box (0: this half is left out). Chosen on photographs: the first half alone, and with
+    it a wider smoothing, hardly changes on large objects when the weights are randomized. Raises ValueError for numbers below 0.
     """
     for name, value in (("smooth", smooth), ("negative", negative), ("patches", patches)):
         if value < 0:

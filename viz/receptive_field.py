@@ -44,7 +44,7 @@ def receptive_field(
             photograph(ax, one.images[0].image, grey=True, frame=frame)
             drawn = _heat(ax, heat, frame, norm, cmap)
             _outlines(ax, one)
-            ax.set_title(_words(one))
+            ax.set_title(_words(one, lines=2 if len(fields) == 1 else 4))
         colour_scale(figure, drawn, axes, heats, "sensitivity, of a strong block of px in the panel = 1")
         foot(figure, _legend(fields), stretch_note(shape[1], shape[0]))
         fit(figure)
@@ -90,14 +90,18 @@ def _outlines(ax, field: ReceptiveField) -> None:
         drawn.set_gid(gid)
 
 
-def _words(field: ReceptiveField) -> str:
+def _words(field: ReceptiveField, lines: int) -> str:
     looks, shift = field.extent[2:] - field.extent[:2], field.shift
     seen = field.theoretical[2:] - field.theoretical[:2]
     sees = "{:.0f} × {:.0f} px".format(*seen) if np.isfinite(seen).all() else "the whole image"
-    return (
-        f"{field.level.name} cell ({field.row}, {field.col}): can see {sees},\n"
-        f"looks at {looks[0]:.0f} × {looks[1]:.0f} px, {shift[0]:+.1f}, {shift[1]:+.1f} px off"
+    words = (
+        f"{field.level.name} cell ({field.row}, {field.col}):",
+        f"can see {sees},",
+        f"looks at {looks[0]:.0f} × {looks[1]:.0f} px,",
+        f"{shift[0]:+.1f}, {shift[1]:+.1f} px off",
     )
+    breaks = {2: (" ", "\n", " "), 4: ("\n", "\n", "\n")}[lines]
+    return "".join(word + end for word, end in zip(words, (*breaks, ""), strict=True))
 
 
 def _legend(fields: Sequence[ReceptiveField]) -> list[Line2D]:
