@@ -30,8 +30,8 @@ def fused(
     (https://arxiv.org/abs/2304.06354), at every layer, as in FullGrad (https://arxiv.org/abs/1905.00780); negative
     values count ``negative`` times; each layer is smoothed by ``smooth`` (standard deviation in geometric means of the
     box's sides) and divided by the sum of its sizes. The other half: what the number loses with each of ``patches`` ×
-    ``patches`` parts of the box (0: this half is left out). Chosen on photographs: the first half alone, and with
-    it a wider smoothing, hardly changes on large objects when the weights are randomized. Raises ValueError for numbers below 0.
+    ``patches`` parts of the box (0: this half is left out). Chosen on photographs: the first half alone, or a wider
+    smoothing, hardly changes on large objects when the weights are randomized. Raises ValueError for numbers below 0.
     """
     for name, value in (("smooth", smooth), ("negative", negative), ("patches", patches)):
         if value < 0:
