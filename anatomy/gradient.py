@@ -18,8 +18,8 @@ SAME = 0.02  # of the spread over cells: logits that differ less are the same, c
 class DifferentiablePass:
     """``run`` is what ``predict()`` made of an image, ``pixels`` the network input (1, c, H, W) that it was made of.
 
-    ``logits`` (rows, h, w) a level are what the network puts out for these pixels, with their graph, one for each of
-    the class rows; where a cell has ``anchors`` of them, those of one anchor after those of another.
+    ``logits`` (nc, h, w) a level are what the network puts out for these pixels, with their graph; where a cell has
+    several ``anchors``, the largest of them.
     """
 
     run: Pass
@@ -33,7 +33,7 @@ class DifferentiablePass:
         They differ where a detector rearranges its outputs. Raises UnsupportedModelError where nothing corresponds.
         """
         made, shown = self.logits[level].detach(), self.run.logits[level]
-        given = shown[:, row, col].to(made)
+        given = shown[:, row, col].to(made).view(self.anchors, -1).amax(0)
         spread = made.flatten(1).std(1).square().sum().sqrt()
         away = (made - given[:, None, None]).square().sum(0).sqrt()
         if row < away.shape[0] and col < away.shape[1] and away[row, col] <= SAME * spread:
@@ -47,7 +47,7 @@ class DifferentiablePass:
 
     def gradient(self, level: int, row: int, col: int, class_id: int | None = None) -> Tensor:
         """How a cell's class logit (None: its largest) changes with the network input, (c, H, W)."""
-        logits = self.logits[level][:, *self.place(level, row, col)].view(self.anchors, -1).amax(0)
+        logits = self.logits[level][:, *self.place(level, row, col)]
         answer = logits.max() if class_id is None else logits[class_id]
         return torch.autograd.grad(answer, self.pixels, retain_graph=True)[0][0]
 

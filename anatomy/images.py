@@ -44,13 +44,16 @@ def _paths(text: str) -> list[str]:
 
 
 def _read(path: str) -> np.ndarray:
-    from PIL import Image, ImageOps
+    import cv2
 
     try:
-        with Image.open(path) as image:
-            return _bgr(ImageOps.exif_transpose(image))
+        content = np.fromfile(path, np.uint8)
     except OSError as error:
         raise nothing_read(path) from error
+    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    if image is None:
+        raise nothing_read(path)
+    return image
 
 
 def _bgr(image) -> np.ndarray:
