@@ -1,6 +1,7 @@
 """How far the network is from its targets: focal loss on classes and objectness, complete IoU on boxes."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -20,13 +21,15 @@ class Losses:
     objectness: Tensor
     boxes: Tensor
 
+    weights: ClassVar[dict[str, float]] = WEIGHTS
+
     @property
     def total(self) -> Tensor:
-        return sum(WEIGHTS[name] * getattr(self, name) for name in WEIGHTS)
+        return sum(weight * getattr(self, name) for name, weight in self.weights.items())
 
     def numbers(self) -> dict[str, float]:
         """The parts and the total without gradient."""
-        return {name: float(getattr(self, name).detach()) for name in ("total", *WEIGHTS)}
+        return {name: float(getattr(self, name).detach()) for name in ("total", *self.weights)}
 
 
 def by_cell(boxes: Tensor, logits: Tensor, targets: list[Tensor]) -> dict[str, Tensor]:

@@ -1,13 +1,13 @@
 """How far the network is from its targets, as YOLOX counts it: overlap, objectness and classes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from detectors.fastvit.head import points
+from detectors.fastvit.loss import Losses as PartsOfLoss
 from detectors.fastvit.targets import STRIDES
 
 from .head import LevelOutput, decode, flat
@@ -15,21 +15,10 @@ from .head import LevelOutput, decode, flat
 WEIGHTS = {"boxes": 5.0, "objectness": 1.0, "classes": 1.0}
 
 
-@dataclass(frozen=True)
-class Losses:
+class Losses(PartsOfLoss):
     """The parts of the loss of one batch, scalars that carry gradient, each a sum over the number of positives."""
 
-    boxes: Tensor
-    objectness: Tensor
-    classes: Tensor
-
-    @property
-    def total(self) -> Tensor:
-        return sum(WEIGHTS[name] * getattr(self, name) for name in WEIGHTS)
-
-    def numbers(self) -> dict[str, float]:
-        """The parts and the total without gradient."""
-        return {name: float(getattr(self, name).detach()) for name in ("total", *WEIGHTS)}
+    weights = WEIGHTS
 
 
 def by_cell(outputs: Sequence[LevelOutput], targets: Sequence[Tensor]) -> dict[str, Tensor]:

@@ -5,26 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from ultralytics import YOLO
 from ultralytics.utils import DEFAULT_CFG_DICT
 
 import anatomy
 import diagnosis
-from detectors import demo_scene, demo_weights
 
 FAMILIES = ["yolov8n", "yolov8n-p2", "yolov8n-seg", "yolov8n-pose", "yolo11n", "yolov3-tiny", "yolov10n", "yolo26n"]
 BOXES = np.array([[10, 12, 90, 100], [60, 20, 180, 120], [100, 5, 112, 19], [0, 0, 192, 128]], np.float64)
-
-
-@pytest.fixture(scope="module")
-def demo():
-    return YOLO(demo_weights())
-
-
-@pytest.fixture(scope="module")
-def scene():
-    scene = demo_scene()
-    return scene.image[..., ::-1].copy(), scene.boxes, scene.labels
 
 
 def own_answer(model, picture, boxes, labels, branch):

@@ -2,22 +2,9 @@
 
 import numpy as np
 import pytest
-from ultralytics import YOLO
 
 import anatomy
 import diagnosis
-from detectors import demo_scene, demo_weights
-
-
-@pytest.fixture(scope="module")
-def demo():
-    return YOLO(demo_weights())
-
-
-@pytest.fixture(scope="module")
-def scene():
-    scene = demo_scene()
-    return scene.image[..., ::-1].copy(), scene.boxes, scene.labels
 
 
 def look(demo, scene, boxes=None, labels=None, **args):

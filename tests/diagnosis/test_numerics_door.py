@@ -6,18 +6,7 @@ import torch
 from torch import nn
 
 from diagnosis import numerics
-
-ONES = torch.ones(2, 4)
-
-
-def linear(weight: float, bias: float = 0.0, size: int = 4) -> nn.Linear:
-    layer = nn.Linear(size, size)
-    nn.init.constant_(layer.weight, 0)
-    with torch.no_grad():
-        layer.weight.fill_diagonal_(weight)
-        layer.bias.fill_(bias)
-    return layer
-
+from tests.diagnosis.test_numerics import ONES, linear
 
 BAD = {
     "loss is no scalar": (lambda: numerics(linear(1.0), ONES, lambda out: out), r"scalar tensor, .*shape \(2, 4\)"),

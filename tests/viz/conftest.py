@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+import surgery
+import viz
 from anatomy import Candidates, Head, Letterbox, Level, Pass, Trace
+from detectors import demo_scene, demo_weights
 
 STRIDES = (8, 16, 32)
 NAMES = {0: "bird", 1: "cat", 2: "dog"}
@@ -155,3 +158,14 @@ def pixels():
         return np.asarray(canvas.buffer_rgba())
 
     return render
+
+
+@pytest.fixture(scope="module")
+def model():
+    return surgery.load(demo_weights())
+
+
+@pytest.fixture
+def explorer(model):
+    yield viz.Explorer(model, demo_scene().image[..., ::-1])
+    surgery.reset(model)

@@ -10,22 +10,11 @@ import torch
 import surgery
 import viz
 from anatomy.grid import cells
-from detectors import demo_scene, demo_weights
+from detectors import demo_scene
 from viz.explained import explain, index_of
 from viz.explorer_words import facts_html, history_html, message_html, table_lines, table_style
 
 IMAGE = demo_scene().image[..., ::-1]
-
-
-@pytest.fixture(scope="module")
-def model():
-    return surgery.load(demo_weights())
-
-
-@pytest.fixture
-def explorer(model):
-    yield viz.Explorer(model, IMAGE)
-    surgery.reset(model)
 
 
 def rows(model):

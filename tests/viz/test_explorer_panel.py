@@ -11,9 +11,8 @@ import torch
 from matplotlib.backend_bases import MouseEvent
 from matplotlib.colors import to_rgba
 
-import surgery
 import viz
-from detectors import demo_scene, demo_weights
+from detectors import demo_scene
 from viz.explorer import WHAT
 from viz.explorer_panel import Panel
 from viz.explorer_words import table_lines
@@ -21,17 +20,6 @@ from viz.live_picture import LivePicture
 
 ROOT = Path(__file__).parents[2]
 IMAGE = demo_scene().image[..., ::-1]
-
-
-@pytest.fixture(scope="module")
-def model():
-    return surgery.load(demo_weights())
-
-
-@pytest.fixture
-def explorer(model):
-    yield viz.Explorer(model, IMAGE)
-    surgery.reset(model)
 
 
 @pytest.fixture
