@@ -81,3 +81,24 @@ def _calibrate(net, frame, convs, generator, share: float = 0.15) -> None:
             conv.bias.copy_(0.5 * torch.randn(conv.bias.shape, generator=generator))
             best = conv(caught[level]).amax(1).flatten()
             conv.bias.sub_(best.quantile(1 - share) + 1.1)
+
+
+@pytest.fixture(scope="module")
+def traced(build, picture):
+    """A function from a case of ``tests.families`` to its trace of the picture, made once a test file."""
+    import anatomy
+
+    made = {}
+
+    def make(case=("yolov8n", None, False)):
+        if case not in made:
+            name, nms, fused = case
+            model = build(name, picture)
+            if nms is False:
+                model.model.end2end = True
+            if fused:
+                model.fuse()
+            made[case] = anatomy.trace(model, picture, imgsz=192, **({} if nms is None else {"nms": nms}))
+        return made[case]
+
+    return make

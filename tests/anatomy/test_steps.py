@@ -9,28 +9,10 @@ from detectors.fastvit import FastViTDetector
 from tests.families import CASES, label
 
 
-@pytest.fixture(scope="module")
-def traced(build, picture):
-    made = {}
-
-    def make(case):
-        if case not in made:
-            name, nms, fused = case
-            model = build(name, picture)
-            if nms is False:
-                model.model.end2end = True
-            if fused:
-                model.fuse()
-            trace = anatomy.trace(model, picture, imgsz=192, **({} if nms is None else {"nms": nms}))
-            made[case] = anatomy.describe(model), trace
-        return made[case]
-
-    return make
-
-
 @pytest.mark.parametrize("case", CASES, ids=label)
 def test_the_network_on_the_frame_gives_the_logits_of_the_trace(traced, case):
-    head, trace = traced(case)
+    trace = traced(case)
+    head = trace.head
     with torch.no_grad():
         outputs = head.forward(trace.frame[None].clone(), trace.branch)
     for ours, logits in zip(outputs.logits, trace.logits, strict=True):
@@ -39,7 +21,8 @@ def test_the_network_on_the_frame_gives_the_logits_of_the_trace(traced, case):
 
 @pytest.mark.parametrize("case", CASES, ids=label)
 def test_the_head_alone_gives_the_logits_and_the_boxes_of_the_trace(traced, case):
-    head, trace = traced(case)
+    trace = traced(case)
+    head = trace.head
     start = 0
     for level, ((rows, cols), inputs) in enumerate(zip(trace.shapes, trace.inputs, strict=True)):
         with torch.no_grad():
@@ -57,7 +40,8 @@ def test_the_head_alone_gives_the_logits_and_the_boxes_of_the_trace(traced, case
 
 @pytest.mark.parametrize("case", [("yolov8n", None, False), ("yolo26n", False, False)], ids=label)
 def test_gradient_flows_from_a_box_and_a_logit_to_the_image(traced, case):
-    head, trace = traced(case)
+    trace = traced(case)
+    head = trace.head
     frame = trace.frame[None].clone().requires_grad_()
     outputs = head.forward(frame, trace.branch)
     value = outputs.logits[1].sum() + head.level_boxes(1, outputs.raw[1]).sum()

@@ -19,24 +19,6 @@ HEADS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def traced(build, picture):
-    made = {}
-
-    def make(case=("yolov8n", None, False)):
-        if case not in made:
-            name, nms, fused = case
-            model = build(name, picture)
-            if nms is False:
-                model.model.end2end = True
-            if fused:
-                model.fuse()
-            made[case] = anatomy.trace(model, picture, imgsz=192, **({} if nms is None else {"nms": nms}))
-        return made[case]
-
-    return make
-
-
 def state(net):
     """All that attribution could leave behind."""
     tensors = {**dict(net.named_parameters()), **dict(net.named_buffers())}

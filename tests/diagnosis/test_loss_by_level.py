@@ -10,11 +10,6 @@ from detectors import demo_scene, demo_weights, draw_scene
 from tests.diagnosis.test_assignment import BOXES, own_answer
 
 
-@pytest.fixture(scope="module")
-def demo():
-    return YOLO(demo_weights())
-
-
 def labelled(scene):
     return scene.image[..., ::-1].copy(), scene.boxes, scene.labels
 
