@@ -1,13 +1,23 @@
 """Say what is wrong with a detector, and why: targets, decoders, losses, grids, assignment."""
 
 from .assignment import SPARED, Assignment, assign, assign_trace
-from .attribution import BASELINES, METHODS, attribute, attribute_all
-from .attribution_result import Attribution, Heat
+from .attribution import (
+    BASELINES,
+    METHODS,
+    Attribution,
+    Curves,
+    Faithfulness,
+    Heat,
+    Randomization,
+    Subject,
+    attribute,
+    attribute_all,
+    faithfulness,
+    subject,
+    subjects,
+)
 from .causal import VERDICTS, LevelEvidence, Successor, level_evidence
 from .decoder import check_decoder
-from .faithfulness import Faithfulness, faithfulness
-from .faithfulness_curves import Curves
-from .faithfulness_random import Randomization
 from .grid import GridReport, check_grid
 from .grid_probe import GridLevel
 from .layout import TargetLayout
@@ -18,7 +28,6 @@ from .numerics import numerics
 from .numerics_result import Layer, Numerics, Origin, Scales
 from .report import CODES, Finding, Report
 from .sight import Sight
-from .subject import Subject, subject, subjects
 from .targets import check_targets
 
 __all__ = [

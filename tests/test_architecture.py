@@ -26,6 +26,8 @@ AT_HOME = {
     "ultralytics": "anatomy",
     "timm": "detectors",
     "captum": "diagnosis",
+    "scipy": "diagnosis",
+    "skimage": "diagnosis",
     "torchinfo": "anatomy",
     "matplotlib": "viz",
     "ipywidgets": "viz",

@@ -5,7 +5,7 @@ import pytest
 
 import diagnosis
 import viz
-from tests.diagnosis.patch_net import red_patch, red_trace
+from tests.diagnosis.attribution.patch_net import red_patch, red_trace
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .attribution_result import Heat
-from .faithfulness_curves import presences
+from .curves import presences
 from .perturbation_frame import emptied, whole
+from .result import Heat
 from .subject import Subject
 
 GRID = 16  # cells of a mask along each side, as published

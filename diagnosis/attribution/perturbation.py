@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .attribution_result import Heat
 from .perturbation_frame import emptied, superpixels, whole
+from .result import Heat
 from .subject import Subject
 
 BATCH = 8
@@ -102,28 +102,12 @@ def kernel_shap(
     for one in subjects:
         number, frame, empty = Counted(one.of_images), whole(one.trace), emptied(one.trace, replace)
         method = KernelShap(number)
-        method.interpretable_model = LeastSquares()
         with torch.random.fork_rng(devices=[frame.device] if frame.is_cuda else []):
             torch.manual_seed(seed)
             made = method.attribute(frame, empty, feature_mask=mask, n_samples=samples, perturbations_per_eval=batch)
         spread = _per_px(made, mask)
         heats.append(_heat(spread, one, number.images, _completeness(spread, one, empty)))
     return heats
-
-
-class LeastSquares:
-    """A weighted linear fit with an intercept, as captum's Lime asks for one; captum's own needs scikit-learn."""
-
-    def fit(self, train_data, **_) -> None:
-        x, y, weight = (torch.cat(parts).double() for parts in zip(*train_data, strict=True))
-        root = weight.flatten().sqrt()[:, None]
-        design = torch.cat((x, torch.ones_like(x[:, :1])), 1)
-        driver = "gelsd" if x.device.type == "cpu" else "gels"
-        solved = torch.linalg.lstsq(design * root, y.reshape(len(x), -1) * root, driver=driver).solution
-        self.weights = solved[:-1, 0]
-
-    def representation(self) -> Tensor:
-        return self.weights
 
 
 def _side(subject: Subject) -> int:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .attribution_place import to_original
+from .place import to_original
 from .subject import Subject
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .attribution import explain
-from .attribution_result import Attribution
-from .faithfulness_curves import STEPS, Curves, curves
-from .faithfulness_random import Randomization, randomize
+from .curves import STEPS, Curves, curves
+from .methods import explain
+from .randomization import Randomization, randomize
+from .result import Attribution
 
 PARTS = ("curves", "box", "randomization")
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from .attribution_result import Heat
 from .cam_gradient import Weighed, layer_gradients, level_gradients
+from .result import Heat
 from .subject import Subject
 
 Weigh = Callable[[Tensor, Tensor], Tensor]

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from anatomy import UnsupportedModelError, evaluating
 
-from .attribution_place import photo_area, to_input
 from .perturbation_frame import emptied, whole
+from .place import photo_area, to_input
 from .subject import Subject
 
 STEPS = 20  # stretches of a curve

@@ -7,7 +7,7 @@ import torch
 import anatomy
 import diagnosis
 
-CAMS = ("gradcam", "gradcam++", "layercam", "odam", "eigencam", "fused")
+CAMS = ("gradcam", "gradcam++", "layercam", "odam", "eigencam", "influence")
 HEADS = [
     ("yolov8n", None, False),
     ("yolov8n", None, True),
@@ -39,7 +39,7 @@ def test_every_head_is_explained_by_the_branch_that_ran(traced, case):
             assert subject.value == pytest.approx(
                 float(trace.logits[subject.level][subject.class_id, subject.row, subject.col]), abs=1e-3
             )
-            if method != "fused":
+            if method != "influence":
                 assert trace.levels[subject.level].name in made.layer
 
 
@@ -111,7 +111,7 @@ def test_nothing_detected_is_said_and_a_cell_can_still_be_explained(build, pictu
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"method": "magic"}, ValueError, "method must be one of fused, gradcam"),
+        ({"method": "magic"}, ValueError, "method must be one of influence, gradcam"),
         ({"what": "colour"}, ValueError, "what must be one of logit, score"),
         ({"what": "difference"}, ValueError, "needs against="),
         ({"detection": 10_000}, IndexError, "Detection 10000 does not exist: this trace has"),
@@ -119,7 +119,10 @@ def test_nothing_detected_is_said_and_a_cell_can_still_be_explained(build, pictu
         ({"method": "odam", "layer": "neck"}, ValueError, "layer must be a level \\(P3, P4, P5\\) or the path"),
         ({"method": "odam", "layer": "model.22"}, ValueError, "must put out one batch of feature maps"),
         ({"method": "occlusion", "replace": "pink"}, ValueError, "replaced by one of mean, blur, black"),
+        ({"method": "kernelshap", "regions": 1}, ValueError, "regions must be at least 2, but 1"),
         ({"smooth": -1}, ValueError, "smooth must be at least 0, but -1"),
+        ({"steps": 0}, ValueError, "steps must be at least 1, but 0"),
+        ({"patches": 3}, TypeError, "'influence' takes replace, smooth, steps, but patches was given"),
     ],
 )
 def test_errors_at_the_door(traced, arguments, error, message):
@@ -149,7 +152,7 @@ def test_the_network_is_left_as_it_was(traced, case):
     }
     for method in diagnosis.METHODS:
         made = diagnosis.attribute(trace, 0, method, **quick.get(method, {}))
-        if method in ("fused", "odam"):
+        if method in ("influence", "odam"):
             diagnosis.faithfulness(made, steps=2)
     after = state(net)
     assert before[1:] == after[1:]

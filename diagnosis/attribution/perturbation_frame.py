@@ -6,12 +6,12 @@ from torch import Tensor
 
 from anatomy import Trace
 
-from .attribution_place import photo_area
+from .place import photo_area
 
 REPLACED = ("mean", "blur", "black")
 BLUR = 0.05  # standard deviation of the blur, in longer sides of the network input
-SHRINK = 4  # superpixels are sought on so many times fewer px a side
-ROUNDS = 5
+COMPACT = 20.0  # of superpixels: how much place counts beside colour
+SOFT = 2.0  # px: standard deviation of the smoothing before superpixels are sought
 
 
 def whole(trace: Trace) -> Tensor:
@@ -38,29 +38,19 @@ def emptied(trace: Trace, by: str = "mean") -> Tensor:
 def superpixels(trace: Trace, count: int) -> Tensor:
     """About ``count`` regions of alike px of the network input, (1, 1, H, W) int64 from 0; padding is region 0.
 
-    K-means over colour and place, as in SLIC (https://doi.org/10.1109/TPAMI.2012.120), but over all centres.
+    By SLIC, https://doi.org/10.1109/TPAMI.2012.120; a region may fall apart. Raises ValueError for less than two.
     """
-    import cv2
+    from skimage.segmentation import slic
 
+    if count < 2:
+        raise ValueError(f"regions must be at least 2, but {count!r} was given.")
     inside = photo_area(trace)
-    frame = (255 * trace.frame.detach().float().clamp(0, 1)).permute(1, 2, 0).cpu().numpy().astype(np.uint8)
-    small = cv2.resize(frame, None, fx=1 / SHRINK, fy=1 / SHRINK, interpolation=cv2.INTER_AREA)
-    shown = cv2.resize(inside.astype(np.uint8), small.shape[1::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
-    y, x = np.nonzero(shown)
-    height, width = y.max() - y.min() + 1, x.max() - x.min() + 1
-    side = (height * width / count) ** 0.5
-    rows, cols = max(round(height / side), 1), max(round(width / side), 1)
-    start = ((y - y.min()) * rows // height) * cols + (x - x.min()) * cols // width
-    colour = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)[shown].astype(np.float32)
-    points = np.column_stack((colour / 10, 4 * y / side, 4 * x / side)).astype(np.float32)
-    ends = (cv2.TERM_CRITERIA_MAX_ITER, ROUNDS, 0.0)
-    _, label, _ = cv2.kmeans(
-        points, rows * cols, start.astype(np.int32)[:, None].copy(), ends, 1, cv2.KMEANS_USE_INITIAL_LABELS
-    )
-    regions = np.zeros(shown.shape, np.int32)
-    regions[shown] = label[:, 0] + 1
-    large = cv2.resize(regions, frame.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-    _, dense = np.unique(np.where(inside, large, 0), return_inverse=True)
+    rows, cols = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+    place = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+    photo = trace.frame.detach().float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()[place]
+    regions = np.zeros(inside.shape, np.int64)
+    regions[place] = slic(photo, count, COMPACT, sigma=SOFT, enforce_connectivity=False, start_label=1)
+    _, dense = np.unique(regions, return_inverse=True)
     return torch.from_numpy(dense.reshape(1, 1, *inside.shape)).to(trace.frame.device)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import diagnosis
-from diagnosis.faithfulness_random import rank_correlation
+from diagnosis.attribution.randomization import rank_correlation
 
 from .patch_net import RedNet, red_patch, red_trace
 

@@ -10,15 +10,15 @@ import torch
 
 from anatomy import Trace
 
-from .attribution_baselines import box_fill, centre_prior, edge_detector
-from .attribution_result import Attribution, Heat
+from .baselines import box_fill, centre_prior, edge_detector
 from .cam import cam, eigencam
-from .cam_layers import fused
+from .drise import drise
+from .influence import influence
 from .perturbation import ablation, integrated_gradients, kernel_shap, occlusion
-from .perturbation_drise import drise
+from .result import Attribution, Heat
 from .subject import Subject, subjects
 
-DEFAULT = "fused"
+DEFAULT = "influence"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Method:
 
 
 METHODS: dict[str, Method] = {
-    "fused": Method(fused, "all layers and occlusion"),
+    "influence": Method(influence, "internal influence"),
     "gradcam": Method(partial(cam, method="gradcam"), "Grad-CAM"),
     "gradcam++": Method(partial(cam, method="gradcam++"), "Grad-CAM++"),
     "layercam": Method(partial(cam, method="layercam"), "LayerCAM"),

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .attribution_place import to_input
-from .attribution_result import Heat
+from .place import to_input
+from .result import Heat
 from .subject import Subject
 
 SPREAD = 0.25  # standard deviation of the centre prior, in sides of the photograph
