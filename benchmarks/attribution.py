@@ -27,15 +27,17 @@ import anatomy  # noqa: E402
 import diagnosis  # noqa: E402
 from benchmarks.table import write_table  # noqa: E402
 
-CHEAP = ("fused", "odam", "layercam", "gradcam", "gradcam++", "eigencam")
+CHEAP = ("influence", "odam", "layercam", "gradcam", "gradcam++", "eigencam")
 SLOW = ("integrated gradients", "occlusion", "ablation", "kernelshap", "drise")
 QUICK = {  # what the slow methods may spend on a box
     "integrated gradients": {"steps": 16},
-    "ablation": {"regions": 48},
-    "kernelshap": {"regions": 32, "samples": 128},
+    "occlusion": {"progress": False},
+    "ablation": {"regions": 48, "progress": False},
+    "kernelshap": {"regions": 32, "samples": 128, "progress": False},
     "drise": {"masks": 512, "progress": False},
 }
-HEAD = ("method", "insertion", "deletion", "difference", "pointing", "energy", "completeness error", "randomization")
+HEAD = ("method", "insertion", "deletion", "difference", "absolute", "pointing", "energy", "completeness error")
+HEAD += ("randomization", "seconds a box", "predicts a box")
 
 
 def seconds(run, *args, **options) -> tuple[object, float]:
@@ -95,6 +97,7 @@ def row(method: str, records: list[dict]) -> str:
     complete = [one.completeness for one in found if one.completeness is not None]
     random = [one.randomization for one in found if one.randomization is not None]
     cells = [f"{mean(getattr(one, name) for one in found):.3f}" for name in ("insertion", "deletion", "difference")]
+    cells.append(f"{mean(one.difference * one.curves.whole for one in found):.3f}")
     cells += [f"{mean(one.pointing for one in found):.0%}", f"{mean(one.energy for one in found):.0%}"]
     cells.append(f"{median(complete):.1%}" if complete else "")
     passed = f"{sum(one.passes for one in random)} of {len(random)}"
@@ -140,7 +143,7 @@ def main() -> None:
     model = YOLO(options.weights)
     paths = photographs(options.images, options)
     records = measure(model, paths, (*options.methods, *diagnosis.BASELINES), options)
-    lines = ["| " + " | ".join((*HEAD, "seconds a box", "predicts a box")) + " |", "|---" * (len(HEAD) + 2) + "|"]
+    lines = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
     lines += [row(method, found) for method, found in records.items() if found]
     lines += ["", f"{len(next(iter(records.values())))} boxes on {len(paths)} photographs"]
     print("\n".join(lines))

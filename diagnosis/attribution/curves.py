@@ -23,12 +23,15 @@ class Curves:
     """How much of the detection is there as pixels go and come, most important first.
 
     ``share`` (k,) of the photograph's pixels that were replaced or restored, from 0 to 1, closer together near 0;
-    ``deletion`` and ``insertion`` (k,) what is left of the detection, 1: as on the whole photograph.
+    ``deletion`` and ``insertion`` (k,) what is left of the detection, 1: as on the whole photograph. ``whole``: what is
+    there on the whole photograph, of a class IoU times probability, see ``presences``; times it, areas are what papers
+    on detectors publish.
     """
 
     share: np.ndarray
     deletion: np.ndarray
     insertion: np.ndarray
+    whole: float
 
     def area(self, name: str) -> float:
         """The area under "deletion" or "insertion", by the trapezoidal rule."""
@@ -92,7 +95,7 @@ def curves(subject: Subject, values: np.ndarray, *, steps: int, replace: str, ba
                 chosen = torch.as_tensor(share[start : min(start + batch, steps)]).view(-1, 1, 1, 1).to(rank)
                 inner += held(torch.where(rank < chosen, after, before))[0].tolist()
             found[name] = _left(subject, np.array([ends[0], *inner, ends[1]]), full, none)
-    return Curves(share, **found), 2 * steps
+    return Curves(share, **found, whole=full), 2 * steps
 
 
 def _left(subject: Subject, numbers: np.ndarray, full: float, none: float) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .curves import STEPS, Curves, curves
-from .methods import explain
+from .methods import again
 from .randomization import Randomization, randomize
 from .result import Attribution
 
@@ -98,21 +98,9 @@ def faithfulness(
     if "box" in parts:
         pointing, energy = _in_box(attribution.map, subject.box if box is None else np.asarray(box, dtype=np.float64))
     if "randomization" in parts:
-        random = randomize(subject, attribution.heat.grid, _again(attribution), seed)
+        random = randomize(subject, attribution.heat.grid, lambda other: again(attribution, other).heat.grid, seed)
     seconds = time.perf_counter() - start
     return Faithfulness(made, pointing, energy, attribution.completeness, random, seconds, passes)
-
-
-def _again(attribution: Attribution):
-    """A function from a subject to the map that the same method with the same options makes of it."""
-    options = dict(attribution.options)
-    if attribution.method == "drise":
-        options["progress"] = False
-
-    def run(subject):
-        return explain([subject], attribution.method, options)[0].heat.grid
-
-    return run
 
 
 def _in_box(values: np.ndarray, box: np.ndarray) -> tuple[float, float]:

@@ -23,10 +23,19 @@ DEFAULT = "influence"
 
 @dataclass(frozen=True)
 class Method:
-    """``run`` takes subjects of one trace, and options, to one ``Heat`` each; ``words`` for titles."""
+    """``run`` takes subjects of one trace, and options, to one ``Heat`` each; ``words`` for titles.
+
+    ``slow``: it takes seconds for each subject and shares nothing among them.
+    """
 
     run: Callable[..., list[Heat]]
     words: str
+    slow: bool = False
+
+    @property
+    def options(self) -> set[str]:
+        """The names of what ``run`` takes beside subjects."""
+        return set(signature(self.run).parameters) - {"subjects", "method"}
 
 
 METHODS: dict[str, Method] = {
@@ -36,10 +45,10 @@ METHODS: dict[str, Method] = {
     "layercam": Method(partial(cam, method="layercam"), "LayerCAM"),
     "odam": Method(partial(cam, method="odam"), "ODAM"),
     "eigencam": Method(eigencam, "Eigen-CAM"),
-    "integrated gradients": Method(integrated_gradients, "integrated gradients"),
-    "occlusion": Method(occlusion, "occlusion"),
-    "ablation": Method(ablation, "superpixel ablation"),
-    "kernelshap": Method(kernel_shap, "KernelSHAP"),
+    "integrated gradients": Method(integrated_gradients, "integrated gradients", slow=True),
+    "occlusion": Method(occlusion, "occlusion", slow=True),
+    "ablation": Method(ablation, "superpixel ablation", slow=True),
+    "kernelshap": Method(kernel_shap, "KernelSHAP", slow=True),
     "drise": Method(drise, "D-RISE"),
 }
 BASELINES: dict[str, Method] = {
@@ -65,7 +74,10 @@ def attribute(
 def attribute_all(
     trace: Trace, detections=None, method: str = DEFAULT, *, what="logit", class_id=None, against=None, **options
 ) -> tuple[Attribution, ...]:
-    """As ``attribute``, of several detections (None: all) at once, which costs less than one after the other."""
+    """As ``attribute``, of several detections (None: all) at once, which costs less than one after the other.
+
+    The slow methods go from one to the next; an interrupt then returns those that are finished, if there are any.
+    """
     known = METHODS | BASELINES
     if method not in known:
         raise ValueError(f"method must be one of {', '.join(known)}, but {method!r} was given.")
@@ -75,22 +87,43 @@ def attribute_all(
             raise ValueError("A subject of another trace was given. Give the trace that it was made of, subject.trace.")
     else:
         chosen = subjects(trace, detections, what, class_id=class_id, against=against)
-    if not chosen:
-        return ()
-    return explain(chosen, method, options)
+    if known[method].slow and len(chosen) > 1:
+        return _one_by_one(chosen, method, options)
+    return explain(chosen, method, options) if chosen else ()
+
+
+def _one_by_one(chosen: Sequence[Subject], method: str, options: Mapping) -> tuple[Attribution, ...]:
+    from tqdm.auto import tqdm
+
+    finished: list[Attribution] = []
+    try:
+        for one in tqdm(chosen, desc=method, unit="box", disable=not options.get("progress", True)):
+            finished += explain([one], method, options)
+    except KeyboardInterrupt:
+        if not finished:
+            raise
+    return tuple(finished)
 
 
 def explain(chosen: Sequence[Subject], method: str, options: Mapping) -> tuple[Attribution, ...]:
     """Run a method on subjects of one trace, wherever gradients are switched off around it."""
-    run = (METHODS | BASELINES)[method].run
-    unknown = set(options) - set(signature(run).parameters)
+    known = (METHODS | BASELINES)[method]
+    unknown = set(options) - known.options
     if unknown:
-        takes = sorted(set(signature(run).parameters) - {"subjects", "method"}) or ["no options"]
-        raise TypeError(f"The method {method!r} takes {', '.join(takes)}, but {', '.join(sorted(unknown))} was given.")
+        takes = ", ".join(sorted(known.options)) or "no options"
+        raise TypeError(f"The method {method!r} takes {takes}, but {', '.join(sorted(unknown))} was given.")
     start = time.perf_counter()
     with torch.inference_mode(False), torch.enable_grad():
-        heats = run(chosen, **options)
+        heats = known.run(chosen, **options)
     seconds = (time.perf_counter() - start) / len(chosen)
     return tuple(
         Attribution(one, method, heat, seconds, dict(options)) for one, heat in zip(chosen, heats, strict=True)
     )
+
+
+def again(attribution: Attribution, subject: Subject) -> Attribution:
+    """The same method with the same options on another subject, without a progress bar."""
+    options = dict(attribution.options)
+    if "progress" in (METHODS | BASELINES)[attribution.method].options:
+        options["progress"] = False
+    return explain([subject], attribution.method, options)[0]

@@ -46,29 +46,49 @@ def integrated_gradients(
 
 
 def occlusion(
-    subjects: Sequence[Subject], *, window: int | None = None, replace: str = "mean", batch: int = BATCH
+    subjects: Sequence[Subject],
+    *,
+    window: int | None = None,
+    around: float = 1.0,
+    replace: str = "mean",
+    batch: int = BATCH,
+    progress: bool = True,
 ) -> list[Heat]:
     """How far the number falls when a square is replaced, https://arxiv.org/abs/1311.2901; squares overlap by half.
 
     ``window``: side in px of the network input, by default a third of the geometric mean of the box's sides, but no
-    less than the stride. A px takes the mean over its squares.
+    less than the stride. ``around``: squares go that many sides of the box beyond it, so that a small object costs no
+    more than a large one; infinite: over everything. A px takes the mean over its squares, 0 where there are none.
     """
     from captum.attr import Occlusion
 
     heats = []
     for one in subjects:
-        number, frame, empty = Counted(one.of_images), whole(one.trace), emptied(one.trace, replace)
-        side = min(_side(one) if window is None else window, *frame.shape[2:])
-        pace = max(side // 2, 1)
+        frame, empty = whole(one.trace), emptied(one.trace, replace)
+        place = (..., *_around(one, around))
+        number = Counted(lambda parts, one=one, frame=frame, place=place: one.of_images(_with(frame, place, parts)))
+        side = [min(_side(one) if window is None else window, length) for length in frame[place].shape[2:]]
+        pace = [max(length // 2, 1) for length in side]
         made = Occlusion(number).attribute(
-            frame, (3, side, side), strides=(3, pace, pace), baselines=empty, perturbations_per_eval=batch
+            frame[place],
+            (3, *side),
+            strides=(3, *pace),
+            baselines=empty[place],
+            perturbations_per_eval=batch,
+            show_progress=progress,
         )
-        heats.append(_heat(made / 3, one, number.images, unit=one.unit))  # captum gives every channel the whole fall
+        made = _with(torch.zeros_like(frame), place, made / 3)  # captum gives every channel the whole fall
+        heats.append(_heat(made, one, number.images, unit=one.unit))
     return heats
 
 
 def ablation(
-    subjects: Sequence[Subject], *, regions: int = 64, replace: str = "mean", batch: int = BATCH
+    subjects: Sequence[Subject],
+    *,
+    regions: int = 64,
+    replace: str = "mean",
+    batch: int = BATCH,
+    progress: bool = True,
 ) -> list[Heat]:
     """How far the number falls when one of about ``regions`` superpixels is replaced, spread evenly over its px."""
     from captum.attr import FeatureAblation
@@ -77,7 +97,9 @@ def ablation(
     heats = []
     for one in subjects:
         number, frame, empty = Counted(one.of_images), whole(one.trace), emptied(one.trace, replace)
-        made = FeatureAblation(number).attribute(frame, empty, feature_mask=mask, perturbations_per_eval=batch)
+        made = FeatureAblation(number).attribute(
+            frame, empty, feature_mask=mask, perturbations_per_eval=batch, show_progress=progress
+        )
         heats.append(_heat(_per_px(made, mask), one, number.images))
     return heats
 
@@ -90,6 +112,7 @@ def kernel_shap(
     seed: int = 0,
     replace: str = "mean",
     batch: int = BATCH,
+    progress: bool = True,
 ) -> list[Heat]:
     """Shapley values of about ``regions`` superpixels by weighted least squares, https://arxiv.org/abs/1705.07874.
 
@@ -104,10 +127,36 @@ def kernel_shap(
         method = KernelShap(number)
         with torch.random.fork_rng(devices=[frame.device] if frame.is_cuda else []):
             torch.manual_seed(seed)
-            made = method.attribute(frame, empty, feature_mask=mask, n_samples=samples, perturbations_per_eval=batch)
+            made = method.attribute(
+                frame,
+                empty,
+                feature_mask=mask,
+                n_samples=samples,
+                perturbations_per_eval=batch,
+                show_progress=progress,
+            )
         spread = _per_px(made, mask)
         heats.append(_heat(spread, one, number.images, _completeness(spread, one, empty)))
     return heats
+
+
+def _around(subject: Subject, sides: float) -> tuple[slice, slice]:
+    """Rows and columns of the network input that lie within so many sides of the box around it."""
+    if not sides >= 0:
+        raise ValueError(f"around must be at least 0, but {sides!r} was given.")
+    low, high = subject.trace.letterbox.to_input(subject.box).reshape(2, 2)
+    far = sides * np.maximum(high - low, 1) if np.isfinite(sides) else np.inf
+    limits = np.array(subject.trace.input_shape[::-1])
+    first = np.floor((low - far).clip(0, limits - 1)).astype(int)
+    last = np.ceil((high + far).clip(first + 1, limits)).astype(int)
+    return slice(first[1], last[1]), slice(first[0], last[0])
+
+
+def _with(frame: Tensor, place: tuple, parts: Tensor) -> Tensor:
+    """``parts`` (B, 3, h, w), each in its place on a copy of ``frame`` (1, 3, H, W)."""
+    frames = frame.repeat(len(parts), 1, 1, 1)
+    frames[place] = parts
+    return frames
 
 
 def _side(subject: Subject) -> int:

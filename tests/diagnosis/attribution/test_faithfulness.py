@@ -37,6 +37,8 @@ def test_the_box_of_a_network_that_sees_the_box_alone_is_right_at_once(trace):
 def test_the_ends_of_the_curves_are_the_photograph_and_nothing(trace):
     found = diagnosis.faithfulness(given(trace, np.zeros((256, 256))), ("curves",), steps=4, batch=2).curves
     np.testing.assert_allclose(found.share, [0, 1 / 16, 1 / 4, 9 / 16, 1])
+    probability = 1 / (1 + np.exp(-diagnosis.subject(trace).value))
+    assert found.whole == pytest.approx(probability, rel=1e-4)  # the best anchor is that of the detection, of IoU 1
     assert found.deletion[0] == found.insertion[-1] == 1
     assert found.deletion[-1] == found.insertion[0] < 1
     area = sum(

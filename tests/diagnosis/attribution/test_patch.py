@@ -167,6 +167,47 @@ def test_what_the_photograph_replaced_has_as_well_is_no_gain():
     assert (mean[within] > 0).all()
 
 
+def test_occlusion_stays_around_the_box_so_that_small_objects_cost_no_more():
+    image, patch = red_patch((256, 256), (70, 180), 12)
+    trace = red_trace(image, 0)
+    near = diagnosis.attribute(trace, 0, "occlusion", progress=False)
+    far = diagnosis.attribute(trace, 0, "occlusion", around=np.inf, progress=False)
+    x1, y1, x2, y2 = near.subject.box
+    beyond = np.ones(near.map.shape, bool)
+    beyond[int(2 * y1 - y2) : int(2 * y2 - y1) + 1, int(2 * x1 - x2) : int(2 * x2 - x1) + 1] = False
+    assert not near.map[beyond].any()
+    assert 0 < near.heat.passes < 330 < far.heat.passes
+    for made in (near, far):
+        y, x = np.unravel_index(made.map.argmax(), made.map.shape)
+        assert abs(x + 0.5 - patch[[0, 2]].mean()) < 12 and abs(y + 0.5 - patch[[1, 3]].mean()) < 12
+    with pytest.raises(ValueError, match="around must be at least 0, but -1 was given"):
+        diagnosis.attribute(trace, 0, "occlusion", around=-1)
+
+
+def test_an_interrupt_keeps_the_maps_that_are_finished(monkeypatch):
+    trace, _ = scene((256, 256), 1)
+    anchors, forward, calls = [{"anchor": n} for n in (40, 50, 60)], trace.head.forward, []
+
+    def interrupted(frames, branch):
+        calls.append(len(frames))
+        if len(calls) == limit:
+            raise KeyboardInterrupt
+        return forward(frames, branch)
+
+    monkeypatch.setattr(trace.head, "forward", interrupted)
+    options = {"method": "ablation", "regions": 8, "batch": 100, "progress": False}
+    limit = None
+    whole = diagnosis.attribute_all(trace, anchors, **options)
+    passes, calls[:] = len(calls), []
+    limit = passes // 3 + 1  # at the beginning of the second
+    (kept,) = diagnosis.attribute_all(trace, anchors, **options)
+    np.testing.assert_array_equal(kept.map, whole[0].map)
+    calls[:] = []
+    limit = 1
+    with pytest.raises(KeyboardInterrupt):
+        diagnosis.attribute_all(trace, anchors, **options)
+
+
 def test_a_subject_belongs_to_its_trace():
     (one, _), (other, _) = scene((256, 256), 1), scene((90, 400), 1)
     with pytest.raises(ValueError, match="A subject of another trace was given"):
