@@ -4,10 +4,12 @@
 
 Of every photograph up to ``--boxes`` detections are explained, the surest of a level, levels in turn. Times are in
 predicts, measured beside the maps in the same run. ``--skip n`` leaves out every n-th photograph, from the first: those
-that the default method was chosen on are every fifth; ``--only n`` takes no other.
+that the default method was chosen on are every fifth; ``--only n`` takes no other. ``--keep file.json`` keeps the rows
+of the table, so that the slow methods can be measured in a run of their own.
 """
 
 import argparse
+import json
 import os
 import sys
 from contextlib import suppress
@@ -30,7 +32,6 @@ from benchmarks.table import write_table  # noqa: E402
 CHEAP = ("influence", "odam", "layercam", "gradcam", "gradcam++", "eigencam")
 SLOW = ("integrated gradients", "occlusion", "ablation", "kernelshap", "drise")
 QUICK = {  # what the slow methods may spend on a box
-    "integrated gradients": {"steps": 16},
     "occlusion": {"progress": False},
     "ablation": {"regions": 48, "progress": False},
     "kernelshap": {"regions": 32, "samples": 128, "progress": False},
@@ -138,13 +139,18 @@ def main() -> None:
     parser.add_argument("--only", type=int, default=0)
     parser.add_argument("--methods", nargs="+", choices=(*CHEAP, *SLOW), default=CHEAP)
     parser.add_argument("--rounds", type=int, default=5, help="of the measurement of costs; 0: none")
+    parser.add_argument("--keep", type=Path, help="add to the rows in this file, and print them all")
     parser.add_argument("--write", type=Path, help="put the table between the attribution marks of this file")
     options = parser.parse_args()
     model = YOLO(options.weights)
     paths = photographs(options.images, options)
     records = measure(model, paths, (*options.methods, *diagnosis.BASELINES), options)
+    rows = json.loads(options.keep.read_text()) if options.keep and options.keep.exists() else {}
+    rows |= {method: row(method, found) for method, found in records.items() if found}
+    if options.keep:
+        options.keep.write_text(json.dumps(rows, indent=1))
     lines = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
-    lines += [row(method, found) for method, found in records.items() if found]
+    lines += [rows[method] for method in (*CHEAP, *SLOW, *diagnosis.BASELINES) if method in rows]
     lines += ["", f"{len(next(iter(records.values())))} boxes on {len(paths)} photographs"]
     print("\n".join(lines))
     if options.write:
