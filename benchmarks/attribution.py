@@ -20,6 +20,7 @@ from time import perf_counter
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from tqdm import tqdm
 
 torch.set_num_threads(1)
 
@@ -64,23 +65,21 @@ def photographs(folder: Path, options) -> list[Path]:
     return paths[: options.most]
 
 
-def measure(model, paths, methods, options) -> dict[str, list[dict]]:
-    """A record for every method and box; an interrupt ends it with those that are complete."""
+def measure(model, paths, methods, options) -> tuple[dict[str, list[dict]], Path]:
+    """A record for every method and box, and the photograph of most detections; an interrupt ends both early."""
     records: dict[str, list[dict]] = {method: [] for method in methods}
+    found: dict[Path, int] = {}
     with suppress(KeyboardInterrupt):
-        for turn, path in enumerate(paths):
-            add_photograph(model, path, turn, options, records)
-            print(f"<!-- {path.name} -->", flush=True)
-    return records
+        for turn, path in enumerate(tqdm(paths, unit="photograph")):
+            found[path] = add_photograph(model, path, turn, options, records)
+    return records, max(found, key=found.get, default=paths[0])
 
 
-def add_photograph(model, path, turn: int, options, records: dict[str, list[dict]]) -> None:
-    """Explain the chosen boxes of one photograph by every method that has a list of records."""
+def add_photograph(model, path, turn: int, options, records: dict[str, list[dict]]) -> int:
+    """Explain the chosen boxes of one photograph by every method that has records; returns how many it has."""
     model.predict(path, imgsz=options.imgsz, verbose=False)
     _, predict = seconds(model.predict, path, imgsz=options.imgsz, verbose=False)
     trace = anatomy.trace(model, path, imgsz=options.imgsz)
-    if not len(trace.detections):
-        return
     for i in chosen(trace, options.boxes, turn):
         for method, kept in records.items():
             start = perf_counter()
@@ -91,6 +90,7 @@ def add_photograph(model, path, turn: int, options, records: dict[str, list[dict
             parts = ["curves", "box"] + ["randomization"] * randomize
             found = diagnosis.faithfulness(made, parts, steps=options.steps)
             kept.append({"found": found, "seconds": spent, "predicts": spent / predict})
+    return len(trace.detections)
 
 
 def row(method: str, records: list[dict]) -> str:
@@ -107,11 +107,13 @@ def row(method: str, records: list[dict]) -> str:
     return f"| {method} | " + " | ".join(cells) + " |"
 
 
-def costs(model, path, imgsz: int, rounds: int) -> str:
-    """What class activation maps cost through the head alone: for one detection, and for all of a photograph."""
+def costs(model, path, imgsz: int, rounds: int) -> list[str]:
+    """What the quick methods cost: for one detection, and for all of a photograph."""
     trace = anatomy.trace(model, path, imgsz=imgsz)
-    lines = [f"\n{len(trace.detections)} detections in {Path(path).name}; medians of {rounds} rounds, in predicts:\n"]
-    lines += ["| method | one detection | all together |", "|---|---|---|"]
+    lines = [
+        f"What maps cost, in predicts: medians of {rounds} rounds on a photograph of {len(trace.detections)} boxes."
+    ]
+    lines += ["", "| method | one box | all boxes together |", "|---|---|---|"]
     for method in CHEAP:
         taken: tuple[list[float], ...] = ([], [], [])
         for _ in range(rounds):
@@ -121,7 +123,7 @@ def costs(model, path, imgsz: int, rounds: int) -> str:
             taken[2].append(seconds(every)[1])
         predict, one, together = map(median, taken)
         lines.append(f"| {method} | {one / predict:.2f} | {together / predict:.2f} |")
-    return "\n".join(lines)
+    return lines
 
 
 def main() -> None:
@@ -144,19 +146,19 @@ def main() -> None:
     options = parser.parse_args()
     model = YOLO(options.weights)
     paths = photographs(options.images, options)
-    records = measure(model, paths, (*options.methods, *diagnosis.BASELINES), options)
+    records, busiest = measure(model, paths, (*options.methods, *diagnosis.BASELINES), options)
     rows = json.loads(options.keep.read_text()) if options.keep and options.keep.exists() else {}
     rows |= {method: row(method, found) for method, found in records.items() if found}
     if options.keep:
         options.keep.write_text(json.dumps(rows, indent=1))
     lines = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
     lines += [rows[method] for method in (*CHEAP, *SLOW, *diagnosis.BASELINES) if method in rows]
-    lines += ["", f"{len(next(iter(records.values())))} boxes on {len(paths)} photographs"]
+    lines += ["", f"{len(next(iter(records.values())))} boxes on {len(paths)} photographs."]
+    if options.rounds:
+        lines += ["", *costs(model, busiest, options.imgsz, options.rounds)]
     print("\n".join(lines))
     if options.write:
         write_table(options.write, "attribution", lines)
-    if options.rounds:
-        print(costs(model, paths[0], options.imgsz, options.rounds))
 
 
 if __name__ == "__main__":
