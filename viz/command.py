@@ -71,8 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--imgsz", type=_pixels, default=640, metavar="PX", help="size of the input (default: 640)")
     parser.add_argument("--device", help="where to run: cpu, 0, ... (default: what Ultralytics chooses)")
     parser.add_argument("--formats", type=_words, default=("png", "pdf"), metavar="A,B", help=_of(FORMATS, "png,pdf"))
-    parser.add_argument("--figures", type=_words, default=KINDS[:4], metavar="A,B", help=_of(KINDS, "all but features"))
-    parser.add_argument("--best", type=int, default=3, metavar="N", help="distributions an image (default: 3)")
+    parser.add_argument(
+        "--figures", type=_words, default=KINDS[:4], metavar="A,B", help=_of(KINDS, "all but features and attribution")
+    )
+    parser.add_argument(
+        "--best", type=int, default=3, metavar="N", help="distributions, and maps, an image (default: 3)"
+    )
     parser.add_argument(
         "--shift",
         type=_shift,

@@ -33,8 +33,9 @@ def report(
     """Write a folder with every figure of every trace, ``index.html``, the table of detections and the recipe of edits.
 
     ``traces``: one, or any iterable, taken one at a time, ``anatomy.stream`` above all. ``formats``: of "png", "pdf",
-    "svg"; ``figures``: of "detections", "heatmaps", "anchor_grid", "distribution" (of the ``best`` most confident) and
-    "features". ``model``: the one whose edits are recorded. ``about``: what else the page shall say, thresholds say.
+    "svg"; ``figures``: of "detections", "heatmaps", "anchor_grid", "distribution" (of the ``best`` most confident),
+    "features" and "attribution" (of these as well, some seconds each). ``model``: the one whose edits are recorded.
+    ``about``: what else the page shall say, thresholds say.
 
     The folder is written beside its place and moved in whole; ``overwrite`` replaces a report, and nothing else. On
     Ctrl-C, or when the iterable fails, the images finished so far become a report that says so (beside an old one, if
@@ -42,7 +43,7 @@ def report(
     where there is no trace, FileNotFoundError or FileExistsError for the place, OSError where the disk refuses.
     """
     formats, figures = _choice(formats, FORMATS, "format"), _choice(figures, KINDS, "figure")
-    for value, what in ((best, "best, the number of distributions,"), (dpi, "dpi")):
+    for value, what in ((best, "best, the number of distributions and maps,"), (dpi, "dpi")):
         if whole_number(value, what) < (what == "dpi"):
             raise ValueError(f"{what} must be {'at least 1' if what == 'dpi' else '0 or more'}, but {value} was given.")
     source = _traces(traces)

@@ -11,14 +11,16 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from anatomy import Trace
+from diagnosis import attribute, faithfulness
 
 from .anchor_grid import anchor_grid
+from .attribution import attribution
 from .detections import detections
 from .distribution import distribution
 from .features import features
 from .heatmaps import heatmaps
 
-KINDS = ("detections", "heatmaps", "anchor_grid", "distribution", "features")
+KINDS = ("detections", "heatmaps", "anchor_grid", "distribution", "features", "attribution")
 FORMATS = ("png", "pdf", "svg")
 SKETCH = 110  # dpi of a figure that is drawn for the page alone
 QUALITY = 75  # of a JPEG in the page
@@ -48,8 +50,9 @@ class Thumbnail:
 
 
 def sheets(trace: Trace, kinds, best: int, style) -> Iterator[Sheet]:
-    """Every figure of an image, those that stand beside its name first; ``best`` is how many distributions."""
+    """Every figure of an image, those that stand beside its name first; ``best`` is how many distributions and maps."""
     found, names = trace.detections, [level.name for level in trace.levels]
+    surest = np.argsort(-found.confidence, kind="stable")[:best].tolist()
     if "detections" in kinds:
         text = f"Detections: {len(found)}, each in the colour of its level, with its cell and the rivals it suppressed."
         yield Sheet("detections", text, lambda: detections(trace, style=style), main=True)
@@ -64,13 +67,23 @@ def sheets(trace: Trace, kinds, best: int, style) -> Iterator[Sheet]:
             text = f"Cells and anchor points of {name}."
             yield Sheet(f"anchor_grid_{name}", text, lambda i=i: anchor_grid(trace, level=i, style=style))
     if "distribution" in kinds and trace.reg_max > 1:
-        for i in np.argsort(-found.confidence, kind="stable")[:best].tolist():
+        for i in surest:
             text = f"Distances of detection {i} ({found.class_name[i]}, {found.level_name[i]}) as distributions."
             yield Sheet(f"distribution_{i}", text, lambda i=i: distribution(trace, i, style=style))
     if "features" in kinds:
         for i, name in enumerate(names):
             text = f"The strongest channels that the class convolution of {name} reads."
             yield Sheet(f"features_{name}", text, lambda i=i: features(trace, level=i, style=style))
+    if "attribution" in kinds:
+        for i in surest:
+            who = f"{i} ({found.class_name[i]}, {found.level_name[i]})"
+            text = f"Which pixels speak for detection {who} and which against it, and the tests of the map."
+            yield Sheet(f"attribution_{i}", text, lambda i=i: _explained(trace, i, style))
+
+
+def _explained(trace: Trace, i: int, style) -> Figure:
+    made = attribute(trace, i)
+    return attribution(made, faithfulness(made), style=style)
 
 
 def write(sheet: Sheet, folder: Path, formats, dpi: int, side: int | None) -> Thumbnail | None:

@@ -11,8 +11,10 @@ from xml.etree import ElementTree
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from PIL import Image
 
+import anatomy
 import surgery
 import viz
 from viz.report_page import COLUMNS
@@ -195,6 +197,17 @@ def test_a_head_without_distributions_has_no_such_figures(stage, hot, tmp_path):
     assert "reg_max = 1" in (place / "index.html").read_text()
 
 
+def test_maps_are_drawn_with_their_evidence_while_a_stream_is_open(build, picture, tmp_path):
+    model = build("yolov8n", picture)
+    before = {name: value.clone() for name, value in model.model.state_dict().items()}
+    traces = anatomy.stream(model, [picture, picture[:, ::-1].copy()], imgsz=192)
+    folder = viz.report(traces, tmp_path / "out", ("png",), figures=("attribution",), best=1, dpi=60, progress=False)
+    names = [sorted(path.name for path in image.iterdir()) for image in sorted((folder / "images").iterdir())]
+    assert len(names) == 2 and all(len(found) == 1 and found[0].startswith("attribution_") for found in names)
+    assert "Which pixels speak for detection" in (folder / "index.html").read_text()
+    assert all(torch.equal(value, before[name]) for name, value in model.model.state_dict().items())
+
+
 def test_traces_are_taken_one_at_a_time(three, tmp_path):
     taken, written = [], []
 
@@ -215,7 +228,7 @@ def test_traces_are_taken_one_at_a_time(three, tmp_path):
         ({"formats": ("png", "gif")}, ValueError, "Every format must be one of 'png', 'pdf', 'svg', but 'gif'"),
         ({"formats": ()}, ValueError, "none was given"),
         ({"figures": ("heatmap",)}, ValueError, "Every figure must be one of .* but 'heatmap' was given"),
-        ({"best": -1}, ValueError, "best, the number of distributions, must be 0 or more"),
+        ({"best": -1}, ValueError, "best, the number of distributions and maps, must be 0 or more"),
         ({"dpi": 0}, ValueError, "dpi must be at least 1"),
         ({"traces": "photos/"}, TypeError, r"str was given. Make them with anatomy.trace"),
         ({"traces": None}, TypeError, "NoneType was given"),
