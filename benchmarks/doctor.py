@@ -17,8 +17,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from diagnosis import check_targets
-from tests.diagnosis import fresh, held_out, last, mutants, unseen
-from tests.diagnosis.encoders import styles, task_aligned
+from tests.diagnosis.doctor import fresh, held_out, last, mutants, unseen
+from tests.diagnosis.doctor.encoders import styles, task_aligned
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Say what is wrong with a detector, and why: targets, decoders, losses, grids, assignment."""
+"""Say what is wrong with a detector, and why: targets, grids, assignment, numerics, attribution, missed objects."""
 
 from .assignment import SPARED, Assignment, assign, assign_trace
 from .attribution import (
@@ -17,18 +17,12 @@ from .attribution import (
     subjects,
 )
 from .causal import VERDICTS, LevelEvidence, Successor, level_evidence
-from .decoder import check_decoder
-from .grid import GridReport, check_grid
-from .grid_probe import GridLevel
-from .layout import TargetLayout
-from .loss import check_loss
+from .doctor import TargetLayout, check_decoder, check_loss, check_targets
+from .grid import GridLevel, GridReport, Sight, check_grid
 from .loss_by_level import SIZES, LossByLevel, loss_by_level
 from .missed import STAGES, Candidate, Missed, missed
-from .numerics import numerics
-from .numerics_result import Layer, Numerics, Origin, Scales
+from .numerics import Layer, Numerics, Origin, Scales, numerics
 from .report import CODES, Finding, Report
-from .sight import Sight
-from .targets import check_targets
 
 __all__ = [
     "BASELINES",

@@ -5,8 +5,8 @@ import pytest
 
 import viz
 from diagnosis import Finding, GridLevel, GridReport, Sight
-from diagnosis.aim import Aim
-from diagnosis.motion import Motion
+from diagnosis.grid.aim import Aim
+from diagnosis.grid.motion import Motion
 
 AWAY = np.array([[-0.5, -0.5], [-0.25, 0], [0, 0.5], [0.25, 0], [0, -0.5], [0.5, 0.5]])
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .numerics_listen import Listener, Measure, Row
-from .numerics_result import Layer, Numerics, Origin, Scales
+from .listen import Listener, Measure, Row
+from .result import Layer, Numerics, Origin, Scales
 
 COLUMNS = ("rms", "norm", "largest", "zeros", "non_finite", "lost")
 LARGEST = COLUMNS.index("largest")

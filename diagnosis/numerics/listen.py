@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from .numerics_state import resting_collector
+from .state import resting_collector
 
 FP16_LARGEST = torch.finfo(torch.float16).max
 FP16_SMALLEST = 2.0**-25  # up to here fp16 rounds to zero: half of its smallest number

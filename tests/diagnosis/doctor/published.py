@@ -3,7 +3,7 @@
 import torch
 
 from diagnosis import TargetLayout
-from tests.diagnosis.encoders import CLASSES, STRIDES
+from tests.diagnosis.doctor.encoders import CLASSES, STRIDES
 
 PUBLISHED = TargetLayout(format="cxcywh", unit="normalized", classes=slice(5, 5 + CLASSES), grid_offset=0.0)
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.diagnosis.encoders import CLASSES, STRIDES, Style
+from tests.diagnosis.doctor.encoders import CLASSES, STRIDES, Style
 
 
 class Encoder:

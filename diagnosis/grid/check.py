@@ -8,11 +8,11 @@ import numpy as np
 import anatomy
 from anatomy import Head, UnsupportedModelError
 
-from .grid_offset import object_offsets
-from .grid_probe import LOOKS, ROUNDS, GridLevel, probe, read_level, sights
-from .grid_verdict import as_reversal, check_shapes, judge
-from .report import Report
+from ..report import Report
+from .offset import object_offsets
+from .probe import LOOKS, ROUNDS, GridLevel, probe, read_level, sights
 from .sight import Sight
+from .verdict import as_reversal, check_shapes, judge
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .report import Report
+from ..report import Report
 
 HOW = {
     "made": "makes it from finite input",

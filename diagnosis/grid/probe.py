@@ -11,8 +11,8 @@ from anatomy.gradient import differentiate
 from anatomy.sources import nothing_read
 
 from .aim import Aim, read_aim
-from .grid_offset import ObjectOffset
 from .motion import Motion, measure_motion, texture
+from .offset import ObjectOffset
 from .sight import Sight, average, look
 
 GREY = 114  # what letterboxes are filled with

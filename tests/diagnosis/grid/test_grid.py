@@ -15,10 +15,10 @@ from anatomy.ultralytics_head import UltralyticsHead
 from detectors import demo_weights, draw_scene
 from detectors.fastvit import FastViTDetector, NaiveDetector
 from diagnosis import GridLevel, Sight
-from diagnosis.aim import Aim
-from diagnosis.grid_offset import ObjectOffset
-from diagnosis.grid_verdict import judge
-from diagnosis.motion import Motion, measure_motion
+from diagnosis.grid.aim import Aim
+from diagnosis.grid.motion import Motion, measure_motion
+from diagnosis.grid.offset import ObjectOffset
+from diagnosis.grid.verdict import judge
 from tests.anatomy.test_contract import TwoLevels, TwoLevelsHead
 
 STEP = {"step": 64}

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from diagnosis import TargetLayout, check_targets
-from tests.diagnosis.encoders import STRIDES, styles, task_aligned
-from tests.diagnosis.mutants import Encoder
-from tests.diagnosis.published import PUBLISHED
-from tests.diagnosis.published import encode as published
+from tests.diagnosis.doctor.encoders import STRIDES, styles, task_aligned
+from tests.diagnosis.doctor.mutants import Encoder
+from tests.diagnosis.doctor.published import PUBLISHED
+from tests.diagnosis.doctor.published import encode as published
 
 SMALL = ((256, 256), (192, 320))
 STYLES = {style.name: style for style in styles()}

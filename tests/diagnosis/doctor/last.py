@@ -2,8 +2,8 @@
 
 import torch
 
-from tests.diagnosis.encoders import CLASSES, Style
-from tests.diagnosis.mutants import Encoder
+from tests.diagnosis.doctor.encoders import CLASSES, Style
+from tests.diagnosis.doctor.mutants import Encoder
 
 LAST = {
     "finest level takes rows for columns": "axes_swapped",

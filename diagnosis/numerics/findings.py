@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from .numerics_listen import FP16_LARGEST
-from .numerics_result import Numerics
-from .report import Finding
+from ..report import Finding
+from .listen import FP16_LARGEST
+from .result import Numerics
 
 TENFOLD = 10.0
 CHAIN = 100.0  # growth along layers none of which normalizes; trained networks were seen to stay below

@@ -6,8 +6,8 @@ import numpy as np
 
 from anatomy import Head, Pass
 
-from .grid_probe import CLEAR, SEEN, GridLevel
-from .report import Finding
+from ..report import Finding
+from .probe import CLEAR, SEEN, GridLevel
 from .sight import STRAIGHT
 
 MARGIN = 0.25  # by which another displacement must agree better than the declared one

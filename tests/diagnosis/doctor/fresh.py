@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import torch
 
-from tests.diagnosis.encoders import CLASSES, STRIDES, Style
-from tests.diagnosis.mutants import Encoder
+from tests.diagnosis.doctor.encoders import CLASSES, STRIDES, Style
+from tests.diagnosis.doctor.mutants import Encoder
 
 SINGLE = {
     "finest level: box y and x, as from numpy": {"axes_swapped"},

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from diagnosis import numerics
-from tests.diagnosis.test_numerics import ONES, linear
+from tests.diagnosis.numerics.test_numerics import ONES, linear
 
 BAD = {
     "loss is no scalar": (lambda: numerics(linear(1.0), ONES, lambda out: out), r"scalar tensor, .*shape \(2, 4\)"),

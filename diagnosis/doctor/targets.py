@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 
+from ..report import Report
 from . import causes, conduct, kinds, symptoms, writing
 from . import probes as ask
 from .examination import Examination
 from .layout import TargetLayout
 from .neighbours import neighbours
-from .report import Report
 
 
 def check_targets(

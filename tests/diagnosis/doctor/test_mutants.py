@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from diagnosis import check_targets
-from tests.diagnosis import fresh, held_out, last, mutants, unseen
-from tests.diagnosis.encoders import styles
+from tests.diagnosis.doctor import fresh, held_out, last, mutants, unseen
+from tests.diagnosis.doctor.encoders import styles
 
 SMALL = ((256, 256), (192, 320))
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from diagnosis import numerics
-from diagnosis.numerics_listen import SAMPLE, Listener, measure
+from diagnosis.numerics.listen import SAMPLE, Listener, measure
 
 
 class Scale(nn.Module):

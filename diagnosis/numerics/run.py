@@ -13,11 +13,11 @@ from tqdm.auto import tqdm
 
 from anatomy import whole_number
 
-from .numerics_findings import find
-from .numerics_listen import Listener, tensors
-from .numerics_read import Heard, put_together, read
-from .numerics_result import Numerics
-from .numerics_state import resting_collector, untouched
+from .findings import find
+from .listen import Listener, tensors
+from .read import Heard, put_together, read
+from .result import Numerics
+from .state import resting_collector, untouched
 
 PATIENCE = 2  # passes with a non-finite loss before the rest is left out
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from tests.diagnosis.encoders import CLASSES, STRIDES, Style
-from tests.diagnosis.mutants import Encoder
+from tests.diagnosis.doctor.encoders import CLASSES, STRIDES, Style
+from tests.diagnosis.doctor.mutants import Encoder
 
 HELD_OUT = {
     "box x and y exchanged": "axes_swapped",

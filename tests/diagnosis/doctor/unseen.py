@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch.nn.functional import max_pool2d
 
-from tests.diagnosis.encoders import CLASSES, STRIDES, Style
-from tests.diagnosis.mutants import Encoder
+from tests.diagnosis.doctor.encoders import CLASSES, STRIDES, Style
+from tests.diagnosis.doctor.mutants import Encoder
 
 UNSEEN = {
     "coarsest level: box x and y exchanged": {"axes_swapped"},

@@ -1,0 +1,8 @@
+"""The doctor: black-box checks of target encoders, decoders and losses, which name the cause of what is wrong."""
+
+from .decoder import check_decoder
+from .layout import TargetLayout
+from .loss import check_loss
+from .targets import check_targets
+
+__all__ = ["TargetLayout", "check_decoder", "check_loss", "check_targets"]
