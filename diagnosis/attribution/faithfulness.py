@@ -78,19 +78,22 @@ def faithfulness(
     replace: str = "mean",
     batch: int = 8,
     seed: int = 0,
+    shuffles: int = 3,
 ) -> Faithfulness:
     """Put a map to the tests named in ``parts``.
 
     ``box`` (4,) xyxy px of the original for the pointing games: by default what the explained cell predicts. ``steps``
     stretches of each curve, ``replace`` what a px becomes that is taken away ("mean" colour of the photograph, "blur",
-    "black"), ``batch`` images at once, ``seed`` of the shuffling, which explains again once a stage. The network is
-    left as it was. Raises ValueError.
+    "black"), ``batch`` images at once, ``seed`` of the shuffling, which explains again once a stage, and at the last as
+    often as there are ``shuffles``. The network is left as it was. Raises ValueError.
     """
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         raise ValueError(f"parts must be of {', '.join(PARTS)}, but {', '.join(map(repr, unknown))} was given.")
     if steps < 2:
         raise ValueError(f"A curve needs at least 2 steps, but {steps} was given.")
+    if shuffles < 1:
+        raise ValueError(f"shuffles must be at least 1, but {shuffles!r} was given.")
     start, subject = time.perf_counter(), attribution.subject
     made, passes, pointing, energy, random = None, 0, None, None, None
     if "curves" in parts:
@@ -98,7 +101,9 @@ def faithfulness(
     if "box" in parts:
         pointing, energy = _in_box(attribution.map, subject.box if box is None else np.asarray(box, dtype=np.float64))
     if "randomization" in parts:
-        random = randomize(subject, attribution.heat.grid, lambda other: again(attribution, other).heat.grid, seed)
+        random = randomize(
+            subject, attribution.heat.grid, lambda other: again(attribution, other).heat.grid, seed, shuffles
+        )
     seconds = time.perf_counter() - start
     return Faithfulness(made, pointing, energy, attribution.completeness, random, seconds, passes)
 

@@ -17,7 +17,8 @@ class Randomization:
     """Sanity Checks for Saliency Maps, https://arxiv.org/abs/1810.03292: weights shuffled from the class row downwards.
 
     ``stages`` what was shuffled last, ``correlation`` (k,) the size of Spearman's rank correlation of the map then with
-    the map before, over the values where either is not zero; ``passes``: below ``CHANGED`` when all is shuffled.
+    the map before, over the values where either is not zero; the last, when all is shuffled, is the mean over several
+    shuffles, as two broad maps can agree by chance. ``passes``: it lies below ``CHANGED``.
     """
 
     stages: tuple[str, ...]
@@ -28,21 +29,30 @@ class Randomization:
         return bool(self.correlation[-1] < CHANGED)
 
 
-def randomize(subject: Subject, grid: np.ndarray, explain: Callable[[Subject], np.ndarray], seed: int) -> Randomization:
+def randomize(
+    subject: Subject, grid: np.ndarray, explain: Callable[[Subject], np.ndarray], seed: int, shuffles: int
+) -> Randomization:
     """Shuffle class convolution, head, neck and backbone in turn, each on top of the last, and explain again each time.
 
     ``grid``: the map to compare with; ``explain`` makes one of a subject. Every weight tensor keeps its values, in
-    another order. Afterwards the network has its weights back, bit for bit, whatever happened.
+    another order; all of them are shuffled ``shuffles`` times. Afterwards the network has its weights back, bit for
+    bit, whatever happened.
     """
-    stages, found = [], []
+
+    def alike() -> float:
+        other = replace(subject, trace=subject.trace.recomputed())
+        with torch.inference_mode(False), torch.no_grad():
+            value = float(other.of_inputs(other.trace.inputs[subject.level][None])[0])
+        return abs(rank_correlation(grid, explain(replace(other, value=value))))
+
     with _shuffled(subject, seed) as cascade:
-        for stage in cascade:
-            other = replace(subject, trace=subject.trace.recomputed())
-            with torch.inference_mode(False), torch.no_grad():
-                value = float(other.of_inputs(other.trace.inputs[subject.level][None])[0])
-            stages.append(stage)
-            found.append(abs(rank_correlation(grid, explain(replace(other, value=value)))))
-    return Randomization(tuple(stages), np.array(found))
+        stages, found = zip(*((stage, alike()) for stage in cascade), strict=True)
+    last = [found[-1]]
+    for more in range(1, shuffles):
+        with _shuffled(subject, seed + more) as cascade:
+            list(cascade)
+            last.append(alike())
+    return Randomization(stages, np.array([*found[:-1], np.mean(last)]))
 
 
 @contextmanager

@@ -109,6 +109,12 @@ def test_a_map_that_ignores_the_weights_fails_and_one_that_reads_them_passes(tra
     found = diagnosis.faithfulness(made, ("randomization",), seed=1).randomization
     assert found.stages == ("class row", "head", "backbone") and len(found.correlation) == 3
     assert found.correlation.max() < 1
+    single = [
+        diagnosis.faithfulness(made, ("randomization",), seed=seed, shuffles=1).randomization.correlation
+        for seed in (1, 2, 3)
+    ]
+    np.testing.assert_allclose(found.correlation[:-1], single[0][:-1])
+    assert found.correlation[-1] == pytest.approx(np.mean([one[-1] for one in single]))
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
@@ -133,6 +139,7 @@ def test_the_weights_come_back_when_the_test_breaks_off(trace, monkeypatch):
     [
         ({"parts": ("beauty",)}, "parts must be of curves, box, randomization, but 'beauty' was given"),
         ({"steps": 1}, "at least 2 steps, but 1 was given"),
+        ({"shuffles": 0}, "shuffles must be at least 1, but 0 was given"),
         ({"box": [1, 2]}, "box must be \\(4,\\) xyxy px"),
         ({"replace": "pink"}, "mean, blur, black, but 'pink'"),
     ],
