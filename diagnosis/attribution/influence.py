@@ -1,4 +1,4 @@
-"""The default: what the photograph adds to every layer, by its influence on the number, with a coarse occlusion."""
+"""The default: what photograph and object add to every convolution before the head, by its influence on the number."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,58 +14,74 @@ from .perturbation_frame import emptied, whole
 from .result import Heat
 from .subject import Subject
 
-STEPS = 2  # places on the way from the empty photograph; more of them improved nothing
+STEPS = 2  # places on each way to the photograph; more of them improved nothing
 SMOOTH = 0.15  # standard deviation of the smoothing, in geometric means of the box's sides
-PARTS = 2  # of the box along each side, that are occluded
-MARGIN = 0.15  # of the box's sides that the parts reach beyond it
+MARGIN = 0.15  # of the box's sides that the object is taken to reach beyond it
 LEAST = 0.2  # cells: less smoothing is none
-BATCH = 4
 
 
 def influence(
-    subjects: Sequence[Subject],
-    *,
-    steps: int = STEPS,
-    smooth: float = SMOOTH,
-    parts: int = PARTS,
-    replace: str = "mean",
+    subjects: Sequence[Subject], *, steps: int = STEPS, smooth: float = SMOOTH, replace: str = "mean"
 ) -> list[Heat]:
     """Which places speak for the number, and which against it, over all convolutions before the head.
 
-    Half of the map: at each convolution, how far its input differs from that of the photograph replaced, times the
-    gradient of the number, summed over channels. The gradient is the mean over ``steps`` places on the straight way
-    between the two photographs, the internal influence of https://arxiv.org/abs/1802.03788: at the photograph alone,
-    where the number is nearly as large as it can be, it tells little. Layers are smoothed by ``smooth`` (standard
-    deviation in geometric means of the box's sides), brought to one size of values and added, as in FullGrad
-    (https://arxiv.org/abs/1905.00780). The other half: how far the number falls with each of ``parts`` × ``parts``
-    parts of the box; 0 leaves it out. The mean size of the values of each half is 1/2.
+    At each convolution, how far its input differs from that of another photograph, times the gradient of the number,
+    summed over channels. The gradient is the mean over ``steps`` places on the straight way between the photographs,
+    the internal influence of https://arxiv.org/abs/1802.03788: at the photograph itself, where the number is nearly as
+    large as it can be, it tells little. Layers are smoothed by ``smooth`` (standard deviation in geometric means of the
+    box's sides), brought to one size of values and added, as in FullGrad (https://arxiv.org/abs/1905.00780).
+    Half of the map begins at the photograph replaced, half at the photograph with its box alone replaced.
+    The mean size of the values of each half is 1/2; all of them are signed.
 
-    Costs two passes and ``steps`` more that all subjects share, and ``steps`` backward and the parts for each. Raises
-    ValueError for less than one step, and for smoothing or parts below 0.
+    Costs two passes and ``steps`` more that all subjects share, and one, ``steps`` more and twice ``steps`` backward
+    for each. Raises ValueError for less than one step and smoothing below 0.
     """
-    for name, value, least in (("steps", steps, 1), ("smooth", smooth, 0), ("parts", parts, 0)):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, but {value!r} was given.")
-    trace = subjects[0].trace
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, but {steps!r} was given.")
+    if smooth < 0:
+        raise ValueError(f"smooth must be at least 0, but {smooth!r} was given.")
+    trace, heats = subjects[0].trace, []
     frame, empty = whole(trace), emptied(trace, replace)
     with _listening(trace.head) as listen:
         _, reached = listen(frame, trace.branch)
-        _, without = listen(empty, trace.branch)
-        gained = [full.detach() - none.detach() for full, none in zip(reached, without, strict=True)]
-        found: list[dict[int, Tensor]] = [{} for _ in subjects]
-        for step in range(steps):
-            made, layers = listen(torch.lerp(empty, frame, (step + 0.5) / steps), trace.branch)
-            for i, one in enumerate(subjects):
-                _add(found[i], _gradients(one, made, layers, more=i + 1 < len(subjects)), gained)
-    passes, heats = 2 + 2 * steps + parts**2, []
-    for one, maps in zip(subjects, found, strict=True):
-        grid, words = _sum(one, list(maps.values()), smooth), "all convolutions before the head"
-        if parts:
-            grid = (grid + _sized(_part_losses(one, frame, empty, parts, grid.shape))) / 2
-            words += f", and {parts} × {parts} parts of the box"
-        step = tuple(side / cells for side, cells in zip(trace.input_shape[::-1], grid.shape[::-1], strict=True))
-        heats.append(Heat(grid, step, "evidence, mean size 1", True, words, passes=passes))
+        shared = _evidence(listen, subjects, empty, frame, reached, steps)
+        for one, layers in zip(subjects, shared, strict=True):
+            (own,) = _evidence(listen, [one], torch.where(_inside(one), empty, frame), frame, reached, steps)
+            grid = (_sum(one, layers, smooth) + _sum(one, own, smooth)) / 2
+            step = tuple(side / cells for side, cells in zip(trace.input_shape[::-1], grid.shape[::-1], strict=True))
+            words = "all convolutions before the head"
+            heats.append(Heat(grid, step, "evidence, mean size 1", True, words, passes=3 + 4 * steps))
     return heats
+
+
+def _evidence(
+    listen, subjects: Sequence[Subject], start: Tensor, frame: Tensor, reached: Sequence[Tensor], steps: int
+) -> list[list[Tensor]]:
+    """For each subject, of each layer that its number depends on, gain times mean gradient on the way, (h, w)."""
+    branch = subjects[0].trace.branch
+    gained = [full.detach() - none.detach() for full, none in zip(reached, listen(start, branch)[1], strict=True)]
+    found: list[dict[int, Tensor]] = [{} for _ in subjects]
+    for step in range(steps):
+        made, layers = listen(torch.lerp(start, frame, (step + 0.5) / steps), branch)
+        for i, one in enumerate(subjects):
+            number = one.pick(made.logits[one.level], made.raw[one.level], one.row, one.col)
+            more = i + 1 < len(subjects)
+            gradients = torch.autograd.grad(number.sum(), layers, allow_unused=True, retain_graph=more)
+            for layer, (gradient, gain) in enumerate(zip(gradients, gained, strict=True)):
+                if gradient is not None:
+                    found[i][layer] = found[i].get(layer, 0) + odam(gain, gradient)[0]
+    return [list(layers.values()) for layers in found]
+
+
+def _inside(one: Subject) -> Tensor:
+    """Which px of the network input lie in the box and ``MARGIN`` around it, (h, w) bool."""
+    height, width = one.trace.input_shape
+    low, high = one.trace.letterbox.to_input(one.box).reshape(2, 2)
+    far = MARGIN * np.maximum(high - low, 1)
+    (left, top), (right, bottom) = low - far, high + far
+    x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
+    inside = ((y >= top) & (y < bottom))[:, None] & ((x >= left) & (x < right))[None]
+    return torch.from_numpy(inside).to(one.trace.frame.device)
 
 
 @contextmanager
@@ -102,18 +118,6 @@ def _listening(head: Head) -> Iterator:
             hook.remove()
 
 
-def _gradients(one: Subject, made: Outputs, layers: Sequence[Tensor], more: bool) -> tuple[Tensor | None, ...]:
-    number = one.pick(made.logits[one.level], made.raw[one.level], one.row, one.col)
-    return torch.autograd.grad(number.sum(), layers, allow_unused=True, retain_graph=more)
-
-
-def _add(found: dict[int, Tensor], gradients: Sequence[Tensor | None], gained: Sequence[Tensor]) -> None:
-    """Add gradient times gain, (h, w), of each layer that the number depends on."""
-    for layer, (gradient, gain) in enumerate(zip(gradients, gained, strict=True)):
-        if gradient is not None:
-            found[layer] = found.get(layer, 0) + odam(gain, gradient)[0]
-
-
 def _sum(one: Subject, layers: Sequence[Tensor], smooth: float) -> np.ndarray:
     """All layers, each smoothed and of mean size 1, added on the grid of the finest, (h, w) of mean size 1."""
     import cv2
@@ -130,31 +134,6 @@ def _sum(one: Subject, layers: Sequence[Tensor], smooth: float) -> np.ndarray:
             cells = cv2.GaussianBlur(cells, (0, 0), spread[0], sigmaY=spread[1], borderType=cv2.BORDER_REFLECT)
         grid += cv2.resize(_sized(cells), (cols, rows), interpolation=cv2.INTER_LINEAR)
     return _sized(grid)
-
-
-def _part_losses(one: Subject, frame: Tensor, empty: Tensor, parts: int, shape: tuple[int, int]) -> np.ndarray:
-    """How far the number falls when a part of the box is replaced, at every px of it, smoothed by half a part.
-
-    On a grid (h, w) of ``shape`` over the network input; 0 beyond the parts.
-    """
-    import cv2
-
-    height, width = one.trace.input_shape
-    x1, y1, x2, y2 = one.trace.letterbox.to_input(one.box)
-    wide, tall = max(x2 - x1, 1.0), max(y2 - y1, 1.0)
-    col = np.floor(((np.arange(width) + 0.5 - x1) / wide + MARGIN) / (1 + 2 * MARGIN) * parts)
-    row = np.floor(((np.arange(height) + 0.5 - y1) / tall + MARGIN) / (1 + 2 * MARGIN) * parts)
-    inside = ((row >= 0) & (row < parts))[:, None] & ((col >= 0) & (col < parts))[None]
-    part = np.where(inside, row[:, None] * parts + col[None], -1).astype(np.int64)
-    masks = torch.from_numpy(part).to(frame.device) == torch.arange(parts**2, device=frame.device).view(-1, 1, 1, 1)
-    with torch.no_grad():
-        numbers = torch.cat([one.of_images(torch.where(some, empty, frame)) for some in masks.split(BATCH)])
-    lost = (one.value - numbers.float()).cpu().numpy()
-    losses = np.where(inside, lost[part], 0).astype(np.float32)
-    sigma = (wide * tall) ** 0.5 / parts / 2
-    if sigma > LEAST:
-        losses = cv2.GaussianBlur(losses, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
-    return cv2.resize(losses, shape[::-1], interpolation=cv2.INTER_AREA)
 
 
 def _sized(values: np.ndarray) -> np.ndarray:

@@ -121,9 +121,8 @@ def test_nothing_detected_is_said_and_a_cell_can_still_be_explained(build, pictu
         ({"method": "occlusion", "replace": "pink"}, ValueError, "replaced by one of mean, blur, black"),
         ({"method": "kernelshap", "regions": 1}, ValueError, "regions must be at least 2, but 1"),
         ({"smooth": -1}, ValueError, "smooth must be at least 0, but -1"),
-        ({"parts": -1}, ValueError, "parts must be at least 0, but -1"),
         ({"steps": 0}, ValueError, "steps must be at least 1, but 0"),
-        ({"patches": 3}, TypeError, "'influence' takes parts, replace, smooth, steps, but patches was given"),
+        ({"patches": 3}, TypeError, "'influence' takes replace, smooth, steps, but patches was given"),
     ],
 )
 def test_errors_at_the_door(traced, arguments, error, message):

@@ -143,29 +143,12 @@ def test_where_all_is_linear_each_layer_of_the_default_says_what_the_photograph_
     """From black, a linear way: gradient times gain is each cell's share of the logit, whatever the steps."""
     image, _ = red_patch((256, 256), (100, 100), 40)
     trace = red_trace(image, 0)
-    one, three = (
-        diagnosis.attribute(trace, 0, "influence", replace="black", steps=n, smooth=0, parts=0).heat for n in (1, 3)
-    )
+    one, three = (diagnosis.attribute(trace, 0, "influence", replace="black", steps=n, smooth=0).heat for n in (1, 3))
     np.testing.assert_allclose(one.grid, three.grid, atol=1e-3)
-    assert (one.passes, three.passes) == (4, 8)
+    assert (one.passes, three.passes) == (7, 15)
     share = diagnosis.attribute(trace, 0, "odam").heat.grid  # of what the head reads, the one layer there is
     np.testing.assert_allclose(one.grid, share / np.abs(share).mean(), atol=1e-3 * one.grid.max())
     assert np.abs(one.grid).mean() == pytest.approx(1, rel=1e-5)
-
-
-def test_the_default_is_half_layers_and_half_parts_of_the_box():
-    trace, _ = scene((256, 256), 1)
-    layers, both = (diagnosis.attribute(trace, 0, "influence", parts=n).heat for n in (0, 2))
-    assert (layers.passes, both.passes) == (6, 10) and "2 × 2 parts of the box" in both.layer
-    losses = 2 * both.grid - layers.grid
-    assert np.abs(losses).mean() == pytest.approx(1, rel=1e-3)
-    one = diagnosis.subject(trace)
-    size, step = one.box[2:] - one.box[:2], np.array(both.step)
-    low, high = (one.box[:2] - 0.15 * size) / step, (one.box[2:] + 0.15 * size) / step
-    spread = 4 * size.prod() ** 0.5 / 4 / step.min() + 1  # four standard deviations of the smoothing, and a cell
-    y, x = np.nonzero(losses > 0.01)
-    assert (low - spread <= (x.min(), y.min())).all() and ((x.max(), y.max()) <= high + spread).all()
-    assert losses.min() > -1e-3  # nothing in this network speaks better without red
 
 
 def test_what_the_photograph_replaced_has_as_well_is_no_gain():
@@ -173,7 +156,7 @@ def test_what_the_photograph_replaced_has_as_well_is_no_gain():
     image[96:128, 96:128] = (230, 20, 20)
     trace = red_trace(image, 1)
     black, mean = (
-        diagnosis.attribute(trace, 0, "influence", replace=by, smooth=0, parts=0).heat.grid for by in ("black", "mean")
+        diagnosis.attribute(trace, 0, "influence", replace=by, smooth=0).heat.grid for by in ("black", "mean")
     )
     beside, within = (
         np.s_[10, 13:17],
