@@ -43,7 +43,7 @@ def influence(
     trace, heats = subjects[0].trace, []
     frame, empty = whole(trace), emptied(trace, replace)
     with _listening(trace.head) as listen:
-        _, reached = listen(frame, trace.branch)
+        reached = [maps.detach() for maps in listen(frame, trace.branch)[1]]
         shared = _evidence(listen, subjects, empty, frame, reached, steps)
         for one, layers in zip(subjects, shared, strict=True):
             (own,) = _evidence(listen, [one], torch.where(_inside(one), empty, frame), frame, reached, steps)
@@ -59,7 +59,7 @@ def _evidence(
 ) -> list[list[Tensor]]:
     """For each subject, of each layer that its number depends on, gain times mean gradient on the way, (h, w)."""
     branch = subjects[0].trace.branch
-    gained = [full.detach() - none.detach() for full, none in zip(reached, listen(start, branch)[1], strict=True)]
+    gained = [full - none.detach() for full, none in zip(reached, listen(start, branch)[1], strict=True)]
     found: list[dict[int, Tensor]] = [{} for _ in subjects]
     for step in range(steps):
         made, layers = listen(torch.lerp(start, frame, (step + 0.5) / steps), branch)
