@@ -34,6 +34,7 @@ AT_HOME = {
     "ipympl": "viz",
 }
 HEAVY = ("ultralytics", "torchvision", "timm", "captum", "torchinfo", "matplotlib", "ipywidgets", "polars", "cv2")
+HEAVY += ("scipy", "skimage", "sklearn")
 MACHINE_PATH = re.compile(rb"(?<![\w.:/~-])/(?:home|root|Users|work|mnt|srv)/[\w.-]")
 LONGEST = 400  # lines of a source file
 

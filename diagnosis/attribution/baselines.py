@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .place import to_input
+from .place import to_input, within
 from .result import Heat
 from .subject import Subject
 
@@ -16,7 +16,8 @@ def centre_prior(subjects: Sequence[Subject]) -> list[Heat]:
     trace = subjects[0].trace
     height, width = trace.image.shape[:2]
     x1, y1, x2, y2 = trace.letterbox.to_input([0, 0, width, height])
-    y, x = _places(trace)
+    rows, cols = trace.input_shape
+    y, x = np.arange(rows)[:, None] + 0.5, np.arange(cols)[None] + 0.5
     far = ((x - (x1 + x2) / 2) / (x2 - x1)) ** 2 + ((y - (y1 + y2) / 2) / (y2 - y1)) ** 2
     return [_heat(np.exp(-far / (2 * SPREAD**2)))] * len(subjects)
 
@@ -24,9 +25,7 @@ def centre_prior(subjects: Sequence[Subject]) -> list[Heat]:
 def box_fill(subjects: Sequence[Subject]) -> list[Heat]:
     """One inside the box of the explained cell, zero outside."""
     trace = subjects[0].trace
-    y, x = _places(trace)
-    boxes = [trace.letterbox.to_input(one.box) for one in subjects]
-    return [_heat((x > x1) & (x < x2) & (y > y1) & (y < y2)) for x1, y1, x2, y2 in boxes]
+    return [_heat(within(trace.input_shape, trace.letterbox.to_input(one.box))) for one in subjects]
 
 
 def edge_detector(subjects: Sequence[Subject]) -> list[Heat]:
@@ -37,12 +36,6 @@ def edge_detector(subjects: Sequence[Subject]) -> list[Heat]:
     grey = trace.image.astype(np.float32).mean(2)
     across, down = (cv2.Sobel(grey, cv2.CV_32F, *order, borderType=cv2.BORDER_REPLICATE) for order in ((1, 0), (0, 1)))
     return [_heat(to_input(trace, np.hypot(across, down)))] * len(subjects)
-
-
-def _places(trace) -> tuple[np.ndarray, np.ndarray]:
-    """The middles of all px of the network input: y (h, 1) and x (1, w)."""
-    height, width = trace.input_shape
-    return np.arange(height)[:, None] + 0.5, np.arange(width)[None] + 0.5
 
 
 def _heat(values) -> Heat:

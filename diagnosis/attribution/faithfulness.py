@@ -8,6 +8,7 @@ import numpy as np
 
 from .curves import STEPS, Curves, curves
 from .methods import again
+from .place import within
 from .randomization import Randomization, randomize
 from .result import Attribution
 
@@ -112,8 +113,7 @@ def _in_box(values: np.ndarray, box: np.ndarray) -> tuple[float, float]:
     """Share of the largest px, and of the positive sum, whose middles lie in the box; 0 for a map without peaks."""
     if box.shape != (4,):
         raise ValueError(f"box must be (4,) xyxy px of the original, but its shape is {box.shape}.")
-    y, x = (np.arange(side) + 0.5 for side in values.shape)
-    inside = ((y > box[1]) & (y < box[3]))[:, None] & ((x > box[0]) & (x < box[2]))[None]
+    inside = within(values.shape, box)
     positive = values.clip(0).astype(np.float64)
     if not positive.any():
         return 0.0, 0.0

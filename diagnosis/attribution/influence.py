@@ -11,6 +11,7 @@ from anatomy import Head, Outputs, evaluating
 
 from .cam import odam
 from .perturbation_frame import emptied, whole
+from .place import within
 from .result import Heat
 from .subject import Subject
 
@@ -75,13 +76,9 @@ def _evidence(
 
 def _inside(one: Subject) -> Tensor:
     """Which px of the network input lie in the box and ``MARGIN`` around it, (h, w) bool."""
-    height, width = one.trace.input_shape
     low, high = one.trace.letterbox.to_input(one.box).reshape(2, 2)
     far = MARGIN * np.maximum(high - low, 1)
-    (left, top), (right, bottom) = low - far, high + far
-    x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
-    inside = ((y >= top) & (y < bottom))[:, None] & ((x >= left) & (x < right))[None]
-    return torch.from_numpy(inside).to(one.trace.frame.device)
+    return torch.from_numpy(within(one.trace.input_shape, (*(low - far), *(high + far)))).to(one.trace.frame.device)
 
 
 @contextmanager

@@ -38,6 +38,13 @@ def photo_area(trace: Trace) -> np.ndarray:
     return ((y > 0) & (y < rows))[:, None] & ((x > 0) & (x < cols))[None]
 
 
+def within(shape: tuple[int, int], box) -> np.ndarray:
+    """Which px of an image of ``shape`` have their middle in a box (4,) xyxy px, (h, w) bool."""
+    x1, y1, x2, y2 = box
+    y, x = (np.arange(side) + 0.5 for side in shape)
+    return ((y > y1) & (y < y2))[:, None] & ((x > x1) & (x < x2))[None]
+
+
 def _resampled(values: np.ndarray, starts, sizes, shape: tuple[int, int]) -> np.ndarray:
     values = np.asarray(values, dtype=np.float32)
     return np.ascontiguousarray(
