@@ -267,13 +267,16 @@ class Head(ABC):
 
 
 def open_checkpoint(path, *, trusted: bool = False):
-    """A YOLO object from a ``.pt`` file, read with the restricted unpickler first unless ``trusted``.
+    """A YOLO object from exactly this ``.pt`` file; nothing of the file runs unless ``trusted``.
 
-    Raises CheckpointError, naming what the file asks for, when that is more than model classes.
+    The file is read once, as values alone; its tensors and plain attributes are put into modules made here, of classes
+    of torch and Ultralytics. Raises FileNotFoundError, and CheckpointError (a ValueError) for a file that is no whole
+    checkpoint, or that asks for more: the message names what. ``trusted`` opens it as ``YOLO(path)`` does, which runs
+    whatever the file asks for.
     """
-    from . import ultralytics_head
+    from .ultralytics_opening import open_checkpoint
 
-    return ultralytics_head.open_checkpoint(path, trusted=trusted)
+    return open_checkpoint(path, trusted=trusted)
 
 
 def describe(model) -> Head:

@@ -1,8 +1,6 @@
-"""Ultralytics' detection heads, YOLOv3 to YOLO26; this file alone imports Ultralytics."""
+"""Ultralytics' detection heads, YOLOv3 to YOLO26."""
 
 import gc
-import pickle
-import re
 import weakref
 from collections.abc import Iterator
 from copy import deepcopy
@@ -11,21 +9,20 @@ from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
-from ultralytics import YOLO
 from ultralytics import __version__ as ultralytics_version
 from ultralytics.engine.model import Model
 from ultralytics.nn.autobackend import check_class_names
 from ultralytics.nn.modules import head as heads
-from ultralytics.nn.tasks import BaseModel, guess_model_task, torch_safe_load
+from ultralytics.nn.tasks import BaseModel
 from ultralytics.utils import DEFAULT_CFG_DICT
-from ultralytics.utils.callbacks import get_default_callbacks
 from ultralytics.utils.metrics import batch_probiou, box_iou
 from ultralytics.utils.tal import TaskAlignedAssigner
 
-from .errors import CheckpointError, UnsupportedModelError
+from .errors import UnsupportedModelError
 from .grid import middles
 from .head import Candidates, Head, Limits, Outputs, Pass, Targets
 from .levels import Level, level_name
+from .ultralytics_opening import wrap
 from .ultralytics_tap import Tap, check_predict_args, overridden, running_network
 from .ultralytics_training import read_criterion
 
@@ -39,7 +36,6 @@ REFUSED = {
     "Depth": "a depth head puts out a depth map and makes no boxes",
 }
 BRANCHES = {"one2many": "cv3", "one2one": "one2one_cv3"}
-DAMAGED = (RuntimeError, EOFError, KeyError, ValueError, IndexError, pickle.UnpicklingError)  # what torch.load raises
 NMS_CLASS_SHIFT = 7680.0  # px a class: `max_wh` of ultralytics.utils.nms.non_max_suppression
 
 _owners: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # bare network -> weakref to its YOLO object, or None
@@ -71,7 +67,7 @@ class UltralyticsHead(Head):
 
     def passes(self, source, **predict_args) -> Iterator[Pass]:
         check_predict_args(predict_args)
-        yolo = self.yolo or self._wrapped()
+        yolo = self.yolo or wrap(self.net, predictor=_predictors.get(self.net))
         results = yolo.predict(source, stream=True, **{"verbose": False, **predict_args})
         if self.yolo is None:
             _predictors[self.net] = yolo.predictor
@@ -226,18 +222,6 @@ class UltralyticsHead(Head):
     def _predictor(self):
         return self.yolo.predictor if self.yolo is not None else _predictors.get(self.net)
 
-    def _wrapped(self) -> YOLO:
-        """A YOLO object around a bare network, as ``YOLO(path)`` would have made it, with the predictor made before."""
-        yolo = YOLO.__new__(YOLO)
-        nn.Module.__init__(yolo)
-        task = getattr(self.net, "task", None) or guess_model_task(self.net)
-        blank = dict.fromkeys(("trainer", "cfg", "ckpt_path", "metrics", "model_name"))
-        yolo.__dict__.update(blank, callbacks=get_default_callbacks(), ckpt={}, task=task)
-        yolo.__dict__.update(overrides={"task": task, "model": type(self.net).__name__})
-        yolo.predictor, yolo.model = _predictors.get(self.net), self.net
-        del yolo.training
-        return yolo
-
 
 def fuse(net: nn.Module) -> nn.Module:
     """Fuse a network, or any block made of Ultralytics' own, in place, by ``BaseModel.fuse``."""
@@ -286,32 +270,3 @@ def _detect_module(net) -> heads.Detect:
                     f"classes is needed. {WORKS}"
                 )
     return last
-
-
-def open_checkpoint(path, *, trusted: bool) -> YOLO:
-    """A YOLO object from a checkpoint that the restricted unpickler has accepted, or that the caller trusts."""
-    if not trusted:
-        try:
-            asked = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-            torch_safe_load(str(path), safe_only=True)
-        except (TypeError, AttributeError, ImportError) as error:
-            wanted = _refused_names(asked, error)
-            raise CheckpointError(
-                f"{str(path)!r} asks for more than model classes: {', '.join(wanted) or error}. Opening it could run "
-                "any code of its author, so nothing was run. If you trust where it comes from, give trusted=True."
-            ) from error
-        except DAMAGED as error:
-            raise CheckpointError(f"{str(path)!r} is damaged and cannot be read: {error}") from error
-    try:
-        return YOLO(str(path))
-    except TypeError as error:
-        raise CheckpointError(f"{str(path)!r} holds no Ultralytics model that can be opened: {error}") from error
-
-
-def _refused_names(asked: list[str], error: BaseException | None) -> list[str]:
-    """Of the names that a refused checkpoint asks for, those the unpickler stopped at and the foreign ones."""
-    named = []
-    while error is not None:
-        named += re.findall(r"GLOBAL (\S+)", str(error))
-        error = error.__cause__
-    return sorted({*named, *(name for name in asked if not name.startswith(("torch.", "ultralytics.")))})

@@ -1,12 +1,12 @@
 """Checkpoints: written whole or not at all, opened by Ultralytics alone, read with care."""
 
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from anatomy import CheckpointError, describe, open_checkpoint
+from anatomy import describe, open_checkpoint
+from anatomy.archive import read_plain
 
 from . import ledger
 from .edit import Edit
@@ -46,19 +46,16 @@ def save(model, path, *, half: bool | None = None) -> Path:
 def load(path, *, trusted: bool = False, opener: Callable | None = None):
     """Open a checkpoint as a YOLO object; a history saved with it can be undone.
 
-    ``opener`` opens files of another family of detectors, such as ``detectors.fastvit.load``, and gives what it makes
-    of the path. Otherwise the restricted unpickler reads it first. A file that asks for more than model classes is
-    refused by name of what it wants, unless ``trusted=True`` (which lets it run any code). Raises FileNotFoundError,
-    and CheckpointError (a ValueError) for anything that is no whole checkpoint.
+    Nothing of the file runs, is installed or fetched unless ``trusted``; see ``anatomy.open_checkpoint``. ``opener``
+    opens files of another family of detectors, such as ``detectors.fastvit.load``, and gives what it makes of the
+    path. Raises FileNotFoundError, and CheckpointError (a ValueError) for anything that is no whole checkpoint.
     """
-    path = Path(path)
-    _check_format(path)
     if opener is None:
         model = open_checkpoint(path, trusted=trusted)
         entry = (model.ckpt or {}).pop(KEY, None)
     else:
-        model = opener(path)
-        entry = torch.load(path, map_location="cpu", weights_only=True).get(KEY)
+        model = opener(Path(path))
+        entry = read_plain(path, KEY)
     if entry:
         book = ledger.ledger(describe(model))
         book.baseline = _unpack(entry["baseline"])
@@ -80,28 +77,3 @@ def _pack(rows: dict) -> list:
 
 def _unpack(entries: list) -> dict:
     return {(branch, level): (weight, bias) for branch, level, weight, bias in entries}
-
-
-def _check_format(path: Path) -> None:
-    if not path.exists():
-        raise FileNotFoundError(f"There is no checkpoint {str(path)!r} (working folder: {Path.cwd()}).")
-    if path.suffix != ".pt":
-        raise CheckpointError(f"A checkpoint must end in .pt for Ultralytics to open it, but {path.name!r} was given.")
-    with path.open("rb") as file:
-        start = file.read(4)
-    if not zipfile.is_zipfile(path):
-        if start.startswith(b"PK"):
-            why = f"is cut short ({path.stat().st_size} bytes): the index at the end of the archive is missing"
-        elif start.startswith(b"\x80"):
-            why = "is a bare pickle, older than torch's zip format; open it with its own program and save it anew"
-        else:
-            why = "is no torch checkpoint (it is not a zip archive)"
-        raise CheckpointError(f"{str(path)!r} {why}.")
-    with zipfile.ZipFile(path) as archive:
-        entries = archive.namelist()
-    if any(entry.endswith("/constants.pkl") for entry in entries):
-        raise CheckpointError(
-            f"{str(path)!r} is a TorchScript archive, whose class rows cannot be edited. Load the .pt it was made from."
-        )
-    if not any(entry.endswith("/data.pkl") for entry in entries):
-        raise CheckpointError(f"{str(path)!r} is a zip archive without a torch checkpoint in it.")

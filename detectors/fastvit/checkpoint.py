@@ -1,16 +1,26 @@
 """Checkpoints: a configuration and a state dict, nothing that needs more than ``weights_only`` to open."""
 
 import os
-import pickle
-import zipfile
 from pathlib import Path
 
+import timm
 import torch
 
+from anatomy.archive import read_plain
+
 from .model import FastViTDetector
-from .naive import NaiveDetector
+from .naive import FAULTS, NaiveDetector
 
 FORMAT = "detectors.fastvit 1"
+MOST_BRANCHES = 64
+RULES = {  # of a configuration that comes from a file
+    "names": lambda names: isinstance(names, list) and names and all(isinstance(name, str) for name in names),
+    "backbone": lambda name: isinstance(name, str) and name in timm.list_models("fastvit*"),
+    "branches": lambda count: type(count) is int and 1 <= count <= MOST_BRANCHES,
+    "naive": lambda naive: isinstance(naive, bool),
+    "merged": lambda merged: merged is None or isinstance(merged, bool),
+    "faults": lambda faults: faults is None or (isinstance(faults, list) and all(fault in FAULTS for fault in faults)),
+}
 
 
 def config(model: FastViTDetector) -> dict:
@@ -20,12 +30,31 @@ def config(model: FastViTDetector) -> dict:
 
 
 def rebuild(config: dict) -> FastViTDetector:
-    """A detector with random weights, as the configuration describes it."""
+    """A detector with random weights, as the configuration describes it; ValueError where it describes none."""
     kind = NaiveDetector if config["naive"] else FastViTDetector
     model = kind(config["names"], config["backbone"], branches=config["branches"])
     if "faults" in config:
         model.faults = frozenset(config["faults"])
     return model.reparameterize() if config.get("merged") else model
+
+
+def check(path: Path, found: dict) -> None:
+    """Refuse a configuration that is none, or that does not fit the weights beside it, before anything is built."""
+    config, state = found.get("config"), found.get("state")
+    if not isinstance(config, dict) or not isinstance(state, dict):
+        raise ValueError(f"{str(path)!r} is damaged: it holds no configuration, or no weights.")
+    for name, holds in RULES.items():
+        if not holds(config.get(name)):
+            told = repr(config.get(name))[:60]
+            raise ValueError(f"{str(path)!r} is damaged: its configuration says {name} = {told}.")
+    with torch.device("meta"):  # shapes alone, so that nothing is allocated for a claim
+        wanted = {name: value.shape for name, value in rebuild(config).state_dict().items()}
+    given = {name: getattr(value, "shape", None) for name, value in state.items()}
+    wrong = sorted(name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name))
+    if wrong:
+        raise ValueError(
+            f"{str(path)!r} is damaged: {len(wrong)} weights do not fit its configuration, the first is {wrong[0]}."
+        )
 
 
 def contents(model: FastViTDetector) -> dict:
@@ -45,21 +74,17 @@ def save(model: FastViTDetector, path, **extra) -> Path:
 def read(path) -> dict:
     """A checkpoint's contents. Raises FileNotFoundError, and ValueError for a file that is none of this detector's."""
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no checkpoint {str(path)!r}.")
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{str(path)!r} is damaged, or holds more than plain data and tensors: {error}") from error
+    found = read_plain(path)
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise ValueError(
             f"{str(path)!r} is no checkpoint of this detector. `python -m detectors.fastvit.train` writes one."
         )
+    check(path, found)
     return found
 
 
 def load(path) -> FastViTDetector:
-    """The detector of a checkpoint, in evaluation mode. Errors as in ``read``."""
+    """The detector of a checkpoint, in evaluation mode. Errors as in ``read``; nothing of the file runs."""
     found = read(path)
     model = rebuild(found["config"])
     model.load_state_dict(found["state"])

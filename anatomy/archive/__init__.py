@@ -1,0 +1,20 @@
+"""Read a torch archive as values alone: nothing that it names is imported, called or installed."""
+
+from .machine import Program, Reference, read_program
+from .plain import Reader
+from .zipped import Archive, open_archive
+
+__all__ = ["Archive", "Program", "Reader", "Reference", "open_archive", "read_plain", "read_program"]
+
+
+def read_plain(path, key: str | None = None):
+    """What an archive of plain data and tensors holds; CheckpointError, naming what it asks for, where it is more.
+
+    With ``key`` the value of this one entry of its dictionary, None where there is none; the others are not looked at.
+    """
+    with open_archive(path) as archive:
+        program, reader = read_program(archive.pickle), Reader(archive)
+        if key is not None:
+            return reader.value(program.root.get(key)) if type(program.root) is dict else None
+        reader.check_names(program)
+        return reader.value(program.root)

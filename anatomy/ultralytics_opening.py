@@ -1,0 +1,156 @@
+"""Ultralytics checkpoints opened: read once, checked, and put into modules made here; nothing of the file runs."""
+
+import ast
+import pickle
+import tempfile
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import nn
+from ultralytics import RTDETR, YOLO, YOLOE, YOLOWorld
+from ultralytics.nn.autobackend import check_class_names
+from ultralytics.nn.tasks import BaseModel, RTDETRDetectionModel, WorldModel, YOLOEModel, guess_model_task
+from ultralytics.utils import DEFAULT_CFG_DICT
+from ultralytics.utils.callbacks import get_default_callbacks
+
+from .archive import open_archive, read_program
+from .errors import CheckpointError
+from .ultralytics_modules import Builder, module_classes
+
+KINDS = ((RTDETRDetectionModel, RTDETR), (WorldModel, YOLOWorld), (YOLOEModel, YOLOE), (nn.Module, YOLO))
+TASKS = {"detect", "segment", "semantic", "depth", "classify", "pose", "obb"}
+NOT_WHOLE = (TypeError, RuntimeError, EOFError, KeyError, ValueError, IndexError, AttributeError, ImportError)
+NOT_WHOLE += (pickle.UnpicklingError, zipfile.BadZipFile)  # what torch.load and Ultralytics raise for other files
+REMEMBERED = ("imgsz", "data", "task", "single_cls")  # of the training's settings, as `Model._reset_ckpt_args` keeps
+
+
+def open_checkpoint(path, *, trusted: bool = False):
+    """The YOLO object of exactly this file; see ``anatomy.open_checkpoint``."""
+    path = Path(path)
+    if path.suffix != ".pt":
+        raise CheckpointError(f"A checkpoint must end in .pt for Ultralytics to open it, but {path.name!r} was given.")
+    return _open_trusted(path) if trusted else _open_checked(path)
+
+
+def wrap(net: nn.Module, **attributes):
+    """A YOLO object around a network, as ``YOLO(path)`` would have made it; ``attributes`` are its own."""
+    kind = next(owner for kind, owner in KINDS if isinstance(net, kind))
+    yolo = kind.__new__(kind)
+    nn.Module.__init__(yolo)
+    task = getattr(net, "task", None) or guess_model_task(net)
+    blank = dict.fromkeys(("predictor", "trainer", "cfg", "ckpt_path", "metrics", "model_name"))
+    yolo.__dict__.update(blank, callbacks=get_default_callbacks(), ckpt={}, task=task)
+    yolo.__dict__.update(overrides={"task": task, "model": type(net).__name__})
+    yolo.__dict__.update(attributes)
+    yolo.model = net
+    del yolo.training  # as Model.__init__ does, so that .training is the network's
+    return yolo
+
+
+def _open_checked(path: Path):
+    with open_archive(path) as archive:
+        program = read_program(archive.pickle)
+        builder = Builder(archive)
+        builder.reader.check_names(program)
+        entries = program.root
+        if type(entries) is not dict or not ({"model", "ema"} & set(entries)):
+            raise CheckpointError(f"{str(path)!r} holds no Ultralytics model that can be opened.{_other(entries)}")
+        if entries.get("modelopt"):
+            raise builder.reader.refusal("needs the package modelopt to be made whole")
+        kept = {name: value for name, value in entries.items() if name not in ("model", "ema")}
+        ckpt = builder.reader.value(kept)
+        candidate = entries.get("ema") or entries.get("model")
+        net = builder.reader.value(candidate)
+    if not isinstance(net, BaseModel):
+        what = type(net).__name__ if net is not None else "nothing"
+        raise CheckpointError(f"{str(path)!r} holds no Ultralytics model that can be opened, but {what}.")
+    ckpt |= {"model": None, "ema": None, "ema" if entries.get("ema") else "model": net}
+    settings = ckpt.get("train_args")
+    _finish(net, path, settings if isinstance(settings, dict) else {}, builder.reader.refusal)
+    return _owner(net, ckpt, path)
+
+
+def _finish(net: BaseModel, path: Path, settings: dict, refusal) -> None:
+    """What ``ultralytics.nn.tasks.load_checkpoint`` does to a network that it has read, and checks on what it says."""
+    if not isinstance(getattr(net, "model", None), nn.Sequential) or not len(net.model):
+        raise refusal("holds a network without layers")
+    if not isinstance(getattr(net, "stride", None), torch.Tensor):
+        net.stride = torch.tensor([32.0])
+    try:
+        net.names = check_class_names(net.names)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise refusal(f"names its classes wrongly ({error})") from error
+    _check_yaml(getattr(net, "yaml", None), refusal)
+    net.float()
+    net.args = {**DEFAULT_CFG_DICT, **settings}
+    net.pt_path = str(path)
+    if getattr(net, "task", None) not in TASKS:
+        net.task = guess_model_task(net)
+    net.eval()
+    for module in net.modules():
+        if hasattr(module, "inplace"):
+            module.inplace = True
+        elif isinstance(module, nn.Upsample) and not hasattr(module, "recompute_scale_factor"):
+            module.recompute_scale_factor = None
+
+
+def _owner(net: BaseModel, ckpt: dict, path: Path):
+    """The YOLO object, with the settings that ``Model._load`` gives it."""
+    net.args = {name: value for name, value in net.args.items() if name in REMEMBERED}
+    if not isinstance(net.args["data"], str) or "://" in net.args["data"]:
+        net.args["data"] = None  # an address would be fetched later, at the first use
+    net.args |= {"model": str(path), "task": net.task}
+    return wrap(net, ckpt=ckpt, ckpt_path=str(path), model_name=str(path), task=net.task, overrides=net.args)
+
+
+def _open_trusted(path: Path):
+    """``YOLO(path)``, which may run any code of the file; by a link, as it changes some paths before it opens them."""
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no checkpoint {str(path)!r} (working folder: {Path.cwd()}).")
+    with tempfile.TemporaryDirectory(prefix="checkpoint-") as folder:
+        link = Path(folder) / "checkpoint.pt"
+        link.symlink_to(path.resolve())
+        try:
+            yolo = YOLO(str(link))
+        except NOT_WHOLE as error:
+            raise CheckpointError(f"{str(path)!r} holds no Ultralytics model that can be opened: {error}") from error
+    yolo.ckpt_path = yolo.model_name = yolo.overrides["model"] = yolo.model.pt_path = str(path)
+    return yolo
+
+
+def _check_yaml(yaml, refusal) -> None:
+    """A training builds the network anew from this description: it may name layers, and call nothing else."""
+    if yaml is None:
+        return
+    if not isinstance(yaml, dict):
+        raise refusal("describes its network by no dictionary")
+    activation = yaml.get("activation")
+    if activation and not _is_activation(activation):
+        raise refusal(f"names {str(activation)[:60]!r} as activation")
+    layers = {kind.__name__ for kind in module_classes().values()}
+    layers |= {f"nn.{name}" for name in layers}
+    for part in ("backbone", "head"):
+        for row in yaml.get(part) or ():
+            kind = row[2] if isinstance(row, list | tuple) and len(row) == 4 else None
+            if type(kind) is not str or kind not in layers:
+                raise refusal(f"names {str(kind)[:60]!r} as a layer")
+
+
+def _is_activation(text) -> bool:
+    """Whether a text is a call of one of torch's layers with literal arguments, as in ``nn.LeakyReLU(0.1)``."""
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+        prefix, _, name = ast.unparse(call.func).rpartition(".")
+        for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
+            ast.literal_eval(argument)
+    except (SyntaxError, ValueError, AttributeError, TypeError, RecursionError, MemoryError):
+        return False
+    kind = getattr(nn, name, None)
+    return prefix in ("nn", "torch.nn") and isinstance(kind, type) and issubclass(kind, nn.Module)
+
+
+def _other(entries) -> str:
+    if type(entries) is dict and type(entries.get("format")) is str and len(entries["format"]) < 60:
+        return f" Its format is {entries['format']!r}: give the opener of that family."
+    return ""
