@@ -33,9 +33,10 @@ LARGEST_SCALE = 16  # of an upsampling; larger ones would only fill the memory
 @cache
 def module_classes() -> dict[str, type[nn.Module]]:
     """The classes that a network may be made of, by full name: torch's layers, Ultralytics' blocks and networks."""
-    held = [*vars(nn).values(), *vars(tasks).values()]
-    for part in (blocks, *filter(inspect.ismodule, vars(blocks).values())):
-        held += vars(part).values()
+    held = [*vars(tasks).values()]
+    for part in (blocks, nn.modules):
+        for holder in (part, *filter(inspect.ismodule, vars(part).values())):
+            held += vars(holder).values()
     found = {}
     for kind in held:
         if inspect.isclass(kind) and issubclass(kind, nn.Module):
