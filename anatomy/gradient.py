@@ -9,6 +9,7 @@ from torch import Tensor
 from .errors import UnsupportedModelError
 from .evaluating import evaluating
 from .head import Head, Pass, describe
+from .passes import run_passes
 from .sources import nothing_read
 
 SAME = 0.02  # of the spread over cells: logits that differ less are the same, computed once more
@@ -61,17 +62,18 @@ def differentiate(model, image, **predict_args) -> DifferentiablePass:
     """
     head = model if isinstance(model, Head) else describe(model)
     _check_precision(head)
-    with closing(head.passes(image, **predict_args)) as passes:
-        run = next(passes, None)
-    if run is None:
-        raise nothing_read(image)
-    return differentiate_pass(head, run)
+    with head.undisturbed():
+        with closing(run_passes(head, image, **predict_args)) as passes:
+            run = next(passes, None)
+        if run is None:
+            raise nothing_read(image)
+        return differentiate_pass(head, run)
 
 
 def differentiate_pass(head: Head, run: Pass) -> DifferentiablePass:
     """The network on the input of a finished pass again, with a graph; errors as in ``differentiate``."""
     _check_precision(head)
-    with evaluating(head.running), torch.enable_grad():
+    with evaluating(head), torch.enable_grad():
         pixels = None if run.frame is None else run.frame.detach().clone().requires_grad_()
         logits = head.forward(pixels, run.branch).logits
     return DifferentiablePass(run, pixels, tuple(level[0] for level in logits), head.anchors_per_cell)

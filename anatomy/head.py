@@ -1,7 +1,8 @@
 """The one description of a detection head through which everything reads, writes and replays."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +14,7 @@ from .errors import UnsupportedModelError
 from .letterbox import Letterbox
 from .levels import Level
 from .scores import all_scores
+from .turns import undisturbed
 
 
 @dataclass(frozen=True)
@@ -162,8 +164,12 @@ class Head(ABC):
         """The same convolution in every copy of ``net`` that ``predict()`` runs in its place."""
 
     @abstractmethod
-    def passes(self, source, **predict_args) -> Iterator[Pass]:
-        """Run the family's own prediction over ``source``, one forward pass an image."""
+    def passes(self, source, **predict_args) -> Iterable[Pass]:
+        """Run the family's own prediction over ``source``, one forward pass an image.
+
+        A generator, another iterator or a list. The workbench asks for one pass after another through ``run_passes``,
+        which holds the network for each.
+        """
 
     @abstractmethod
     def finish(self, run: Pass) -> Pass:
@@ -212,6 +218,16 @@ class Head(ABC):
     def running(self) -> nn.Module:
         """The network that ``predict()`` runs: ``net``, or the copy that was made of it."""
         return self.net
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Within the block no other thread runs a pass over this network, edits it or replays its rows; they wait.
+
+        The thread that holds it may do all of that, and may hold it again. A family whose own prediction can run beside
+        the workbench holds that off as well.
+        """
+        with undisturbed(self.net):
+            yield
 
     def parts(self) -> dict[str, str]:
         """Paths in ``net`` and the part of the detector below each; where several fit, the longest path counts.

@@ -6,6 +6,7 @@ from torch import nn
 
 from .errors import UnsupportedModelError
 from .layers_run import network
+from .turns import undisturbed
 
 MERGES = ("reparameterize", "switch_to_deploy", "fuse")  # what blocks of timm and others call it
 
@@ -16,7 +17,10 @@ def fused(model) -> nn.Module:
     Ultralytics' own ``fuse()`` for its networks and blocks; elsewhere the ``reparameterize``, ``switch_to_deploy`` or
     ``fuse`` of the network or of its blocks. Raises UnsupportedModelError where nothing can be merged.
     """
-    return merge(deepcopy(network(model)[0]).eval())
+    net = network(model)[0]
+    with undisturbed(net):
+        copied = deepcopy(net)
+    return merge(copied.eval())
 
 
 def merge(net: nn.Module) -> nn.Module:

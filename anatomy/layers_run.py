@@ -13,6 +13,7 @@ from .errors import UnsupportedModelError
 from .head import Head, describe
 from .layers_field import Field
 from .layers_follow import Following, Seen, made_by, makers, mark, seen
+from .turns import undisturbed
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -65,12 +66,17 @@ def shadow(net: nn.Module, convert: Callable[[Tensor], Tensor]) -> nn.Module:
     With ``Tensor.detach`` they share their memory, on the meta device they have none; the network is not touched.
     """
     memo: dict[int, object] = {}
-    for module in net.modules():
-        for held, made in ((module._parameters, _parameter), (module._buffers, Tensor.detach), (vars(module), None)):
-            for value in held.values():
-                if isinstance(value, Tensor) and id(value) not in memo:
-                    memo[id(value)] = made(convert(value.detach())) if made else value.detach().clone()
-    return deepcopy(net, memo).eval()
+    with undisturbed(net):  # the hooks of a pass must not be copied along
+        for module in net.modules():
+            for held, made in (
+                (module._parameters, _parameter),
+                (module._buffers, Tensor.detach),
+                (vars(module), None),
+            ):
+                for value in held.values():
+                    if isinstance(value, Tensor) and id(value) not in memo:
+                        memo[id(value)] = made(convert(value.detach())) if made else value.detach().clone()
+        return deepcopy(net, memo).eval()
 
 
 def _parameter(value: Tensor) -> nn.Parameter:

@@ -157,7 +157,8 @@ def _traces(model, images, imgsz, predict_args) -> tuple[Trace, ...]:
 
 def _gradient(seen: Trace, level: int, row: int, col: int, class_id: int | None) -> np.ndarray:
     """|d logit / d px| of a cell, summed over channels, (h, w) float64."""
-    slope = differentiate_pass(seen.head, seen.run).gradient(level, row, col, class_id)
+    with seen.head.undisturbed():
+        slope = differentiate_pass(seen.head, seen.run).gradient(level, row, col, class_id)
     return slope.abs().sum(0).double().cpu().numpy()
 
 

@@ -22,6 +22,7 @@ from .images import open_images
 from .letterbox import Letterbox
 from .levels import Level, level_name, whole_number
 from .torchvision_passes import Heard, evaluating, overhear
+from .turns import turns
 
 BRANCH = "one2many"
 CLASS_CONV = "head.classification_head.cls_logits"
@@ -92,8 +93,10 @@ class TorchvisionHead(Head):
 
     def _run(self, path: str, image: np.ndarray, conf: float, iou: float, imgsz: int | None) -> Pass:
         """The model's own forward pass of one (H, W, 3) uint8 BGR image; its end is not done yet."""
-        net, conv, heard = self.net, self.class_conv(0, BRANCH), overhear(self.net, image, imgsz)
-        rows = conv.weight.detach().clone(), None if conv.bias is None else conv.bias.detach().clone()
+        net, conv = self.net, self.class_conv(0, BRANCH)
+        with turns(net).passes:
+            heard = overhear(net, image, imgsz)
+            rows = conv.weight.detach().clone(), None if conv.bias is None else conv.bias.detach().clone()
         return Pass(
             path=path,
             original=image,
@@ -235,7 +238,7 @@ def _names(net) -> dict[int, str]:
 def _measure_strides(net) -> tuple[int, ...]:
     """The stride of each level, from the grids of one small empty image, once a backbone."""
     if net.backbone not in _strides:
-        with torch.inference_mode(), evaluating(net):
+        with torch.inference_mode(), turns(net).passes, evaluating(net):
             maps = net.backbone(next(net.parameters()).new_zeros(1, 3, PROBE, PROBE))
         maps = [maps] if isinstance(maps, Tensor) else list(maps.values())
         _strides[net.backbone] = tuple(PROBE // level.shape[3] for level in maps)

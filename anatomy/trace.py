@@ -1,6 +1,7 @@
 """One traced forward pass: which level and which cell made every detection."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from functools import cached_property
 
 import numpy as np
@@ -14,9 +15,11 @@ from .grid import anchor as first_of
 from .head import Head, Limits, Pass, Targets, describe
 from .letterbox import Letterbox
 from .levels import SILENT_LOGIT, Level, select_classes, select_levels
+from .passes import run_passes
 from .replay import rerun
 from .sources import check_source, nothing_read, several
 from .suppression import losers
+from .turns import turns
 
 
 class Trace:
@@ -213,7 +216,9 @@ class Trace:
         pass, then scores, selection and result; equal to a fresh ``predict()`` bit for bit. Anything else that was
         changed in the network since is not seen. Raises RuntimeError when the branch or the number of classes is gone.
         """
-        return Trace(self._head, self._head.finish(rerun(self._head, self._run)))
+        with turns(self._head.net).rows:
+            run = rerun(self._head, self._run)
+        return Trace(self._head, self._head.finish(run))
 
     def silenced(self, level, classes="all") -> "Trace":
         """What the head makes of this pass while class rows are silent: their logits here, nothing in the model.
@@ -233,7 +238,7 @@ class Trace:
 
         Boxes and detections stay what they were. UnsupportedModelError where a head does not say how to run by steps.
         """
-        with torch.inference_mode(False), torch.no_grad(), evaluating(self._head.running):
+        with torch.inference_mode(False), torch.no_grad(), evaluating(self._head):
             made = self._head.forward(self._run.frame.clone(), self.branch)
         logits = tuple(level[0].repeat(self.anchors_per_cell, 1, 1) for level in made.logits)
         return Trace(self._head, self._run.evolve(inputs=made.inputs, logits=logits))
@@ -269,12 +274,14 @@ def stream(model, source, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **
 
     ``source``: whatever ``model.predict`` takes (folder, glob, video, list, array (H, W, 3) BGR, PIL image, tensor).
     ``conf`` and ``iou`` are thresholds in [0, 1], ``imgsz`` the input size in px; ``predict_args`` go to
-    ``model.predict``. A file of a folder that cannot be read is skipped with Ultralytics' warning. While the stream is
-    open its predictor is taken: ``replay`` works inside the loop, ``model.predict`` waits until the loop is over.
+    ``model.predict``. A file of a folder that cannot be read is skipped with Ultralytics' warning. Between two images
+    the model is free: inside the loop it can be edited, traced anew and made to predict, by other threads too.
     """
     head = describe(model)
     check_source(source)
-    yield from (Trace(head, run) for run in head.passes(source, conf=conf, iou=iou, imgsz=imgsz, **predict_args))
+    with closing(run_passes(head, source, conf=conf, iou=iou, imgsz=imgsz, **predict_args)) as passes:
+        for run in passes:
+            yield Trace(head, run)
 
 
 def trace(model, image, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **predict_args) -> Trace:

@@ -3,7 +3,8 @@
 import gc
 import weakref
 from collections.abc import Iterator
-from copy import deepcopy
+from contextlib import contextmanager, nullcontext
+from copy import copy, deepcopy
 from datetime import datetime
 from types import SimpleNamespace
 
@@ -22,8 +23,10 @@ from .errors import UnsupportedModelError
 from .grid import middles
 from .head import Candidates, Head, Limits, Outputs, Pass, Targets
 from .levels import Level, level_name
+from .turns import turns
+from .ultralytics_lock import PredictorLock, joined_lock
 from .ultralytics_opening import wrap
-from .ultralytics_tap import Tap, check_predict_args, overridden, running_network
+from .ultralytics_tap import Tap, apart, check_predict_args, overridden, running_network
 from .ultralytics_training import read_criterion
 
 WORKS = "Heads that work: Detect, Segment, Pose and OBB of YOLOv3 to YOLO26, and v10Detect."
@@ -66,17 +69,26 @@ class UltralyticsHead(Head):
             yield convs[level][-1]
 
     def passes(self, source, **predict_args) -> Iterator[Pass]:
+        """As ``predict(stream=True)``, on a copy of the predictor that shares its network and nothing else.
+
+        The network is held while a pass runs, as ``predict()`` holds it, and is free between two of them. Raises
+        RuntimeError where the running thread itself holds it by a stream of ``predict()`` that is still open.
+        """
         check_predict_args(predict_args)
-        yolo = self.yolo or wrap(self.net, predictor=_predictors.get(self.net))
-        results = yolo.predict(source, stream=True, **{"verbose": False, **predict_args})
-        if self.yolo is None:
-            _predictors[self.net] = yolo.predictor
-        with Tap(yolo.predictor) as tap:
-            try:
-                for _ in results:
-                    yield tap.passes.popleft()
-            finally:
-                results.close()
+        shared, own, results = self._set_up(source, {"verbose": False, **predict_args})
+        lock, tap = self._lock(shared), Tap(own)
+        try:
+            while True:
+                with lock:
+                    own.model = shared.model
+                    with tap:
+                        more = next(results, None)
+                    shared.done_warmup = own.done_warmup
+                if more is None:
+                    return
+                yield tap.passes.popleft()
+        finally:
+            results.close()
 
     @torch.inference_mode()
     def finish(self, run: Pass) -> Pass:
@@ -126,10 +138,11 @@ class UltralyticsHead(Head):
 
     def targets(self, run: Pass, boxes: Tensor, labels: Tensor) -> Targets:
         """By the network's own criterion; of segment and pose heads the box, class and DFL losses alone."""
-        net = running_network(run.private.predictor)
+        net = apart(running_network(run.private.predictor))
         known = getattr(net, "args", None) or {}
         known = known if isinstance(known, dict) else vars(known)
-        with torch.inference_mode(False), overridden(net, args=SimpleNamespace(**{**DEFAULT_CFG_DICT, **known})):
+        net.args = SimpleNamespace(**{**DEFAULT_CFG_DICT, **known})
+        with torch.inference_mode(False), self.undisturbed():
             criterion = net.init_criterion()
         criterion = getattr(criterion, run.branch, criterion)
         if type(criterion.assigner) is not TaskAlignedAssigner:
@@ -145,6 +158,16 @@ class UltralyticsHead(Head):
         predictor = self._predictor()
         return self.net if predictor is None or predictor.model is None else running_network(predictor)
 
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        with super().undisturbed():
+            predictor = self._predictor()
+            if predictor is None:
+                yield
+                return
+            with self._lock(predictor).held():
+                yield
+
     def parts(self) -> dict[str, str]:
         """Backbone and neck as the model's yaml divides them; of the head every list with one member a level."""
         first = len((getattr(self.net, "yaml", None) or {}).get("backbone", ()))
@@ -157,8 +180,8 @@ class UltralyticsHead(Head):
 
     def forward(self, images: Tensor, branch: str) -> Outputs:
         net = self.running
-        with overridden(net.model[-1], shape=None, anchors=None, strides=None):  # its cache may be of inference mode
-            raw = net(images)[1]
+        with self.undisturbed(), overridden(net.model[-1], shape=None, anchors=None, strides=None):
+            raw = net(images)[1]  # with a cache of its own, as that of the head may be of inference mode
         raw = raw.get(branch, raw)
         shapes = [feature.shape[2:] for feature in raw["feats"]]
         logits, boxes = (
@@ -168,8 +191,9 @@ class UltralyticsHead(Head):
         return Outputs(tuple(raw["feats"]), logits, boxes)
 
     def level_outputs(self, level: int, x: Tensor, branch: str) -> tuple[Tensor, Tensor]:
-        parts = getattr(self.running.model[-1], branch)
-        return parts["cls_head"][level](x), parts["box_head"][level](x)
+        with self.undisturbed():
+            parts = getattr(self.running.model[-1], branch)
+            return parts["cls_head"][level](x), parts["box_head"][level](x)
 
     def level_boxes(self, level: int, raw: Tensor) -> Tensor:
         """Distances to left, top, right and bottom from the anchor point, the mean of the DFL bins in strides.
@@ -188,7 +212,8 @@ class UltralyticsHead(Head):
 
     def checkpoint(self, half: bool) -> dict:
         """What ``YOLO.save`` would write, in float16 or in the network's own precision."""
-        net = deepcopy(self.net)
+        with self.undisturbed():
+            net = deepcopy(self.net)
         net = (net.half() if half else net).to(memory_format=torch.contiguous_format)
         kept = dict(self.yolo.ckpt or {}) if self.yolo is not None else {}
         return kept | {
@@ -221,6 +246,36 @@ class UltralyticsHead(Head):
 
     def _predictor(self):
         return self.yolo.predictor if self.yolo is not None else _predictors.get(self.net)
+
+    def _lock(self, predictor) -> PredictorLock:
+        return joined_lock(predictor, turns(self.net).passes)
+
+    def _set_up(self, source, args: dict):
+        """The shared predictor for these arguments, a copy of it for one stream, and its results, not begun yet.
+
+        Ultralytics itself reads the arguments, in a copy of the YOLO object, and makes a predictor anew where it would.
+        One that cannot be made, for a device that is not there, leaves the model with the predictor that it had.
+        """
+        with turns(self.net).passes:
+            shared = self._predictor()
+            yolo = apart(self.yolo or wrap(self.net))
+            own = None if shared is None or shared.model is None else apart(shared, _lock=nullcontext())
+            yolo.predictor = own
+            results = yolo.predict(source, stream=True, **args)
+            if yolo.predictor is not own:
+                results.close()
+                shared = yolo.predictor
+                self._lock(shared)  # before others can see it
+                self._publish(shared)
+                own = apart(shared, _lock=nullcontext(), args=copy(shared.args))
+                results = own(source=source, stream=True)
+            return shared, own, results
+
+    def _publish(self, predictor) -> None:
+        if self.yolo is None:
+            _predictors[self.net] = predictor
+        else:
+            self.yolo.predictor = predictor
 
 
 def fuse(net: nn.Module) -> nn.Module:

@@ -1,7 +1,5 @@
 """What happens while an Ultralytics predictor runs: one forward pass listened to, and its last step done again."""
 
-import threading
-import weakref
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,7 +19,7 @@ REFUSED_ARGS = {
     "visualize": "it replaces the forward pass",
     "compile": "a compiled network runs no hooks",
 }
-_listening: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # predictor -> thread that runs a traced stream
+OF_ONE_PASS = ("dataset", "batch", "results", "plotted_img")  # what a predictor holds of the images it runs on
 
 
 def check_predict_args(args: dict) -> None:
@@ -34,6 +32,14 @@ def check_predict_args(args: dict) -> None:
 def running_network(predictor) -> nn.Module:
     """The network that a set-up predictor runs: its own, fused copy of the model."""
     return getattr(predictor.model, "_orig_mod", predictor.model).backend.model
+
+
+def apart(shared, **attributes):
+    """A shallow copy of an object, with these attributes: what it is given from now on, the original never sees."""
+    new = object.__new__(type(shared))  # as copy.copy, which is many times slower
+    new.__dict__.update(shared.__dict__)
+    new.__dict__.update(attributes)
+    return new
 
 
 @contextmanager
@@ -82,18 +88,17 @@ class Ending:
 
     def _select(self, run: Pass) -> tuple[Any, Tensor]:
         """The predictor's own postprocessing of this prediction: its result, and the anchor of each detection."""
-        predictor = self.predictor
         prediction = self.prediction[None]
         if prediction.shape[-1] == 6:  # six columns look like finished end-to-end rows to Ultralytics' NMS
             prediction = torch.cat((prediction, prediction.new_zeros(prediction.shape[:2])[..., None]), 2)
         frame = SimpleNamespace(shape=(1, 3, *run.input_shape))  # nothing but its shape is asked for
-        with Selection(predictor, args=self.args, batch=([run.path], None, None)) as selection:
-            if self.end2end:
-                head = running_network(predictor).model[-1]
-                max_det = max(self.args.max_det, 300)  # as BasePredictor.stream_inference sets it
-                with overridden(head, max_det=max_det, agnostic_nms=self.args.agnostic_nms), TopK(head) as top:
-                    prediction = head.postprocess(prediction.permute(0, 2, 1))
-            y = prediction if self.proto is None else (prediction, self.proto)
+        predictor = apart(self.predictor, args=self.args, batch=([run.path], None, None))
+        if self.end2end:
+            head = apart(running_network(predictor).model[-1], **end_to_end(self.args))
+            with TopK(head) as top:
+                prediction = head.postprocess(prediction.permute(0, 2, 1))
+        y = prediction if self.proto is None else (prediction, self.proto)
+        with Selection(predictor) as selection:
             result = type(predictor).postprocess(predictor, (y, {}), frame, [run.original])[0]
         rows = selection.rows[0]
         if self.end2end:
@@ -105,16 +110,15 @@ class Selection:
     """Within the block, ``rows`` gains the indices that the predictor's NMS kept, (n,) int64 an image.
 
     Ultralytics hands these indices to ``get_obj_feats`` when ``_feats`` is set, and then keeps segments without a mask;
-    those are left out here as it does otherwise. ``attributes`` are what else the predictor holds within the block.
+    those are left out here as it does otherwise.
     """
 
-    def __init__(self, predictor, **attributes):
+    def __init__(self, predictor):
         self._predictor, self._kept, self.rows = predictor, [], []
-        taps = {"_feats": (), "get_obj_feats": self._keep, "construct_result": self._construct}
-        self._taps = attributes | taps
 
     def __enter__(self):
-        self._block = overridden(self._predictor, **self._taps)
+        taps = {"_feats": (), "get_obj_feats": self._keep, "construct_result": self._construct}
+        self._block = overridden(self._predictor, **taps)
         self._block.__enter__()
         return self
 
@@ -134,6 +138,11 @@ class Selection:
                 result, rows = result[seen], rows[seen]
         self.rows.append(rows)
         return result
+
+
+def end_to_end(args) -> dict:
+    """What ``BasePredictor.stream_inference`` sets on an end-to-end head before a run."""
+    return {"max_det": max(args.max_det, 300), "agnostic_nms": args.agnostic_nms}
 
 
 class TopK(ExitStack):
@@ -160,29 +169,27 @@ class TopK(ExitStack):
 
 
 class Tap(ExitStack):
-    """Within the block, every image that the predictor finishes appends its ``Pass`` to ``passes``."""
+    """Within the block, every image that the predictor finishes appends its ``Pass`` to ``passes``.
+
+    The block can be entered again and again; the network must be held for each. ``predictor`` is that of one stream.
+    """
 
     def __init__(self, predictor):
         super().__init__()
         self.passes: deque[Pass] = deque()
-        self._predictor = predictor
-        self._head = running_network(predictor).model[-1]
-        self._branch = "one2one" if self._head.end2end else "one2many"
-        self._convs = [level[-1] for level in getattr(self._head, self._branch)["cls_head"]]
-        self._features: list[Tensor | None] = [None] * len(self._convs)
-        self._selection, self._top = Selection(predictor), TopK(self._head)
+        self._predictor, self._selection = predictor, Selection(predictor)
 
     def __enter__(self):
         super().__enter__()
-        if _listening.get(self._predictor) == threading.get_ident():
-            raise RuntimeError(
-                "A traced stream over this model is still open, and its predictor runs one source at a time. "
-                "Finish the loop, or call close() on the stream, before tracing anew."
-            )
-        _listening[self._predictor] = threading.get_ident()
-        self.callback(_listening.pop, self._predictor, None)
+        self._head = running_network(self._predictor).model[-1]
+        self._branch = "one2one" if self._head.end2end else "one2many"
+        self._convs = [level[-1] for level in getattr(self._head, self._branch)["cls_head"]]
+        self._features: list[Tensor | None] = [None] * len(self._convs)
+        self._top = TopK(self._head)
         for level, conv in enumerate(self._convs):
             self.enter_context(conv.register_forward_pre_hook(self._listener(level)))
+        if self._head.end2end:
+            self.enter_context(overridden(self._head, **end_to_end(self._predictor.args)))
         self.enter_context(self._top)
         self.enter_context(overridden(self._predictor, postprocess=self._postprocess))
         return self
@@ -209,13 +216,15 @@ class Tap(ExitStack):
             for conv in self._convs
         )
         shapes = [tuple(feature.shape[2:]) for feature in raw["feats"]]
+        resting = apart(predictor, **dict.fromkeys(OF_ONE_PASS))
+        del resting.postprocess  # the tap
         for image, result in enumerate(results):
             kept = selection.rows[image]
             prediction = full[image]
             nc = raw["scores"].shape[1]
             levels = raw["scores"][image].split([h * w for h, w in shapes], 1)
             ending = Ending(
-                predictor,
+                resting,
                 predictor.args,
                 end2end,
                 prediction,

@@ -1,6 +1,7 @@
 """How anatomy reads this detector; this file alone knows anatomy."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from .checkpoint import contents
 from .head import decode, distances
 from .loss import WEIGHTS, by_cell
 from .naive import NaiveDetector
-from .prediction import frames
+from .prediction import frames, turn
 from .selection import CLASS_SHIFT, MAX_DETECTIONS, above, check_thresholds
 from .targets import LARGEST, RADIUS, claim
 
@@ -59,11 +60,22 @@ class LevelsHead(Head):
     def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
         return iter(())
 
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        with super().undisturbed(), turn(self.net):
+            yield
+
     @torch.inference_mode()
     def passes(self, source, *, conf: float = 0.25, iou: float = 0.7, imgsz: int = 640) -> Iterator[Pass]:
         check_thresholds(conf, iou)
-        for frame in frames(self.net, source, imgsz):
-            convs = [head.classify for head in self.net.heads]
+        made = frames(self.net, source, imgsz)
+        while True:
+            with self.undisturbed():
+                frame = next(made, None)
+                convs = [head.classify for head in self.net.heads]
+                rows = tuple((conv.weight.detach().clone(), conv.bias.detach().clone()) for conv in convs)
+            if frame is None:
+                return
             run = Pass(
                 path=frame.path,
                 original=frame.image,
@@ -72,7 +84,7 @@ class LevelsHead(Head):
                 frame=frame.tensor,
                 inputs=tuple(level.inputs for level in frame.outputs),
                 features=tuple(level.features for level in frame.outputs),
-                rows=tuple((conv.weight.detach().clone(), conv.bias.detach().clone()) for conv in convs),
+                rows=rows,
                 logits=tuple(level.classes[0] for level in frame.outputs),
                 box_logits=self.raw(frame.outputs),
                 boxes=self.net.boxes(frame.outputs)[0].T,

@@ -8,6 +8,7 @@ import torch
 from torchvision.ops import box_iou
 
 from .data import Batch
+from .prediction import in_evaluation
 
 CONF, IOU = 0.01, 0.6  # thresholds of the detections that are scored
 
@@ -53,9 +54,7 @@ def evaluate(model, batches: Iterable[Batch]) -> Score:
     """The score of a model over the batches of a data set; the model's mode is as before when it returns."""
     count = len(model.names)
     confidence, right, objects = [[] for _ in range(count)], [[] for _ in range(count)], [0] * count
-    was_training = model.training
-    try:
-        model.eval()
+    with in_evaluation(model):
         for batch in batches:
             for found, boxes, labels in zip(
                 model.detect(batch.images, CONF, IOU), batch.boxes, batch.labels, strict=True
@@ -65,8 +64,6 @@ def evaluate(model, batches: Iterable[Batch]) -> Score:
                     objects[label] += int((labels == label).sum())
                     confidence[label].append(mine.confidence.numpy())
                     right[label].append(hits(mine.boxes, boxes[labels == label]))
-    finally:
-        model.train(was_training)
     ap50 = {}
     for label in range(count):
         if objects[label]:

@@ -1,11 +1,14 @@
 """Images to detections in px of the original: letterbox, forward pass, selection, and the way back."""
 
+import threading
+import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .blocks import LevelOutput
 from .images import input_size, letterbox, open_source, to_tensor
@@ -47,17 +50,37 @@ class Frame:
         return Prediction(self.path, self.image, names, boxes, found.confidence, found.class_id)
 
 
+_turns: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
+_making = threading.Lock()
+
+
+def turn(model: nn.Module) -> threading.RLock:
+    """The lock of a model: a thread that runs it, or changes what it is made of, holds it."""
+    with _making:
+        return _turns.setdefault(model, threading.RLock())
+
+
+@contextmanager
+def in_evaluation(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode within the block, for the thread that holds the model; then every mode is as it was."""
+    with turn(model):
+        modes = [(module, module.training) for module in model.modules() if module.training]
+        try:
+            model.eval()
+            yield
+        finally:
+            for module, mode in modes:
+                module.training = mode
+
+
 @torch.inference_mode()
 def run(model, path: str, image: np.ndarray, imgsz: int) -> Frame:
     """The model's raw outputs for one image, in evaluation mode whatever mode the model is in."""
     size = input_size(image.shape[:2], imgsz)
     frame, gain, pad = letterbox(image, size)
     tensor = to_tensor(frame).to(next(model.parameters()))
-    was_training = model.training
-    try:
-        outputs = model.eval()(tensor)
-    finally:
-        model.train(was_training)
+    with in_evaluation(model):
+        outputs = model(tensor)
     return Frame(path, image, size, tensor, outputs, gain, pad)
 
 

@@ -84,7 +84,7 @@ def layer_gradients(subject: Subject, layer) -> Weighed:
         if level is None:
             hook = modules[layer].register_forward_hook(lambda _, __, output: caught.append(output))
             stack.callback(hook.remove)
-        stack.enter_context(evaluating(head.running))
+        stack.enter_context(evaluating(head))
         made = head.forward(frame, trace.branch)
     maps = made.inputs[level] if level is not None else caught[-1] if caught else None
     if not isinstance(maps, Tensor) or maps.ndim != 4:
@@ -146,7 +146,7 @@ def _differentiate(subjects: Sequence[Subject], windows: Tensor, corners) -> tup
     """The numbers (n,) of the subjects, each from its window, and their gradients (n, c, h, w)."""
     leaf = windows.detach().clone().requires_grad_()
     head, first = subjects[0].trace.head, subjects[0]
-    with evaluating(head.running):
+    with evaluating(head):
         logits, raw = head.level_outputs(first.level, leaf, first.trace.branch)
     numbers = torch.cat(
         [

@@ -50,7 +50,7 @@ def presences(subjects: Sequence[Subject]) -> Callable[[Tensor], Tensor]:
     boxes = torch.as_tensor(trace.decode([one.anchor for one in subjects]))
 
     def held(frames: Tensor) -> Tensor:
-        with evaluating(head.running):
+        with evaluating(head):
             made = head.forward(frames, trace.branch)
         try:
             decoded = [head.level_boxes(level, raw).flatten(2) for level, raw in enumerate(made.raw)]

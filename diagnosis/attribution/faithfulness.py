@@ -98,13 +98,15 @@ def faithfulness(
     start, subject = time.perf_counter(), attribution.subject
     made, passes, pointing, energy, random = None, 0, None, None, None
     if "curves" in parts:
-        made, passes = curves(subject, attribution.map, steps=steps, replace=replace, batch=batch)
+        with subject.trace.head.undisturbed():
+            made, passes = curves(subject, attribution.map, steps=steps, replace=replace, batch=batch)
     if "box" in parts:
         pointing, energy = _in_box(attribution.map, subject.box if box is None else np.asarray(box, dtype=np.float64))
     if "randomization" in parts:
-        random = randomize(
-            subject, attribution.heat.grid, lambda other: again(attribution, other).heat.grid, seed, shuffles
-        )
+        with subject.trace.head.undisturbed():  # whose weights are others meanwhile
+            random = randomize(
+                subject, attribution.heat.grid, lambda other: again(attribution, other).heat.grid, seed, shuffles
+            )
     seconds = time.perf_counter() - start
     return Faithfulness(made, pointing, energy, attribution.completeness, random, seconds, passes)
 

@@ -108,7 +108,7 @@ def _listening(head: Head) -> Iterator:
             part = next((part for path, part in parts if f"{name}.".startswith(f"{path}.")), "")
             if isinstance(module, nn.Conv2d) and not part.startswith("head"):
                 hooks.append(module.register_forward_pre_hook(lambda _, given: note(given[0])))
-        with evaluating(head.running):
+        with evaluating(head):
             yield listen
     finally:
         for hook in hooks:

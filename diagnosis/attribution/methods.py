@@ -113,7 +113,7 @@ def explain(chosen: Sequence[Subject], method: str, options: Mapping) -> tuple[A
         takes = ", ".join(sorted(known.options)) or "no options"
         raise TypeError(f"The method {method!r} takes {takes}, but {', '.join(sorted(unknown))} was given.")
     start = time.perf_counter()
-    with torch.inference_mode(False), torch.enable_grad():
+    with chosen[0].trace.head.undisturbed(), torch.inference_mode(False), torch.enable_grad():
         heats = known.run(chosen, **options)
     seconds = (time.perf_counter() - start) / len(chosen)
     return tuple(

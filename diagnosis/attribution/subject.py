@@ -45,14 +45,14 @@ class Subject:
         ``row`` and ``col``: where the cell lies in ``x``, if that was cut out of the level's map.
         """
         head = self.trace.head
-        with evaluating(head.running):
+        with evaluating(head):
             made = head.level_outputs(self.level, x, self.trace.branch)
         return self.pick(*made, self.row if row is None else row, self.col if col is None else col)
 
     def of_images(self, frames: Tensor) -> Tensor:
         """The number (B,) from network inputs (B, 3, H, W) of the trace's size; differentiable."""
         head = self.trace.head
-        with evaluating(head.running):
+        with evaluating(head):
             made = head.forward(frames, self.trace.branch)
         return self.pick(made.logits[self.level], made.raw[self.level], self.row, self.col)
 
@@ -80,7 +80,8 @@ def subjects(trace: Trace, detections=None, what: str = "logit", *, class_id=Non
     given = None if class_id is None else select_class(trace.names, class_id)
     other = None if against is None else select_class(trace.names, against)
     outputs: dict[int, tuple[Tensor, Tensor]] = {}
-    return tuple(_one(trace, *_anchor(trace, wanted), what, given, other, outputs) for wanted in detections)
+    with trace.head.undisturbed():
+        return tuple(_one(trace, *_anchor(trace, wanted), what, given, other, outputs) for wanted in detections)
 
 
 def _one(trace: Trace, anchor: int, made: int | None, what: str, given, other, outputs) -> Subject:
@@ -157,7 +158,7 @@ def _answers(trace: Trace, level: int) -> tuple[Tensor, Tensor]:
             f"The passes of {type(trace.head.net).__name__} do not keep what its head reads. Have its description's "
             "passes() fill Pass.frame and Pass.inputs; see anatomy.Head."
         )
-    with torch.inference_mode(False), torch.no_grad(), evaluating(trace.head.running):
+    with torch.inference_mode(False), torch.no_grad(), evaluating(trace.head):
         return trace.head.level_outputs(level, trace.inputs[level][None].clone(), trace.branch)
 
 

@@ -57,7 +57,8 @@ def check_grid(
         open_levels = [i for i, reading in enumerate(readings) if reading is None or not reading.settled]
         if not open_levels or misfits:
             break
-        runs = probe(head, step, seed + turn, args)
+        with head.undisturbed():
+            runs = probe(head, step, seed + turn, args)
         probes += len(runs)
         misfits = check_shapes(head, runs[0])
         for i in () if misfits else open_levels:
@@ -78,7 +79,8 @@ def check_grid(
 def _look(head: Head, step: int, args: dict) -> tuple[np.ndarray | None, dict[int, Sight], str]:
     """The network input that cells were asked about, the sight of each level, and why there is none."""
     try:
-        view, seen = sights(head, step, args)
+        with head.undisturbed():
+            view, seen = sights(head, step, args)
     except UnsupportedModelError as error:
         return None, {}, f"No gradient tells where the cells look: {error}"
     return view, seen, ""

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from anatomy import Head, Pass, Trace
 from anatomy.gradient import differentiate
+from anatomy.passes import run_passes
 from anatomy.sources import nothing_read
 
 from .aim import Aim, read_aim
@@ -120,7 +121,7 @@ def _picture(pixels: Tensor) -> np.ndarray:
 
 
 def _pass(head: Head, image: np.ndarray, **args) -> Pass:
-    with closing(head.passes(image, **args)) as passes:
+    with closing(run_passes(head, image, **args)) as passes:
         run = next(passes, None)
     if run is None:
         raise nothing_read(image)

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
 from anatomy import whole_number
+from anatomy.turns import undisturbed
 
 from .findings import find
 from .listen import Listener, tensors
@@ -70,7 +71,7 @@ def numerics(
 
     ended: dict[str, object] = {}
     listener = Listener(net)
-    with untouched(listener.paths, stepper, weights=steps > 0), listener:
+    with undisturbed(net), untouched(listener.paths, stepper, weights=steps > 0), listener:
         try:
             with tqdm(total=steps + 1, desc="numerics", unit="pass", disable=not (progress and steps)) as bar:
                 for heard in _follow(net, weights, batches, loss, listener, stepper, steps):

@@ -73,13 +73,17 @@ def test_edits_inside_a_stream_reach_the_images_that_follow(model, folder):
     assert counts[1:] == [0, 0]
 
 
-def test_a_second_trace_inside_an_open_stream_is_an_error_and_no_deadlock(model, folder):
-    traces = anatomy.stream(model, folder, **ARGS)
-    next(traces)
-    with pytest.raises(RuntimeError, match=r"stream over this model is still open.*close\(\)"):
-        anatomy.trace(model, folder / "0.png", **ARGS)
-    traces.close()
-    assert len(anatomy.trace(model, folder / "0.png", **ARGS).detections) > 0
+def test_traces_and_predictions_inside_an_open_stream_have_their_own_results(model, folder):
+    alone = [rows(anatomy.trace(model, folder / f"{index}.png", **ARGS)) for index in range(3)]
+    few = rows(anatomy.trace(model, folder / "2.png", conf=0.4, **ARGS))
+    assert len(few) < len(alone[2])
+    found = []
+    for seen in anatomy.stream(model, folder, **ARGS):
+        assert torch.equal(rows(anatomy.trace(model, folder / "2.png", conf=0.4, **ARGS)), few)
+        plain = model.predict(str(folder / "1.png"), conf=0.25, verbose=False, **ARGS)[0]
+        assert torch.equal(plain.boxes.data, alone[1])
+        found.append(rows(seen))
+    assert all(torch.equal(*pair) for pair in zip(found, alone, strict=True))
 
 
 def test_nothing_is_left_behind(model, picture):
