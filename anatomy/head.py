@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from .at_rest import PickledAtRest
 from .errors import UnsupportedModelError
 from .letterbox import Letterbox
 from .levels import Level
@@ -53,7 +54,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Targets:
+class Targets(PickledAtRest):
     """What the family's own training makes of one pass and n labelled objects; A anchors, no gradient.
 
     ``object`` (A,) int64: the object whose positive a cell is, -1 for background; ``score`` (A,) what its class row is

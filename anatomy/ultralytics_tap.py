@@ -1,5 +1,6 @@
 """What happens while an Ultralytics predictor runs: one forward pass listened to, and its last step done again."""
 
+import copy
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -71,6 +72,13 @@ class Ending:
     columns: Tensor | None
     extras: Tensor
     proto: Tensor | None
+
+    def __deepcopy__(self, memo) -> "Ending":
+        """Tensors are copied; predictor and network stay those of the model."""
+        parts = {
+            name: copy.deepcopy(getattr(self, name), memo) for name in ("prediction", "columns", "extras", "proto")
+        }
+        return replace(self, **parts)
 
     @property
     def rotated(self) -> bool:

@@ -1,7 +1,7 @@
 """What an explanation explains: one number of one pass, at the cell that made it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -38,6 +38,14 @@ class Subject:
     unit: str
     pick: Pick
     value: float
+
+    def __reduce__(self):
+        kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        chosen = {}
+        if isinstance(self.pick, Picker):
+            chosen = {field.name: getattr(kept["pick"], field.name) for field in fields(Picker) if field.name != "head"}
+            del kept["pick"]
+        return _arrived, (kept, chosen)
 
     def of_inputs(self, x: Tensor, row: int | None = None, col: int | None = None) -> Tensor:
         """The number (B,) from what the head of its level reads (B, c, h, w); differentiable.
@@ -133,22 +141,38 @@ def _nearest(result, i: int) -> int:
     return int(result.candidates[i][result.best[i]].anchor)
 
 
-def _picker(head: Head, level: int, what: str, class_id: int, other: int | None) -> Pick:
+@dataclass(frozen=True)
+class Picker:
+    """Takes class logits (B, nc, h, w) and box outputs (B, r, h, w) of a level, row and column to the numbers (B,)."""
+
+    head: Head
+    level: int
+    what: str
+    class_id: int
+    other: int | None
+
+    def __call__(self, logits: Tensor, raw: Tensor, row: int, col: int) -> Tensor:
+        if self.what in EDGES:
+            return self.head.level_boxes(self.level, raw)[:, EDGES.index(self.what), row, col]
+        if self.what == "entropy":
+            log = raw[:, :, row, col].unflatten(1, (4, self.head.reg_max)).log_softmax(2)
+            return -(log.exp() * log).sum(2).mean(1)
+        logit = logits[:, self.class_id, row, col]
+        if self.what == "difference":
+            return logit - logits[:, self.other, row, col]
+        return logit.sigmoid() if self.what == "score" else logit
+
+
+def _picker(head: Head, level: int, what: str, class_id: int, other: int | None) -> Picker:
     if what == "entropy" and head.reg_max == 1:
         raise UnsupportedModelError("This head has reg_max = 1: it has no DFL bins, so their entropy does not exist.")
+    return Picker(head, level, what, class_id, other)
 
-    def pick(logits: Tensor, raw: Tensor, row: int, col: int) -> Tensor:
-        if what in EDGES:
-            return head.level_boxes(level, raw)[:, EDGES.index(what), row, col]
-        if what == "entropy":
-            log = raw[:, :, row, col].unflatten(1, (4, head.reg_max)).log_softmax(2)
-            return -(log.exp() * log).sum(2).mean(1)
-        logit = logits[:, class_id, row, col]
-        if what == "difference":
-            return logit - logits[:, other, row, col]
-        return logit.sigmoid() if what == "score" else logit
 
-    return pick
+def _arrived(kept: dict, chosen: dict) -> Subject:
+    """A subject that was pickled or copied: its number is picked through the head of the trace that it has now."""
+    pick = {"pick": Picker(kept["trace"].head, **chosen)} if chosen else {}
+    return Subject(**kept, **pick)
 
 
 def _answers(trace: Trace, level: int) -> tuple[Tensor, Tensor]:
