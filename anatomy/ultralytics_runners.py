@@ -31,16 +31,16 @@ class Kinds(NamedTuple):
         if frame is None:
             return None
         predictor = frame.f_locals["self"]
-        for _ in range(4):  # a decorator may stand between
+        for _ in range(4):  # overridden and decorated methods may stand between
             frame = frame.f_back
-            caller = None if frame is None else frame.f_locals.get("self")
-            if isinstance(caller, self.holder):
-                return caller
-            if frame is None or caller is not None:
+            if frame is None:
                 break
+            if frame.f_code.co_name == "predict" and frame.f_globals.get("__name__") == self.holder.__module__:
+                return frame.f_locals["self"]
         return predictor
 
     def _sets_up(self, frame) -> bool:
+        """Locals are asked for where the name fits alone: a frame that was asked keeps what they are alive."""
         return frame.f_code.co_name == "setup_model" and isinstance(frame.f_locals.get("self"), self.predictor)
 
 

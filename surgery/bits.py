@@ -35,6 +35,8 @@ def together(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 def differing(now: Rows, kept: Rows) -> Tensor:
     """(rows,) bool: which rows are not those that were kept, in the dtype of ``now``; all, where shapes differ."""
+    if equal(now, kept):
+        return torch.zeros(len(now[0]), dtype=torch.bool, device=now[0].device)
     return _differing(now, tuple(None if part is None else part.to(now[0]) for part in kept))
 
 
@@ -61,6 +63,22 @@ def rounded(rows: Rows, dtype: torch.dtype | None) -> Rows:
 def in_step(ours: Rows, theirs: Rows) -> bool:
     """Whether a copy carries these rows: bit for bit, in its dtype or in ours, whichever is the coarser."""
     return not differing(theirs, ours).any() or not differing(ours, theirs).any()
+
+
+def equal(a: Rows, b: Rows) -> bool:
+    """Whether rows agree bit for bit and in dtype; quick."""
+    return all(_equal(mine, other) for mine, other in zip(a, b, strict=True))
+
+
+def _equal(a: Tensor | None, b: Tensor | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    if a is b:
+        return True
+    if a.dtype != b.dtype or a.device != b.device:
+        return False
+    width = WHOLE[a.element_size()]
+    return torch.equal(a.view(width), b.view(width))
 
 
 def cast(rows: Rows, dtype: torch.dtype) -> Rows:

@@ -34,7 +34,7 @@ def apply(head: Head, edit: Edit) -> Edit:
         for place, rows in (before if book.baseline else all_rows(head)).items():
             book.baseline.setdefault(place, rows)
         write(head, after)
-        book.records.append(Record(edit, before, after))
+        book.records.append(Record(edit, book.linked(before), after))
     return edit
 
 

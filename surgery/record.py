@@ -1,13 +1,14 @@
 """The record of what was done to one network, as an object, and as the plain data that files carry."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from anatomy import Head
 
+from .bits import equal
 from .edit import Edit
 from .places import Place, fits
 from .rows import OPERATIONS, Rows, edited
@@ -36,6 +37,21 @@ class Ledger:
     baseline: dict[Place, Rows] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     told: str = ""
+
+    def newest(self, place: Place) -> Rows | None:
+        """The rows that the record left at a place: of its newest edit there, or the original."""
+        for record in reversed(self.records):
+            if place in record.after:
+                return record.after[place]
+        return self.baseline.get(place)
+
+    def linked(self, before: dict[Place, Rows]) -> dict[Place, Rows]:
+        """These rows, those that are what the record left being the very same tensors: kept once, told at a glance."""
+        left = {place: self.newest(place) for place in before}
+        return {
+            place: left[place] if left[place] is not None and equal(rows, left[place]) else rows
+            for place, rows in before.items()
+        }
 
     def copy(self) -> "Ledger":
         return Ledger(dict(self.baseline), list(self.records), self.told)
@@ -82,12 +98,14 @@ def _unpack(entry, head: Head) -> Ledger:
             "The record of edits must hold rows for each edit, but there are "
             f"{', '.join(f'{len(column)}' for column in columns)} of edits, rows before and rows after."
         )
-    records = [_record(head, index, *parts) for index, parts in enumerate(zip(*columns, strict=True))]
-    baseline = _rows(head, entry["baseline"], "of the original")
-    lacking = {place for record in records for place in record.before} - set(baseline)
-    if lacking:
-        raise ValueError(f"The record of edits lacks the original rows of {sorted(lacking)}, which an edit changed.")
-    return Ledger(baseline, records)
+    book = Ledger(_rows(head, entry["baseline"], "of the original"))
+    for index, parts in enumerate(zip(*columns, strict=True)):
+        record = _record(head, index, *parts)
+        lacking = sorted(set(record.before) - set(book.baseline))
+        if lacking:
+            raise ValueError(f"The record of edits lacks the original rows of {lacking}, which an edit changed.")
+        book.records.append(replace(record, before=book.linked(record.before)))
+    return book
 
 
 def _record(head: Head, index: int, edit, before, after=None) -> Record:

@@ -9,7 +9,7 @@ from torch import Tensor
 from anatomy import Head
 
 from .bits import differing, ids, rounded, rounding
-from .places import Place, alive, distinct, here
+from .places import Place, distinct, here
 from .record import Ledger
 from .rows import Rows
 
@@ -32,10 +32,8 @@ class Broken:
 
 def expected(head: Head, book: Ledger) -> dict[Place, Rows]:
     """By distinct place, what the record left: of its newest edit there, or the original."""
-    found = dict(book.baseline)
-    for record in book.records:
-        found.update(record.after)
-    return {place: rows for place, rows in alive(head, found).items() if place in set(distinct(head))}
+    kept = {place: book.newest(place) for place in distinct(head)}
+    return {place: rows for place, rows in kept.items() if rows is not None}
 
 
 def drifted(head: Head, book: Ledger) -> dict[Place, Tensor]:
@@ -47,12 +45,16 @@ def drifted(head: Head, book: Ledger) -> dict[Place, Tensor]:
 
 def broken(head: Head, book: Ledger, count: int) -> list[Broken]:
     """Going back over the last ``count`` edits: where rows are not those that an edit left, newest first."""
-    found, standing = [], {}
+    found, standing, live = [], {}, set(head.branches)
     for record in book.records[len(book.records) - count :][::-1]:
-        for place, left in alive(head, record.after).items():
-            rows = _unlike(standing.get(place) or here(head, place), left)
-            if rows.any():
-                found.append(Broken(place, rows))
+        for place, left in record.after.items():
+            if place[0] not in live:
+                continue
+            now = standing.get(place) or here(head, place)
+            if now is not left:
+                rows = _unlike(now, left)
+                if rows.any():
+                    found.append(Broken(place, rows))
             standing[place] = record.before[place]
     return found
 
@@ -99,5 +101,6 @@ def data(values: Tensor) -> bytes:
 
 
 def _unlike(now: Rows, kept: Rows) -> Tensor:
+    """As ``differing``, but for rows that are the kept ones after a way through a coarser dtype."""
     rows = differing(now, kept)
     return torch.zeros_like(rows) if rows.any() and rounding(now, kept) is not None else rows
