@@ -164,6 +164,23 @@ class Head(ABC):
     def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
         """The same convolution in every copy of ``net`` that ``predict()`` runs in its place."""
 
+    def settle(self) -> int:
+        """Called before rows are written: let go of what ``predict()`` would run that is no copy of ``net``.
+
+        Returns how many were let go; none, unless overridden.
+        """
+        return 0
+
+    def running_convs(self, level: int, branch: str) -> Iterator[tuple[str, nn.Conv2d]]:
+        """Who runs what: in words, and the convolution whose rows must be those of ``net``; the twins by default."""
+        for twin in self.twins(level, branch):
+            yield "predict()", twin
+
+    @property
+    def owner(self) -> object | None:
+        """The object that holds ``net`` and can be given another, such as a YOLO object; None where there is none."""
+        return None
+
     @abstractmethod
     def passes(self, source, **predict_args) -> Iterable[Pass]:
         """Run the family's own prediction over ``source``, one forward pass an image.
@@ -275,6 +292,16 @@ class Head(ABC):
         raise UnsupportedModelError(
             f"{type(self.net).__name__} has no checkpoint format of its own. Save its state_dict() with torch.save, "
             "and the edits with surgery.write_recipe."
+        )
+
+    def open(self, path, *, trusted: bool = False):
+        """The detector of a file in this family's own format; refused where a family has none.
+
+        ``trusted`` lets the file run any code of its author, where the format can hold code.
+        """
+        raise UnsupportedModelError(
+            f"{type(self.net).__name__} has no checkpoint format of its own, so {str(path)!r} cannot be opened as one. "
+            "Build the detector, give it the file's state_dict, and compare the two."
         )
 
     def sharing(self, level: int, branch: str) -> tuple[int, ...]:

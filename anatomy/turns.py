@@ -35,13 +35,18 @@ class Turn:
         self._owner, self._depth = None, 0
 
     def __enter__(self) -> "Turn":
-        me = this_thread()
-        with self._free:
-            while self._owner is not None and self._owner is not me:
-                self._free.wait()
-            self._owner = me
-            self._depth += 1
-        return self
+        me, held = this_thread(), self._depth
+        try:
+            with self._free:
+                while self._owner is not None and self._owner is not me:
+                    self._free.wait()
+                self._owner, held = me, self._depth
+                self._depth += 1
+            return self
+        except BaseException:  # an interruption after it was taken, which the block would never give back
+            if self._owner is me and self._depth > held:
+                self.__exit__()
+            raise
 
     def __exit__(self, *error) -> None:
         with self._free:

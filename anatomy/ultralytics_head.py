@@ -1,9 +1,8 @@
 """Ultralytics' detection heads, YOLOv3 to YOLO26."""
 
-import gc
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from copy import copy, deepcopy
 from datetime import datetime
 from types import SimpleNamespace
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from ultralytics import __version__ as ultralytics_version
 from ultralytics.engine.model import Model
+from ultralytics.engine.predictor import BasePredictor
 from ultralytics.nn.autobackend import check_class_names
 from ultralytics.nn.modules import head as heads
 from ultralytics.nn.tasks import BaseModel
@@ -23,9 +23,11 @@ from .errors import UnsupportedModelError
 from .grid import middles
 from .head import Candidates, Head, Limits, Outputs, Pass, Targets
 from .levels import Level, level_name
+from .mark import Mark, is_marked, mark_of, unmarked
 from .turns import turns
 from .ultralytics_lock import PredictorLock, joined_lock
-from .ultralytics_opening import wrap
+from .ultralytics_opening import open_checkpoint, wrap
+from .ultralytics_runners import Kinds, holders, look_around, predictors, runners, strange
 from .ultralytics_tap import Tap, apart, check_predict_args, overridden, running_network
 from .ultralytics_training import read_criterion
 
@@ -41,7 +43,7 @@ REFUSED = {
 BRANCHES = {"one2many": "cv3", "one2one": "one2one_cv3"}
 NMS_CLASS_SHIFT = 7680.0  # px a class: `max_wh` of ultralytics.utils.nms.non_max_suppression
 
-_owners: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # bare network -> weakref to its YOLO object, or None
+KINDS = Kinds(holder=Model, predictor=BasePredictor)
 _predictors: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # bare network -> the predictor made for it here
 
 
@@ -49,9 +51,12 @@ class UltralyticsHead(Head):
     """The head of a YOLO object, or of its bare network: then the YOLO object that holds it, if any, is found."""
 
     def __init__(self, model):
-        self.yolo = model if isinstance(model, Model) else _owner(model)
         self.net = model.model if isinstance(model, Model) else model
         self.detect = _detect_module(self.net)
+        self.mark = _mark(self.net)
+        if isinstance(model, Model):
+            self.mark.holders.add(model)
+        self.yolo = model if isinstance(model, Model) else next(holders(self.mark, model), None)
         self.names = check_class_names(self.net.names)
         self.reg_max = self.detect.reg_max
         self._at = len(self.net.model) - 1
@@ -61,12 +66,31 @@ class UltralyticsHead(Head):
         return getattr(self.detect, BRANCHES[branch])[level][-1]
 
     def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
-        predictor = self._predictor()
-        if predictor is None or predictor.model is None:
-            return
-        convs = getattr(running_network(predictor).model[-1], BRANCHES[branch], None)
-        if convs is not None and convs[level][-1] is not self.class_conv(level, branch):
-            yield convs[level][-1]
+        for runner in list(self.mark.runners):
+            yield from self._conv_of(runner, level, branch)
+
+    def running_convs(self, level: int, branch: str) -> Iterator[tuple[str, nn.Conv2d]]:
+        """Of the YOLO objects that hold the network, of predictors made by hand, and of those of unclear source."""
+        for who, runner in runners(self.net, self.mark, _predictors.get(self.net)):
+            for conv in self._conv_of(runner, level, branch):
+                yield who, conv
+
+    def settle(self) -> int:
+        """Take from YOLO objects the predictors that run no copy of this network, so that the next is made of it.
+
+        Ultralytics does so itself where it replaces a network, but not where a caller sets ``.model``.
+        """
+        found = [holder for holder in holders(self.mark, self.net) if strange(holder.predictor, self.net, self.mark)]
+        for holder in found:
+            holder.predictor = None
+        return len(found)
+
+    @property
+    def owner(self) -> Model | None:
+        return self.yolo
+
+    def open(self, path, *, trusted: bool = False) -> Model:
+        return open_checkpoint(path, trusted=trusted)
 
     def passes(self, source, **predict_args) -> Iterator[Pass]:
         """As ``predict(stream=True)``, on a copy of the predictor that shares its network and nothing else.
@@ -75,6 +99,7 @@ class UltralyticsHead(Head):
         RuntimeError where the running thread itself holds it by a stream of ``predict()`` that is still open.
         """
         check_predict_args(predict_args)
+        self.settle()
         shared, own, results = self._set_up(source, {"verbose": False, **predict_args})
         lock, tap = self._lock(shared), Tap(own)
         try:
@@ -160,13 +185,10 @@ class UltralyticsHead(Head):
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
-        with super().undisturbed():
-            predictor = self._predictor()
-            if predictor is None:
-                yield
-                return
-            with self._lock(predictor).held():
-                yield
+        with super().undisturbed(), ExitStack() as locks:
+            for predictor in predictors(self.net, self.mark, self._predictor()):
+                locks.enter_context(self._lock(predictor).held())
+            yield
 
     def parts(self) -> dict[str, str]:
         """Backbone and neck as the model's yaml divides them; of the head every list with one member a level."""
@@ -213,7 +235,7 @@ class UltralyticsHead(Head):
     def checkpoint(self, half: bool) -> dict:
         """What ``YOLO.save`` would write, in float16 or in the network's own precision."""
         with self.undisturbed():
-            net = deepcopy(self.net)
+            net = unmarked(deepcopy(self.net))
         net = (net.half() if half else net).to(memory_format=torch.contiguous_format)
         kept = dict(self.yolo.ckpt or {}) if self.yolo is not None else {}
         return kept | {
@@ -245,7 +267,15 @@ class UltralyticsHead(Head):
         return getattr(self.detect, BRANCHES[branch])
 
     def _predictor(self):
-        return self.yolo.predictor if self.yolo is not None else _predictors.get(self.net)
+        """The predictor that runs a copy of this network, or that is still to make one."""
+        found = self.yolo.predictor if self.yolo is not None else _predictors.get(self.net)
+        return None if strange(found, self.net, self.mark) else found
+
+    def _conv_of(self, runner: nn.Module, level: int, branch: str) -> Iterator[nn.Conv2d]:
+        """The class convolution of a runner; none where its branch was removed."""
+        convs = getattr(runner.model[-1], BRANCHES[branch], None)
+        if convs is not None and level < len(convs) and convs[level][-1] is not self.class_conv(level, branch):
+            yield convs[level][-1]
 
     def _lock(self, predictor) -> PredictorLock:
         return joined_lock(predictor, turns(self.net).passes)
@@ -294,13 +324,13 @@ def xywh_to_xyxy(boxes: Tensor) -> Tensor:
     return torch.cat((centre - half, centre + half), 1)
 
 
-def _owner(net) -> Model | None:
-    """The YOLO object whose ``.model`` is this network, looked for once among all living objects."""
-    if net not in _owners:
-        held = [entry for entry in gc.get_objects() if issubclass(type(entry), Model)]
-        found = [entry for entry in held if entry.__dict__.get("_modules", {}).get("model") is net]
-        _owners[net] = weakref.ref(found[0]) if found else None
-    return _owners[net]() if _owners[net] is not None else None
+def _mark(net: nn.Module) -> Mark:
+    """The mark of a network; when it is new, what was made of the network before is looked for once."""
+    new = not is_marked(net)
+    mark = mark_of(net, KINDS.maker)
+    if new:
+        look_around(net, mark, KINDS)
+    return mark
 
 
 def _detect_module(net) -> heads.Detect:

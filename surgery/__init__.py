@@ -3,7 +3,7 @@
 from .certificate import Certificate, RowCheck, certify
 from .checkpoint import load, save
 from .edit import Edit, read_recipe, write_recipe
-from .ledger import history, reset, scratch, undo
+from .ledger import forget, history, reset, scratch, undo
 from .operations import (
     apply,
     bias_classes,
@@ -14,14 +14,18 @@ from .operations import (
     swap_classes,
     zero_classes,
 )
+from .standing import RecordError, RecordWarning
 
 __all__ = [
     "Certificate",
     "Edit",
+    "RecordError",
+    "RecordWarning",
     "RowCheck",
     "apply",
     "bias_classes",
     "certify",
+    "forget",
     "history",
     "load",
     "mute_level",

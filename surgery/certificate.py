@@ -1,21 +1,30 @@
 """What differs from the original, row by row, and what provably does not."""
 
+import gc
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
+from torch import Tensor
 
-from anatomy import describe
+from anatomy import Head, describe
 
-from . import ledger
-from .checkpoint import load
+from .bits import cast, exact_differing, ids, in_step
+from .elsewhere import differing_tensors, precision
+from .memory import ended, ledger
+from .places import Place, alive, distinct, first, here, places, standing
+from .record import Ledger
 from .rows import Rows
+from .standing import as_passed, data, drifted, through
 
 
 @dataclass(frozen=True)
 class RowCheck:
-    """The class rows of one place: ids whose bits differ from the original, and ids whose bits are equal."""
+    """The class rows of one place: ids whose bits differ from the original, and ids whose bits are equal.
+
+    Both are empty where there is no original to compare with. ``drifted``: ids whose rows are not those that the
+    record of edits left, so that something else has written them.
+    """
 
     branch: str
     level: int
@@ -23,15 +32,20 @@ class RowCheck:
     path: str
     changed: tuple[int, ...]
     equal: tuple[int, ...]
+    drifted: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Certificate:
     """A bitwise comparison of class rows with the original, for every level of every live branch.
 
-    The original is each row as it stood before the first edit. ``in_step``: what ``predict()`` runs carries the same
-    rows. ``elsewhere``: names of all other weights and buffers that differ from the checkpoint given as ``against``,
-    or None when none was given. ``digest``: SHA-256 over all class rows as they are now.
+    ``original``: what was compared with: "file", the checkpoint given as ``against``; "record", each row as it stood
+    before the first edit, or as ``surgery.load`` read it; None where there is neither, and nothing was compared.
+    ``in_step``: what ``predict()`` runs carries the same rows; ``behind`` says who runs others, and at which levels.
+    ``elsewhere``: names of all other weights and buffers that differ from the file, or None when none was given.
+    ``digest``: SHA-256 over all class rows as they are now. ``edits``: how many the record holds; ``ended``: how many
+    went with a network that the model object held before. ``precision``: a sentence where file and network hold
+    numbers of different precision, else None.
     """
 
     rows: tuple[RowCheck, ...]
@@ -39,69 +53,155 @@ class Certificate:
     elsewhere: tuple[str, ...] | None
     digest: str
     names: Mapping[int, str]
+    original: str | None = None
+    behind: tuple[str, ...] = ()
+    edits: int = 0
+    ended: int = 0
+    precision: str | None = None
 
     @property
-    def untouched(self) -> bool:
+    def untouched(self) -> bool | None:
+        """Whether nothing that was compared differs; None when nothing was compared."""
+        if self.original is None:
+            return None
         return not any(check.changed for check in self.rows) and not self.elsewhere
 
     def __str__(self) -> str:
-        lines = [f"class rows, bit for bit (sha256 {self.digest[:16]}…)"]
-        for check in self.rows:
-            some = ", ".join(self.names[index] for index in check.changed[:4]) + ("…" if len(check.changed) > 4 else "")
-            what = f"{len(check.changed)} changed ({some})" if check.changed else "none changed"
-            lines.append(f"  {check.branch:9} {check.level_name:3} {check.path:26} {what}, {len(check.equal)} equal")
-        other = (
-            "not compared (give against=path)" if self.elsewhere is None else f"{len(self.elsewhere)} tensors differ"
-        )
-        lines.append(f"other weights: {other}; predict() runs these rows: {'yes' if self.in_step else 'NO'}")
-        return "\n".join(lines)
+        return "\n".join([self._title(), *map(self._line, self.rows), *self._notes()])
+
+    def _title(self) -> str:
+        original = {
+            "file": "against the file",
+            "record": "against the rows before the first edit, or as they were loaded",
+            None: "NOT COMPARED: there is no record of an original (give against=path)",
+        }[self.original]
+        return f"class rows, bit for bit, {original} (sha256 {self.digest[:16]}…)"
+
+    def _line(self, check: RowCheck) -> str:
+        start = f"  {check.branch:9} {check.level_name:3} {check.path:26}"
+        if self.original is None:
+            return f"{start} not compared"
+        changed = f"{len(check.changed)} changed ({self._some(check.changed)})" if check.changed else "none changed"
+        drift = f", {len(check.drifted)} not as the edits left them" if check.drifted else ""
+        return f"{start} {changed}, {len(check.equal)} equal{drift}"
+
+    def _some(self, classes: tuple[int, ...]) -> str:
+        return ", ".join(self.names[index] for index in classes[:4]) + ("…" if len(classes) > 4 else "")
+
+    def _notes(self) -> list[str]:
+        other = "not compared (give against=path)"
+        if self.elsewhere is not None:
+            other = f"{len(self.elsewhere)} tensors differ"
+        step = "yes" if self.in_step else f"NO: {'; '.join(self.behind)}"
+        notes = [f"other weights: {other}; predict() runs these rows: {step}"]
+        if self.ended:
+            notes.append(f"the record of {self.ended} edit(s) ended when the network was replaced")
+        if any(check.drifted for check in self.rows):
+            notes.append(f"the record of {self.edits} edit(s) does not explain the rows: something else wrote some")
+        return notes + ([self.precision] if self.precision else [])
 
 
-def certify(model, against=None) -> Certificate:
-    """Compare the model with its original. ``against``: path of a checkpoint, to compare all other weights as well."""
+def certify(model, against=None, *, trusted: bool = False) -> Certificate:
+    """Compare the model with its original.
+
+    ``against``: path of a checkpoint of the model's own family; then everything is compared with it, bit for bit,
+    class rows too. It is opened with care, unless ``trusted``. Without it the rows are compared with the record; with
+    no record, nothing is, and the certificate says so. NaN are compared by their bits; where precisions differ, in the
+    dtype that holds both exactly.
+
+    ``in_step`` looks at the class rows alone. It knows every predictor that copied this network since the workbench
+    first saw it, and those made before whose class and box rows were equal then. A copy made in another way (a
+    ``deepcopy`` given to a predictor, a file saved and opened again) is a network of its own, and not looked at.
+
+    Raises FileNotFoundError, CheckpointError (a ValueError) for a file that cannot be opened, and
+    UnsupportedModelError where the family has no files.
+    """
     head = describe(model)
-    baseline = ledger.ledger(head).baseline
-    checks, digest, in_step = [], hashlib.sha256(), True
-    for branch, level in ledger.places(head):
-        rows = ledger.clone(head, (branch, level))
-        differs = _differing(rows, baseline[branch, level]).view(head.anchors_per_cell, -1).any(0)
-        entry = head.levels[level]
-        changed = tuple(differs.nonzero().view(-1).tolist())
-        equal = tuple((~differs).nonzero().view(-1).tolist())
-        checks.append(RowCheck(branch, level, entry.name, entry.paths[branch], changed, equal))
-        for part in rows:
+    book = ledger(head)
+    theirs = None if against is None else describe(head.open(against, trusted=trusted))
+    original = "file" if theirs is not None else "record" if book.baseline else None
+    drift = drifted(head, book) if book.baseline else {}
+    rows = _record_rows(head, book) if theirs is None else _file_rows(head, theirs)
+    checks = tuple(_check(head, place, rows, original, drift) for place in places(head))
+    behind = _behind(head)
+    return Certificate(
+        rows=checks,
+        in_step=not behind,
+        elsewhere=None if theirs is None else differing_tensors(head, theirs),
+        digest=_digest(head),
+        names=head.names,
+        original=original,
+        behind=behind,
+        edits=len(book.records),
+        ended=ended(head),
+        precision=_passed_in_words(head, book) if theirs is None else precision(head, theirs),
+    )
+
+
+def _record_rows(head: Head, book: Ledger) -> dict[Place, Rows]:
+    """The original rows of the record in the network's dtype, rounded as the whole network has been since."""
+    passed = as_passed(alive(head, book.baseline), through(head, book))
+    return {place: cast(rows, here(head, place)[0].dtype) for place, rows in passed.items()}
+
+
+def _passed_in_words(head: Head, book: Ledger) -> str | None:
+    """A sentence on the dtypes of network and record, where they are not one; None where they are."""
+    passed, kept = through(head, book), next(iter(alive(head, book.baseline).items()), None)
+    if passed is not None:
+        return f"precision: the network has passed {passed}; compared with the original rounded to it"
+    if kept is not None and kept[1][0].dtype != here(head, kept[0])[0].dtype:
+        now = here(head, kept[0])[0].dtype
+        return f"precision: the network holds {now}, the record {kept[1][0].dtype}; compared in {now}"
+    return None
+
+
+def _file_rows(head: Head, theirs: Head) -> dict[Place, Rows]:
+    there = set(places(theirs))
+    return {place: here(theirs, place) for place in places(head) if place in there}
+
+
+def _check(head: Head, place: Place, rows: dict[Place, Rows], original, drift: dict[Place, Tensor]) -> RowCheck:
+    """Rows that the original has not are changed; nothing is, and nothing is equal, where there is no original."""
+    branch, level = place
+    entry, anchors = head.levels[level], head.anchors_per_cell
+    changed = equal = ()
+    if original is not None:
+        kept = rows.get(place, rows.get(first(head, place)))
+        changed = tuple(head.names) if kept is None else ids(exact_differing(here(head, place), kept), anchors)
+        equal = tuple(index for index in head.names if index not in set(changed))
+    strange = drift.get(first(head, place))
+    return RowCheck(
+        branch=branch,
+        level=level,
+        level_name=entry.name,
+        path=entry.paths[branch],
+        changed=changed,
+        equal=equal,
+        drifted=() if strange is None else ids(strange, anchors),
+    )
+
+
+def _behind(head: Head) -> tuple[str, ...]:
+    """Who runs other rows than these, and at which levels."""
+    if _out_of_step(head):
+        gc.collect()  # a predictor that was dropped may still lie about
+    return _out_of_step(head)
+
+
+def _out_of_step(head: Head) -> tuple[str, ...]:
+    found: dict[str, list[str]] = {}
+    for place in distinct(head):
+        branch, level = place
+        for who, conv in head.running_convs(level, branch):
+            if not in_step(here(head, place), standing(conv)):
+                found.setdefault(who, []).append(f"{head.levels[level].name} ({branch})")
+    return tuple(f"{who} runs other rows at {', '.join(dict.fromkeys(where))}" for who, where in found.items())
+
+
+def _digest(head: Head) -> str:
+    digest = hashlib.sha256()
+    for place in places(head):
+        for part in here(head, place):
             if part is not None:
-                digest.update(part.cpu().contiguous().view(torch.uint8).numpy().tobytes())
-        for twin in head.twins(level, branch):
-            same = (
-                torch.equal(ours.to(theirs), theirs)
-                for ours, theirs in zip(rows, (twin.weight, twin.bias), strict=True)
-                if ours is not None
-            )
-            in_step = in_step and all(same)
-    return Certificate(tuple(checks), in_step, _elsewhere(head, against), digest.hexdigest(), head.names)
-
-
-def _differing(rows: Rows, original: Rows) -> torch.Tensor:
-    """(nc,) bool: rows with any different bit; -0 and 0, or two NaNs, are told apart by their bits."""
-    differs = torch.zeros(len(rows[0]), dtype=torch.bool, device=rows[0].device)
-    for now, before in zip(rows, original, strict=True):
-        if now is not None:
-            before = before.to(now)
-            width = {2: torch.int16, 4: torch.int32, 8: torch.int64}[now.element_size()]
-            differs |= (
-                (now.view(width) != before.view(width)).flatten(1 if now.ndim > 1 else 0).view(len(now), -1).any(1)
-            )
-    return differs
-
-
-def _elsewhere(head, against) -> tuple[str, ...] | None:
-    if against is None:
-        return None
-    ours, theirs = head.net.state_dict(), load(against).model.state_dict()
-    rows = {f"{path}.{part}" for level in head.levels for path in level.paths.values() for part in ("weight", "bias")}
-    different = set(ours) ^ set(theirs)
-    for name in set(ours) & set(theirs) - rows:
-        if not torch.equal(ours[name], theirs[name].to(ours[name])):
-            different.add(name)
-    return tuple(sorted(different))
+                digest.update(data(part))
+    return digest.hexdigest()

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import torch
 
-from anatomy import describe, open_checkpoint
+from anatomy import CheckpointError, Head, describe, open_checkpoint
 from anatomy.archive import read_plain
 
-from . import ledger
-from .edit import Edit
 from .files import write_whole
+from .memory import ledger
+from .places import all_rows
+from .record import Ledger, pack, unpack
 
 KEY = "surgery"  # where the recipe rides along in the checkpoint
 
@@ -32,13 +33,9 @@ def save(model, path, *, half: bool | None = None) -> Path:
     head = describe(model)
     if half is None:
         half = all(_survives_half(value) for value in head.net.state_dict().values())
-    book = ledger.ledger(head)
-    entry = {
-        "edits": [record.edit.to_dict() for record in book.records],
-        "before": [_pack(record.before) for record in book.records],
-        "baseline": _pack(book.baseline),
-    }
-    checkpoint = {**head.checkpoint(half), KEY: entry}
+    book = ledger(head).copy()
+    book.baseline = book.baseline or all_rows(head)
+    checkpoint = {**head.checkpoint(half), KEY: pack(book)}
     write_whole(path, lambda file: torch.save(checkpoint, file))
     return path
 
@@ -56,24 +53,24 @@ def load(path, *, trusted: bool = False, opener: Callable | None = None):
     else:
         model = opener(Path(path))
         entry = read_plain(path, KEY)
-    if entry:
-        book = ledger.ledger(describe(model))
-        book.baseline = _unpack(entry["baseline"])
-        pairs = zip(entry["edits"], entry["before"], strict=True)
-        book.records[:] = [ledger.Record(Edit.from_dict(edit), _unpack(before)) for edit, before in pairs]
+    read_record(describe(model), entry, path)
     return model
+
+
+def read_record(head: Head, entry, path) -> None:
+    """Give a network that was opened from a file its record: that of the network itself, else the file's ``entry``.
+
+    The network itself carries one where another program than ``save`` wrote it after an edit, such as ``YOLO.save``.
+    Without either the rows as they were read are the original. Raises CheckpointError for an entry that is none.
+    """
+    book = ledger(head)
+    if book.baseline:
+        return
+    try:
+        book.take(unpack(entry, head) if entry is not None else Ledger(all_rows(head)))
+    except ValueError as error:
+        raise CheckpointError(f"{str(path)!r} carries a record of edits that is broken. {error}") from error
 
 
 def _survives_half(value: torch.Tensor) -> bool:
     return not value.is_floating_point() or torch.equal(value.half().to(value.dtype), value)
-
-
-def _pack(rows: dict) -> list:
-    return [
-        [branch, level, *(None if part is None else part.cpu() for part in kept)]
-        for (branch, level), kept in rows.items()
-    ]
-
-
-def _unpack(entries: list) -> dict:
-    return {(branch, level): (weight, bias) for branch, level, weight, bias in entries}

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from .files import write_whole
+from .parameters import Parameters, plain
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,8 @@ class Edit:
     """One change of class rows: ``operation`` (the name of its function), level and class ids, its parameters.
 
     ``classes`` is empty where the operation moves all rows. ``branches`` names those it went to. Parameters are plain
-    numbers, strings and lists, so that a list of edits is a recipe that JSON can hold.
+    numbers, strings and lists, so that a list of edits is a recipe that JSON can hold; they are read alone, with tuples
+    for lists.
     """
 
     operation: str
@@ -22,9 +24,15 @@ class Edit:
     parameters: Mapping[str, object] = field(default_factory=dict)
     branches: tuple[str, ...] = ()
 
+    def __post_init__(self):
+        for name in ("levels", "classes", "branches"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "parameters", Parameters(self.parameters))
+
     def to_dict(self) -> dict:
-        plain = asdict(self) | {"parameters": dict(self.parameters)}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+        """The edit as dicts and lists of plain values, which are the caller's own."""
+        return {entry.name: plain(getattr(self, entry.name)) for entry in fields(self)}
 
     @classmethod
     def from_dict(cls, entry: Mapping) -> "Edit":
@@ -47,7 +55,9 @@ class Edit:
 
 
 def _shorten(value) -> str:
-    return f"[{', '.join(map(str, value[:8]))}, …]" if isinstance(value, list) and len(value) > 8 else str(value)
+    return (
+        f"[{', '.join(map(str, value[:8]))}, …]" if isinstance(value, tuple) and len(value) > 8 else str(plain(value))
+    )
 
 
 def write_recipe(edits: Sequence[Edit], path) -> Path:

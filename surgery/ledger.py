@@ -1,45 +1,21 @@
 """The ledger of edits: writes an edit to every place that must carry it, all or nothing, and keeps what was there."""
 
-import weakref
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from anatomy import Head, describe, whole_number
+from anatomy import Head, UnsupportedModelError, describe, whole_number
+from anatomy.mark import mark_of
 
 from .edit import Edit
+from .memory import forget_end, ledger, tell_end
+from .places import Place, alive, all_rows, clone, fits, write
+from .record import Ledger, Record
 from .rows import Rows, edited
-
-Place = tuple[str, int]  # branch, level
-
-
-@dataclass(frozen=True)
-class Record:
-    """An edit that was applied, and the rows (clones) that stood at each place before it."""
-
-    edit: Edit
-    before: dict[Place, Rows]
-
-
-@dataclass
-class Ledger:
-    """What has been done to one network: applied edits, oldest first, and every class row as it was at the start."""
-
-    baseline: dict[Place, Rows]
-    records: list[Record] = field(default_factory=list)
-
-
-_ledgers: weakref.WeakKeyDictionary[nn.Module, Ledger] = weakref.WeakKeyDictionary()
-
-
-def ledger(head: Head) -> Ledger:
-    """The ledger of this head's network; opened, with the rows as they are, at the first call."""
-    if head.net not in _ledgers:
-        _ledgers[head.net] = Ledger({place: clone(head, place) for place in places(head)})
-    return _ledgers[head.net]
+from .standing import Broken, RecordError, RecordWarning, as_passed, broken, drifted, fingerprint, in_words, through
 
 
 def apply(head: Head, edit: Edit) -> Edit:
@@ -50,57 +26,101 @@ def apply(head: Head, edit: Edit) -> Edit:
     make a row infinite or NaN.
     """
     edit = replace(edit, branches=_branches(head, edit))
-    before = {place: clone(head, place) for place in _places_of(head, edit)}
-    after = {place: edited(*rows, edit, head.anchors_per_cell) for place, rows in before.items()}
-    _check_finite(head, edit, before, after)
-    with rollback(head, before):
-        _write(head, after)
-        ledger(head).records.append(Record(edit, before))
+    with head.undisturbed():
+        before = {place: clone(head, place) for place in _places_of(head, edit)}
+        after = {place: edited(*rows, edit, head.anchors_per_cell) for place, rows in before.items()}
+        _check_finite(head, edit, before, after)
+        with rollback(head, before):
+            book = ledger(head)
+            for place, rows in (before if book.baseline else all_rows(head)).items():
+                book.baseline.setdefault(place, rows)
+            write(head, after)
+            book.records.append(Record(edit, book.linked(before), after))
     return edit
 
 
 def history(model) -> tuple[Edit, ...]:
-    """The edits applied to this model and not undone, oldest first."""
-    return tuple(record.edit for record in ledger(describe(model)).records)
+    """The edits applied to this model and not undone, oldest first.
 
-
-def undo(model, n: int = 1) -> tuple[Edit, ...]:
-    """Take back the last n edits, bit for bit; returns them, newest first. ValueError when fewer are recorded."""
+    Warns (RecordWarning, once a state) when the rows are not those that these edits left, as after a training step or
+    ``load_state_dict``, and when a record ended because the model object was given another network.
+    """
     head = describe(model)
-    done = ledger(head).records
+    book = ledger(head)
+    tell_end(head, stacklevel=2)
+    if book.records:
+        _tell_drift(head, book)
+    return tuple(record.edit for record in book.records)
+
+
+def undo(model, n: int = 1, *, force: bool = False) -> tuple[Edit, ...]:
+    """Take back the last n edits, bit for bit; returns them, newest first. ValueError when fewer are recorded.
+
+    Raises RecordError (a RuntimeError), and changes nothing, where the rows are not those that these edits left:
+    something else has written them since. ``force=True`` writes the rows before the edits all the same. Where the
+    network has passed a coarser dtype (``half().float()``, a float16 file), the rows come back as if they had too.
+    """
+    head = describe(model)
     n = whole_number(n, "The number of edits to undo")
-    if not 0 <= n <= len(done):
-        raise ValueError(f"{len(done)} edit(s) are recorded, so 0 to {len(done)} can be undone, but {n} was asked.")
-    taken = done[len(done) - n :][::-1]
+    with head.undisturbed():
+        return _undo(head, n, force)
+
+
+def _undo(head: Head, n: int, force: bool) -> tuple[Edit, ...]:
+    book = ledger(head)
+    if not 0 <= n <= len(book.records):
+        count = len(book.records)
+        raise ValueError(f"{count} edit(s) are recorded, so 0 to {count} can be undone, but {n} was asked.")
+    taken = book.records[len(book.records) - n :][::-1]
     rows = {place: kept for record in taken for place, kept in record.before.items()}
+    rows = as_passed(alive(head, rows), through(head, book))
+    _check_shapes(head, rows)
+    if not force:
+        _check_unbroken(head, broken(head, book, n), n)
     with rollback(head):
-        _write(head, alive(head, rows))
-        del done[len(done) - n :]
+        write(head, rows)
+        del book.records[len(book.records) - n :]
     return tuple(record.edit for record in taken)
 
 
-def reset(model) -> tuple[Edit, ...]:
-    """Take back every edit; returns them, newest first."""
-    return undo(model, len(ledger(describe(model)).records))
+def reset(model, *, force: bool = False) -> tuple[Edit, ...]:
+    """Take back every edit; returns them, newest first. Errors and ``force`` as in ``undo``."""
+    head = describe(model)
+    with head.undisturbed():
+        return _undo(head, len(ledger(head).records), force)
+
+
+def forget(model) -> tuple[Edit, ...]:
+    """Drop the record and keep the rows: as they are they become the original. Returns the edits that it held."""
+    head = describe(model)
+    with head.undisturbed():
+        book = ledger(head)
+        dropped = tuple(record.edit for record in book.records)
+        book.take(Ledger(all_rows(head)))
+        forget_end(head)
+    return dropped
 
 
 @contextmanager
 def scratch(model) -> Iterator:
     """Whatever happens to class rows inside the block is gone after it, however it ends; blocks can be nested.
 
-    Rows and history are put back bit for bit, rows changed by hand included. The value is ``model``.
+    Rows and history are put back bit for bit, rows changed by hand included, on the network that was entered and on
+    what ``predict()`` runs of it. Warns (RecordWarning) when the model has another network by then: that one is left
+    as it is. The value is ``model``.
     """
     head = describe(model)
-    rows = {place: clone(head, place) for place in places(head)}
-    done = list(ledger(head).records)
     try:
-        yield model
+        with restored(head, all_rows(head), always=True):
+            yield model
     finally:
-        try:
-            _put_back(describe(model), rows, done)
-        except KeyboardInterrupt:
-            _put_back(describe(model), rows, done)
-            raise
+        if not _still_holds(model, head):
+            warnings.warn(
+                "The model was given another network inside scratch: class rows and history are put back on the "
+                "network that was entered, and the new one is left as it is.",
+                RecordWarning,
+                stacklevel=3,
+            )
 
 
 @contextmanager
@@ -109,19 +129,113 @@ def rollback(head: Head, rows: dict[Place, Rows] | None = None) -> Iterator[None
 
     ``rows`` are those that the block can change, as they are; every one by default.
     """
-    if rows is None:
-        rows = {place: clone(head, place) for place in places(head)}
-    done = list(ledger(head).records)
-    try:
+    with restored(head, all_rows(head) if rows is None else rows, always=False):
         yield
-    except BaseException:
-        _put_back(head, rows, done)
-        raise
 
 
-def _put_back(head: Head, rows: dict[Place, Rows], done: list[Record]) -> None:
-    _write(head, alive(head, rows))
-    ledger(head).records[:] = done
+@contextmanager
+def restored(head: Head, rows: dict[Place, Rows], *, always: bool) -> Iterator[None]:
+    """Rows and history are put back at the end of the block, or only where it does not come to its end.
+
+    Interruptions, also several and also while they are put back, do not keep it from being done.
+    """
+    book = ledger(head)
+    kept, due = book.copy(), True
+
+    def put_back() -> None:
+        nonlocal due
+        _put_back(head, rows, book, kept)
+        due = False
+
+    try:
+        try:
+            yield
+            due = always
+        finally:
+            if due:
+                _to_the_end(put_back)
+    finally:
+        if due:  # an interruption came just before it began
+            _to_the_end(put_back)
+
+
+def _to_the_end(action: Callable[[], None]) -> None:
+    """Do it, as often as it is interrupted; the interruption goes on afterwards."""
+    interruption = None
+    while True:
+        try:
+            action()
+            break
+        except KeyboardInterrupt as caught:
+            interruption = caught
+    if interruption is not None:
+        raise interruption
+
+
+def _put_back(head: Head, rows: dict[Place, Rows], book: Ledger, kept: Ledger) -> None:
+    with head.undisturbed():
+        other = _misfits(head, rows)
+        write(head, {place: entry for place, entry in alive(head, rows).items() if place not in other})
+        book.take(kept)
+        mark_of(head.net).record = book
+    if other:
+        warnings.warn(
+            f"The class convolutions of {_names(head, other)} have another shape than before, so their rows are not "
+            "put back. Put the convolutions back that stood there.",
+            RecordWarning,
+            stacklevel=6,
+        )
+
+
+def _still_holds(model, head: Head) -> bool:
+    try:
+        return describe(model).net is head.net
+    except UnsupportedModelError:
+        return False
+
+
+def _tell_drift(head: Head, book: Ledger) -> None:
+    found = [Broken(place, rows) for place, rows in drifted(head, book).items()]
+    found += broken(head, book, len(book.records))
+    state = fingerprint(head) if found else ""
+    if state and state != book.told:
+        warnings.warn(
+            f"The rows are not those that the recorded edits left: {in_words(head, found)}. Something else wrote them "
+            "(training, load_state_dict, a change by hand). surgery.certify says which; surgery.forget(model) drops "
+            "the record and keeps the rows.",
+            RecordWarning,
+            stacklevel=3,
+        )
+    book.told = state
+
+
+def _check_unbroken(head: Head, found: list[Broken], n: int) -> None:
+    if found:
+        raise RecordError(
+            f"The rows are not those that the last {n} edit(s) left: {in_words(head, found)}. Something else has "
+            "written them since (training, load_state_dict, a change by hand), and going back would put old rows "
+            f"among new ones. Nothing is changed. undo(model, {n}, force=True) writes the rows before the edits all "
+            "the same; surgery.forget(model) drops the record and keeps the rows as they are."
+        )
+
+
+def _check_shapes(head: Head, rows: dict[Place, Rows]) -> None:
+    other = _misfits(head, rows)
+    if other:
+        raise RecordError(
+            f"The class convolutions of {_names(head, other)} have another shape than when they were edited, so the "
+            "rows before the edits do not fit. Nothing is changed. surgery.forget(model) drops the record and keeps "
+            "the rows."
+        )
+
+
+def _misfits(head: Head, rows: dict[Place, Rows]) -> list[Place]:
+    """The live places whose convolution has another shape than the rows."""
+    return [place for place, kept in alive(head, rows).items() if not fits(head.class_conv(*place[::-1]), kept)]
+
+
+def _names(head: Head, found: list[Place]) -> str:
+    return ", ".join(f"{head.levels[level].name} ({branch})" for branch, level in found)
 
 
 def _branches(head: Head, edit: Edit) -> tuple[str, ...]:
@@ -146,20 +260,6 @@ def _places_of(head: Head, edit: Edit) -> list[Place]:
     return found
 
 
-def places(head: Head) -> list[Place]:
-    return [(branch, level.index) for branch in head.branches for level in head.levels]
-
-
-def alive(head: Head, rows: dict[Place, Rows]) -> dict[Place, Rows]:
-    """Only the places whose branch has not been removed since (``fuse()`` drops one of two)."""
-    return {place: kept for place, kept in rows.items() if place[0] in head.branches}
-
-
-def clone(head: Head, place: Place) -> Rows:
-    conv = head.class_conv(place[1], place[0])
-    return conv.weight.detach().clone(), None if conv.bias is None else conv.bias.detach().clone()
-
-
 def _check_finite(head: Head, edit: Edit, before: dict[Place, Rows], after: dict[Place, Rows]) -> None:
     for (branch, level), rows in after.items():
         dtypes = {conv.weight.dtype for conv in (head.class_conv(level, branch), *head.twins(level, branch))}
@@ -174,17 +274,3 @@ def _check_finite(head: Head, edit: Edit, before: dict[Place, Rows], after: dict
 def _finite(values: Tensor) -> bool:
     """Whether every value is finite; their sum tells at once, unless it overflows itself."""
     return bool(values.sum().isfinite()) or bool(values.isfinite().all())
-
-
-def _write(head: Head, rows: dict[Place, Rows]) -> None:
-    """Copy rows into the network and into the copies that ``predict()`` runs, keeping every tensor's identity."""
-    for (branch, level), (weight, bias) in rows.items():
-        for conv in (head.class_conv(level, branch), *head.twins(level, branch)):
-            _copy(conv.weight, weight)
-            if bias is not None:
-                _copy(conv.bias, bias)
-
-
-def _copy(target: Tensor, source: Tensor) -> None:
-    with torch.inference_mode(target.is_inference()), torch.no_grad():
-        target.copy_(source)

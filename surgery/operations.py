@@ -72,7 +72,8 @@ def apply(model, edits) -> tuple[Edit, ...]:
     """
     edits = (edits,) if isinstance(edits, Edit) else tuple(edits)
     calls = [_call(edit) for edit in edits]
-    with ledger.rollback(describe(model)):
+    head = describe(model)
+    with head.undisturbed(), ledger.rollback(head):
         return tuple(
             function(model, *arguments, branches=edit.branches)
             for edit, (function, arguments) in zip(edits, calls, strict=True)

@@ -10,7 +10,7 @@ from torchvision.ops import box_iou
 from anatomy import Candidates, Head, Level, Limits, Outputs, Pass, Targets, UnsupportedModelError
 
 from .blocks import LevelOutput
-from .checkpoint import contents
+from .checkpoint import contents, load
 from .head import decode, distances
 from .loss import WEIGHTS, by_cell
 from .naive import NaiveDetector
@@ -171,3 +171,7 @@ class FastViTHead(LevelsHead):
     def checkpoint(self, half: bool) -> dict:
         """What ``detectors.fastvit.load`` opens; in the model's own precision."""
         return contents(self.net)
+
+    def open(self, path, *, trusted: bool = False) -> nn.Module:
+        """Holds plain data and tensors alone, so ``trusted`` makes no difference."""
+        return load(path)
