@@ -77,7 +77,10 @@ def test_every_pass_of_a_batch_keeps_its_own_values(build, picture, tmp_path, na
         for part, values in kept_values(trace).items():
             off = [float((values - other[part]).abs().max()) for other in alone]
             assert off[index] < 0.01 * min(off[:index] + off[index + 1 :]), part
-        assert len(trace.detections) > 5
+        found = trace.detections
+        assert len(found) > 5
+        made = trace.letterbox.to_original(trace.decode(found.anchor)).clip(0, (192, 128, 192, 128))
+        np.testing.assert_allclose(made, found.xyxy, atol=1e-3)
         replayed = trace.replay().result
         assert torch.equal(replayed.boxes.data, trace.result.boxes.data)
         if trace.result.masks is not None:
