@@ -8,6 +8,7 @@ they count for one state of sources and tests alone. A mutant that means the sam
 import argparse
 import json
 import random
+import signal
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -117,6 +118,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     args = parser().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: no worker stays behind
     texts = sources(args.only)
     changes = drawn(texts, args.count, args.seed)
     if args.list:

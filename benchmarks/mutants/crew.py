@@ -2,6 +2,8 @@
 
 import multiprocessing
 import shutil
+import signal
+import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +43,7 @@ def share_out(jobs: Sequence, work: Callable[[Nursery, object], object], workers
 
 
 def _serve(folder: Path, jobs: Sequence, work, waiting, done) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the child of the moment is ended as well
     try:
         folder.mkdir(parents=True)
         nursery = Nursery(folder)
