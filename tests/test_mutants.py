@@ -36,6 +36,7 @@ def made(source: str, kind: str | None = None) -> list[tuple[str, str]]:
             ["x = [a for a in b if (not (c(a)))]", "x = [a for a in b if True]"],
         ),
         ("x = f(a, b)", "arguments", ["x = f(b, a)"]),
+        ("x = max(a, b)", "arguments", []),
         ("x = a[1:]", "off by one", ["x = a[0:]", "x = a[2:]", "x = a[1:-1]"]),
         ("x = a[-1]", "off by one", ["x = a[-2]", "x = a[0]"]),
         ("x = range(n)", "off by one", ["x = range((n + 1))", "x = range((n - 1))"]),

@@ -27,6 +27,8 @@ OPERATORS = {
     ast.BitAnd: ast.BitOr,
     ast.BitOr: ast.BitAnd,
 }
+# calls that mean the same whatever the order of their arguments
+COMMUTATIVE = {"min", "max", "minimum", "maximum", "equal", "array_equal", "allclose", "hypot", "logaddexp"}
 Found = Iterator[tuple[str, ast.AST, str]]  # kind, the node to replace, the text in its place
 
 
@@ -84,6 +86,8 @@ def _condition(node: ast.AST) -> Found:
 def _arguments(node: ast.AST) -> Found:
     """Two neighbours among the arguments of a call exchanged."""
     if isinstance(node, ast.Call) and not any(isinstance(argument, ast.Starred) for argument in node.args):
+        if getattr(node.func, "attr", getattr(node.func, "id", "")) in COMMUTATIVE:
+            return
         for index in range(len(node.args) - 1):
             first, second = node.args[index : index + 2]
             if ast.dump(first) != ast.dump(second):

@@ -3,8 +3,10 @@
 Importing torch and Ultralytics takes far longer than most tests: the parent imports them once, and never the project.
 """
 
+import contextlib
 import importlib
 import importlib.util
+import io
 import json
 import os
 import select
@@ -33,7 +35,7 @@ PRELOADED = (
     "hypothesis",
     "pytest",
 )
-QUIET = ["-q", "-x", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestConfigWarning"]
+QUIET = ["-q", "-x", "--no-header", "--tb=no", "-p", "no:cacheprovider"]
 COLLECTING = 180.0  # seconds that reading the tests may take
 
 
@@ -56,9 +58,10 @@ class Nursery:
         }
         os.environ.setdefault("WORKBENCH_REAL", str(ROOT.parent / "shared" / "real"))
         sys.dont_write_bytecode = True
-        for name in PRELOADED:
-            if importlib.util.find_spec(name.partition(".")[0]):
-                importlib.import_module(name)
+        with contextlib.redirect_stdout(io.StringIO()):  # Ultralytics greets a new folder of settings
+            for name in PRELOADED:
+                if importlib.util.find_spec(name.partition(".")[0]):
+                    importlib.import_module(name)
         sys.path[:] = [str(self.tree), *(entry for entry in sys.path if Path(entry or ".").resolve() != ROOT)]
 
     def run(self, work: Callable[[int], int], limit: Callable[[str], float]) -> tuple[str, str]:
