@@ -19,8 +19,9 @@ SLOWEST = 600.0  # seconds that one test may take while it is measured
 def state(tests: Iterable[str]) -> str:
     """A name for what the sources and these test files are now."""
     digest = hashlib.sha256()
-    shared = [*(ROOT / "tests").glob("*.py"), *(ROOT / "tests").rglob("conftest.py"), *(ROOT / name for name in tests)]
-    for path in sorted({*shared, *(path for name in MEASURED for path in (ROOT / name).rglob("*.py"))}):
+    shared = [path for path in (ROOT / "tests").rglob("*.py") if not path.name.startswith("test_")]
+    sources = [path for name in MEASURED for path in (ROOT / name).rglob("*.py")]
+    for path in sorted({*shared, *sources, *(ROOT / name for name in tests)}):
         digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -71,6 +71,10 @@ def try_out(
 def _run(nursery: Nursery, change: Change, source: str, tests: Sequence[str], seconds: dict) -> tuple[str, str]:
     files = list(dict.fromkeys(nodeid.partition("::")[0] for nodeid in tests))
     planted = nursery.tree / change.path
+    if planted.read_text() != source:
+        raise RuntimeError(
+            f"{change.path} was changed while the run went on. Leave the sources alone, and start again."
+        )
     planted.write_text(change.applied(source))
     try:
         return nursery.run(
