@@ -10,6 +10,8 @@ import diagnosis
 import surgery
 from diagnosis.overlap import pair_overlaps
 
+from .given_boxes import given_trace
+
 ONE_BRANCH = ["yolov8n", "yolov8n-p2", "yolov8n-seg", "yolov8n-obb"]
 HEADS = [*product(ONE_BRANCH, [None]), *product(["yolov10n", "yolo26n"], [None, False])]
 
@@ -57,17 +59,63 @@ def test_each_verdict_is_what_predict_makes_of_the_edited_model(seen, picture):
     assert "contested" in told
 
 
-def test_what_is_left_is_the_best_candidate_of_the_class_at_the_place(seen):
-    _, trace, evidence = seen
-    boxes = trace.letterbox.to_original(trace.decode(np.arange(sum(r * c for r, c in trace.shapes))))
-    left = [(i, then["level"]) for i, then in zip(evidence.detections, evidence.successors, strict=True)]
-    left = [(i, then) for i, then in left if then is not None and not then.detected]
-    for i, then in left:
-        scores = trace.silenced(int(trace.detections.level[i])).scores()[then.class_id].numpy()
-        near = pair_overlaps(trace.detections.xyxy[i : i + 1], boxes)[0] >= 0.5
-        assert then.confidence == pytest.approx(scores[near].max())
-        assert then.class_id == trace.detections.class_id[i]
-        assert then.level != trace.detections.level[i]
+# a bird of P4 on most of the photograph, and cells of P3 whose boxes cover its upper and lower two thirds
+WHOLE, UPPER, LOWER = (0.0, 0.0, 60.0, 60.0), (0.0, 0.0, 60.0, 40.0), (0.0, 20.0, 60.0, 60.0)
+BIRD = {(1, 2, 2): (WHOLE, {0: 0.9})}
+
+
+def test_what_is_left_is_the_best_candidate_of_the_class_at_the_place():
+    weak = {
+        (0, 1, 3): (UPPER, {0: 0.1, 2: 0.2}),  # a dog first of all, but it is the bird that was silenced
+        (0, 5, 3): (LOWER, {0: 0.2}),
+        (0, 7, 7): ((0.0, 0.0, 60.0, 25.0), {0: 0.24}),  # surer, but with an IoU of 5/12 not at the place
+        (1, 0, 0): (WHOLE, {0: 0.22}),  # of the silenced level: silent in either case
+    }
+    evidence = diagnosis.level_evidence(given_trace(BIRD | weak))
+    assert evidence.verdicts == ({"row": "necessary", "level": "necessary"},)
+    for part in diagnosis.causal.SILENCED:
+        then = evidence.successors[0][part]
+        assert not then.detected
+        assert (then.level, then.row, then.col, then.anchor, then.class_id) == (0, 5, 3, 43, 0)
+        assert (then.confidence, then.iou) == pytest.approx((0.2, 2 / 3))
+        assert then.xyxy == pytest.approx(LOWER)
+    assert "necessary; what is left, bird 0.20 from P3 (5, 3), is no detection" in str(evidence)
+    assert evidence.to_df()["detected"].to_list() == [False, False]
+
+
+def test_nothing_is_left_where_no_other_cell_of_the_class_speaks():
+    evidence = diagnosis.level_evidence(given_trace(BIRD | {(0, 1, 3): (UPPER, {2: 0.2})}))
+    assert evidence.successors == ({"row": None, "level": None},)
+    assert str(evidence).count("necessary; nothing is left there") == 2
+
+
+def test_a_successor_of_the_same_class_comes_before_a_surer_one_of_another():
+    birds = {(0, 5, 3): (LOWER, {0: 0.3}), (0, 5, 4): ((0.0, 21.0, 60.0, 60.0), {0: 0.28})}
+    cat = {(0, 1, 3): (UPPER, {1: 0.8})}
+    trace = given_trace(BIRD | birds | cat)
+    assert trace.detections.class_name == ("bird",)  # NMS removed the others in its favour
+    assert trace.silenced(1).detections.class_name == ("cat", "bird")
+    evidence = diagnosis.level_evidence(trace)
+    assert evidence.verdicts == ({"row": "redundant", "level": "redundant"},)
+    then = evidence.successors[0]["level"]
+    assert then.detected
+    assert (then.class_id, then.level, then.row, then.col) == (0, 0, 5, 3)
+    assert (then.confidence, then.iou) == pytest.approx((0.3, 2 / 3))
+    assert diagnosis.level_evidence(given_trace(BIRD | cat)).verdicts[0]["row"] == "contested"
+
+
+def test_of_several_successors_the_surest_is_told():
+    high, low = (0.0, 0.0, 60.0, 36.0), (0.0, 24.0, 60.0, 60.0)
+    trace = given_trace(BIRD | {(0, 1, 3): (high, {0: 0.3}), (0, 5, 3): (low, {0: 0.5}), (0, 7, 0): (low, {0: 0.4})})
+    assert diagnosis.level_evidence(trace).successors[0]["row"].confidence == pytest.approx(0.5)
+
+
+def test_a_detection_that_was_there_before_takes_nobodys_place():
+    near = (0.0, 0.0, 60.0, 33.0)  # IoU 0.55: too little for NMS, enough to be the same place
+    evidence = diagnosis.level_evidence(given_trace(BIRD | {(0, 1, 3): (near, {0: 0.5})}), 0)
+    then = evidence.successors[0]["level"]
+    assert evidence.verdicts[0]["level"] == "necessary"
+    assert (then.detected, then.row) == (False, 1)
 
 
 def test_the_table_has_two_rows_a_detection_and_the_words_name_them(seen):

@@ -6,6 +6,8 @@ import pytest
 import anatomy
 import diagnosis
 
+from .given_boxes import given_trace
+
 
 def look(demo, scene, boxes=None, labels=None, **args):
     image, *truth = scene
@@ -111,6 +113,30 @@ def test_what_cannot_be_answered_is_refused(build, demo, picture, scene):
         diagnosis.missed(rotated, [[1, 1, 20, 20]], [0])
     with pytest.raises(ValueError, match="iou must be above 0"):
         diagnosis.missed(anatomy.trace(demo, scene[0]), scene[1], scene[2], iou=0)
+
+
+def test_without_a_threshold_of_the_head_the_least_sure_detection_gives_it():
+    boxes = [(0.0, 0.0, 20.0, 20.0), (30.0, 0.0, 60.0, 20.0), (30.0, 30.0, 60.0, 60.0), (0.0, 30.0, 20.0, 60.0)]
+    cells = {
+        (0, 1, 1): (boxes[0], {0: 0.9}),
+        (0, 1, 5): (boxes[1], {1: 0.4}),
+        (0, 5, 5): (boxes[2], {2: 0.3}),
+        (0, 5, 1): (boxes[3], {2: 0.1}),
+    }
+    trace = given_trace(cells, conf=0.35)
+    assert trace.limits.conf is None
+    result = diagnosis.missed(trace, boxes, [0, 1, 2, 2])
+    assert result.conf == pytest.approx(0.4)
+    assert result.found.tolist() == [0, 1, -1, -1]
+    assert [result.stage(i) for i in (2, 3)] == ["confidence", "confidence"]
+    assert "score 0.30, below 0.4 (IoU 1.00)" in result.reason(2)
+    asked = diagnosis.missed(trace, boxes, [0, 1, 2, 2], conf=0.2)
+    assert asked.conf == 0.2
+    assert [asked.stage(i) for i in (2, 3)] == ["limit", "confidence"]
+    assert "cut off by max_det" in asked.reason(2)
+    assert "=" not in asked.reason(2)  # nor does the head say how many it keeps
+    silent = diagnosis.missed(given_trace({}), boxes[:1], [0])
+    assert (silent.conf, silent.found.tolist()) == (0.25, [-1])
 
 
 def test_no_objects_is_an_answer(demo, scene):

@@ -9,7 +9,7 @@ import torch
 import diagnosis
 from diagnosis.attribution.randomization import rank_correlation
 
-from .patch_net import RedNet, red_patch, red_trace
+from .patch_net import RedHead, RedNet, red_patch, red_trace
 
 
 @pytest.fixture
@@ -18,9 +18,9 @@ def trace():
     return red_trace(image, 1)
 
 
-def given(trace, values, **heat):
+def given(trace, values, what="logit", **heat):
     """An attribution whose map is what we say, on the px of the network input."""
-    made = diagnosis.attribute(trace, 0, "box fill")
+    made = diagnosis.attribute(trace, 0, "box fill", what=what)
     return replace(made, heat=replace(made.heat, grid=np.asarray(values, np.float32), **heat))
 
 
@@ -66,6 +66,59 @@ def test_what_is_left_of_an_edge_is_how_near_the_number_stays(trace):
     made = diagnosis.attribute(trace, 0, "box fill", what="left")
     found = diagnosis.faithfulness(made, ("curves",), steps=3).curves  # a constant: nothing moves it
     assert set(found.deletion.tolist()) | set(found.insertion.tolist()) == {1.0}
+
+
+@pytest.fixture
+def cell_of_red():
+    """64 × 64 px of black whose P3 cell (3, 4) has a redness of 0.2, and a map that takes it away quarter by quarter.
+
+    By 1/16, 1/4, 9/16 and all of the px in the order of the map, one, two, three and four quarters of it are gone.
+    """
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[24:32, 32:40, 0] = 51
+    inside = np.zeros((64, 64), bool)
+    inside[24:32, 32:40] = True
+    rest, order = np.flatnonzero(~inside).tolist(), []
+    quarters = [np.flatnonzero(inside & (np.arange(64) // 2 == column)).tolist() for column in (16, 17, 18, 19)]
+    for quarter, share in zip(quarters, (1 / 16, 1 / 4, 9 / 16, 1), strict=True):
+        order += quarter
+        missing = int(share * 4096) - len(order)
+        order, rest = order + rest[:missing], rest[missing:]
+    values = np.empty(4096)
+    values[order] = np.arange(4096, 0, -1)
+    return image, values.reshape(64, 64)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 8])
+def test_inner_points_of_the_curves_of_a_class_by_hand(cell_of_red, batch):
+    image, values = cell_of_red
+    trace = red_trace(image, 0, imgsz=64)
+    assert (trace.detections.row[0], trace.detections.col[0]) == (3, 4)
+    made = diagnosis.faithfulness(given(trace, values), ("curves",), steps=4, replace="black", batch=batch)
+    # the cell's logit is 8 times its redness, less 1; all other boxes have an IoU of 0.5 with its own at most
+    left = [1 / (1 + np.exp(1 - 8 * 0.2 * part)) for part in (1, 0.75, 0.5, 0.25, 0)]
+    assert made.curves.whole == pytest.approx(left[0], rel=1e-5)
+    np.testing.assert_allclose(made.curves.deletion, np.array(left) / left[0], rtol=1e-5)
+    np.testing.assert_allclose(made.curves.insertion, np.array(left[::-1]) / left[0], rtol=1e-5)
+    assert made.passes == 8
+    widths = np.array([1, 3, 5, 7]) / 16
+    area = sum((a + b) / 2 * width for a, b, width in zip(left, left[1:], widths, strict=False)) / left[0]
+    assert made.deletion == pytest.approx(area, rel=1e-5)
+    assert made.difference == pytest.approx(made.insertion - area, rel=1e-5)
+
+
+def test_inner_points_of_the_curves_of_an_edge_by_hand(cell_of_red, monkeypatch):
+    def with_redness(self, level, x, branch):  # the box reaches 10 times as many strides as its cell is red
+        return self.net.head[level](x), 10 * x[:, :1].repeat(1, 4, 1, 1)
+
+    monkeypatch.setattr(RedHead, "level_outputs", with_redness)
+    image, values = cell_of_red
+    made = given(red_trace(image, 0, imgsz=64), values, what="left")
+    assert made.subject.value == pytest.approx((4.5 - 2) * 8)
+    found = diagnosis.faithfulness(made, ("curves",), steps=4, replace="black").curves
+    assert found.whole == pytest.approx(20)
+    np.testing.assert_allclose(found.deletion, [1, 0.75, 0.5, 0.25, 0], atol=1e-5)
+    np.testing.assert_allclose(found.insertion, [0, 0.25, 0.5, 0.75, 1], atol=1e-5)
 
 
 @pytest.mark.parametrize(

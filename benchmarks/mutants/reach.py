@@ -1,0 +1,143 @@
+"""Which tests can notice a change of a line: measured once for a state of the sources, and kept."""
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .change import Change
+from .nursery import ROOT, Nursery, pytest_run
+from .watch import FIXTURE, Recorder
+
+MEASURED = ("anatomy", "surgery", "diagnosis", "viz", "detectors")
+SLOWEST = 600.0  # seconds that one test may take while it is measured
+
+
+def state(tests: Iterable[str]) -> str:
+    """A name for what the sources and these test files are now."""
+    digest = hashlib.sha256()
+    shared = [path for path in (ROOT / "tests").rglob("*.py") if not path.name.startswith("test_")]
+    sources = [path for name in MEASURED for path in (ROOT / name).rglob("*.py")]
+    for path in sorted({*shared, *sources, *(ROOT / name for name in tests)}):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def test_files(given: Sequence[str]) -> list[str]:
+    """The test files below these folders or named themselves; ValueError for a name without any."""
+    found = []
+    for name in given:
+        path = ROOT / name
+        below = sorted(path.rglob("test_*.py")) if path.is_dir() else [path] if path.is_file() else []
+        if not below:
+            raise ValueError(f"There are no test files at {name!r}.")
+        found += [one.relative_to(ROOT).as_posix() for one in below]
+    return list(dict.fromkeys(found))
+
+
+def measure(nursery: Nursery, test_file: str, keep: Path) -> str:
+    """Run one test file under coverage and write what it found; says how it went."""
+
+    def work(to: int) -> int:
+        import coverage
+
+        tree = nursery.tree
+        watched = coverage.Coverage(data_file=None, source=[str(tree / name) for name in MEASURED], config_file=False)
+        recorder = Recorder(watched, tree)
+        watched.start()
+        pytest_run([test_file], _Begins(recorder, to), "--maxfail=1000000")
+        watched.stop()
+        keep.with_suffix(".tmp").write_text(json.dumps(recorder.found()))
+        keep.with_suffix(".tmp").rename(keep)
+        return 0
+
+    word, what = nursery.run(work, lambda _: SLOWEST)
+    return "" if word == "passed" else f"{test_file}: {word} {what}"
+
+
+class _Begins:
+    """Hands every call on to a recorder, and says on a file descriptor when a test begins, so that a hang is seen."""
+
+    def __init__(self, recorder: Recorder, to: int):
+        import os
+
+        self._recorder = recorder
+        self._say = lambda nodeid: os.write(to, (json.dumps(["begins", nodeid]) + "\n").encode())
+
+    def pytest_configure(self, config):
+        config.pluginmanager.register(self._recorder)
+
+    def pytest_runtest_logstart(self, nodeid, location):
+        self._say(nodeid)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """``seconds`` of each test that passes, and who runs a line; made of what ``measure`` kept."""
+
+    seconds: dict[str, float]
+    failing: tuple[str, ...]
+    users: dict[str, set[str]]  # shared fixture -> tests
+    sharing: dict[str, set[str]]  # test -> shared fixtures of one file
+    lines: dict[str, dict[int, set[str]]]  # path -> line -> tests
+
+    @classmethod
+    def read(cls, kept: Iterable[Path]) -> "Reach":
+        parts = [json.loads(path.read_text()) for path in kept]
+        tests = {nodeid: test for part in parts for nodeid, test in part["tests"].items()}
+        seconds = {nodeid: test["seconds"] for nodeid, test in tests.items() if test["passed"]}
+        users, sharing = defaultdict(set), defaultdict(set)
+        for nodeid in seconds:
+            for name in tests[nodeid]["fixtures"]:
+                users[name].add(nodeid)
+                if ".py::" in name:  # defined in a test file: what its tests share was most likely made by one of them
+                    sharing[nodeid].add(name)
+        lines: dict = defaultdict(lambda: defaultdict(set))
+        for part in parts:
+            local = part["tests"].keys() & seconds.keys()
+            for path, contexts in part["lines"].items():
+                for line, names in contexts.items():
+                    for name in names:
+                        own = users[name.removeprefix(FIXTURE)] & local if name.startswith(FIXTURE) else {name}
+                        lines[path][int(line)] |= own & local
+        failing = tuple(nodeid for nodeid, test in tests.items() if not test["passed"])
+        return cls(seconds, failing, dict(users), dict(sharing), {path: dict(at) for path, at in lines.items()})
+
+    def tests(self, change: Change, source: str) -> list[str]:
+        """The tests to ask, in order: those that run the line, then those that share a fixture with one of them.
+
+        Of a line that runs at import alone, those that run a line with one of its names; or else of the same file.
+        """
+        at = self.lines.get(change.path, {})
+        direct = self._of(at, range(change.reach[0], change.reach[1] + 1)) or self._by_name(change, source)
+        direct = direct or self._of(at, at)
+        fixtures = {name for nodeid in direct for name in self.sharing.get(nodeid, ())}
+        indirect = {nodeid for name in fixtures for nodeid in self.users[name]} - direct
+        return [*self._in_order(direct), *self._in_order(indirect)]
+
+    @staticmethod
+    def _of(at: dict[int, set[str]], lines: Iterable[int]) -> set[str]:
+        return {nodeid for line in lines for nodeid in at.get(line, ())}
+
+    def _by_name(self, change: Change, source: str) -> set[str]:
+        changed = source.splitlines()[change.reach[0] - 1 : change.reach[1]]
+        names = re.findall(r"^\s*([A-Za-z_]\w*)\s*(?::[^=]*)?=", "\n".join(changed), re.MULTILINE)
+        found: set[str] = set()
+        for path, at in self.lines.items() if names else ():
+            text = (ROOT / path).read_text()
+            for number, line in enumerate(text.splitlines(), 1):
+                if any(re.search(rf"\b{name}\b", line) for name in names):
+                    found |= at.get(number, set())
+        return found
+
+    def _in_order(self, chosen: Iterable[str]) -> list[str]:
+        """Files of quick tests first, as a file's tests share what is made once; within a file the quick ones first."""
+        files: dict[str, list[str]] = defaultdict(list)
+        for nodeid in chosen:
+            files[nodeid.partition("::")[0]].append(nodeid)
+        cost = {name: sum(self.seconds[nodeid] for nodeid in tests) for name, tests in files.items()}
+        quick = sorted(files, key=lambda name: (cost[name], name))
+        return [nodeid for name in quick for nodeid in sorted(files[name], key=lambda n: (self.seconds[n], n))]
