@@ -27,15 +27,15 @@ def apply(head: Head, edit: Edit) -> Edit:
     """
     edit = replace(edit, branches=_branches(head, edit))
     with head.undisturbed():
-        before = {place: clone(head, place) for place in _places_of(head, edit)}
+        book = ledger(head)
+        before = book.linked({place: clone(head, place) for place in _places_of(head, edit)})
         after = {place: edited(*rows, edit, head.anchors_per_cell) for place, rows in before.items()}
         _check_finite(head, edit, before, after)
         with rollback(head, before):
-            book = ledger(head)
-            for place, rows in (before if book.baseline else all_rows(head)).items():
+            for place, rows in (before if book.baseline else all_rows(head) | before).items():
                 book.baseline.setdefault(place, rows)
             write(head, after)
-            book.records.append(Record(edit, book.linked(before), after))
+            book.records.append(Record(edit, before, after))
     return edit
 
 

@@ -251,6 +251,22 @@ def test_save_strips_the_mark_and_load_prefers_what_the_network_itself_says(net,
     assert surgery.history(surgery.load(tmp_path / "third.pt")) == surgery.history(opened)
 
 
+def test_a_long_history_is_kept_once_and_read_back(tmp_path):
+    model = YOLO("yolov10n.yaml")
+    surgery.bias_classes(model, "all", 0, 1.0)
+    short = surgery.save(model, tmp_path / "short.pt").stat().st_size
+    for _ in range(60):
+        surgery.bias_classes(model, "all", 0, 1.0)
+    path = surgery.save(model, tmp_path / "long.pt")
+    weight = conv(model.model).weight
+    assert path.stat().st_size < short + 60 * weight.numel() * weight.element_size()  # biases alone, not weights
+    opened = surgery.load(path)
+    assert surgery.history(opened) == surgery.history(model)
+    assert len(surgery.reset(opened)) == 61
+    surgery.reset(model)
+    assert same(rows(opened.model), rows(model.model))
+
+
 def test_a_record_of_an_earlier_version_is_completed(net):
     before = rows(net)
     surgery.shift_classes(net, "all", 1)

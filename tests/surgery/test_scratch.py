@@ -89,7 +89,7 @@ def test_casts_and_fusion_inside(model):
     with surgery.scratch(model):
         surgery.mute_level(model, "all")
         model.model.half()
-    assert conv(model.model, branch="one2one_cv3").weight.dtype == torch.float16
+    assert conv(model.model).weight.dtype == torch.float16
     assert same(rows(model.model), {name: value.half() for name, value in rows(plain).items()})
 
 
