@@ -181,6 +181,11 @@ class Head(ABC):
         """The object that holds ``net`` and can be given another, such as a YOLO object; None where there is none."""
         return None
 
+    @property
+    def beside(self) -> Mapping:
+        """What else the file held that ``net`` was opened from, by name; empty where that is not known."""
+        return {}
+
     @abstractmethod
     def passes(self, source, **predict_args) -> Iterable[Pass]:
         """Run the family's own prediction over ``source``, one forward pass an image.

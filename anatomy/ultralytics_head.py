@@ -1,7 +1,7 @@
 """Ultralytics' detection heads, YOLOv3 to YOLO26."""
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from copy import copy, deepcopy
 from datetime import datetime
@@ -88,6 +88,10 @@ class UltralyticsHead(Head):
     @property
     def owner(self) -> Model | None:
         return self.yolo
+
+    @property
+    def beside(self) -> Mapping:
+        return (self.yolo.ckpt or {}) if self.yolo is not None else {}
 
     def open(self, path, *, trusted: bool = False) -> Model:
         return open_checkpoint(path, trusted=trusted)

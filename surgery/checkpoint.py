@@ -11,9 +11,7 @@ from anatomy.archive import read_plain
 from .files import write_whole
 from .memory import ledger
 from .places import all_rows
-from .record import Ledger, pack, unpack
-
-KEY = "surgery"  # where the recipe rides along in the checkpoint
+from .record import KEY, Ledger, pack, unpack
 
 
 def save(model, path, *, half: bool | None = None) -> Path:

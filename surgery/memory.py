@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from anatomy import Head
 from anatomy.mark import Mark, mark_of
 
-from .record import Ledger, unpack
-from .standing import RecordWarning
+from .record import KEY, Ledger, unpack
+from .standing import RecordWarning, drifted
 
 
 @dataclass
@@ -27,13 +27,14 @@ _seen: weakref.WeakKeyDictionary[object, _Seen] = weakref.WeakKeyDictionary()
 def ledger(head: Head) -> Ledger:
     """The ledger of this head's network, which lies on the network's mark; an empty one is laid there if need be.
 
-    One that came with a pickle is read; if it cannot be, it is left out with a RecordWarning.
+    One that came with a pickle is read; if it cannot be, it is left out with a RecordWarning. One that lies beside the
+    network in its file is taken where the rows are those that it left.
     """
     mark = mark_of(head.net)
     if isinstance(mark.record, Mapping):
         mark.record = _read(mark.record, head)
     if mark.record is None:
-        mark.record = Ledger()
+        mark.record = _beside(head) or Ledger()
     _notice(head, mark)
     return mark.record
 
@@ -80,7 +81,14 @@ def _edits(mark: Mark) -> int:
     return len(mark.record.records) if isinstance(mark.record, Ledger) else 0
 
 
-def _read(entry: Mapping, head: Head) -> Ledger | None:
+def _beside(head: Head) -> Ledger | None:
+    """The record that ``save`` put beside the network, which the family's own loader leaves there."""
+    entry = head.beside.get(KEY)
+    book = None if entry is None else _read(entry, head)
+    return None if book is None or drifted(head, book) else book
+
+
+def _read(entry, head: Head) -> Ledger | None:
     try:
         return unpack(entry, head)
     except ValueError as error:

@@ -13,6 +13,8 @@ from .edit import Edit
 from .places import Place, fits
 from .rows import OPERATIONS, Rows, edited
 
+KEY = "surgery"  # where the record lies in a checkpoint
+
 
 @dataclass(frozen=True)
 class Record:

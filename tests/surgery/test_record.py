@@ -242,13 +242,23 @@ def test_save_strips_the_mark_and_load_prefers_what_the_network_itself_says(net,
     path = surgery.save(model, tmp_path / "first.pt")
     assert "_workbench" not in torch.load(path, weights_only=False)["model"].__dict__
     again = YOLO(str(path))  # keeps what else lies in the file
+    assert surgery.history(again) == surgery.history(model)
     surgery.swap_classes(again, "P3", 1, 2)
     again.save(str(tmp_path / "second.pt"))
     opened = surgery.load(tmp_path / "second.pt")
-    assert [edit.operation for edit in surgery.history(opened)] == ["swap_classes"]
+    assert [edit.operation for edit in surgery.history(opened)] == ["shift_classes", "swap_classes"]
     assert [edit.operation for edit in surgery.history(surgery.load(path))] == ["shift_classes"]
     surgery.save(opened, tmp_path / "third.pt")
     assert surgery.history(surgery.load(tmp_path / "third.pt")) == surgery.history(opened)
+
+
+def test_a_record_beside_a_network_with_other_rows_is_not_taken(tmp_path):
+    model = YOLO("yolov10n.yaml")
+    surgery.shift_classes(model, "all", 1)
+    again = YOLO(str(surgery.save(model, tmp_path / "model.pt")))
+    again.model = YOLO("yolov10n.yaml").model
+    assert surgery.history(again) == ()
+    assert surgery.certify(again).original is None
 
 
 def test_a_long_history_is_kept_once_and_read_back(tmp_path):
