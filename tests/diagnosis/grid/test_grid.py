@@ -138,7 +138,7 @@ class Shifted:
         truth, shift = head.xyxy, self.cells
 
         def xyxy(run, anchors):
-            places = anatomy.grid.cells(anchors.numpy(), run.shapes)
+            places = head.pyramid(run).cells(anchors)
             stride = torch.tensor([level.stride for level in head.levels])[torch.from_numpy(places.level)]
             return truth(run, anchors) + shift * stride[:, None]
 
