@@ -128,7 +128,8 @@ class Pyramid:
         for axis, nearest in zip((1, 0), around, strict=True):
             along = (np.arange(self.shapes[other][1 - axis]) + self.offset) * self.steps[other][axis]
             inside = np.flatnonzero((along >= box[axis]) & (along < box[axis + 2]))
-            spot.append(slice(inside[0], inside[-1] + 1) if len(inside) else slice(nearest, nearest + 1))
+            first, last = (inside[0], inside[-1]) if len(inside) else (nearest, nearest)
+            spot.append(slice(int(first), int(last) + 1))
         return spot[0], spot[1]
 
     def lattice(self, level: int, like: Tensor) -> Tensor:

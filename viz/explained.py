@@ -111,7 +111,7 @@ def _same_spot(trace: Trace, class_id: int, level: int, row: int, col: int, othe
     rows, cols = trace.pyramid.same_spot(level, row, col, other)
     block = trace.logits[other][class_id, rows, cols]
     down, right = divmod(int(block.argmax()), block.shape[1])
-    return int(rows.start) + down, int(cols.start) + right
+    return rows.start + down, cols.start + right
 
 
 def _entropy(trace: Trace, anchor: int, before: Trace | None) -> tuple[np.ndarray | None, str]:
