@@ -1,5 +1,7 @@
 """Everything works through the description alone: a detector with points at cell corners and two anchors a cell."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -175,3 +177,12 @@ def test_the_explorer_reads_it(net, trace, picture):
     explorer.pick(191, 127)
     facts = explorer.facts()
     assert facts.center.tolist() == points_of(trace, facts.anchor).tolist()
+
+
+def test_a_trace_that_travels_keeps_its_pyramid(trace):
+    far = pickle.loads(pickle.dumps(trace))
+    assert far.pyramid == trace.pyramid
+    assert np.array_equal(far.corners, trace.corners)
+    assert torch.equal(far.scores(), trace.scores()) and torch.equal(far.anchor_logits(), trace.anchor_logits())
+    here, there = (diagnosis.missed(one, BOXES, LABELS, iou=0.9).to_df() for one in (trace, far))
+    assert here.equals(there)

@@ -1,6 +1,7 @@
 """One traced pass: sources, provenance tables, suppression, replay and what is left behind."""
 
 import gc
+import pickle
 
 import cv2
 import numpy as np
@@ -272,6 +273,8 @@ def test_rotated_boxes_are_told_by_their_corners(build, picture, name, nms):
     assert np.array_equal(trace.corners, trace.result.obb.xyxyxyxy.cpu().numpy().astype(np.float64))
     low, high = trace.corners.min(1), trace.corners.max(1)
     assert np.allclose(np.concatenate((low, high), 1), trace.detections.xyxy, atol=1e-3)
+    far = pickle.loads(pickle.dumps(trace))
+    assert far.rotated and np.array_equal(far.corners, trace.corners)
     none = anatomy.trace(trace.head.yolo, picture, nms=nms, **{**ARGS, "conf": 0.9999999})
     assert none.rotated and none.corners.shape == (0, 4, 2)
 
