@@ -6,14 +6,16 @@ from .equivalent import equivalent
 from .equivalent_result import Changes, Difference, Equivalence
 from .errors import CheckpointError, SelectionError, SourceError, UnsupportedModelError
 from .evaluating import evaluating
-from .head import Candidates, Head, Limits, Outputs, Pass, Targets, describe, open_checkpoint
+from .head import Candidates, Head, Limits, Outputs, Pass, Targets
 from .layers import layers
 from .layers_field import Field
 from .layers_merge import fused
 from .layers_table import Cost, Layer, LayerTable
 from .letterbox import Letterbox
 from .levels import Level, select_class, select_classes, select_levels, whole_number
+from .pyramid import Pyramid
 from .receptive_field import ReceptiveField, receptive_field
+from .registry import describe, open_checkpoint
 from .trace import Trace, stream, trace
 
 
@@ -43,6 +45,7 @@ __all__ = [
     "Limits",
     "Outputs",
     "Pass",
+    "Pyramid",
     "ReceptiveField",
     "Rivals",
     "SelectionError",

@@ -8,9 +8,10 @@ from torch.utils._pytree import tree_leaves
 
 from .compare import compare
 from .equivalent_result import Changes, Difference, Equivalence
-from .head import Head, describe
+from .head import Head
 from .layers import input_shape
 from .layers_run import BrokenPass, Call, listen, network, shadow
+from .registry import describe
 from .trace import Trace, trace
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 0.2, torch.float16: 0.03}

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from .errors import UnsupportedModelError
 from .evaluating import evaluating
-from .head import Head, Pass, describe
+from .head import Head, Pass
 from .passes import run_passes
+from .registry import describe
 from .sources import nothing_read
 
 SAME = 0.02  # of the spread over cells: logits that differ less are the same, computed once more

@@ -14,7 +14,8 @@ from .at_rest import PickledAtRest
 from .errors import UnsupportedModelError
 from .letterbox import Letterbox
 from .levels import Level
-from .scores import all_scores
+from .merging import merge_blocks
+from .pyramid import Pyramid
 from .turns import undisturbed
 
 
@@ -139,13 +140,19 @@ class Pass:
         return tuple(tuple(level.shape[1:]) for level in self.logits)
 
 
+def children(net: nn.Module) -> dict[str, str]:
+    """The parts of a network by the names that they have in it, paths and names as in ``Head.parts``."""
+    return {name: name for name, _ in net.named_children()}
+
+
 class Head(ABC):
     """What a family of detectors must say about its head; one subclass a family.
 
     ``net`` is the network whose weights are edited, ``names`` its classes, ``levels`` finest first, ``branches`` the
     live ones, the one that ``predict()`` uses by default first. ``anchors_per_cell`` beyond 1: anchor a of a cell is
     flat index cell * anchors_per_cell + a, and its class rows are the a-th nc channels of the class convolution.
-    ``grid_offset``: how far right of and below column and row a cell's anchor point stands, in steps.
+    ``grid_offset``: how far right of and below column and row a cell's anchor point stands, in steps. ``rotated``:
+    boxes have an angle; then ``found`` gives their upright hulls, and ``corners`` the boxes themselves.
     """
 
     net: nn.Module
@@ -155,6 +162,7 @@ class Head(ABC):
     reg_max: int
     anchors_per_cell: int = 1
     grid_offset: float = 0.5
+    rotated: bool = False
 
     @abstractmethod
     def class_conv(self, level: int, branch: str) -> nn.Conv2d:
@@ -216,7 +224,11 @@ class Head(ABC):
 
     def scores(self, run: Pass) -> Tensor:
         """What the selection holds against its threshold, (nc, anchors) float64 in [0, 1]: the class probability."""
-        return all_scores(tuple(level.double() for level in run.logits))
+        return self.pyramid(run).flatten([level.double() for level in run.logits]).sigmoid()
+
+    def corners(self, run: Pass) -> Tensor:
+        """Of ``result``: the corners (n, 4, 2) xy px of the original, from the upright boxes unless overridden."""
+        return self.found(run)[0][:, [0, 1, 2, 1, 2, 3, 0, 3]].unflatten(1, (4, 2))
 
     def letterbox(self, run: Pass) -> Letterbox:
         """How the original lies in the network input: centred, unless overridden."""
@@ -225,6 +237,10 @@ class Head(ABC):
     def steps(self, run: Pass) -> tuple[tuple[float, float], ...]:
         """From one anchor point to the next, (x, y) px of the network input a level: the stride, unless overridden."""
         return tuple((level.stride, level.stride) for level in self.levels)
+
+    def pyramid(self, run: Pass) -> Pyramid:
+        """Where the anchors of this pass lie and how they are numbered."""
+        return Pyramid(run.shapes, self.steps(run), self.grid_offset, self.anchors_per_cell)
 
     def limits(self, run: Pass) -> Limits:
         """What this pass was asked for; a head that does not say leaves it open."""
@@ -258,7 +274,7 @@ class Head(ABC):
         Unless overridden: what tells the class convolutions of two levels apart is "head P3" and so on, what they share
         is "head", and all else goes by the name it has in ``net``.
         """
-        parts = {name: name for name, _ in self.net.named_children()}
+        parts = children(self.net)
         for branch in self.branches:
             paths = [level.paths[branch].split(".") for level in self.levels]
             parts[paths[0][0]] = "head"
@@ -267,6 +283,16 @@ class Head(ABC):
                 for path, level in zip(paths, self.levels, strict=True):
                     parts[".".join(path[: apart + 1])] = f"head {level.name}"
         return parts
+
+    @staticmethod
+    def network(model) -> Any:
+        """The plain network that a model object of this family holds; the model is one itself unless overridden."""
+        return model
+
+    @staticmethod
+    def fuse(net: nn.Module) -> nn.Module:
+        """Merge a network, or a block of one, for inference in place; by its blocks' own methods unless overridden."""
+        return merge_blocks(net)
 
     @staticmethod
     def call(net: nn.Module, images: Tensor):
@@ -313,40 +339,3 @@ class Head(ABC):
         """The levels that use the same class convolution weights as this one, itself included."""
         mine = self.class_conv(level, branch).weight
         return tuple(entry.index for entry in self.levels if self.class_conv(entry.index, branch).weight is mine)
-
-
-def open_checkpoint(path, *, trusted: bool = False):
-    """A YOLO object from exactly this ``.pt`` file; nothing of the file runs unless ``trusted``.
-
-    The file is read once, as values alone; its tensors and plain attributes are put into modules made here, of classes
-    of torch and Ultralytics. Raises FileNotFoundError, and CheckpointError (a ValueError) for a file that is no whole
-    checkpoint, or that asks for more: the message names what. ``trusted`` opens it as ``YOLO(path)`` does, which runs
-    whatever the file asks for.
-    """
-    from .ultralytics_opening import open_checkpoint
-
-    return open_checkpoint(path, trusted=trusted)
-
-
-def describe(model) -> Head:
-    """The description of a model's head.
-
-    ``model`` is a YOLO object, its ``.model``, torchvision's FCOS or RetinaNet, or any detector whose
-    ``describe_head()`` returns a ``Head``.
-    Raises UnsupportedModelError, with the reason and what works, for a model without per-level class rows.
-    """
-    if callable(getattr(type(model), "describe_head", None)):
-        return model.describe_head()
-    if any(kind.__module__.startswith("ultralytics.") for kind in type(model).__mro__):
-        from .ultralytics_head import UltralyticsHead
-
-        return UltralyticsHead(model)
-    if any(kind.__module__.startswith("torchvision.models.detection.") for kind in type(model).__mro__):
-        from .torchvision_head import TorchvisionHead
-
-        return TorchvisionHead(model)
-    raise UnsupportedModelError(
-        f"{type(model).__name__} is no detector that the workbench knows: it takes an Ultralytics YOLO object, its "
-        "`.model`, torchvision's FCOS or RetinaNet, or a detector with a `describe_head()` method. Consider "
-        "`YOLO('yolov8n.pt')`."
-    )

@@ -8,11 +8,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from .head import Head
-from .layers_merge import merge
+from .head import Head, children
 from .layers_run import BrokenPass, Call, listen, network, shadow
 from .layers_table import Layer, LayerTable
 from .levels import level_name, whole_number
+from .registry import merge
 
 OTHERS = (2, 4, 8, 16, 32, 64, 128)  # px: multiples tried for a size that fits, where no head names its strides
 
@@ -54,7 +54,7 @@ def input_shape(net: nn.Module, imgsz) -> tuple[int, ...]:
 
 def _parts(net: nn.Module, head: Head | None) -> dict[str, str]:
     """Path prefixes and the group that each stands for."""
-    return head.parts() if head is not None else {name: name for name, _ in net.named_children()}
+    return head.parts() if head is not None else children(net)
 
 
 def _run(net: nn.Module, head: Head | None, shape: tuple[int, ...], fused: bool):
@@ -86,7 +86,7 @@ def _measured(net: nn.Module, head: Head | None, shape: tuple[int, ...], convert
     held = next((value for value in copy.parameters() if value.is_floating_point()), torch.empty(0))
     if fused:
         with held.device:
-            merge(copy)
+            merge(copy, head)
     images = torch.zeros(shape, dtype=held.dtype, device=held.device)
     whole = _Whole(copy, head)
 

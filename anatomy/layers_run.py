@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from .errors import UnsupportedModelError
-from .head import Head, describe
+from .head import Head
 from .layers_field import Field
 from .layers_follow import Following, Seen, made_by, makers, mark, seen
+from .registry import describe, plain_network
 from .turns import undisturbed
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -54,7 +55,7 @@ def network(model) -> tuple[nn.Module, Head | None]:
         head = describe(model)
         return head.net, head
     except UnsupportedModelError:
-        net = getattr(model, "model", None) if type(model).__module__.startswith("ultralytics.models.") else model
+        net = plain_network(model)
         if isinstance(net, nn.Module):
             return net, None
         raise

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .gradient import differentiate_pass
-from .head import Head, describe
+from .head import Head
 from .layers import layers
 from .levels import Level, select_class, select_levels, whole_number
+from .registry import describe
 from .trace import Trace, trace
 
 NOISE_IMAGES = 4

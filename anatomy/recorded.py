@@ -6,6 +6,7 @@ from torch import Tensor
 from .at_rest import at_rest
 from .head import Head, Limits, Pass
 from .letterbox import Letterbox
+from .pyramid import Pyramid
 
 
 def recorded(head: Head, run: Pass) -> tuple["RecordedHead", Pass]:
@@ -35,17 +36,18 @@ def _needs_model(name: str):
 class RecordedHead(Head):
     """What the head of one pass answered, for a trace that travels. Raises RuntimeError for all that needs the network.
 
-    Kept: levels, names, branches and the numbers of the head; letterbox, steps and limits of the pass; the boxes of all
-    anchors (A, 4); scores and objectness where the family has its own.
+    Kept: levels, names, branches and the numbers of the head; letterbox, pyramid and limits of the pass; the boxes of
+    all anchors (A, 4), the corners of detections; scores and objectness where the family has its own.
     """
 
     def __init__(self, head: Head, run: Pass):
         self.names, self.levels, self.branches = dict(head.names), head.levels, head.branches
         self.reg_max, self.grid_offset = head.reg_max, head.grid_offset
         self.anchors_per_cell = head.anchors_per_cell
-        self._letterbox, self._steps, self._limits = head.letterbox(run), head.steps(run), head.limits(run)
-        count = sum(rows * cols for rows, cols in run.shapes) * head.anchors_per_cell
-        self._xyxy = at_rest(head.xyxy(run, torch.arange(count, device=run.boxes.device)))
+        self._letterbox, self._limits = head.letterbox(run), head.limits(run)
+        self.rotated, self._pyramid = head.rotated, head.pyramid(run)
+        self._xyxy = at_rest(head.xyxy(run, torch.arange(self._pyramid.count, device=run.boxes.device)))
+        self._corners = at_rest(head.corners(run))
         own = {name: getattr(type(head), name) is not getattr(Head, name) for name in ("scores", "objectness")}
         self._scores = at_rest(head.scores(run)) if own["scores"] else None
         self._objectness = at_rest(head.objectness(run)) if own["objectness"] else None
@@ -63,7 +65,13 @@ class RecordedHead(Head):
         return self._letterbox
 
     def steps(self, run: Pass) -> tuple[tuple[float, float], ...]:
-        return self._steps
+        return self._pyramid.steps
+
+    def pyramid(self, run: Pass) -> Pyramid:
+        return self._pyramid
+
+    def corners(self, run: Pass) -> Tensor:
+        return self._corners
 
     def limits(self, run: Pass) -> Limits:
         return self._limits

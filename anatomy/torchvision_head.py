@@ -128,14 +128,13 @@ class TorchvisionHead(Head):
     @torch.inference_mode()
     def candidates(self, run: Pass) -> Candidates:
         """Of each level the best pairs of anchor and class above the threshold; boxes are clipped, as NMS sees them."""
-        made, raw, parts, start = run.private, run.private.heard, [], 0
-        for score in self._scores(run):
+        made, raw, parts = run.private, run.private.heard, []
+        for score, here in zip(self._scores(run), self.pyramid(run).slices, strict=True):
             over = (score.flatten() > made.conf).nonzero().view(-1)
             confidence, order = score.flatten()[over].topk(min(len(over), made.most_a_level))
-            anchor = start + over[order] // len(self.names)
+            anchor = here.start + over[order] // len(self.names)
             boxes = self._decode(raw.regression[anchor], raw.priors[anchor])
             parts.append((anchor, over[order] % len(self.names), confidence, clip_boxes_to_image(boxes, raw.resized)))
-            start += len(score)
         anchor, class_id, confidence, boxes = map(torch.cat, zip(*parts, strict=True))
         apart = boxes.numel() > APART[boxes.device.type != "cpu"]
         shift = None if apart else float(boxes.max() + 1) if len(boxes) else 0.0
@@ -189,13 +188,10 @@ class TorchvisionHead(Head):
 
     def _scores(self, run: Pass, dtype: torch.dtype | None = None) -> list[Tensor]:
         """What the threshold is held against, (anchors, nc) a level."""
-        split = [self.anchors_per_cell * rows * cols for rows, cols in run.shapes]
-        given = run.private.heard.centerness
-        centerness = [None] * len(split) if given is None else given.split(split)
-        logits = [level.unflatten(0, (self.anchors_per_cell, -1)).permute(2, 3, 0, 1) for level in run.logits]
-        scores = [
-            level.reshape(-1, len(self.names)).contiguous().to(dtype or level.dtype).sigmoid() for level in logits
-        ]
+        pyramid, given = self.pyramid(run), run.private.heard.centerness
+        centerness = [None] * len(pyramid.counts) if given is None else given.split(pyramid.counts)
+        logits = [pyramid.flatten_level(level).T.contiguous() for level in run.logits]
+        scores = [level.to(dtype or level.dtype).sigmoid() for level in logits]
         return [s if c is None else (s * c.to(s).sigmoid()).sqrt() for s, c in zip(scores, centerness, strict=True)]
 
 

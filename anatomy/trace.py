@@ -11,13 +11,13 @@ from torch import Tensor
 
 from .detections import Detections, Rivals
 from .evaluating import evaluating
-from .grid import Cells, cells
-from .grid import anchor as first_of
-from .head import Head, Limits, Pass, Targets, describe
+from .head import Head, Limits, Pass, Targets
 from .letterbox import Letterbox
 from .levels import SILENT_LOGIT, Level, select_classes, select_levels
 from .passes import run_passes
+from .pyramid import Cells, Pyramid
 from .recorded import RecordedHead, recorded, travelled
+from .registry import describe
 from .replay import rerun
 from .sources import check_source, nothing_read, several
 from .suppression import losers
@@ -105,24 +105,27 @@ class Trace:
     def letterbox(self) -> Letterbox:
         return self._head.letterbox(self._run)
 
+    @cached_property
+    def pyramid(self) -> Pyramid:
+        """Where the anchors of this pass lie and how they are numbered."""
+        return self._head.pyramid(self._run)
+
     @property
     def steps(self) -> tuple[tuple[float, float], ...]:
         """From one anchor point to the next, (x, y) px of the network input a level: nearly always the stride."""
-        return self._head.steps(self._run)
+        return self.pyramid.steps
 
     def places(self, anchors=None) -> Cells:
-        """Level, row and column of ``anchors`` (n,), by default of all."""
-        if anchors is None:
-            anchors = np.arange(sum(rows * cols for rows, cols in self.shapes) * self.anchors_per_cell)
-        return cells(anchors, self.shapes, self.anchors_per_cell)
+        """Level, row, column and anchor of the cell (``turn``) of ``anchors`` (n,), by default of all."""
+        return self.pyramid.cells(anchors)
 
     def points(self, anchors=None) -> np.ndarray:
         """The anchor points of ``anchors``, by default of all: (n, 2) xy px of the network input."""
-        return self.places(anchors).centers(self.steps, self.grid_offset)
+        return self.pyramid.points(anchors)
 
     def anchor(self, level: int, row: int, col: int) -> int:
         """The flat anchor of a cell; of several, the one with the largest class logit. ValueError outside the grid."""
-        first = first_of(level, row, col, self.shapes) * self.anchors_per_cell
+        first = self.pyramid.anchor(level, row, col)
         return first + int(self._run.logits[level][:, row, col].view(self.anchors_per_cell, -1).amax(1).argmax())
 
     def scores(self) -> Tensor:
@@ -131,6 +134,20 @@ class Trace:
         The class probability; FCOS weighs it with its centerness.
         """
         return self._head.scores(self._run)
+
+    def anchor_logits(self) -> Tensor:
+        """The class logits of every anchor, (nc, anchors); of several in a cell each has its own."""
+        return self.pyramid.flatten(self._run.logits)
+
+    @property
+    def rotated(self) -> bool:
+        """Whether boxes have an angle: then ``detections.xyxy`` are their upright hulls."""
+        return self._head.rotated
+
+    @cached_property
+    def corners(self) -> np.ndarray:
+        """The corners of each detection's box, (n, 4, 2) float64 xy px of the original; of a rotated box its own."""
+        return self._head.corners(self._run).cpu().numpy().astype(np.float64).reshape(-1, 4, 2)
 
     def objectness(self) -> tuple[Tensor, ...]:
         """How sure each cell is of any object, one (h, w) tensor a level in [0, 1].
@@ -168,7 +185,7 @@ class Trace:
         anchors = run.anchors.cpu().numpy()
         places, one = self.places(anchors), len(self.names)
         at = zip(*(part.tolist() for part in (places.level, places.row, places.col)), strict=True)
-        turns = (anchors % self.anchors_per_cell * one).tolist()
+        turns = (places.turn * one).tolist()
         logits = [
             run.logits[level][turn : turn + one, row, col] for (level, row, col), turn in zip(at, turns, strict=True)
         ]

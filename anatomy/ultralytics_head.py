@@ -20,10 +20,10 @@ from ultralytics.utils.metrics import batch_probiou, box_iou
 from ultralytics.utils.tal import TaskAlignedAssigner
 
 from .errors import UnsupportedModelError
-from .grid import middles
 from .head import Candidates, Head, Limits, Outputs, Pass, Targets
 from .levels import Level, level_name
 from .mark import Mark, is_marked, mark_of, unmarked
+from .pyramid import Pyramid
 from .turns import turns
 from .ultralytics_lock import PredictorLock, joined_lock
 from .ultralytics_opening import open_checkpoint, wrap
@@ -59,6 +59,7 @@ class UltralyticsHead(Head):
         self.yolo = model if isinstance(model, Model) else next(holders(self.mark, model), None)
         self.names = check_class_names(self.net.names)
         self.reg_max = self.detect.reg_max
+        self.rotated = isinstance(self.detect, heads.OBB)
         self._at = len(self.net.model) - 1
         self.levels = tuple(self._level(index) for index in range(self.detect.nl))
 
@@ -126,6 +127,9 @@ class UltralyticsHead(Head):
     def found(self, run: Pass) -> tuple[Tensor, Tensor, Tensor]:
         boxes = run.result.boxes if run.result.obb is None else run.result.obb
         return boxes.xyxy.view(-1, 4), boxes.conf, boxes.cls.long()
+
+    def corners(self, run: Pass) -> Tensor:
+        return run.result.obb.xyxyxyxy if self.rotated else super().corners(run)
 
     @torch.inference_mode()
     def candidates(self, run: Pass) -> Candidates | None:
@@ -209,12 +213,9 @@ class UltralyticsHead(Head):
         with self.undisturbed(), overridden(net.model[-1], shape=None, anchors=None, strides=None):
             raw = net(images)[1]  # with a cache of its own, as that of the head may be of inference mode
         raw = raw.get(branch, raw)
-        shapes = [feature.shape[2:] for feature in raw["feats"]]
-        logits, boxes = (
-            tuple(part.unflatten(2, shape) for part, shape in zip(all_levels, shapes, strict=True))
-            for all_levels in (raw[name].split([h * w for h, w in shapes], 2) for name in ("scores", "boxes"))
-        )
-        return Outputs(tuple(raw["feats"]), logits, boxes)
+        grids = [feature.shape[2:] for feature in raw["feats"]]
+        pyramid = Pyramid.of(grids, [level.stride for level in self.levels])
+        return Outputs(tuple(raw["feats"]), pyramid.split(raw["scores"]), pyramid.split(raw["boxes"]))
 
     def level_outputs(self, level: int, x: Tensor, branch: str) -> tuple[Tensor, Tensor]:
         with self.undisturbed():
@@ -226,15 +227,30 @@ class UltralyticsHead(Head):
 
         Generalized Focal Loss, https://arxiv.org/abs/2006.04388. Raises UnsupportedModelError for rotated boxes.
         """
-        if isinstance(self.detect, heads.OBB):
+        if self.rotated:
             raise UnsupportedModelError("The edges of rotated boxes are not explained; take a class logit or score.")
         bins = raw.unflatten(1, (4, self.reg_max))
         if self.reg_max > 1:
             steps = torch.arange(self.reg_max, device=raw.device, dtype=raw.dtype).view(-1, 1, 1)
             bins = bins.softmax(2) * steps
         left_top, right_bottom = bins.sum(2).split(2, 1)
-        point = middles(raw.shape[2:], raw)
-        return torch.cat((point - left_top, point + right_bottom), 1) * self.levels[level].stride
+        stride = self.levels[level].stride
+        point = Pyramid.of([raw.shape[2:]], [stride], self.grid_offset).lattice(0, raw)
+        return torch.cat((point - left_top, point + right_bottom), 1) * stride
+
+    @staticmethod
+    def network(model):
+        return model.model if isinstance(model, Model) else model
+
+    @staticmethod
+    def fuse(net: nn.Module) -> nn.Module:
+        """Fuse a network, or any block made of Ultralytics' own, in place, by ``BaseModel.fuse``."""
+        whole = net
+        if not isinstance(net, BaseModel):
+            whole = BaseModel()
+            whole.model = nn.Sequential(net)
+        whole.fuse(verbose=False)
+        return net.eval()
 
     def checkpoint(self, half: bool) -> dict:
         """What ``YOLO.save`` would write, in float16 or in the network's own precision."""
@@ -310,16 +326,6 @@ class UltralyticsHead(Head):
             _predictors[self.net] = predictor
         else:
             self.yolo.predictor = predictor
-
-
-def fuse(net: nn.Module) -> nn.Module:
-    """Fuse a network, or any block made of Ultralytics' own, in place, by ``BaseModel.fuse``."""
-    whole = net
-    if not isinstance(net, BaseModel):
-        whole = BaseModel()
-        whole.model = nn.Sequential(net)
-    whole.fuse(verbose=False)
-    return net.eval()
 
 
 def xywh_to_xyxy(boxes: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .head import Pass
+from .pyramid import Pyramid
 from .scores import all_scores, candidates, column_scores
 
 REFUSED_ARGS = {
@@ -223,14 +224,13 @@ class Tap(ExitStack):
             (conv.weight.detach().clone(), None if conv.bias is None else conv.bias.detach().clone())
             for conv in self._convs
         )
-        shapes = [tuple(feature.shape[2:]) for feature in raw["feats"]]
+        pyramid = Pyramid.of([feature.shape[2:] for feature in raw["feats"]], self._head.stride.tolist())
         resting = apart(predictor, **dict.fromkeys(OF_ONE_PASS))
         del resting.postprocess  # the tap
         for image, result in enumerate(results):
             kept = selection.rows[image]
             prediction = full[image]
             nc = raw["scores"].shape[1]
-            levels = raw["scores"][image].split([h * w for h, w in shapes], 1)
             ending = Ending(
                 resting,
                 predictor.args,
@@ -250,7 +250,7 @@ class Tap(ExitStack):
                     inputs=tuple(level[image : image + 1] for level in raw["feats"]),
                     features=tuple(feature[image : image + 1] for feature in self._features),
                     rows=rows,
-                    logits=tuple(level.view(nc, *shape) for level, shape in zip(levels, shapes, strict=True)),
+                    logits=pyramid.split(raw["scores"][image]),
                     box_logits=raw["boxes"][image],
                     boxes=prediction[:4],
                     anchors=self._top.index[image][kept] if end2end else kept,

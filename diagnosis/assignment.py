@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 import anatomy
 from anatomy import Trace
-from anatomy.grid import cells
 
 from .objects import check_objects
 
@@ -118,13 +116,11 @@ def assign_trace(trace: Trace, boxes, labels) -> Assignment:
     at = owner[anchors], anchors
     order = np.argsort(-ranks["alignment"][at], kind="stable")
     at = at[0][order], at[1][order]
-    places = cells(at[1], trace.shapes)
-    strides = [level.stride for level in trace.levels]
-    logits = np.concatenate([level.flatten(1).float().cpu().numpy() for level in trace.logits], 1)
-    counts = np.zeros((len(boxes), len(strides)), np.int64)
+    places = trace.places(at[1])
+    logits = trace.anchor_logits().float().cpu().numpy()
+    counts = np.zeros((len(boxes), len(trace.levels)), np.int64)
     np.add.at(counts, (at[0], places.level), 1)
-    edges = np.cumsum([0] + [rows * cols for rows, cols in trace.shapes])
-    inside = np.stack([ranks["inside"][:, a:b].sum(1) for a, b in pairwise(edges)], 1)
+    inside = np.stack([ranks["inside"][:, here].sum(1) for here in trace.pyramid.slices], 1)
     wanted = ranks["picked"] & (ranks["alignment"] > 0)
     taken = (wanted & (owner[None] != np.arange(len(boxes))[:, None])).sum(1)
     return Assignment(
@@ -136,7 +132,7 @@ def assign_trace(trace: Trace, boxes, labels) -> Assignment:
         level=places.level,
         row=places.row,
         col=places.col,
-        center=trace.letterbox.to_original(places.centers(strides)),
+        center=trace.letterbox.to_original(trace.points(at[1])),
         alignment=ranks["alignment"][at],
         target=targets.score.cpu().numpy()[at[1]],
         overlap=ranks["overlap"][at],

@@ -120,7 +120,7 @@ def level_evidence(trace: Trace, detections=None, *, iou: float = 0.5) -> LevelE
         raise IndexError(f"Detection {wrong[0]} does not exist: this trace has {len(found)}.")
     after: dict[tuple, Trace] = {}
     successors = []
-    boxes = trace.letterbox.to_original(trace.decode(np.arange(len(trace.places().level)))) if chosen else None
+    boxes = trace.letterbox.to_original(trace.decode(np.arange(trace.pyramid.count))) if chosen else None
     for i in chosen:
         level, class_id = int(found.level[i]), int(found.class_id[i])
         overlap = pair_overlaps(found.xyxy[i : i + 1], boxes)[0]

@@ -93,9 +93,9 @@ def _split(trace: Trace, boxes, labels) -> LossByLevel:
     sizes = np.digitize((boxes[:, 2:] - boxes[:, :2]).prod(1), (SMALL, MEDIUM))
     owner = targets.object.cpu().numpy()
     group = np.append(sizes, len(SIZES) - 1)[owner]  # -1, the background, is the last
-    level = np.repeat(np.arange(len(trace.shapes)), [rows * cols for rows, cols in trace.shapes])
+    level = trace.places().level
     shares = np.stack([share.double().cpu().numpy() for share in targets.losses.values()], 1)
-    values = np.zeros((len(trace.shapes), len(SIZES), shares.shape[1]))
+    values = np.zeros((len(trace.levels), len(SIZES), shares.shape[1]))
     np.add.at(values, (level, group), shares)
     cells = np.zeros(values.shape[:2], np.int64)
     np.add.at(cells, (level, group), 1)

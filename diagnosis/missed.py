@@ -1,7 +1,6 @@
 """Why an object was not found: its best candidate on every level, and the stage that stopped each."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -136,7 +135,7 @@ def missed(
     trace, where its head says it. ``positives`` asks the model's assigner as well. A candidate is held against an
     object only if no other object of the class fits it better. Raises ValueError for rotated boxes.
     """
-    if getattr(trace.result, "obb", None) is not None:
+    if trace.rotated:
         raise ValueError("missed compares upright boxes, but this head makes rotated ones.")
     if not 0 < iou <= 1:
         raise ValueError(f"iou must be above 0 and at most 1, but {iou!r} was given.")
@@ -178,10 +177,9 @@ class _Field:
 
     def __init__(self, trace: Trace, boxes, labels, found, iou: float, conf: float):
         self.trace, self.boxes, self.labels, self.iou = trace, boxes, labels, iou
-        self.edges = np.cumsum([0] + [rows * cols * trace.anchors_per_cell for rows, cols in trace.shapes])
-        self.places = trace.places()
+        self.count, self.places = trace.pyramid.count, trace.places()
         height, width = trace.image.shape[:2]
-        decoded = trace.letterbox.to_original(trace.decode(np.arange(self.edges[-1])))
+        decoded = trace.letterbox.to_original(trace.decode(np.arange(self.count)))
         self.decoded = np.nan_to_num(decoded).clip(0, (width, height, width, height))
         self.scores = trace.scores().cpu().numpy()
         self.top = self.scores.argmax(0)
@@ -201,13 +199,13 @@ class _Field:
         stage = self._stages(i, right, detected, by)
         near = 0.01 * self.overlap[i] + self.overlap[i] * self.scores[self.labels[i]]
         worth = stage + np.where(stage < 2, self.overlap[i], near) / 2
-        picks = [a + int(worth[a:b].argmax()) for a, b in pairwise(self.edges)]
+        picks = [here.start + int(worth[here].argmax()) for here in self.trace.pyramid.slices]
         return tuple(self._candidate(i, anchor, list(STAGES)[stage[anchor]], int(by[anchor])) for anchor in picks)
 
     def _fates(self, label: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(A,) each: does a cell stand for this class, is it a detection of it, and which one suppressed it, or -1."""
         seen, every_class = self.trace.detections, self.trace.limits.every_class
-        detected, by = np.zeros(self.edges[-1], bool), np.full(self.edges[-1], -1)
+        detected, by = np.zeros(self.count, bool), np.full(self.count, -1)
         detected[seen.anchor[(seen.class_id == label) | (not every_class)]] = True
         for index, rivals in enumerate(seen.suppressed):
             by[rivals.anchor[(rivals.class_id == label) | (not every_class)]] = index
@@ -234,11 +232,11 @@ class _Field:
     def _reach(self, i: int) -> np.ndarray:
         """(A,) the best IoU with object i that each cell's box can express; 1 where a head has no ceiling."""
         if self.trace.reg_max <= 1:
-            return np.ones(self.edges[-1])
+            return np.ones(self.count)
         strides = np.asarray([level.stride for level in self.trace.levels])
         box = self.trace.letterbox.to_input(self.boxes[i])
         far = (self.trace.reg_max - 1) * strides[self.places.level]
-        return reachable_overlap(box, self.places.centers(strides), far)
+        return reachable_overlap(box, self.trace.points(), far)
 
     def _candidate(self, i: int, anchor: int, stage: str, by: int) -> Candidate:
         place = self.places

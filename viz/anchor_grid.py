@@ -7,7 +7,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from anatomy import Trace, select_levels
 
-from .frame import cell_boxes, cell_edges, input_frame
+from .frame import anchor_points, cell_boxes, cell_edges, input_frame
 from .palette import MISSING, level_color
 from .photo import cell_marks, fit, foot, panels, paper_size, photograph, stretch_note
 from .style import DOUBLE, SINGLE, Picture, styled
@@ -73,7 +73,7 @@ def _draw_grid(ax, trace: Trace, level: int, points: bool) -> None:
     grid.set_gid(f"grid:{trace.levels[level].name}")
     ax.add_collection(grid, autolim=False)
     if points:
-        centres = np.stack(np.meshgrid((x[:-1] + x[1:]) / 2, (y[:-1] + y[1:]) / 2), -1).reshape(-1, 2)
+        centres = anchor_points(trace, level)
         side = min(2.0, 0.3 * size)
         dots = ax.scatter(*centres.T, s=side**2, c=color, marker="o", linewidths=0)
         dots.set_gid(f"points:{trace.levels[level].name}")

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 from anatomy import select_levels
 from diagnosis import SPARED, Assignment
 
-from .frame import cell_boxes, cell_edges, corners
+from .frame import anchor_points, cell_boxes, cell_edges, corners
 from .labels import Label, write_labels
 from .palette import level_color
 from .photo import fit, foot, outline, panels, paper_size, photograph, stretch_note
@@ -125,12 +125,12 @@ def _draw_level(ax, assigned: Assignment, index: int, strength: np.ndarray, *, l
 
 def _points(ax, assigned: Assignment, index: int) -> None:
     """The level's anchor points, as dots, where cells are large enough on paper."""
-    x, y = cell_edges(assigned.trace, index)
+    x, _ = cell_edges(assigned.trace, index)
     size = paper_size(ax, x[1] - x[0])
     if size < 3:
         return
     height, width = assigned.trace.image.shape[:2]
-    centres = np.stack(np.meshgrid((x[:-1] + x[1:]) / 2, (y[:-1] + y[1:]) / 2), -1).reshape(-1, 2)
+    centres = anchor_points(assigned.trace, index)
     centres = centres[(centres > 0).all(1) & (centres < (width, height)).all(1)]
     dots = ax.scatter(*centres.T, s=min(1.6, 0.22 * size) ** 2, c="white", linewidths=0, alpha=0.75)
     dots.set_gid(f"points:{assigned.trace.levels[index].name}")

@@ -54,10 +54,6 @@ def _bins(trace: Trace, i: int) -> np.ndarray | None:
     return trace.distribution(i).cpu().numpy() if trace.reg_max > 1 else None
 
 
-def _rotated(trace: Trace) -> bool:
-    return getattr(trace.result, "obb", None) is not None
-
-
 def _draw_bins(axes, trace: Trace, i: int, bins: np.ndarray) -> None:
     found = trace.detections
     stride, places = float(found.stride[i]), np.arange(bins.shape[1])
@@ -91,7 +87,7 @@ def _draw_box(ax, trace: Trace, i: int) -> list[str]:
     outline(ax, shape[None], color, width=1.6, gid="box")
     cell_marks(ax, cell, found.level_name[i])
     notes = stretch_note(frame[2] - frame[0], frame[3] - frame[1])
-    if _rotated(trace):
+    if trace.rotated:
         notes.append("Sides are those of the box before it is rotated.")
     else:
         anchor, box = found.center[i], trace.letterbox.to_original(trace.decode(found.anchor[i])[0])

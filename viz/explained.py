@@ -108,13 +108,10 @@ def _winner(trace: Trace, anchor: int) -> int | None:
 
 def _same_spot(trace: Trace, class_id: int, level: int, row: int, col: int, other: int) -> tuple[int, int]:
     """The cell of level ``other`` that covers this cell, or of those inside it the one surest of the class."""
-    scale = trace.levels[level].stride / trace.levels[other].stride
-    rows, cols = trace.shapes[other]
-    top, left = min(int(row * scale), rows - 1), min(int(col * scale), cols - 1)
-    span = max(round(scale), 1)
-    block = trace.logits[other][class_id, top : top + span, left : left + span]
+    rows, cols = trace.pyramid.same_spot(level, row, col, other)
+    block = trace.logits[other][class_id, rows, cols]
     down, right = divmod(int(block.argmax()), block.shape[1])
-    return top + down, left + right
+    return rows.start + down, cols.start + right
 
 
 def _entropy(trace: Trace, anchor: int, before: Trace | None) -> tuple[np.ndarray | None, str]:

@@ -10,25 +10,27 @@ from anatomy import Trace
 
 def cell_edges(trace: Trace, level: int) -> tuple[np.ndarray, np.ndarray]:
     """The edges of a level's cells: x (columns + 1,) and y (rows + 1,), running into the letterbox padding."""
-    rows, cols = trace.shapes[level]
-    ends = np.arange(max(rows, cols) + 1)[:, None] + (trace.grid_offset - 0.5)  # an anchor point is mid-cell
-    points = trace.letterbox.to_original(ends * np.array(trace.steps[level]))
-    return points[: cols + 1, 0], points[: rows + 1, 1]
+    x, y = trace.pyramid.edges(level)
+    back = trace.letterbox.to_original
+    return back(np.stack((x, x), 1))[:, 0], back(np.stack((y, y), 1))[:, 1]
+
+
+def anchor_points(trace: Trace, level: int) -> np.ndarray:
+    """The anchor points of a level, one a cell, row by row, (cells, 2) xy."""
+    row, col = (place.ravel() for place in np.indices(trace.shapes[level]))
+    return trace.letterbox.to_original(trace.pyramid.points_at(level, row, col))
 
 
 def cell_boxes(trace: Trace, level, row, col) -> np.ndarray:
     """The outlines of cells, (n,) levels, rows and columns -> (n, 4) xyxy."""
     level, row, col = (np.atleast_1d(np.asarray(place, dtype=np.int64)) for place in (level, row, col))
-    step = np.tile(np.asarray(trace.steps), 2)[level]
-    return trace.letterbox.to_original((np.stack((col, row, col + 1, row + 1), 1) + (trace.grid_offset - 0.5)) * step)
+    return trace.letterbox.to_original(trace.pyramid.outlines(level, row, col))
 
 
 def cell_at(trace: Trace, level: int, x: float, y: float) -> tuple[int, int]:
     """The (row, column) of the cell of a level at a point, px of the original; the nearest one off the grid."""
-    step = np.array(trace.steps[level])
-    col, row = (trace.letterbox.to_input([x, y]) - (trace.grid_offset - 0.5) * step) // step
-    rows, cols = trace.shapes[level]
-    return int(np.clip(row, 0, rows - 1)), int(np.clip(col, 0, cols - 1))
+    row, col = trace.pyramid.at(level, trace.letterbox.to_input([x, y]))
+    return int(row), int(col)
 
 
 def input_frame(trace: Trace) -> np.ndarray:
@@ -39,10 +41,7 @@ def input_frame(trace: Trace) -> np.ndarray:
 
 def outlines(trace: Trace) -> np.ndarray:
     """The corners of each detection's box, (n, 4, 2) xy; of a rotated box the rotated ones."""
-    rotated = getattr(trace.result, "obb", None)
-    if rotated is not None and len(rotated):
-        return np.asarray(rotated.xyxyxyxy.cpu(), dtype=np.float64)
-    return corners(trace.detections.xyxy)
+    return trace.corners
 
 
 def corners(xyxy) -> np.ndarray:

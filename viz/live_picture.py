@@ -171,14 +171,11 @@ class LivePicture:
 
 def _finest(heats: list[np.ndarray], trace: Trace, levels) -> np.ndarray:
     """The largest value of several levels at every cell of the finest of them; NaN where one of them is NaN."""
-    rows, cols = trace.shapes[levels[0]]
-    stride = trace.levels[levels[0]].stride
+    rows, cols = (np.arange(count) for count in trace.shapes[levels[0]])
+    points = trace.pyramid.points_at(levels[0], *np.meshgrid(rows, cols, indexing="ij"))
     result = heats[0]
     for heat, level in zip(heats[1:], levels[1:], strict=True):
-        scale = stride / trace.levels[level].stride
-        down = np.minimum((np.arange(rows) + 0.5) * scale, heat.shape[0] - 1).astype(np.int64)
-        right = np.minimum((np.arange(cols) + 0.5) * scale, heat.shape[1] - 1).astype(np.int64)
-        result = np.maximum(result, heat[down[:, None], right])
+        result = np.maximum(result, heat[trace.pyramid.at(level, points)])
     return result
 
 

@@ -65,10 +65,7 @@ def level_gradients(subjects: Sequence[Subject]) -> Weighed:
         corners = [(0, 0)] * len(subjects)
         parts = [subjects[i : i + WHOLE] for i in range(0, len(subjects), WHOLE)]
         gradient = torch.cat([_differentiate(part, whole.expand(len(part), -1, -1, -1), corners)[1] for part in parts])
-    name = trace.levels[level].name
-    return Weighed(
-        whole, gradient, tuple(corners), trace.steps[level], trace.grid_offset, f"what the {name} head reads"
-    )
+    return Weighed(whole, gradient, tuple(corners), **_read_by_head(trace, level))
 
 
 def layer_gradients(subject: Subject, layer) -> Weighed:
@@ -93,10 +90,17 @@ def layer_gradients(subject: Subject, layer) -> Weighed:
     (gradient,) = torch.autograd.grad(number.sum(), maps, allow_unused=True)
     if gradient is None:
         raise ValueError(f"The {subject.words} does not depend on {layer!r}. Take a layer that comes before its head.")
+    if level is not None:
+        return Weighed(maps[0].detach(), gradient, ((0, 0),), **_read_by_head(trace, level), passes=2)
     height, width = trace.input_shape
     step = (width / maps.shape[3], height / maps.shape[2])
-    words = f"the output of {layer}" if level is None else f"what the {trace.levels[level].name} head reads"
-    return Weighed(maps[0].detach(), gradient, ((0, 0),), step, 0.5, words, passes=2)
+    return Weighed(maps[0].detach(), gradient, ((0, 0),), step, 0.5, f"the output of {layer}", passes=2)
+
+
+def _read_by_head(trace, level: int) -> dict:
+    """Where the values of a level's feature map stand, and what it is, as ``Weighed`` wants it."""
+    pyramid, name = trace.pyramid, trace.levels[level].name
+    return {"step": pyramid.steps[level], "offset": pyramid.offset, "layer": f"what the {name} head reads"}
 
 
 def _level(trace, layer) -> int:

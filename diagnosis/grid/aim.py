@@ -51,15 +51,14 @@ def read_aim(head: Head, runs: Sequence[Pass], level: int) -> Aim:
 
 def _cells(head: Head, run: Pass, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the cells of a level: middles and box centres (n, 2) xy in cells, raw left, top, right, bottom (n, 4)."""
-    rows, cols = run.shapes[level]
-    start = sum(r * c for r, c in run.shapes[:level])
-    index = torch.arange(start, start + rows * cols, device=run.boxes.device) * head.anchors_per_cell
-    row, col = (place.ravel() for place in np.indices((rows, cols)))
+    pyramid = head.pyramid(run)
+    anchors = pyramid.anchor(level, *(place.ravel() for place in np.indices(pyramid.shapes[level])))
+    index = torch.as_tensor(anchors, device=run.boxes.device)
     boxes = head.xyxy(run, index).double().cpu().numpy()
-    middle = np.stack((col, row), 1) + head.grid_offset
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 / head.levels[level].stride
+    middle = pyramid.points(anchors) / pyramid.steps[level]
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 / pyramid.steps[level]
     if run.box_logits.shape[0] != 4 * head.reg_max or run.box_logits.shape[1] <= index[-1]:
-        return middle, centre, np.full((len(row), 4), np.nan)
+        return middle, centre, np.full((len(anchors), 4), np.nan)
     raw = run.box_logits[:, index].double().cpu().unflatten(0, (4, head.reg_max))
     if head.reg_max > 1:  # the mean of the bins
         raw = (raw.softmax(1) * torch.arange(head.reg_max).view(-1, 1)).sum(1, keepdim=True)

@@ -55,7 +55,6 @@ def object_offsets(model, data: Iterable, predict_args) -> tuple[dict[int, Objec
 def _offsets(trace, boxes: np.ndarray, labels: np.ndarray):
     """(level, (2,) cells) of every object and level: how far the boxes of its sure cells lie from it, median."""
     places, points = trace.places(), trace.points()
-    strides = np.array([level.stride for level in trace.levels])
     scores = trace.scores().cpu().numpy()
     surest = scores.max(0)
     decoded = trace.decode(np.arange(len(points)))
@@ -67,4 +66,4 @@ def _offsets(trace, boxes: np.ndarray, labels: np.ndarray):
         speaks &= (np.abs(ratio - 1) < 0.3).all(1)  # its size says that it means this object
         for level in np.unique(places.level[speaks]):
             here = speaks & (places.level == level)
-            yield int(level), np.median(centre[here] - (box[:2] + box[2:]) / 2, 0) / strides[level]
+            yield int(level), np.median(centre[here] - (box[:2] + box[2:]) / 2, 0) / trace.steps[level]

@@ -104,12 +104,12 @@ def sights(head: Head, step: int, args: dict) -> tuple[np.ndarray, dict[int, Sig
     step = max(step, *(int(CELLS * level.stride) for level in levels))
     images = [np.ascontiguousarray(texture(5 * step, seed)[: 4 * step]) for seed in range(LOOKS)]
     first = differentiate(head, images[0], imgsz=5 * step, **args)
-    looks = {level.index: [look(first, level, head.grid_offset)] for level in levels}
+    looks = {level.index: [look(first, level, head.pyramid(first.run))] for level in levels}
     vague = [level for level in levels if looks[level.index][0].scatter > VAGUE]
     for image in images[1:] if vague else ():
         view = differentiate(head, image, imgsz=5 * step, **args)
         for level in vague:
-            looks[level.index].append(look(view, level, head.grid_offset))
+            looks[level.index].append(look(view, level, head.pyramid(view.run)))
     return _picture(first.pixels), {index: average(found) for index, found in looks.items()}
 
 
@@ -130,15 +130,15 @@ def _pass(head: Head, image: np.ndarray, **args) -> Pass:
 
 def _box_motion(head: Head, before: Pass, after: Pass, level: int, move: Motion, change: np.ndarray) -> np.ndarray:
     """The median move (2,) of box centres, px of the input, from the cells that changed to where these have moved."""
-    rows, cols = before.shapes[level]
+    pyramid = head.pyramid(before)
+    rows, cols = pyramid.shapes[level]
     row, col = (change >= 0.1 * change.max()).nonzero()
     stays = (row + move.rows >= 0) & (row + move.rows < rows) & (col + move.cols >= 0) & (col + move.cols < cols)
     row, col = row[stays], col[stays]
     if not len(row):
         return np.full(2, np.nan)
-    start = sum(r * c for r, c in before.shapes[:level])
-    here = start + row * cols + col
-    there = here + move.rows * cols + move.cols
-    boxes = (Trace(head, run).decode(at * head.anchors_per_cell) for run, at in ((before, here), (after, there)))
+    here = pyramid.anchor(level, row, col)
+    there = pyramid.anchor(level, row + move.rows, col + move.cols)
+    boxes = (Trace(head, run).decode(anchors) for run, anchors in ((before, here), (after, there)))
     first, second = ((box[:, :2] + box[:, 2:]) / 2 for box in boxes)
     return np.nanmedian(second - first, 0)

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from anatomy import Level
+from anatomy import Level, Pyramid
 from anatomy.gradient import DifferentiablePass
 
 ROWS, COLS = (0.3, 0.7), (0.25, 0.5, 0.75)  # of a grid: the cells asked, far enough from every border
@@ -64,12 +64,12 @@ class Sight:
         return np.linalg.lstsq(self._terms, self.seen, rcond=None)[0]
 
 
-def look(view: DifferentiablePass, level: Level, offset: float) -> Sight:
-    """The sight of cells spread over one level of a differentiable pass; their points lie ``offset`` cells in."""
-    rows, cols = view.run.shapes[level.index]
+def look(view: DifferentiablePass, level: Level, pyramid: Pyramid) -> Sight:
+    """The sight of cells spread over one level of a differentiable pass, whose points the pyramid tells."""
+    rows, cols = pyramid.shapes[level.index]
     chosen = [(int(up * rows), int(left * cols)) for up in ROWS for left in COLS]
     row, col = np.array(chosen).T
-    declared = (np.stack((col, row), 1) + offset) * level.stride
+    declared = pyramid.points_at(level.index, row, col)
     maps = (view.gradient(level.index, *cell).double().abs().sum(0).cpu().numpy() for cell in chosen)
     return Sight(row, col, declared, np.array([_centre(weight, REACH * level.stride) for weight in maps]), level.stride)
 

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
 from anatomy import whole_number
+from anatomy.registry import plain_network
 from anatomy.turns import undisturbed
 
 from .findings import find
@@ -248,8 +249,7 @@ def _leaf(value, follow: bool):
 
 
 def _network(model) -> nn.Module:
-    inner = getattr(model, "model", None)
-    net = inner if hasattr(model, "predictor") and isinstance(inner, nn.Module) else model  # a YOLO object
+    net = plain_network(model)
     if not isinstance(net, nn.Module):
         raise ValueError(f"model must be a torch.nn.Module or a YOLO object, but {type(model).__name__} was given.")
     return net

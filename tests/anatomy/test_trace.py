@@ -1,6 +1,7 @@
 """One traced pass: sources, provenance tables, suppression, replay and what is left behind."""
 
 import gc
+import pickle
 
 import cv2
 import numpy as np
@@ -263,3 +264,23 @@ def test_comparison_tells_levels_by_class_shift_and_names_who_was_freed(model, p
     assert table.filter(table["status"] == "class")["class_shift"].is_in([1, 5]).all()
     with pytest.raises(ValueError, match="same image and input size"):
         anatomy.compare(before, anatomy.trace(model, picture[:64], **ARGS))
+
+
+@pytest.mark.parametrize(("name", "nms"), [("yolov8n-obb", None), ("yolo26n-obb", None), ("yolo26n-obb", False)])
+def test_rotated_boxes_are_told_by_their_corners(build, picture, name, nms):
+    trace = anatomy.trace(build(name, picture), picture, nms=nms, **ARGS)
+    assert trace.rotated and len(trace.detections)
+    assert np.array_equal(trace.corners, trace.result.obb.xyxyxyxy.cpu().numpy().astype(np.float64))
+    low, high = trace.corners.min(1), trace.corners.max(1)
+    assert np.allclose(np.concatenate((low, high), 1), trace.detections.xyxy, atol=1e-3)
+    far = pickle.loads(pickle.dumps(trace))
+    assert far.rotated and np.array_equal(far.corners, trace.corners)
+    none = anatomy.trace(trace.head.yolo, picture, nms=nms, **{**ARGS, "conf": 0.9999999})
+    assert none.rotated and none.corners.shape == (0, 4, 2)
+
+
+def test_upright_boxes_have_corners_too(build, picture):
+    trace = anatomy.trace(build("yolov8n", picture), picture, **ARGS)
+    x1, y1, x2, y2 = trace.detections.xyxy.T
+    assert not trace.rotated
+    assert np.array_equal(trace.corners, np.stack((x1, y1, x2, y1, x2, y2, x1, y2), 1).reshape(-1, 4, 2))

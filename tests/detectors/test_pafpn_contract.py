@@ -96,7 +96,11 @@ def test_its_training_is_told_cell_by_cell(net, picture):
     with torch.no_grad():
         losses = net.loss(net(frame), [level[None] for level in encoded])
     assert float(sum(part.sum() for part in told.losses.values())) == pytest.approx(float(losses.total), rel=1e-4)
-    assert set(diagnosis.assign(net, picture, boxes, labels).trace.names.values()) == set(net.names.values())
+    assigned = diagnosis.assign(net, picture, boxes, labels, imgsz=192)
+    assert set(assigned.trace.names.values()) == set(net.names.values())
+    strides = assigned.trace.pyramid.steps
+    for level, row, col, centre in zip(assigned.level, assigned.row, assigned.col, assigned.center, strict=True):
+        assert centre.tolist() == [col * strides[level][0], row * strides[level][1]]  # grid_offset is 0
 
 
 def test_its_steps_by_hand_are_those_of_a_pass(net):

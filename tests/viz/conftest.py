@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -69,6 +68,9 @@ class StagedHead(Head):
         boxes = run.boxes[:, anchor].T
         return Candidates(anchor, class_id[anchor], confidence[anchor], boxes, 0.5, 7680.0, _iou)
 
+    def corners(self, run):
+        return run.result if self.rotated else super().corners(run)
+
     def xyxy(self, run, anchors):
         return run.boxes[:, anchors].T
 
@@ -91,8 +93,11 @@ def _input_shape(shape, imgsz: int) -> tuple[int, int]:
     return tuple(max(math.ceil(round(side * gain) / 32), 1) * 32 for side in shape)
 
 
-def _stage(shape, hot=(), *, imgsz=128, kept=None, logits=None, reg_max=4, image=None, result=None) -> Trace:
-    """A trace of an (H, W) image with these hot cells; ``kept`` are the indices of those that became detections."""
+def _stage(shape, hot=(), *, imgsz=128, kept=None, logits=None, reg_max=4, image=None, rotated=None) -> Trace:
+    """A trace of an (H, W) image with these hot cells; ``kept`` are the indices of those that became detections.
+
+    ``rotated``: the corners (n, 4, 2) of rotated boxes.
+    """
     rng = np.random.default_rng(0)
     original = rng.integers(60, 200, (*shape, 3), dtype=np.uint8) if image is None else image
     input_shape = _input_shape(shape, imgsz)
@@ -113,6 +118,7 @@ def _stage(shape, hot=(), *, imgsz=128, kept=None, logits=None, reg_max=4, image
         half[anchor] = cell.half * STRIDES[cell.level]
     kept = range(len(hot)) if kept is None else kept
     head = StagedHead(reg_max)
+    head.rotated = rotated is not None
     features = tuple(torch.arange(4.0)[None, :, None, None] * torch.ones(1, 4, *grid) for grid in grids)
     run = Pass(
         path="staged.jpg",
@@ -125,7 +131,7 @@ def _stage(shape, hot=(), *, imgsz=128, kept=None, logits=None, reg_max=4, image
         box_logits=torch.zeros(4 * reg_max, int(starts[-1])),
         boxes=torch.from_numpy(np.concatenate((centre - half, centre + half))).float(),
         anchors=torch.tensor([anchors[index] for index in kept], dtype=torch.int64),
-        result=SimpleNamespace(obb=None) if result is None else result,
+        result=rotated,
     )
     return Trace(head, run)
 

@@ -1,7 +1,5 @@
 """Boxes, cells, rivals, labels and the legend of ``viz.detections``."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
@@ -76,14 +74,9 @@ def test_a_thousand_detections_stay_a_figure(stage, hot, artists):
 
 
 def test_a_rotated_box_is_drawn_by_its_corners(stage, hot, artists):
-    class Rotated:
-        xyxyxyxy = torch.tensor([[[50.0, 20.0], [80.0, 50.0], [50.0, 80.0], [20.0, 50.0]]])
-
-        def __len__(self):
-            return 1
-
-    trace = stage((128, 192), [hot(0, 2, 3)], imgsz=192, result=SimpleNamespace(obb=Rotated()))
+    rotated = torch.tensor([[[50.0, 20.0], [80.0, 50.0], [50.0, 80.0], [20.0, 50.0]]])
+    trace = stage((128, 192), [hot(0, 2, 3)], imgsz=192, rotated=rotated)
     (box,) = artists(viz.detections(trace), "boxes:P3")
-    assert box.get_paths()[0].vertices[:4].tolist() == Rotated.xyxyxyxy[0].tolist()
+    assert box.get_paths()[0].vertices[:4].tolist() == rotated[0].tolist()
     texts = [legend.get_title().get_text() for legend in viz.distribution(trace, 0).legends]
     assert "before it is rotated" in texts[0]

@@ -9,7 +9,6 @@ import torch
 
 import surgery
 import viz
-from anatomy.grid import cells
 from detectors import demo_scene
 from viz.explained import explain, index_of
 from viz.explorer_words import facts_html, history_html, message_html, table_lines, table_style
@@ -329,4 +328,4 @@ def test_an_anchor_is_found_among_detections(explorer):
     found = explorer.trace.detections
     assert index_of(explorer.trace, None) is None
     assert index_of(explorer.trace, int(found.anchor[4])) == 4
-    assert cells(found.anchor, explorer.trace.shapes).level.tolist() == found.level.tolist()
+    assert explorer.trace.places(found.anchor).level.tolist() == found.level.tolist()

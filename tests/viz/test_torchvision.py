@@ -9,7 +9,9 @@ import surgery
 import viz
 from tests.anatomy.test_torchvision_head import image
 from tests.torchvision_nets import tiny
+from viz.explained import explain
 from viz.frame import cell_at, cell_boxes, cell_edges
+from viz.live_picture import LivePicture, _coloured
 
 FAMILIES = ["fcos", "retinanet"]
 
@@ -33,6 +35,38 @@ def test_cells_lie_around_their_anchor_points(trace):
     gain = trace.letterbox.gain
     assert np.allclose((x[:-1] + x[1:]) / 2, [0, 128 / gain[0]])
     assert np.allclose((y[:-1] + y[1:]) / 2, [0, 96 / gain[1]])
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def wide(request):
+    net = tiny(request.param)
+    return net, anatomy.trace(net, image((60, 400)), conf=0.65, imgsz=400)
+
+
+def test_other_levels_are_asked_at_the_same_place_where_steps_are_not_the_stride(wide):
+    _, trace = wide
+    assert [level.stride for level in trace.levels] == [8, 16, 32, 64, 128]
+    assert trace.steps[3:] == ((59, 64), (104, 64))  # an input of 64 × 416 px under grids of 1 × 7 and 1 × 4
+    for row, col in ((0, 0), (3, 20), (3, 45), (2, 25), (1, 38)):
+        x, y = trace.pyramid.points_at(0, row, col)
+        facts = explain(trace, trace.anchor(0, row, col))
+        for level, place in enumerate(facts.places):
+            left, top, right, bottom = trace.pyramid.outlines(level, *place)
+            assert left <= x < right and top <= y < bottom, (level, place)
+
+
+def test_the_heat_of_several_levels_is_taken_at_the_same_place(wide):
+    net, trace = wide
+    explorer = viz.Explorer(net, image((60, 400)), conf=0.65, imgsz=400)
+    explorer.look([0, 4], 1, "score")
+    picture = LivePicture(explorer)
+    shown = picture.heat.get_array()
+    fine, coarse = (trace.logits[level][1].sigmoid().cpu().numpy() for level in (0, 4))
+    expected = np.empty(fine.shape)
+    for row, col in np.ndindex(*fine.shape):
+        nearest = min(int(col * 8 / 104 + 0.5), 3)
+        expected[row, col] = max(fine[row, col], coarse[0, nearest])
+    assert np.array_equal(shown, _coloured(expected, 0.0, 1.0))
 
 
 def test_the_anchor_of_a_cell_is_its_surest(trace):

@@ -1,7 +1,6 @@
 """A detector that sees red alone: where its heat must lie is known, whatever the shape of the photograph."""
 
 import math
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -114,7 +113,7 @@ def red_trace(image: np.ndarray, level: int, imgsz: int = 256, net: RedNet | Non
         box_logits=torch.zeros(4, boxes.shape[1]),
         boxes=boxes,
         anchors=torch.tensor([start + place]),
-        result=SimpleNamespace(obb=None),
+        result=None,
         frame=frame,
         inputs=made.inputs,
     )

@@ -1,6 +1,7 @@
 """No stock head is accused, and every planted fault of a grid is named at its level."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from detectors.fastvit import FastViTDetector, NaiveDetector
 from diagnosis import GridLevel, Sight
 from diagnosis.grid.aim import Aim
 from diagnosis.grid.motion import Motion, measure_motion
-from diagnosis.grid.offset import ObjectOffset
+from diagnosis.grid.offset import ObjectOffset, _offsets
 from diagnosis.grid.verdict import judge
 from tests.anatomy.test_contract import TwoLevels, TwoLevelsHead
 
@@ -138,7 +139,7 @@ class Shifted:
         truth, shift = head.xyxy, self.cells
 
         def xyxy(run, anchors):
-            places = anatomy.grid.cells(anchors.numpy(), run.shapes)
+            places = head.pyramid(run).cells(anchors)
             stride = torch.tensor([level.stride for level in head.levels])[torch.from_numpy(places.level)]
             return truth(run, anchors) + shift * stride[:, None]
 
@@ -288,3 +289,20 @@ def test_motion_is_found_by_hand():
 def test_a_step_that_is_no_whole_number_of_cells_is_refused():
     with pytest.raises(ValueError, match="multiple of every stride"):
         diagnosis.check_grid(planted(), step=24)
+
+
+def test_objects_are_measured_in_steps_where_these_are_not_the_stride():
+    pyramid = anatomy.Pyramid(((6, 6),), ((16.0, 12.0),))
+    level = anatomy.Level(0, "P4", 16.0, 1, {})
+    truth = np.array([[30.0, 20.0, 70.0, 60.0]])
+    seen = SimpleNamespace(
+        levels=(level,),
+        steps=pyramid.steps,
+        places=pyramid.cells,
+        points=pyramid.points,
+        scores=lambda: torch.full((1, pyramid.count), 0.9),
+        decode=lambda anchors: (truth + np.array([8, 6, 8, 6])).repeat(len(anchors), 0),
+    )
+    ((index, offset),) = _offsets(seen, truth, [0])
+    assert index == 0
+    assert offset.tolist() == [0.5, 0.5]
