@@ -276,3 +276,17 @@ def test_scores_of_chosen_anchors_are_those_of_all(classes, threads):
         for share in (0.001, 0.1, 0.9):
             chosen = (torch.rand(anchors, generator=generator) < share).nonzero().view(-1)
             assert torch.equal(scores.column_scores(logits, chosen), plain[:, chosen])
+
+
+@torch.inference_mode()
+def test_scores_of_many_chosen_anchors_among_four_threads():
+    """Three of four threads get a share: it must be made of whole blocks as well."""
+    torch.set_num_threads(4)
+    logits = (3 * torch.randn(80, 80, 105, generator=torch.Generator().manual_seed(0)),)
+    chosen = torch.arange(0, 8 * 963, 8)
+    assert torch.equal(scores.column_scores(logits, chosen), logits[0].flatten(1)[None].sigmoid()[0][:, chosen])
+    for threads in range(1, 9):
+        for count in (1, 64, 32_769, 77_040, 500_003):
+            total = scores._whole_blocks(count, threads)
+            assert total >= count
+            assert total % (scores.BLOCK * scores._shares(total, threads)) == 0
