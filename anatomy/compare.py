@@ -1,22 +1,33 @@
-"""Two traces of one image set side by side, joined by the anchor that made each detection."""
+"""Two traces of one image set side by side: joined by anchor within one model, by class and overlap between two."""
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from .detections import Detections
+from .matching import by_anchor, by_overlap, check_one_image, one_network, overlaps
 from .trace import Trace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
-    """Detections before and after a change, one row for each anchor that made a detection in either.
+    """Detections before and after a change, one row for each pair of them and for each that is in one trace alone.
 
-    Where an anchor makes detections of several classes, those of one class are joined first.
+    ``before`` and ``after`` (n,) int64 are indices into the detections of the two traces, -1 where there is none. Rows
+    stand in the order of ``before``, new ones last. ``classes`` (n, 2) and ``anchors`` (n, 2) are those before and
+    after, -1 where there is none; ``anchor`` (n,) the one before, or after where it is new, and likewise ``levels``
+    their names; ``levels_after`` are None where there is none. ``confidence`` and ``iou`` of the two boxes are NaN
+    where there is none. ``class_shift`` (n,) is (class after - class before) mod nc, -1 unless in both and the classes
+    have the same names.
 
-    ``before`` and ``after`` (n,) int64 are indices into the detections of the two traces, -1 where there is none;
-    ``class_shift`` (n,) is (class after - class before) mod nc, -1 unless in both; ``freed_from`` (n,) is the
-    detection before that had suppressed a new one, -1 otherwise. Rows stand in the order of ``before``, new ones last.
+    ``matched_by`` says which detections belong together. "anchor": those that one anchor made, of several at one anchor
+    those of one class first; ``freed_from`` (n,) is then the detection before that had suppressed a new one, -1
+    otherwise; ``status`` is "same", "class" (it changed), "confidence" (it changed), "gone" or "new". "iou": those of
+    one class name whose boxes overlap by at least ``threshold``, each once, the best pair first, and then of what is
+    left those of any class; ``status`` is "same", "class", "level" (found on another), "surer", "less sure", "gone" or
+    "new" (found by the second model alone), the first of these that holds; nothing is said of who was freed.
     """
 
     before: np.ndarray
@@ -24,89 +35,157 @@ class Comparison:
     anchor: np.ndarray
     class_shift: np.ndarray
     freed_from: np.ndarray
-    status: tuple[str, ...]  # "same", "class", "confidence", "gone", "new"
+    status: tuple[str, ...]
 
     names: Mapping[int, str]
-    classes: np.ndarray  # (n, 2) class ids before and after, -1 where there is none
+    classes: np.ndarray
     levels: tuple[str, ...]
+
+    matched_by: str = "anchor"
+    threshold: float | None = None
+    names_after: Mapping[int, str] = field(default_factory=dict)
+    levels_after: tuple[str | None, ...] = ()
+    anchors: np.ndarray = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    confidence: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
+    iou: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def __len__(self) -> int:
         return len(self.anchor)
 
+    def __repr__(self) -> str:
+        how = "by anchor" if self.matched_by == "anchor" else f"by class and IoU of at least {self.threshold:g}"
+        told = ", ".join(f"{count} {status}" for status, count in Counter(self.status).items())
+        return f"Comparison({len(self)} detections matched {how}{': ' * bool(told)}{told})"
+
     def to_df(self):
-        """One row an anchor, as a polars DataFrame; indices count from 0 and are null where there is none."""
+        """One row a detection or pair, as a polars DataFrame; indices count from 0; null where there is none."""
         import polars
 
         index = {name: getattr(self, name) for name in ("before", "after", "class_shift", "freed_from")}
-        named = [[self.names.get(class_id) for class_id in column] for column in self.classes.T.tolist()]
-        table = {
-            "before": index["before"],
-            "after": index["after"],
-            "anchor": self.anchor,
-            "level_name": polars.Series(self.levels, dtype=polars.String),
-            "class_before": polars.Series(named[0], dtype=polars.String),
-            "class_after": polars.Series(named[1], dtype=polars.String),
-            "class_shift": index["class_shift"],
-            "status": polars.Series(self.status, dtype=polars.String),
-            "freed_from": index["freed_from"],
+        names = self.names, self.names_after or self.names
+        named = [
+            [known.get(class_id) for class_id in column]
+            for known, column in zip(names, self.classes.T.tolist(), strict=True)
+        ]
+        text = {
+            "level_name": self.levels,
+            "class_before": named[0],
+            "class_after": named[1],
+            "status": self.status,
+            "level_after": self.levels_after,
         }
-        return polars.DataFrame(table).with_columns(polars.when(polars.col(n) >= 0).then(polars.col(n)) for n in index)
+        numbers = {
+            "confidence_before": self.confidence[:, 0],
+            "confidence_after": self.confidence[:, 1],
+            "iou": self.iou,
+        }
+        order = ("before", "after", "anchor", "level_name", "class_before", "class_after", "class_shift", "status")
+        table = index | {"anchor": self.anchor} | numbers
+        table |= {name: polars.Series(values, dtype=polars.String) for name, values in text.items()}
+        table = {name: table[name] for name in (*order, "freed_from", "level_after", *numbers)}
+        known = (polars.when(polars.col(name) >= 0).then(polars.col(name)) for name in index)
+        return polars.DataFrame(table).with_columns(*known, *(polars.col(name).fill_nan(None) for name in numbers))
 
 
-def compare(before: Trace, after: Trace) -> Comparison:
-    """Join two traces of the same image and input size by anchor; raises ValueError when the grids differ."""
+def compare(before: Trace, after: Trace, *, by: str | None = None, iou: float = 0.5) -> Comparison:
+    """Say of every detection of two traces of one image what became of it.
+
+    ``by`` "anchor" joins two passes of one model, edited in between or not, by the anchor that made each detection;
+    "iou" matches those of two models (or of one model and itself retrained, or at two input sizes) one to one by class
+    name and an IoU of at least ``iou``. None: "anchor" where both traces are of one network (``one_network``), else
+    "iou". Rotated boxes overlap as their upright hulls. Raises ValueError for anchors on different grids, and for two
+    images: they must have one shape, and for matching by IoU the same pixels.
+    """
+    if by not in (None, "anchor", "iou"):
+        raise ValueError(f'by must be "anchor", "iou" or None, but {by!r} was given.')
+    if not 0 < iou <= 1:
+        raise ValueError(f"iou must be above 0 and at most 1, but {iou!r} was given.")
+    if by is None:
+        by = "anchor" if one_network(before, after) else "iou"
+    old, new = before.detections, after.detections
+    if by == "anchor":
+        _check_grids(before, after)
+        partner = by_anchor(old, new)
+    else:
+        check_one_image(before, after)
+        partner = by_overlap(old, new, iou)
+    fresh = sorted(set(range(len(new))) - set(partner.values()))
+    pairs = [(index, partner.get(index, -1)) for index in range(len(old))] + [(-1, index) for index in fresh]
+    return _told(before, after, np.asarray(pairs, dtype=np.int64).reshape(-1, 2), by, iou)
+
+
+def _check_grids(before: Trace, after: Trace) -> None:
     if before.shapes != after.shapes or before.image.shape != after.image.shape:
         raise ValueError(
             "Two traces can be joined by anchor only on the same image and input size, but the images are "
-            f"{before.image.shape} and {after.image.shape}, the grids {before.shapes} and {after.shapes}."
+            f"{before.image.shape} and {after.image.shape}, the grids {before.shapes} and {after.shapes}. "
+            'On one image, by="iou" matches detections by class and place instead.'
         )
+
+
+def _told(before: Trace, after: Trace, pairs: np.ndarray, by: str, iou: float) -> Comparison:
+    """The comparison of these (n, 2) pairs of detections, -1 where there is none."""
     old, new = before.detections, after.detections
-    pairs = _joined(old, new)
-    suppressor = {int(a): index for index, rivals in enumerate(old.suppressed) for a in rivals.anchor}
-    anchors = [int(old.anchor[i] if i >= 0 else new.anchor[j]) for i, j in pairs]
-    shift = [
-        (int(new.class_id[j]) - int(old.class_id[i])) % len(before.names) if min(i, j) >= 0 else -1 for i, j in pairs
-    ]
-    column = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    there = pairs >= 0
+    both = there.all(1)
+    classes, anchors = _columns(old, new, pairs, "class_id", -1), _columns(old, new, pairs, "anchor", -1)
+    shift = np.full(len(pairs), -1, np.int64)
+    if before.names == after.names:
+        shift[both] = (classes[both, 1] - classes[both, 0]) % len(before.names)
+    overlap = np.full(len(pairs), np.nan)
+    overlap[both] = overlaps(old.xyxy, new.xyxy)[pairs[both, 0], pairs[both, 1]]
+    anchor = np.where(there[:, 0], anchors[:, 0], anchors[:, 1])
+    freed = np.full(len(pairs), -1, np.int64)
+    if by == "anchor":
+        suppressor = {int(a): index for index, rivals in enumerate(old.suppressed) for a in rivals.anchor}
+        freed[~there[:, 0]] = [suppressor.get(int(a), -1) for a in anchor[~there[:, 0]]]
+    say = _status if by == "anchor" else _status_of_two
     return Comparison(
-        before=column[:, 0],
-        after=column[:, 1],
-        anchor=np.asarray(anchors, dtype=np.int64),
-        class_shift=np.asarray(shift, dtype=np.int64),
-        freed_from=np.asarray(
-            [suppressor.get(anchor, -1) if i < 0 else -1 for anchor, (i, _) in zip(anchors, pairs, strict=True)],
-            dtype=np.int64,
-        ),
-        status=tuple(_status(old, new, i, j) for i, j in pairs),
+        before=pairs[:, 0],
+        after=pairs[:, 1],
+        anchor=anchor,
+        class_shift=shift,
+        freed_from=freed,
+        status=tuple(say(old, new, i, j) for i, j in pairs.tolist()),
         names=before.names,
-        classes=np.asarray(
-            [(old.class_id[i] if i >= 0 else -1, new.class_id[j] if j >= 0 else -1) for i, j in pairs], dtype=np.int64
-        ).reshape(-1, 2),
-        levels=tuple(old.level_name[i] if i >= 0 else new.level_name[j] for i, j in pairs),
+        classes=classes,
+        levels=tuple(old.level_name[i] if i >= 0 else new.level_name[j] for i, j in pairs.tolist()),
+        matched_by=by,
+        threshold=iou if by == "iou" else None,
+        names_after=after.names,
+        levels_after=tuple(new.level_name[j] if j >= 0 else None for j in pairs[:, 1].tolist()),
+        anchors=anchors,
+        confidence=_columns(old, new, pairs, "confidence", np.nan),
+        iou=overlap,
     )
 
 
-def _joined(old, new) -> list[tuple[int, int]]:
-    """Indices (before, after) of detections that belong together, -1 for none: by anchor and class, then by anchor."""
-    partner: dict[int, int] = {}
-    for columns in (("anchor", "class_id"), ("anchor",)):
-        before, after = (zip(*(getattr(found, name).tolist() for name in columns), strict=True) for found in (old, new))
-        taken, free = set(partner.values()), {}
-        for index, key in enumerate(after):
-            if index not in taken:
-                free.setdefault(key, []).append(index)
-        for index, key in enumerate(before):
-            if index not in partner and free.get(key):
-                partner[index] = free[key].pop(0)
-    fresh = sorted(set(range(len(new))) - set(partner.values()))
-    return [(index, partner.get(index, -1)) for index in range(len(old))] + [(-1, index) for index in fresh]
+def _columns(old: Detections, new: Detections, pairs: np.ndarray, name: str, absent) -> np.ndarray:
+    """A field of the detections before and after, (n, 2); ``absent`` where there is none."""
+    values = np.full(pairs.shape, absent, dtype=np.float64 if np.isnan(absent) else np.int64)
+    for side, found in enumerate((old, new)):
+        there = pairs[:, side] >= 0
+        values[there, side] = getattr(found, name)[pairs[there, side]]
+    return values
 
 
-def _status(old, new, i: int, j: int) -> str:
-    if j < 0:
-        return "gone"
-    if i < 0:
-        return "new"
+def _status(old: Detections, new: Detections, i: int, j: int) -> str:
+    """What became of a detection of one model."""
+    if min(i, j) < 0:
+        return "gone" if j < 0 else "new"
     if old.class_id[i] != new.class_id[j]:
         return "class"
     return "same" if old.confidence[i] == new.confidence[j] else "confidence"
+
+
+def _status_of_two(old: Detections, new: Detections, i: int, j: int) -> str:
+    """What a second model makes of a detection."""
+    if min(i, j) < 0:
+        return "gone" if j < 0 else "new"
+    if old.class_name[i] != new.class_name[j]:
+        return "class"
+    if old.level_name[i] != new.level_name[j]:
+        return "level"
+    if old.confidence[i] == new.confidence[j]:
+        return "same"
+    return "surer" if new.confidence[j] > old.confidence[i] else "less sure"

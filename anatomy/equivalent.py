@@ -111,7 +111,7 @@ def _predicted(models, nets, image, inputs, predict_args) -> tuple[Trace | None,
     if any(head is None for _, head in nets):
         raise ValueError("An image is for two detectors; for other networks give inputs=, a tensor or a size.")
     before, after = (trace(model, image, **predict_args) for model in models)
-    return before, after, Changes.between(before, after, compare(before, after))
+    return before, after, Changes.between(before, after, compare(before, after, by="anchor"))
 
 
 def _images(net: nn.Module, before: Trace | None, inputs) -> Tensor:

@@ -27,7 +27,7 @@ class Candidates:
     the network input, without gradient. ``shift`` (px) is added per class id so that classes do not meet, as the source
     does it; None: boxes stay, and each class is taken alone. ``pairwise_iou`` takes two such box sets. ``chained``: a
     box that was itself removed still removes others (Fast NMS, https://arxiv.org/abs/1904.02689); otherwise NMS is
-    greedy.
+    greedy. ``survivors`` (k,) are the rows that NMS kept, best first, within its limit; None: those of the detections.
     """
 
     anchor: Tensor
@@ -38,6 +38,7 @@ class Candidates:
     shift: float | None
     pairwise_iou: Callable[[Tensor, Tensor], Tensor]
     chained: bool = False
+    survivors: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,13 @@
 """The last class convolution of each level run again, where its rows have changed; nothing before it is."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .head import Head, Pass, peak
+from .same_bits import Kind, convolve, kind_of, multiply, part_size, product_is_equal, rows_can_move
 
 Rows = tuple[Tensor, Tensor | None]
-
-_same_bits: dict[tuple, bool] = {}  # kinds of work for which a quicker way was seen to give the same bits, or not
 
 
 @torch.inference_mode()
@@ -42,47 +39,40 @@ def rerun(head: Head, run: Pass) -> Pass:
 def _level(conv: nn.Conv2d, feature: Tensor, before: Rows, now: Rows, logits: Tensor, peaks: Tensor):
     """Logits, peaks and rows of one level whose rows have changed."""
     rows = tuple(None if part is None else part.clone() for part in now)
-    if feature.device.type != "cpu":
-        new = _convolve(conv, feature, now)
+    kind = kind_of(conv, feature, *now)
+    if kind is None:
+        new = F.conv2d(feature, *now, conv.stride, conv.padding, conv.dilation, conv.groups)[0]
         return new, peak(new), rows
-    kind = (feature.dtype, feature.shape, len(now[0]), torch.get_num_threads())
     order = _order(before, now)
-    if order is not None:
-        new = _quick(("move", kind), lambda: logits[order], lambda: _project(conv, feature, now, kind))
-        return new, peaks, rows
-    new = _project(conv, feature, now, kind)
+    if order is not None and rows_can_move(kind):
+        return logits[order], peaks, rows
+    changed = _changed(before, now)
+    size = part_size(kind, len(changed))
+    if size is not None:
+        return *_some_rows(kind, feature, now, changed, size, logits, peaks), rows
+    new = (multiply if product_is_equal(kind) else convolve)(kind, feature, *now)
     return new, peak(new), rows
 
 
-def _project(conv: nn.Conv2d, feature: Tensor, rows: Rows, kind: tuple) -> Tensor:
-    """The class logits (nc, h, w); a 1×1 convolution is a matrix product, whose result lies class by class."""
-    plain = conv.kernel_size == (1, 1) == conv.stride and conv.padding == (0, 0) and conv.groups == 1
-    if not plain or rows[1] is None:
-        return _convolve(conv, feature, rows)
-    cells = feature[0].flatten(1)
-    return _quick(
-        ("product", kind),
-        lambda: torch.addmm(rows[1][:, None], rows[0].flatten(1), cells).view(-1, *feature.shape[2:]),
-        lambda: _convolve(conv, feature, rows),
-    )
+def _some_rows(kind: Kind, feature: Tensor, now: Rows, changed: Tensor, size: int, logits: Tensor, peaks: Tensor):
+    """Logits and peaks of a level of which only these rows, (k,) indices, have changed; they are multiplied alone."""
+    padded = changed.new_full((size,), int(changed[0]))
+    padded[: len(changed)] = changed
+    some = multiply(kind, feature, now[0][padded], now[1][padded])[: len(changed)]
+    new = logits.clone()
+    new[changed] = some
+    peaks = torch.maximum(peaks, peak(some))
+    lost = (~(peak(logits[changed]) < peaks)).nonzero().view(-1)  # here a changed row had the peak, or has it now
+    peaks[lost] = new.flatten(1)[:, lost].amax(0)
+    return new, peaks
 
 
-def _convolve(conv: nn.Conv2d, feature: Tensor, rows: Rows) -> Tensor:
-    return F.conv2d(feature, *rows, conv.stride, conv.padding, conv.dilation, conv.groups)[0]
-
-
-def _quick(kind: tuple, quick: Callable[[], Tensor], slow: Callable[[], Tensor]) -> Tensor:
-    """The quick result where it once was equal to the slow one, bit for bit, for work of this kind; else the slow one.
-
-    The order of a kernel's sums depends on shapes and threads and not on the values, so that one comparison over
-    thousands of values tells; it costs the first replay of each kind both ways.
-    """
-    if _same_bits.get(kind):
-        return quick()
-    result = slow()
-    if kind not in _same_bits:
-        _same_bits[kind] = torch.equal(quick(), result)
-    return result
+def _changed(before: Rows, now: Rows) -> Tensor:
+    """Indices (k,) of the rows that are not what they were."""
+    differs = (before[0] != now[0]).flatten(1).any(1)
+    if now[1] is not None:
+        differs |= before[1] != now[1]
+    return differs.nonzero().view(-1)
 
 
 def _equal(a: Rows, b: Rows) -> bool:

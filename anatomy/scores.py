@@ -33,17 +33,30 @@ def column_scores(logits: tuple[Tensor, ...], anchors: Tensor) -> Tensor:
     cells = anchors.tensor_split(counts)
     chosen = [level.flatten(1)[:, index - start] for level, index, start in zip(logits, cells, starts, strict=True)]
     values = torch.cat(chosen, 1)
-    step = BLOCK * torch.get_num_threads()
-    padded = values.new_zeros(math.ceil(values.numel() / step) * step)
+    padded = values.new_zeros(_whole_blocks(values.numel(), torch.get_num_threads()))
     padded[: values.numel()] = values.flatten()
     return padded.sigmoid()[: values.numel()].view(len(logits[0]), -1)
+
+
+def _shares(total: int, threads: int) -> int:
+    """Among how many threads torch divides a loop over ``total`` values: ``at::parallel_for``."""
+    return max(min(threads, math.ceil(total / GRAIN)), 1)
+
+
+def _whole_blocks(count: int, threads: int) -> int:
+    """The smallest number of values, ``count`` or more, of which every thread's share is made of whole blocks."""
+    total = count
+    while total % (BLOCK * _shares(total, threads)):
+        step = BLOCK * _shares(total, threads)
+        total = math.ceil(total / step) * step
+    return total
 
 
 @lru_cache(maxsize=256)
 def _anchors_in_rest(classes: int, anchors: int, threads: int) -> Tensor:
     """Anchors of which torch may compute a value outside its SIMD blocks, in a (classes, anchors) sigmoid."""
     total = classes * anchors
-    share = math.ceil(total / min(threads, math.ceil(total / GRAIN)))
+    share = math.ceil(total / _shares(total, threads))
     rest: set[int] = set()
     for start in range(0, total, share):
         end = min(start + share, total)

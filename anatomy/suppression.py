@@ -13,19 +13,24 @@ def losers(candidates: Candidates, kept: Tensor, class_id: Tensor) -> tuple[Tens
 
     ``kept`` and ``class_id`` (n,) are anchors and classes of the detections, best first. Returns three (k,) tensors,
     best candidate first: its row in ``candidates``, the index of the detection, and their IoU. The overlap is computed
-    as the source does it, on boxes shifted by class; candidates cut off by the limit of detections lost to nobody and
-    are left out.
+    as the source does it, on boxes shifted by class. Left out are candidates cut off by the limit of detections, which
+    lost to nobody, and those that lost to a survivor of NMS that is no detection.
     """
     nobody = kept.new_empty(0)
     if not len(kept):
         return nobody, nobody, candidates.confidence.new_empty(0)
     row_of = {pair: row for row, pair in enumerate(_pairs(candidates.anchor, candidates.class_id))}
-    winners = torch.tensor([row_of[pair] for pair in _pairs(kept, class_id)], device=kept.device)
+    detected = torch.tensor([row_of[pair] for pair in _pairs(kept, class_id)], device=kept.device)
+    winners = detected if candidates.survivors is None else candidates.survivors
     boxes = candidates.boxes.clone()
     boxes[:, : 2 if candidates.chained else 4] += candidates.class_id[:, None] * (candidates.shift or 0.0)
     find = _chained if candidates.chained else _greedy
-    loser, detection = find(candidates, boxes, winners)
-    overlap = candidates.pairwise_iou(boxes[winners], boxes)[detection, loser]
+    loser, winner = find(candidates, boxes, winners)
+    index_of = kept.new_full((len(candidates.anchor),), -1)
+    index_of[detected] = torch.arange(len(detected), device=kept.device)
+    detection = index_of[winners[winner]]
+    loser, detection = loser[detection >= 0], detection[detection >= 0]
+    overlap = candidates.pairwise_iou(boxes[detected], boxes)[detection, loser]
     order = candidates.confidence[loser].argsort(descending=True, stable=True)
     return loser[order], detection[order], overlap[order]
 
@@ -35,7 +40,7 @@ def _pairs(anchor: Tensor, class_id: Tensor) -> Iterator[tuple[int, int]]:
 
 
 def _greedy(candidates: Candidates, boxes: Tensor, winners: Tensor) -> tuple[Tensor, Tensor]:
-    """Greedy NMS: the first detection that overlaps a candidate too much removed it."""
+    """Greedy NMS: the first winner that overlaps a candidate too much removed it."""
     overlaps = candidates.pairwise_iou(boxes[winners], boxes) > candidates.iou_threshold  # (n, m)
     if candidates.shift is None:
         overlaps &= candidates.class_id[winners, None] == candidates.class_id
@@ -45,15 +50,15 @@ def _greedy(candidates: Candidates, boxes: Tensor, winners: Tensor) -> tuple[Ten
 
 
 def _chained(candidates: Candidates, boxes: Tensor, winners: Tensor) -> tuple[Tensor, Tensor]:
-    """Fast NMS: any better candidate removes; the chain is followed to the detection at its end."""
+    """Fast NMS: any better candidate removes; the chain is followed to the winner at its end."""
     order = candidates.confidence.argsort(descending=True)
     overlaps = candidates.pairwise_iou(boxes[order], boxes[order]).triu_(diagonal=1) > candidates.iou_threshold
     removed, by = overlaps.any(0).tolist(), overlaps.int().argmax(0).tolist()
     rows = order.tolist()
-    detection_of = {row: index for index, row in enumerate(winners.tolist())}
+    index_of = {row: index for index, row in enumerate(winners.tolist())}
     end = {}
     for place, row in enumerate(rows):
-        end[row] = end[rows[by[place]]] if removed[place] else detection_of.get(row)
+        end[row] = end[rows[by[place]]] if removed[place] else index_of.get(row)
     pairs = [(row, end[row]) for place, row in enumerate(rows) if removed[place] and end[row] is not None]
     pairs = torch.tensor(pairs, dtype=torch.int64, device=boxes.device).view(-1, 2)
     return pairs[:, 0], pairs[:, 1]

@@ -267,11 +267,20 @@ class Trace:
         ``surgery.zero_classes(model, level, classes)``, and as quick, also where levels share their rows.
         """
         levels, chosen = select_levels(self.levels, level), list(select_classes(self.names, classes))
-        logits = list(self._run.logits)
+        logits, rows = list(self._run.logits), list(self._run.rows)
         for index in levels:
             logits[index] = logits[index].clone()
             logits[index].unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = SILENT_LOGIT
-        return Trace(self._head, self._head.finish(self._run.evolve(logits=tuple(logits))))
+            rows[index] = self._silent_rows(rows[index], chosen)
+        return Trace(self._head, self._head.finish(self._run.evolve(logits=tuple(logits), rows=tuple(rows))))
+
+    def _silent_rows(self, rows: tuple[Tensor, Tensor | None], chosen: list[int]) -> tuple[Tensor, Tensor | None]:
+        """The rows that make these classes silent, so that a replay knows which logits are not the model's."""
+        weight, bias = (None if part is None else part.clone() for part in rows)
+        weight.unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = 0 if bias is not None else torch.nan
+        if bias is not None:
+            bias.unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = SILENT_LOGIT
+        return weight, bias
 
     def recomputed(self) -> "Trace":
         """The same network input through the network as all its weights are now: ``inputs`` and ``logits`` anew.

@@ -42,6 +42,7 @@ REFUSED = {
 }
 BRANCHES = {"one2many": "cv3", "one2one": "one2one_cv3"}
 NMS_CLASS_SHIFT = 7680.0  # px a class: `max_wh` of ultralytics.utils.nms.non_max_suppression
+NMS_MOST = 30_000  # `max_nms` of the same: of more candidates it sees the best alone
 
 KINDS = Kinds(holder=Model, predictor=BasePredictor)
 _predictors: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # bare network -> the predictor made for it here
@@ -133,6 +134,7 @@ class UltralyticsHead(Head):
 
     @torch.inference_mode()
     def candidates(self, run: Pass) -> Candidates | None:
+        """What ``ultralytics.utils.nms.non_max_suppression`` saw of this image, step by step as it chooses."""
         if run.private.end2end:
             return None
         args, nc = run.private.args, len(self.names)
@@ -142,22 +144,30 @@ class UltralyticsHead(Head):
             anchors = (prediction[4 : 4 + nc].amax(0) > args.conf).nonzero().view(-1)
             prediction = prediction[:, anchors]
         confidence, class_id = prediction[4 : 4 + nc].max(0)
-        keep = confidence > args.conf
+        seen = confidence > args.conf
         if args.classes is not None:
-            keep &= torch.isin(class_id, torch.as_tensor(args.classes, device=class_id.device))
+            seen &= torch.isin(class_id, torch.as_tensor(args.classes, device=class_id.device))
+        seen = seen.nonzero().view(-1)
+        if len(seen) > NMS_MOST:
+            seen = seen[confidence[seen].argsort(descending=True)[:NMS_MOST]]
+        survivors = run.private.survivors
+        if not len(survivors) and args.max_det > 0:  # NMS keeps the best at least, unless its time was up before
+            seen = seen[:0]
         rotated = args.task == "obb"
         boxes = prediction[:4].T if rotated else xywh_to_xyxy(prediction[:4].T)
         if rotated:
             boxes = torch.cat((boxes, prediction[-1:].T), 1)
+        row_of = {anchor: row for row, anchor in enumerate(anchors[seen].tolist())}
         return Candidates(
-            anchor=anchors[keep],
-            class_id=class_id[keep],
-            confidence=confidence[keep],
-            boxes=boxes[keep],
+            anchor=anchors[seen],
+            class_id=class_id[seen],
+            confidence=confidence[seen].float(),
+            boxes=boxes[seen].float(),
             iou_threshold=args.iou,
             shift=0.0 if args.agnostic_nms else NMS_CLASS_SHIFT,
-            pairwise_iou=batch_probiou if rotated else lambda a, b: box_iou(a, b, eps=0.0),
+            pairwise_iou=batch_probiou if rotated else lambda a, b: box_iou(a, b, eps=0.0).double(),
             chained=rotated,
+            survivors=torch.tensor([row_of[anchor] for anchor in survivors.tolist()], device=anchors.device).long(),
         )
 
     def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:

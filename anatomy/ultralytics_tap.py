@@ -63,7 +63,8 @@ class Ending:
 
     ``prediction`` (4 + nc + extra, m): boxes in px of the network input, probabilities, and ``extras`` (mask
     coefficients, key points or angle; (extra, A) for all anchors), of the anchors ``columns`` (None: of all).
-    ``proto`` holds a segment head's prototypes (1, nm, h, w).
+    ``proto`` holds a segment head's prototypes (1, nm, h, w). ``survivors`` (k,) are the anchors that NMS kept, those
+    of segments without a mask, which are no detections, among them.
     """
 
     predictor: Any
@@ -73,11 +74,12 @@ class Ending:
     columns: Tensor | None
     extras: Tensor
     proto: Tensor | None
+    survivors: Tensor
 
     def __deepcopy__(self, memo) -> "Ending":
         """Tensors are copied; predictor and network stay those of the model."""
         parts = {
-            name: copy.deepcopy(getattr(self, name), memo) for name in ("prediction", "columns", "extras", "proto")
+            name: copy.deepcopy(getattr(self, name), memo) for name in ("prediction", "columns", "extras", "proto", "survivors")
         }
         return replace(self, **parts)
 
@@ -92,11 +94,11 @@ class Ending:
             columns = candidates(run.peaks, self.args.conf)
             parts = (run.boxes[:, columns], column_scores(run.logits, columns), self.extras[:, columns])
             ending = replace(self, prediction=torch.cat(parts), columns=columns)
-        result, anchors = ending._select(run)
-        return run.evolve(result=result, anchors=anchors, private=ending)
+        result, anchors, survivors = ending._select(run)
+        return run.evolve(result=result, anchors=anchors, private=replace(ending, survivors=survivors))
 
-    def _select(self, run: Pass) -> tuple[Any, Tensor]:
-        """The predictor's own postprocessing of this prediction: its result, and the anchor of each detection."""
+    def _select(self, run: Pass) -> tuple[Any, Tensor, Tensor]:
+        """The predictor's own postprocessing of this prediction: its result, the anchors of it, and the survivors."""
         prediction = self.prediction[None]
         if prediction.shape[-1] == 6:  # six columns look like finished end-to-end rows to Ultralytics' NMS
             prediction = torch.cat((prediction, prediction.new_zeros(prediction.shape[:2])[..., None]), 2)
@@ -109,21 +111,20 @@ class Ending:
         y = prediction if self.proto is None else (prediction, self.proto)
         with Selection(predictor) as selection:
             result = type(predictor).postprocess(predictor, (y, {}), frame, [run.original])[0]
-        rows = selection.rows[0]
-        if self.end2end:
-            return result, top.index[0][rows]
-        return result, rows if self.columns is None else self.columns[rows]
+        of_rows = top.index[0] if self.end2end else self.columns
+        return result, of_rows[selection.rows[0]], of_rows[selection.kept[0]]
 
 
 class Selection:
-    """Within the block, ``rows`` gains the indices that the predictor's NMS kept, (n,) int64 an image.
+    """Within the block, ``rows`` gains the indices of the detections in what NMS was given, (n,) int64 an image.
 
+    ``kept`` are those that the predictor's NMS kept.
     Ultralytics hands these indices to ``get_obj_feats`` when ``_feats`` is set, and then keeps segments without a mask;
     those are left out here as it does otherwise.
     """
 
     def __init__(self, predictor):
-        self._predictor, self._kept, self.rows = predictor, [], []
+        self._predictor, self.kept, self.rows = predictor, [], []
 
     def __enter__(self):
         taps = {"_feats": (), "get_obj_feats": self._keep, "construct_result": self._construct}
@@ -135,12 +136,12 @@ class Selection:
         return self._block.__exit__(*error)
 
     def _keep(self, _, kept: list[Tensor]) -> list[Tensor]:
-        self._kept, self.rows = [rows.view(-1).long() for rows in kept], []
-        return self._kept
+        self.kept, self.rows = [rows.view(-1).long() for rows in kept], []
+        return self.kept
 
     def _construct(self, *args):
         result = type(self._predictor).construct_result(self._predictor, *args)
-        rows = self._kept[len(self.rows)]
+        rows = self.kept[len(self.rows)]
         if result.masks is not None:
             seen = result.masks.data.amax((-2, -1)) > 0
             if not seen.all():
@@ -239,6 +240,7 @@ class Tap(ExitStack):
                 None,
                 prediction[4 + nc :],
                 None if proto is None else proto[image : image + 1],
+                selection.kept[image],
             )
             self.passes.append(
                 Pass(

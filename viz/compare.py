@@ -9,6 +9,7 @@ from matplotlib.patheffects import withStroke
 
 import anatomy
 from anatomy import Comparison, Trace
+from anatomy.matching import check_one_image
 
 from .detections import draw_boxes, level_handles
 from .frame import cell_boxes
@@ -17,44 +18,47 @@ from .palette import level_color
 from .photo import cell_marks, fit, foot, panels, photograph, stretch_note
 from .style import DOUBLE, Picture, styled
 
-LOOKS = {  # status -> line width, line style, words for the legend
+LOOKS = {  # status -> line width, line style, words for the legend: of one model, and of two where they differ
     "same": (0.8, "-", "unchanged"),
     "class": (1.6, "-", "class changed, joined by a line"),
     "confidence": (1.2, (0, (8, 1.5)), "confidence changed"),
+    "level": (1.6, "-", "found on another level"),
+    "surer": (1.0, "-", "surer on the right"),
+    "less sure": (1.2, (0, (8, 1.5)), "less sure on the right"),
     "gone": (1.2, (0, (1, 1.2)), "gone"),
     "new": (1.2, (0, (3, 1.5)), "new"),
 }
-TOLD_FIRST = ("class", "new", "gone", "confidence", "same")
+WORDS_OF_TWO = {"class": "class differs", "gone": "found on the left alone", "new": "found on the right alone"}
+TOLD_FIRST = ("class", "new", "gone", "level", "confidence", "less sure", "surer", "same")
+TITLES = {"anchor": ("before", "after"), "iou": ("first model", "second model")}
 
 
 def compare(
     before: Trace,
     after: Trace,
     *,
-    titles: tuple[str, str] = ("before", "after"),
+    by: str | None = None,
+    iou: float = 0.5,
+    titles: tuple[str, str] | None = None,
     label: bool = True,
     most: int = 30,
     width: float | None = None,
     style=None,
 ) -> Picture:
-    """Draw two traces of one image side by side, joined by the cell that made each detection.
+    """Draw two traces of one image side by side, matched as in ``anatomy.compare`` with ``by`` and ``iou``.
 
-    Boxes have the colour of their level; the line and the label tell what changed: class (with the shift in class
-    ids), confidence, gone, or new, and of a new one which detection had suppressed it before. Numbers are the same on
-    both sides; at most ``most`` labels a side, changes first. Returns a Figure; raises ValueError for traces of
-    different images or input sizes.
+    Boxes have the colour of their level; the line and the label tell what changed. Of one model: class (with the shift
+    in class ids), confidence, gone, or new, and of a new one which detection had suppressed it before. Of two models:
+    what one of them finds alone, another class or level, surer or less sure. Numbers are the same on both sides; at
+    most ``most`` labels a side, changes first. Returns a Figure; raises ValueError for traces of different images.
     """
-    if before.image.shape == after.image.shape and not np.array_equal(before.image, after.image):
-        raise ValueError(
-            "Two traces can be compared only on the same image, but these two images differ in their pixels: "
-            f"{before.path!r} and {after.path!r}. Trace one image twice, or use trace.replay()."
-        )
-    joined = anatomy.compare(before, after)
+    check_one_image(before, after)
+    joined = anatomy.compare(before, after, by=by, iou=iou)
     shape = before.image.shape[:2]
     with styled(style):
         figure, axes = panels(1, 2, shape, width or DOUBLE)
         left, right = axes[0]
-        for ax, trace, title in zip((left, right), (before, after), titles, strict=True):
+        for ax, trace, title in zip((left, right), (before, after), titles or TITLES[joined.matched_by], strict=True):
             photograph(ax, trace.image)
             ax.set_title(f"{title}: {len(trace.detections)} detections")
         notes = [*stretch_note(shape[1], shape[0]), *_summary(before, joined)]
@@ -62,7 +66,8 @@ def compare(
         fit(figure)
         for ax, trace, rows in ((left, before, joined.before), (right, after, joined.after)):
             _draw_side(ax, trace, rows, joined.status)
-        _join(figure, left, right, before, after, joined)
+        if joined.matched_by == "anchor":
+            _join(figure, left, right, before, after, joined)
         if label:
             left_out = 0
             for ax, trace, rows, text in (
@@ -111,22 +116,26 @@ def _join(figure, left, right, before: Trace, after: Trace, joined: Comparison) 
 
 def _text_before(before: Trace, after: Trace, joined: Comparison, row: int) -> str:
     found, i = before.detections, joined.before[row]
-    return f"{row + 1}  {found.class_name[i]} {found.confidence[i]:.2f}" + ("\ngone" if joined.after[row] < 0 else "")
+    told = "gone" if joined.matched_by == "anchor" else "here alone"
+    return f"{row + 1}  {found.class_name[i]} {found.confidence[i]:.2f}" + f"\n{told}" * bool(joined.after[row] < 0)
 
 
 def _text_after(before: Trace, after: Trace, joined: Comparison, row: int) -> str:
     found, j, i = after.detections, joined.after[row], joined.before[row]
-    now = f"{found.class_name[j]} {found.confidence[j]:.2f}"
-    if joined.status[row] == "class":
-        shift = f"(+{joined.class_shift[row]})"
-        return (
-            f"{row + 1}  {before.detections.class_name[i]} → {found.class_name[j]}\n{shift} {found.confidence[j]:.2f}"
-        )
-    if joined.status[row] == "confidence":
-        return f"{row + 1}  {found.class_name[j]}\n{before.detections.confidence[i]:.2f} → {found.confidence[j]:.2f}"
-    if joined.status[row] == "new":
+    status, name, was = joined.status[row], found.class_name[j], joined.confidence[row, 0]
+    now = f"{name} {found.confidence[j]:.2f}"
+    if status == "class":
+        moved = f"(+{joined.class_shift[row]})" if joined.matched_by == "anchor" else f"{was:.2f} →"
+        return f"{row + 1}  {before.detections.class_name[i]} → {name}\n{moved} {found.confidence[j]:.2f}"
+    if status == "level":
+        levels = f"{joined.levels[row]} → {joined.levels_after[row]}"
+        return f"{row + 1}  {name} {levels}\n{was:.2f} → {found.confidence[j]:.2f}"
+    if status in ("confidence", "surer", "less sure"):
+        return f"{row + 1}  {name}\n{was:.2f} → {found.confidence[j]:.2f}"
+    if status == "new":
         freed = joined.freed_from[row]
-        return f"{row + 1}  {now}\nnew" + (f", freed from {freed + 1}" if freed >= 0 else "")
+        told = "new" if joined.matched_by == "anchor" else "here alone"
+        return f"{row + 1}  {now}\n{told}" + (f", freed from {freed + 1}" if freed >= 0 else "")
     return f"{row + 1}  {now}"
 
 
@@ -136,7 +145,9 @@ def _label(trace: Trace, index: int, text: str) -> Label:
 
 
 def _summary(before: Trace, joined: Comparison) -> list[str]:
-    """One sentence a kind of change: which level moved by how many classes, and how many boxes came or went."""
+    """One sentence on how detections were matched, or on each kind of change within one model."""
+    if joined.matched_by == "iou":
+        return [f"Not joined by anchor: boxes of IoU at least {joined.threshold:g} matched, those of one class first."]
     moved = Counter(
         (before.detections.level_name[i], int(shift))
         for i, shift, status in zip(joined.before, joined.class_shift, joined.status, strict=True)
@@ -150,14 +161,16 @@ def _summary(before: Trace, joined: Comparison) -> list[str]:
 
 
 def _legend(before: Trace, after: Trace, joined: Comparison) -> list:
-    counts = [
-        f"{(before.detections.level == level.index).sum()} → {(after.detections.level == level.index).sum()}"
-        for level in before.levels
-    ]
+    """The levels of either trace with their detections on the left and on the right, and what became of how many."""
+    counts = [Counter(trace.detections.level_name) for trace in (before, after)]
+    levels = {level.name: level for trace in (before, after) for level in trace.levels}
+    levels = sorted(levels.values(), key=lambda level: level.stride)
+    told = [f"{counts[0][level.name]} → {counts[1][level.name]}" for level in levels]
     tally = Counter(joined.status)
+    words = {} if joined.matched_by == "anchor" else WORDS_OF_TWO
     lines = [
-        Line2D([], [], color="0.35", linewidth=width, linestyle=line, label=f"{words}: {tally[name]}")
-        for name, (width, line, words) in LOOKS.items()
+        Line2D([], [], color="0.35", linewidth=width, linestyle=line, label=f"{words.get(name, said)}: {tally[name]}")
+        for name, (width, line, said) in LOOKS.items()
         if tally[name]
     ]
-    return level_handles(before, counts) + lines
+    return level_handles(levels, told) + lines

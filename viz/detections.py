@@ -1,10 +1,12 @@
 """Detections on the photograph, coloured by the level that made them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from anatomy import Trace
+from anatomy import Level, Trace
 
 from .frame import cell_boxes, corners, outlines
 from .labels import Label, write_labels
@@ -66,22 +68,22 @@ def draw_boxes(ax, trace: Trace, chosen=None, *, width: float = 1.2, style="-", 
         outline(ax, here, level_color(level.name), width=width, style=style, gid=f"{gid}:{level.name}")
 
 
-def level_handles(trace: Trace, counts) -> list[Patch]:
+def level_handles(levels: Sequence[Level], counts) -> list[Patch]:
     """One legend entry a level, with the number of its detections."""
     return [
         Patch(
             facecolor="none",
             edgecolor=level_color(level.name),
             linewidth=1.5,
-            label=f"{level.name}, stride {level.stride:g}: {counts[level.index]}",
+            label=f"{level.name}, stride {level.stride:g}: {count}",
         )
-        for level in trace.levels
+        for level, count in zip(levels, counts, strict=True)
     ]
 
 
 def _legend(trace: Trace, lost: int, cells: bool) -> list:
     counts = np.bincount(trace.detections.level, minlength=len(trace.levels))
-    handles = level_handles(trace, counts)
+    handles = level_handles(trace.levels, counts)
     if cells:
         ring = {"marker": "s", "markerfacecolor": "none", "markersize": 4, "linestyle": "none"}
         handles.append(Line2D([], [], color="0.4", label="the cell that made it", **ring))

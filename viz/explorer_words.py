@@ -33,7 +33,7 @@ class Row:
 
 def rows_of(before: Trace, trace: Trace) -> list[Row]:
     """The rows of the table, in the order of ``before``, those that are new last."""
-    joined = anatomy.compare(before, trace)
+    joined = anatomy.compare(before, trace, by="anchor")
     rows = []
     for i, j, status in zip(joined.before.tolist(), joined.after.tolist(), joined.status, strict=True):
         found, at = (trace.detections, j) if j >= 0 else (before.detections, i)

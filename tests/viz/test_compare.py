@@ -68,10 +68,64 @@ def test_labels_beyond_the_most_are_left_out_changes_first(pair, artists):
     assert "6 left out" in figure.legends[0].get_title().get_text()
 
 
+@pytest.fixture(scope="module")
+def two_models(stage, hot):
+    """Two models that read the image at two sizes: found by both, on another level, as another class, by one."""
+    first = [hot(0, 2, 3), hot(1, 4, 6, 2, 1.0, 2.0), hot(2, 1, 4, 0, 1.5, 1.0), hot(1, 1, 9, 1, 0.5)]
+    second = [hot(0, 4, 6, 0, 1.4, 3.0), hot(2, 4, 6, 2, 1.6, 2.0), hot(2, 3, 8, 1, 0.8, 2.0), hot(1, 13, 3, 1, 0.4)]
+    return stage((128, 192), first, imgsz=192), stage((128, 192), second, imgsz=384)
+
+
+def test_two_models_are_matched_by_place_and_the_figure_says_so(two_models, artists):
+    figure = viz.compare(*two_models)
+    assert texts(figure, artists, 0) == {
+        "1  bird 0.88",
+        "2  dog 0.73",
+        "3  bird 0.82",
+        "4  cat 0.62\nhere alone",
+    }
+    assert texts(figure, artists, 1) == {
+        "1  bird\n0.88 → 0.80",
+        "2  dog P4 → P5\n0.73 → 0.83",
+        "3  bird → cat\n0.82 → 0.69",
+        "5  cat 0.60\nhere alone",
+    }
+    assert not artists(figure, "join")
+    assert [ax.get_title() for ax in figure.axes] == ["first model: 4 detections", "second model: 4 detections"]
+    (legend,) = figure.legends
+    assert "boxes of IoU at least 0.5 matched, those of one class first" in legend.get_title().get_text()
+    told = {text.get_text() for text in legend.get_texts()}
+    assert {
+        "less sure on the right: 1",
+        "found on another level: 1",
+        "class differs: 1",
+        "found on the left alone: 1",
+        "found on the right alone: 1",
+    } <= told
+    assert {"P3, stride 8: 1 → 1", "P4, stride 16: 2 → 1", "P5, stride 32: 1 → 2"} <= told
+
+
+def test_how_to_match_can_be_said(pair, artists):
+    figure = viz.compare(*pair, by="iou", iou=0.9, titles=("a", "b"))
+    assert not artists(figure, "join")
+    assert "IoU at least 0.9" in figure.legends[0].get_title().get_text()
+    assert figure.axes[0].get_title() == "a: 4 detections"
+
+
+def test_levels_of_either_model_stand_in_the_legend(stage, hot):
+    first, second = stage((128, 192), [hot(0, 2, 3)]), stage((128, 192), [hot(2, 1, 1)])
+    first.levels = first.levels[:2]
+    figure = viz.compare(first, second, by="iou")
+    told = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert {"P3, stride 8: 1 → 0", "P4, stride 16: 0 → 0", "P5, stride 32: 0 → 1"} <= told
+
+
 def test_traces_of_other_images_or_sizes_are_refused(stage):
     image = np.zeros((128, 192, 3), np.uint8)
     trace = stage((128, 192), imgsz=192)
     with pytest.raises(ValueError, match=r"same image, but these two images differ in their pixels.*replay"):
         viz.compare(trace, stage((128, 192), imgsz=192, image=image))
-    with pytest.raises(ValueError, match="same image and input size"):
-        viz.compare(trace, stage((128, 192), imgsz=96))
+    with pytest.raises(ValueError, match=r"same image, but these two are \(128, 192, 3\) and \(128, 96, 3\) large"):
+        viz.compare(trace, stage((128, 96), imgsz=192))
+    with pytest.raises(ValueError, match=r'same image and input size.*by="iou"'):
+        viz.compare(trace, stage((128, 192), imgsz=96), by="anchor")

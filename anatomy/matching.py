@@ -1,0 +1,83 @@
+"""Which detections of two passes belong together: those of one anchor, or those of one place in the photograph."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from .detections import Detections
+from .trace import Trace
+
+
+def one_network(before: Trace, after: Trace) -> bool:
+    """Whether two passes are of one network, whose anchors mean the same in both.
+
+    That is so where both traces hold the same network object, whatever its class rows were. Where they do not, as after
+    pickling or opening a file twice, it is so if the class convolutions read the same features bit for bit: then
+    nothing before the class rows differs.
+    """
+    nets = [getattr(trace.head, "net", None) for trace in (before, after)]
+    if nets[0] is nets[1] and isinstance(nets[0], nn.Module):
+        return True
+    if before.shapes != after.shapes or before.branch != after.branch:
+        return False
+    features = zip(before.run.features, after.run.features, strict=True)
+    return all(a.shape == b.shape and a.dtype == b.dtype and torch.equal(a.cpu(), b.cpu()) for a, b in features)
+
+
+def check_one_image(before: Trace, after: Trace) -> None:
+    """Refuse traces of two images (ValueError)."""
+    if before.run.original is after.run.original:
+        return
+    if before.image.shape != after.image.shape:
+        raise ValueError(
+            "Two traces can be compared only on the same image, but these two are "
+            f"{before.image.shape} and {after.image.shape} large: {before.path!r} and {after.path!r}."
+        )
+    if not np.array_equal(before.image, after.image):
+        raise ValueError(
+            "Two traces can be compared only on the same image, but these two images differ in their pixels: "
+            f"{before.path!r} and {after.path!r}. Trace one image twice, or use trace.replay()."
+        )
+
+
+def by_anchor(old: Detections, new: Detections) -> dict[int, int]:
+    """{before: after} of detections with the same anchor; of several at one anchor those of one class first."""
+    partner: dict[int, int] = {}
+    for columns in (("anchor", "class_id"), ("anchor",)):
+        before, after = (zip(*(getattr(found, name).tolist() for name in columns), strict=True) for found in (old, new))
+        taken, free = set(partner.values()), {}
+        for index, key in enumerate(after):
+            if index not in taken:
+                free.setdefault(key, []).append(index)
+        for index, key in enumerate(before):
+            if index not in partner and free.get(key):
+                partner[index] = free[key].pop(0)
+    return partner
+
+
+def by_overlap(old: Detections, new: Detections, iou: float) -> dict[int, int]:
+    """{before: after} of detections that overlap by at least ``iou``, each once, the best pair first.
+
+    Pairs of one class name are made first; what is left is then paired whatever its class.
+    """
+    overlap = overlaps(old.xyxy, new.xyxy)
+    named = np.asarray(old.class_name, dtype=object)[:, None] == np.asarray(new.class_name, dtype=object)[None]
+    partner: dict[int, int] = {}
+    taken: set[int] = set()
+    for allowed in (named.astype(bool), np.ones_like(overlap, dtype=bool)):
+        rows, columns = np.nonzero(allowed & (overlap >= iou))
+        for pair in np.argsort(-overlap[rows, columns], kind="stable"):
+            i, j = int(rows[pair]), int(columns[pair])
+            if i not in partner and j not in taken:
+                partner[i] = j
+                taken.add(j)
+    return partner
+
+
+def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """IoU of every box of ``first`` (n, 4) with every one of ``second`` (m, 4), xyxy -> (n, m)."""
+    first, second = first.astype(np.float64)[:, None], second.astype(np.float64)[None]
+    low, high = np.maximum(first[..., :2], second[..., :2]), np.minimum(first[..., 2:], second[..., 2:])
+    shared = (high - low).clip(min=0).prod(2)
+    union = (first[..., 2:] - first[..., :2]).prod(2) + (second[..., 2:] - second[..., :2]).prod(2) - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
