@@ -1,5 +1,6 @@
 """Read a detector: its levels, one traced forward pass, the provenance of each detection, and its last step again."""
 
+from .arguments import finite_number, whole_number
 from .compare import Comparison, compare
 from .detections import Detections, Rivals
 from .equivalent import equivalent
@@ -12,13 +13,13 @@ from .layers_field import Field
 from .layers_merge import fused
 from .layers_table import Cost, Layer, LayerTable
 from .letterbox import Letterbox
-from .levels import Level, select_class, select_classes, select_levels, whole_number
+from .levels import Level, select_class, select_classes, select_level, select_levels
 from .receptive_field import ReceptiveField, receptive_field
 from .trace import Trace, stream, trace
 
 
 def levels(model) -> tuple[Level, ...]:
-    """The pyramid levels of a model's head, finest first.
+    """The pyramid levels of a model's head in its own order, which is finest first in published detectors.
 
     Raises UnsupportedModelError, with the reason, for a model without per-level class rows.
     """
@@ -54,6 +55,7 @@ __all__ = [
     "describe",
     "equivalent",
     "evaluating",
+    "finite_number",
     "fused",
     "layers",
     "levels",
@@ -61,6 +63,7 @@ __all__ = [
     "receptive_field",
     "select_class",
     "select_classes",
+    "select_level",
     "select_levels",
     "stream",
     "trace",

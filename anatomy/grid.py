@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .arguments import whole_number, whole_numbers
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -26,8 +28,8 @@ class Cells:
 
 
 def cells(anchors, shapes: Sequence[tuple[int, int]], per_cell: int = 1) -> Cells:
-    """The cells of flat ``anchors`` (n,) over levels with grids ``shapes`` (rows, columns), finest first."""
-    anchors = np.asarray(anchors, dtype=np.int64)
+    """The cells of flat ``anchors`` (n,) over levels with grids ``shapes`` (rows, columns), in the head's order."""
+    anchors = whole_numbers(anchors, "Anchors")
     starts = np.cumsum([0] + [rows * cols for rows, cols in shapes])
     last = starts[-1] * per_cell - 1
     if anchors.size and (anchors.min() < 0 or anchors.max() > last):
@@ -40,6 +42,7 @@ def cells(anchors, shapes: Sequence[tuple[int, int]], per_cell: int = 1) -> Cell
 
 def anchor(level: int, row: int, col: int, shapes: Sequence[tuple[int, int]]) -> int:
     """The flat anchor of one cell; raises ValueError outside the grid."""
+    row, col = whole_number(row, "row"), whole_number(col, "col")
     rows, cols = shapes[level]
     if not (0 <= row < rows and 0 <= col < cols):
         raise ValueError(f"Cell ({row}, {col}) is outside the {rows} × {cols} grid of level {level}.")

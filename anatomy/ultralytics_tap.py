@@ -14,20 +14,7 @@ from torch import Tensor, nn
 from .head import Pass
 from .scores import all_scores, candidates, column_scores
 
-REFUSED_ARGS = {
-    "augment": "test-time augmentation mixes several passes, so no single cell makes a box",
-    "embed": "it returns embeddings in place of detections",
-    "visualize": "it replaces the forward pass",
-    "compile": "a compiled network runs no hooks",
-}
 OF_ONE_PASS = ("dataset", "batch", "results", "plotted_img")  # what a predictor holds of the images it runs on
-
-
-def check_predict_args(args: dict) -> None:
-    """Refuse what a trace cannot follow (ValueError)."""
-    for name, reason in REFUSED_ARGS.items():
-        if args.get(name):
-            raise ValueError(f"{name}={args[name]!r} cannot be traced: {reason}. Leave it out, or use model.predict().")
 
 
 def running_network(predictor) -> nn.Module:
