@@ -1,5 +1,6 @@
 """Read a detector: its levels, one traced forward pass, the provenance of each detection, and its last step again."""
 
+from .arguments import finite_number, whole_number
 from .compare import Comparison, compare
 from .detections import Detections, Rivals
 from .equivalent import equivalent
@@ -12,7 +13,7 @@ from .layers_field import Field
 from .layers_merge import fused
 from .layers_table import Cost, Layer, LayerTable
 from .letterbox import Letterbox
-from .levels import Level, select_class, select_classes, select_levels, whole_number
+from .levels import Level, select_class, select_classes, select_level, select_levels
 from .pyramid import Pyramid
 from .receptive_field import ReceptiveField, receptive_field
 from .registry import describe, open_checkpoint
@@ -20,7 +21,7 @@ from .trace import Trace, stream, trace
 
 
 def levels(model) -> tuple[Level, ...]:
-    """The pyramid levels of a model's head, finest first.
+    """The pyramid levels of a model's head in its own order, which is finest first in published detectors.
 
     Raises UnsupportedModelError, with the reason, for a model without per-level class rows.
     """
@@ -57,6 +58,7 @@ __all__ = [
     "describe",
     "equivalent",
     "evaluating",
+    "finite_number",
     "fused",
     "layers",
     "levels",
@@ -64,6 +66,7 @@ __all__ = [
     "receptive_field",
     "select_class",
     "select_classes",
+    "select_level",
     "select_levels",
     "stream",
     "trace",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -149,7 +150,7 @@ def children(net: nn.Module) -> dict[str, str]:
 class Head(ABC):
     """What a family of detectors must say about its head; one subclass a family.
 
-    ``net`` is the network whose weights are edited, ``names`` its classes, ``levels`` finest first, ``branches`` the
+    ``net`` is the network whose weights are edited, ``names`` its classes, ``levels`` in its order, ``branches`` the
     live ones, the one that ``predict()`` uses by default first. ``anchors_per_cell`` beyond 1: anchor a of a cell is
     flat index cell * anchors_per_cell + a, and its class rows are the a-th nc channels of the class convolution.
     ``grid_offset``: how far right of and below column and row a cell's anchor point stands, in steps. ``rotated``:
@@ -164,6 +165,8 @@ class Head(ABC):
     anchors_per_cell: int = 1
     grid_offset: float = 0.5
     rotated: bool = False
+    channels: int = 3  # of an image
+    tensor_multiple: int | None = None  # px, of which a tensor's sides are multiples; None: ``passes`` takes no tensors
 
     @abstractmethod
     def class_conv(self, level: int, branch: str) -> nn.Conv2d:
@@ -202,6 +205,18 @@ class Head(ABC):
         A generator, another iterator or a list. The workbench asks for one pass after another through ``run_passes``,
         which holds the network for each.
         """
+
+    def predict_args(self, given: Mapping) -> dict:
+        """Arguments for ``passes``, checked; TypeError for one that it does not take."""
+        taken = signature(self.passes).parameters
+        if any(entry.kind is entry.VAR_KEYWORD for entry in taken.values()):
+            return dict(given)
+        known = list(taken)[1:]
+        for name in given:
+            if name not in known:
+                kind = type(self.net).__name__
+                raise TypeError(f"The prediction of {kind} has no argument {name!r}. It takes {', '.join(known)}.")
+        return dict(given)
 
     @abstractmethod
     def finish(self, run: Pass) -> Pass:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from .errors import SourceError
+from .pixels import as_arrays, as_batch, as_bgr, picture_as_bgr
 from .sources import nothing_read
 
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -16,8 +16,8 @@ SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 def open_images(source) -> Iterator[tuple[str, np.ndarray]]:
     """(path, (H, W, 3) uint8 BGR) of every image of a source.
 
-    ``source``: a file, folder or glob; an (H, W, 3) uint8 BGR array; a PIL image; a (3, H, W) RGB tensor, uint8 or in
-    [0, 1] (rounded to 8 bits), or a batch of them; a list of these. Raises SourceError for anything else.
+    ``source``: a file, folder or glob; an array, PIL image or tensor as ``anatomy.pixels`` takes them, tensors rounded
+    to 8 bits; a list of these. Raises SourceError for anything else.
     """
     if isinstance(source, str | Path):
         for path in _paths(str(source)):
@@ -25,14 +25,13 @@ def open_images(source) -> Iterator[tuple[str, np.ndarray]]:
     elif isinstance(source, list | tuple):
         for entry in source:
             yield from open_images(entry)
-    elif isinstance(source, Tensor) and source.ndim == 4:
-        yield from open_images(list(source))
     elif isinstance(source, Tensor):
-        yield "tensor", _from_tensor(source)
+        for image in as_arrays(as_batch(source)):
+            yield "tensor", image
     elif isinstance(source, np.ndarray):
-        yield "array", _checked(source, "(H, W, 3) uint8 BGR")
+        yield "array", as_bgr(source)
     elif hasattr(source, "convert"):
-        yield getattr(source, "filename", "") or "image", _bgr(source)
+        yield getattr(source, "filename", "") or "image", picture_as_bgr(source)
     else:
         raise nothing_read(source)
 
@@ -53,27 +52,4 @@ def _read(path: str) -> np.ndarray:
     image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
     if image is None:
         raise nothing_read(path)
-    return image
-
-
-def _bgr(image) -> np.ndarray:
-    """A PIL image as an (H, W, 3) uint8 BGR array."""
-    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[..., ::-1])
-
-
-def _from_tensor(image: Tensor) -> np.ndarray:
-    if image.is_floating_point():
-        if image.numel() and not (image.min() >= 0 and image.max() <= 1):
-            raise SourceError(
-                f"A tensor must lie in [0, 1], but runs from {image.min():g} to {image.max():g}. Divide by 255?"
-            )
-        image = (image * 255).round().byte()
-    if image.ndim != 3:
-        raise SourceError(f"A tensor must be (3, H, W) or (B, 3, H, W), but has the shape {tuple(image.shape)}.")
-    return _checked(np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy()[..., ::-1]), "(3, H, W) RGB")
-
-
-def _checked(image: np.ndarray, wanted: str) -> np.ndarray:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise SourceError(f"An image must be {wanted}, but an array {image.shape} of {image.dtype} was given.")
     return image

@@ -8,10 +8,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from .arguments import whole_number
 from .head import Head, children
 from .layers_run import BrokenPass, Call, listen, network, shadow
 from .layers_table import Layer, LayerTable
-from .levels import level_name, whole_number
+from .levels import level_name
 from .registry import merge
 
 OTHERS = (2, 4, 8, 16, 32, 64, 128)  # px: multiples tried for a size that fits, where no head names its strides
@@ -38,7 +39,7 @@ def layers(model, imgsz=640, *, fused: bool = False) -> LayerTable:
 
 def input_shape(net: nn.Module, imgsz) -> tuple[int, ...]:
     """(B, C, H, W) of the input; ValueError or TypeError for what is none."""
-    if isinstance(imgsz, Tensor):
+    if isinstance(imgsz, Tensor) and imgsz.ndim:
         imgsz = tuple(imgsz.shape)
     sides = tuple(imgsz) if isinstance(imgsz, list | tuple | torch.Size) else (imgsz, imgsz)
     sides = tuple(whole_number(side, "Every side of the input") for side in sides)

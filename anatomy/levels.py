@@ -2,10 +2,10 @@
 
 import difflib
 import math
-import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from .arguments import whole_number
 from .errors import SelectionError
 
 SILENT_LOGIT = -1e4  # its sigmoid is exactly 0 in every precision, and float16 holds it
@@ -13,7 +13,7 @@ SILENT_LOGIT = -1e4  # its sigmoid is exactly 0 in every precision, and float16 
 
 @dataclass(frozen=True)
 class Level:
-    """One pyramid level of a head; 0 is the finest.
+    """One pyramid level of a head; ``index`` is its place in the head, which is finest first in published detectors.
 
     ``paths`` maps each live branch ("one2many", "one2one") to the dotted path of its last class convolution, below the
     network (``model.22.cv3.0.2``); ``path`` is that of the first branch. ``stride`` is in px of the network input,
@@ -36,38 +36,47 @@ def level_name(stride: float) -> str:
     return f"P{math.log2(stride):g}"
 
 
-def whole_number(value, what: str) -> int:
-    """``value`` as an int; numpy and torch integers pass, bools and floats do not (TypeError)."""
-    if not isinstance(value, bool):
-        try:
-            return operator.index(value)
-        except TypeError:
-            pass
-    raise TypeError(f"{what} must be a whole number, but {value!r} ({type(value).__name__}) was given.")
-
-
 def select_levels(levels: Sequence[Level], level) -> tuple[int, ...]:
     """Indices of the levels that ``level`` names: an index, a name ("P3"), a sequence of either, or "all".
 
-    Raises SelectionError (a ValueError) for an unknown level or an empty sequence, TypeError for anything else.
+    Raises SelectionError (a ValueError) for an unknown level, a name that several levels bear and an empty sequence,
+    TypeError for anything else.
     """
-    if isinstance(level, str) and level.lower() == "all":
+    given = list(level) if _is_sequence(level) else [level]
+    if any(isinstance(entry, str) and entry.strip().lower() == "all" for entry in given):
         return tuple(range(len(levels)))
-    known = ", ".join(f"{entry.index} ({entry.name}, stride {entry.stride:g})" for entry in levels)
-    if isinstance(level, str):
-        found = [entry.index for entry in levels if entry.name.lower() == level.strip().lower()]
-        if not found:
-            raise SelectionError(f"Level {level!r} does not exist. Levels of this head: {known}, or 'all'.")
-        return (found[0],)
-    if isinstance(level, Iterable):
-        chosen = [index for entry in level for index in select_levels(levels, entry)]
-        if not chosen:
-            raise SelectionError(f"At least one level is needed, but an empty sequence was given. Levels: {known}.")
-        return tuple(sorted(set(chosen)))
-    index = whole_number(level, "A level given by index")
-    if not 0 <= index < len(levels):
-        raise SelectionError(f"Level {index} is out of range. Levels of this head: {known}, or 'all'.")
-    return (index,)
+    chosen = {select_level(levels, entry) for entry in given}
+    if not chosen:
+        raise SelectionError(
+            f"At least one level is needed, but an empty sequence was given. Levels: {_known(levels)}."
+        )
+    return tuple(sorted(chosen))
+
+
+def select_level(levels: Sequence[Level], level) -> int:
+    """Index of the one level that ``level`` names: an index or a name; errors as in ``select_levels``."""
+    if not isinstance(level, str):
+        index = whole_number(level, "A level given by index")
+        if not 0 <= index < len(levels):
+            raise SelectionError(f"Level {index} is out of range. Levels of this head: {_known(levels)}, or 'all'.")
+        return index
+    found = [entry.index for entry in levels if entry.name.lower() == level.strip().lower()]
+    if len(found) > 1:
+        raise SelectionError(f"Level name {level!r} is ambiguous: it fits the levels {found}. Give the index instead.")
+    if not found:
+        raise SelectionError(f"Level {level!r} does not exist. Levels of this head: {_known(levels)}, or 'all'.")
+    return found[0]
+
+
+def _known(levels: Sequence[Level]) -> str:
+    return ", ".join(f"{entry.index} ({entry.name}, stride {entry.stride:g})" for entry in levels)
+
+
+def _is_sequence(value) -> bool:
+    """Whether a caller means several: not text, no mapping (whose values would be lost), no array of one number."""
+    if isinstance(value, str | bytes | bytearray | Mapping) or getattr(value, "ndim", None) == 0:
+        return False
+    return isinstance(value, Iterable)
 
 
 def select_class(names: Mapping[int, str], which) -> int:
@@ -97,12 +106,12 @@ def select_classes(names: Mapping[int, str], classes) -> tuple[int, ...]:
         if classes == "all" and "all" not in names.values():
             return tuple(names)
         return (select_class(names, classes),)
-    if isinstance(classes, Iterable):
-        chosen = sorted({select_class(names, entry) for entry in classes})
-        if not chosen:
-            raise SelectionError("At least one class is needed, but an empty sequence was given.")
-        return tuple(chosen)
-    return (select_class(names, classes),)
+    if not _is_sequence(classes):
+        return (select_class(names, classes),)
+    chosen = sorted({select_class(names, entry) for entry in classes})
+    if not chosen:
+        raise SelectionError("At least one class is needed, but an empty sequence was given.")
+    return tuple(chosen)
 
 
 def _shorten(names: Iterable[str], most: int = 12) -> str:

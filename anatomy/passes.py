@@ -3,24 +3,32 @@
 from collections.abc import Iterator
 
 from .head import Head, Pass
+from .sources import check_original, open_door
 from .turns import turns
 
 
 def run_passes(head: Head, source, **predict_args) -> Iterator[Pass]:
     """What ``head.passes`` gives, be it a generator, another iterator or a list; it is closed where it can be.
 
-    The network is taken while a pass runs and free between two of them, so that a loop over passes may predict, trace
-    and edit the same model.
+    Source and arguments are checked at once, before the first pass is asked for. The network is taken while a pass runs
+    and free between two of them, so that a loop over passes may predict, trace and edit the same model. Raises
+    SourceError for what is no image, TypeError and ValueError for arguments.
     """
+    args = head.predict_args(predict_args)
+    return _passes(head, open_door(source, multiple=head.tensor_multiple, channels=head.channels), args)
+
+
+def _passes(head: Head, source, args: dict) -> Iterator[Pass]:
     turn = turns(head.net).passes
     with turn:
-        passes = iter(head.passes(source, **predict_args))
+        passes = iter(head.passes(source, **args))
     try:
         while True:
             with turn:
                 run = next(passes, None)
             if run is None:
                 return
+            check_original(run.path, run.original)
             yield run
     finally:
         close = getattr(passes, "close", None)

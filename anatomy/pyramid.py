@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .arguments import whole_numbers
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -69,7 +71,7 @@ class Pyramid:
 
     def cells(self, anchors=None) -> Cells:
         """The cells of flat ``anchors`` (n,), by default of all; raises ValueError beyond the grids."""
-        anchors = np.arange(self.count) if anchors is None else np.asarray(anchors, dtype=np.int64)
+        anchors = np.arange(self.count) if anchors is None else whole_numbers(anchors, "Anchors")
         if anchors.size and (anchors.min() < 0 or anchors.max() >= self.count):
             raise ValueError(
                 f"Anchors run from 0 to {self.count - 1} here, but {anchors.min()} to {anchors.max()} came."

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arguments import finite_number, whole_number
 from .gradient import differentiate_pass
 from .head import Head
 from .layers import layers
-from .levels import Level, select_class, select_levels, whole_number
+from .levels import Level, select_class, select_levels
 from .registry import describe
 from .trace import Trace, trace
 
@@ -95,6 +96,7 @@ def receptive_field(
     Raises ValueError for a cell outside the grid, images of several shapes and a cell that answers to no px,
     SelectionError for an unknown level or class, UnsupportedModelError for a head that cannot be run step by step.
     """
+    share = finite_number(share, "share")
     if not 0 < share < 1:
         raise ValueError(f"share must lie between 0 and 1, but {share!r} was given.")
     head = describe(model)

@@ -6,9 +6,11 @@ from torch import nn
 
 from .errors import UnsupportedModelError
 from .head import Head
+from .ultralytics_version import check_version
 
 
 def _ultralytics() -> type[Head]:
+    check_version()
     from .ultralytics_head import UltralyticsHead
 
     return UltralyticsHead
@@ -82,6 +84,7 @@ def open_checkpoint(path, *, trusted: bool = False):
     checkpoint, or that asks for more: the message names what. ``trusted`` opens it as ``YOLO(path)`` does, which runs
     whatever the file asks for.
     """
+    check_version()
     from .ultralytics_opening import open_checkpoint
 
     return open_checkpoint(path, trusted=trusted)

@@ -16,11 +16,12 @@ from torchvision.models.detection import FCOS, FCOS_ResNet50_FPN_Weights, Retina
 from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import batched_nms, box_iou, clip_boxes_to_image
 
+from .arguments import share, whole_number
 from .errors import UnsupportedModelError
 from .head import Candidates, Head, Limits, Outputs, Pass
 from .images import open_images
 from .letterbox import Letterbox
-from .levels import Level, level_name, whole_number
+from .levels import Level, level_name
 from .torchvision_passes import Heard, evaluating, overhear
 from .turns import turns
 
@@ -83,9 +84,7 @@ class TorchvisionHead(Head):
     def passes(self, source, *, conf: float | None = 0.25, iou: float | None = 0.7, imgsz: int | None = 640):
         net = self.net
         conf, iou = net.score_thresh if conf is None else conf, net.nms_thresh if iou is None else iou
-        for name, value in (("conf", conf), ("iou", iou)):
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name} must be from 0 to 1, but {value!r} was given.")
+        conf, iou = share(conf, "conf"), share(iou, "iou")
         if imgsz is not None and whole_number(imgsz, "imgsz, the longer side in px,") < 1:
             raise ValueError(f"imgsz must be a positive number of px, or None for the model's own, not {imgsz!r}.")
         for path, image in open_images(source):

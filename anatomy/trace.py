@@ -9,17 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .arguments import whole_number, whole_numbers
 from .detections import Detections, Rivals
 from .evaluating import evaluating
 from .head import Head, Limits, Pass, Targets
 from .letterbox import Letterbox
-from .levels import SILENT_LOGIT, Level, select_classes, select_levels
+from .levels import SILENT_LOGIT, Level, select_class, select_classes, select_level, select_levels
 from .passes import run_passes
 from .pyramid import Cells, Pyramid
 from .recorded import RecordedHead, recorded, travelled
 from .registry import describe
 from .replay import rerun
-from .sources import check_source, nothing_read, several
+from .sources import check_single, nothing_read, several
 from .suppression import losers
 from .turns import turns
 
@@ -99,7 +100,9 @@ class Trace:
     @cached_property
     def image(self) -> np.ndarray:
         original = self._run.original
-        return np.ascontiguousarray(original[..., ::-1] if original.shape[2] == 3 else original.repeat(3, 2))
+        if original.shape[2] < 3:
+            return original[..., :1].repeat(3, 2)
+        return np.ascontiguousarray(original[..., 2::-1])
 
     @cached_property
     def letterbox(self) -> Letterbox:
@@ -124,8 +127,12 @@ class Trace:
         return self.pyramid.points(anchors)
 
     def anchor(self, level: int, row: int, col: int) -> int:
-        """The flat anchor of a cell; of several, the one with the largest class logit. ValueError outside the grid."""
-        first = self.pyramid.anchor(level, row, col)
+        """The flat anchor of a cell; of several, the one with the largest class logit. ValueError outside the grid.
+
+        ``level`` by index or by name.
+        """
+        level = select_level(self.levels, level)
+        first = self.pyramid.anchor(level, whole_number(row, "row"), whole_number(col, "col"))
         return first + int(self._run.logits[level][:, row, col].view(self.anchors_per_cell, -1).amax(1).argmax())
 
     def scores(self) -> Tensor:
@@ -158,7 +165,7 @@ class Trace:
 
     def decode(self, anchors) -> np.ndarray:
         """The boxes of any anchors, (n,) -> (n, 4) xyxy px of the network input, unclipped."""
-        anchors = np.atleast_1d(np.asarray(anchors, dtype=np.int64))
+        anchors = whole_numbers(anchors, "Anchors")
         self.places(anchors)  # refuses anchors outside the grids
         index = torch.as_tensor(anchors, device=self._run.boxes.device)
         return self._head.xyxy(self._run, index).float().cpu().numpy()
@@ -173,6 +180,7 @@ class Trace:
                 "This head has reg_max = 1: it puts out each side as one number, so there is no distribution to show. "
                 "YOLO26 has none; YOLOv8 to YOLO12 have 16 bins a side."
             )
+        i = whole_number(i, "A detection, given by its index,")
         if not 0 <= i < len(self.detections):
             raise IndexError(f"Detection {i} does not exist: this image has {len(self.detections)}.")
         bins = self._run.box_logits[:, int(self.detections.anchor[i])].view(4, self.reg_max)
@@ -239,12 +247,15 @@ class Trace:
     def targets(self, boxes, labels) -> Targets:
         """What the model's own training makes of this pass and these objects.
 
-        ``boxes`` (n, 4) xyxy px of the original, ``labels`` (n,) class ids. Raises UnsupportedModelError for a head
-        that does not say how it is trained. ``diagnosis.assign`` puts the answer into words.
+        ``boxes`` (n, 4) xyxy px of the original, ``labels`` (n,) class ids or names. Raises UnsupportedModelError for a
+        head that does not say how it is trained. ``diagnosis.assign`` puts the answer into words.
         """
         device = self._run.boxes.device
         boxes = torch.as_tensor(self.letterbox.to_input(boxes), dtype=torch.float32, device=device).reshape(-1, 4)
-        labels = torch.as_tensor(np.asarray(labels, dtype=np.int64), device=device)
+        chosen = [select_class(self.names, label) for label in labels]
+        if len(chosen) != len(boxes):
+            raise ValueError(f"Each box needs one label, but {len(boxes)} boxes and {len(chosen)} labels were given.")
+        labels = torch.as_tensor(chosen, dtype=torch.int64, device=device)
         return self._head.targets(self._run, boxes, labels)
 
     def replay(self) -> "Trace":
@@ -328,14 +339,19 @@ def _arrived(head: Head, run: Pass, detections: Detections) -> Trace:
 def stream(model, source, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **predict_args) -> Iterator[Trace]:
     """Trace every image of a source, one at a time, in constant memory.
 
-    ``source``: whatever ``model.predict`` takes (folder, glob, video, list, array (H, W, 3) BGR, PIL image, tensor).
-    ``conf`` and ``iou`` are thresholds in [0, 1], ``imgsz`` the input size in px; ``predict_args`` go to
-    ``model.predict``. A file of a folder that cannot be read is skipped with Ultralytics' warning. Between two images
-    the model is free: inside the loop it can be edited, traced anew and made to predict, by other threads too.
+    ``source``: whatever ``model.predict`` takes (folder, glob, video, list, array (H, W, 3) uint8 BGR, PIL image,
+    tensor (B, 3, H, W) RGB in [0, 1]). ``conf`` and ``iou`` are thresholds in [0, 1], ``imgsz`` the input size in px;
+    ``predict_args`` go to ``model.predict``, ``classes`` by id or by name. Both are checked at once: SourceError for
+    what is no image, TypeError for an argument that there is not. A file of a folder that cannot be read is skipped
+    with Ultralytics' warning. Between two images the model is free: inside the loop it can be edited, traced anew and
+    made to predict, by other threads too.
     """
     head = describe(model)
-    check_source(source)
-    with closing(run_passes(head, source, conf=conf, iou=iou, imgsz=imgsz, **predict_args)) as passes:
+    return _traces(head, run_passes(head, source, conf=conf, iou=iou, imgsz=imgsz, **predict_args))
+
+
+def _traces(head: Head, passes: Iterator[Pass]) -> Iterator[Trace]:
+    with closing(passes):
         for run in passes:
             yield Trace(head, run)
 
@@ -347,6 +363,7 @@ def trace(model, image, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **pr
     contract of ``anatomy.Head``. ``image`` and the rest as in ``stream``, but one image: SourceError for several, none,
     or a file that cannot be read.
     """
+    check_single(image)
     traces = stream(model, image, conf=conf, iou=iou, imgsz=imgsz, **predict_args)
     try:
         first = next(traces, None)
@@ -355,7 +372,7 @@ def trace(model, image, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **pr
         if next(traces, None) is not None:
             raise several(image)
         return first
-    except FileNotFoundError as error:
+    except OSError as error:
         raise nothing_read(image) from error
     finally:
         traces.close()

@@ -25,22 +25,14 @@ from .levels import Level, level_name
 from .mark import Mark, is_marked, mark_of, unmarked
 from .pyramid import Pyramid
 from .turns import turns
+from .ultralytics_arguments import check_predict_args
+from .ultralytics_layout import BOXES, BRANCHES, check_names, detect_module
 from .ultralytics_lock import PredictorLock, joined_lock
 from .ultralytics_opening import open_checkpoint, wrap
 from .ultralytics_runners import Kinds, holders, look_around, predictors, runners, strange
-from .ultralytics_tap import Tap, apart, check_predict_args, overridden, running_network
+from .ultralytics_tap import Tap, apart, overridden, running_network
 from .ultralytics_training import read_criterion
 
-WORKS = "Heads that work: Detect, Segment, Pose and OBB of YOLOv3 to YOLO26, and v10Detect."
-REFUSED = {
-    "RTDETRDecoder": "RT-DETR decodes a set of queries: no pyramid level and no cell makes a box",
-    "WorldDetect": "YOLO-World's class convs put out text embeddings, so their channels are no classes",
-    "YOLOEDetect": "YOLOE's class convs put out text embeddings, so their channels are no classes",
-    "Classify": "a classifier gives one answer for the whole image and has no pyramid levels",
-    "SemanticSegment": "a semantic segmentation head labels pixels and makes no boxes",
-    "Depth": "a depth head puts out a depth map and makes no boxes",
-}
-BRANCHES = {"one2many": "cv3", "one2one": "one2one_cv3"}
 NMS_CLASS_SHIFT = 7680.0  # px a class: `max_wh` of ultralytics.utils.nms.non_max_suppression
 NMS_MOST = 30_000  # `max_nms` of the same: of more candidates it sees the best alone
 
@@ -53,12 +45,12 @@ class UltralyticsHead(Head):
 
     def __init__(self, model):
         self.net = model.model if isinstance(model, Model) else model
-        self.detect = _detect_module(self.net)
+        self.detect = detect_module(self.net)
         self.mark = _mark(self.net)
         if isinstance(model, Model):
             self.mark.holders.add(model)
         self.yolo = model if isinstance(model, Model) else next(holders(self.mark, model), None)
-        self.names = check_class_names(self.net.names)
+        self.names = check_names(self.detect, check_class_names(self.net.names))
         self.reg_max = self.detect.reg_max
         self.rotated = isinstance(self.detect, heads.OBB)
         self._at = len(self.net.model) - 1
@@ -98,13 +90,24 @@ class UltralyticsHead(Head):
     def open(self, path, *, trusted: bool = False) -> Model:
         return open_checkpoint(path, trusted=trusted)
 
+    @property
+    def tensor_multiple(self) -> int:
+        """A tensor enters as it is: its sides divide by the coarsest stride, and by 32, which Ultralytics asks for."""
+        return max(32, *(round(level.stride) for level in self.levels))
+
+    @property
+    def channels(self) -> int:
+        return (getattr(self.net, "yaml", None) or {}).get("channels", 3)
+
+    def predict_args(self, given: Mapping) -> dict:
+        return check_predict_args(given, self.names)
+
     def passes(self, source, **predict_args) -> Iterator[Pass]:
         """As ``predict(stream=True)``, on a copy of the predictor that shares its network and nothing else.
 
         The network is held while a pass runs, as ``predict()`` holds it, and is free between two of them. Raises
         RuntimeError where the running thread itself holds it by a stream of ``predict()`` that is still open.
         """
-        check_predict_args(predict_args)
         self.settle()
         shared, own, results = self._set_up(source, {"verbose": False, **predict_args})
         lock, tap = self._lock(shared), Tap(own)
@@ -289,7 +292,7 @@ class UltralyticsHead(Head):
         stride = float(self.detect.stride[index])
         paths = {name: f"model.{self._at}.{BRANCHES[name]}.{index}" for name in self.branches}
         paths = {name: f"{path}.{len(self._convs(name)[index]) - 1}" for name, path in paths.items()}
-        box_head = self.detect.cv2 if self.detect.cv2 is not None else self.detect.one2one_cv2
+        box_head = getattr(self.detect, BOXES[next(iter(paths))])
         first = next(module for module in box_head[index].modules() if isinstance(module, nn.Conv2d))
         return Level(index, level_name(stride), stride, first.in_channels, paths)
 
@@ -351,27 +354,3 @@ def _mark(net: nn.Module) -> Mark:
     if new:
         look_around(net, mark, KINDS)
     return mark
-
-
-def _detect_module(net) -> heads.Detect:
-    """The detection head of a network; raises UnsupportedModelError where rows are no classes or there is no head."""
-    if not isinstance(net, nn.Module):
-        raise UnsupportedModelError(
-            f"This YOLO object runs an exported file ({net}), whose weights cannot be read or edited here. "
-            "Load the PyTorch checkpoint (.pt) that it was exported from."
-        )
-    last = net.model[-1] if isinstance(getattr(net, "model", None), nn.Sequential) else net
-    for kind in type(last).__mro__:
-        if kind.__name__ in REFUSED:
-            raise UnsupportedModelError(f"{type(last).__name__} is not supported: {REFUSED[kind.__name__]}. {WORKS}")
-    if not isinstance(last, heads.Detect):
-        raise UnsupportedModelError(f"The last module is {type(last).__name__}, which is no detection head. {WORKS}")
-    for path in BRANCHES.values():
-        for index, branch in enumerate(getattr(last, path, None) or ()):
-            conv = branch[-1]
-            if not isinstance(conv, nn.Conv2d) or conv.out_channels != last.nc:
-                raise UnsupportedModelError(
-                    f"{path}.{index} ends in {conv}, where a Conv2d with one output channel for each of the {last.nc} "
-                    f"classes is needed. {WORKS}"
-                )
-    return last

@@ -15,20 +15,7 @@ from .head import Pass
 from .pyramid import Pyramid
 from .scores import all_scores, candidates, column_scores
 
-REFUSED_ARGS = {
-    "augment": "test-time augmentation mixes several passes, so no single cell makes a box",
-    "embed": "it returns embeddings in place of detections",
-    "visualize": "it replaces the forward pass",
-    "compile": "a compiled network runs no hooks",
-}
 OF_ONE_PASS = ("dataset", "batch", "results", "plotted_img")  # what a predictor holds of the images it runs on
-
-
-def check_predict_args(args: dict) -> None:
-    """Refuse what a trace cannot follow (ValueError)."""
-    for name, reason in REFUSED_ARGS.items():
-        if args.get(name):
-            raise ValueError(f"{name}={args[name]!r} cannot be traced: {reason}. Leave it out, or use model.predict().")
 
 
 def running_network(predictor) -> nn.Module:
@@ -78,10 +65,8 @@ class Ending:
 
     def __deepcopy__(self, memo) -> "Ending":
         """Tensors are copied; predictor and network stay those of the model."""
-        parts = {
-            name: copy.deepcopy(getattr(self, name), memo) for name in ("prediction", "columns", "extras", "proto", "survivors")
-        }
-        return replace(self, **parts)
+        own = ("prediction", "columns", "extras", "proto", "survivors")
+        return replace(self, **{name: copy.deepcopy(getattr(self, name), memo) for name in own})
 
     @property
     def rotated(self) -> bool:

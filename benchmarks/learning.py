@@ -20,6 +20,7 @@ import viz
 from detectors.fastvit import FastViTDetector, load
 from detectors.fastvit.data import DataFile, YoloFolder, collate, open_data
 from detectors.fastvit.evaluate import evaluate
+from viz.report_table import neutral
 
 SCORES, FIGURES = "05_scores.csv", ("05_heatmaps", "05_faulty", "05_repaired")
 DPI = 90  # of the PNGs, which are meant for a screen
@@ -83,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     given.out.mkdir(parents=True, exist_ok=True)
     scores = pl.concat([run.scores for run in runs])
-    scores.write_csv(given.out / SCORES)
+    neutral(scores).write_csv(given.out / SCORES)
     for name, figure in figures.items():
         for ending in given.formats:
             figure.savefig(given.out / f"{name}.{ending}", dpi=DPI)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anatomy import Trace
+from anatomy import Trace, finite_number
+from anatomy.arguments import whole_numbers
 
 from .overlap import pair_overlaps
 
@@ -111,10 +112,11 @@ def level_evidence(trace: Trace, detections=None, *, iou: float = 0.5) -> LevelE
     The last step of the pass is done again with silent logits; the model is neither run nor changed.
     Raises IndexError for a detection that does not exist, ValueError for an overlap outside (0, 1].
     """
+    iou = finite_number(iou, "iou")
     if not 0 < iou <= 1:
         raise ValueError(f"iou must lie in (0, 1], but {iou!r} was given.")
     found = trace.detections
-    chosen = list(range(len(found))) if detections is None else np.atleast_1d(detections).tolist()
+    chosen = list(range(len(found))) if detections is None else whole_numbers(detections, "Detections").tolist()
     wrong = [i for i in chosen if not 0 <= i < len(found)]
     if wrong:
         raise IndexError(f"Detection {wrong[0]} does not exist: this trace has {len(found)}.")

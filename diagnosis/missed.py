@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anatomy import Trace
+from anatomy import Trace, finite_number
 
 from .objects import check_objects
 from .overlap import pair_overlaps, reachable_overlap
@@ -137,6 +137,7 @@ def missed(
     """
     if trace.rotated:
         raise ValueError("missed compares upright boxes, but this head makes rotated ones.")
+    iou = finite_number(iou, "iou")
     if not 0 < iou <= 1:
         raise ValueError(f"iou must be above 0 and at most 1, but {iou!r} was given.")
     boxes, labels = check_objects(trace, boxes, labels)

@@ -1,8 +1,12 @@
 """Labelled objects as a caller gives them: boxes and class ids or names, checked at the door."""
 
+from collections.abc import Iterable, Mapping, Set
+
 import numpy as np
+from torch import Tensor
 
 from anatomy import Trace, select_class
+from anatomy.arguments import shown
 
 
 def check_objects(trace: Trace, boxes, labels) -> tuple[np.ndarray, np.ndarray]:
@@ -11,11 +15,8 @@ def check_objects(trace: Trace, boxes, labels) -> tuple[np.ndarray, np.ndarray]:
     Raises ValueError for boxes that are no boxes, lie off the image or do not match the labels; SelectionError for an
     unknown class.
     """
-    boxes = np.asarray(boxes, dtype=np.float64)
-    boxes = boxes.reshape(0, 4) if boxes.size == 0 else boxes
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"Boxes must be (n, 4) xyxy px of the original image, but the shape is {boxes.shape}.")
-    labels = [labels] if isinstance(labels, str) else list(np.asarray(labels, dtype=object).reshape(-1))
+    boxes = _box_array(boxes)
+    labels = _label_list(labels)
     if len(labels) != len(boxes):
         raise ValueError(f"Each box needs one label, but {len(boxes)} boxes and {len(labels)} labels were given.")
     if not np.isfinite(boxes).all():
@@ -41,3 +42,29 @@ def check_objects(trace: Trace, boxes, labels) -> tuple[np.ndarray, np.ndarray]:
         )
     ids = [select_class(trace.names, label) for label in labels]
     return boxes, np.asarray(ids, dtype=np.int64)
+
+
+def _box_array(boxes) -> np.ndarray:
+    """(n, 4) float64; raises ValueError for what holds no such numbers."""
+    boxes = boxes.detach().cpu() if isinstance(boxes, Tensor) else boxes
+    try:
+        numbers = np.asarray(boxes)
+    except ValueError:  # rows of several lengths
+        numbers = np.empty(1, dtype=object)
+    if numbers.size and numbers.dtype.kind not in "iuf":
+        raise ValueError(f"Boxes must be (n, 4) numbers, xyxy px of the original image, but {shown(boxes)} was given.")
+    numbers = numbers.reshape(0, 4) if numbers.size == 0 else numbers.astype(np.float64)
+    if numbers.ndim != 2 or numbers.shape[1] != 4:
+        raise ValueError(f"Boxes must be (n, 4) xyxy px of the original image, but the shape is {numbers.shape}.")
+    return numbers
+
+
+def _label_list(labels) -> list:
+    """Class ids and names, one a box; raises TypeError for what has no order, such as a set or a mapping."""
+    if isinstance(labels, Tensor | np.ndarray):
+        return list(labels.detach().cpu().reshape(-1)) if isinstance(labels, Tensor) else list(labels.reshape(-1))
+    if isinstance(labels, str) or not isinstance(labels, Iterable):
+        return [labels]
+    if isinstance(labels, Mapping | Set | bytes):
+        raise TypeError(f"Labels must be class ids or names, one for each box in order, but {shown(labels)} was given.")
+    return list(labels)

@@ -7,14 +7,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from .drafts import abandoned, draft_prefix
+
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
     """Let ``write`` fill a draft beside ``path``, which then takes its place in one step; returns the path.
 
-    A full disk, an interruption or a kill leaves what was there before. Raises OSError where it cannot be written.
+    A full disk, an interruption or a kill leaves what was there before; the draft of a process that was killed goes
+    when the next one writes here. Raises OSError where it cannot be written.
     """
+    for left in abandoned(path):
+        with suppress(OSError):
+            left.unlink()
     try:
-        handle, draft = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tmp", dir=path.parent)
+        handle, draft = tempfile.mkstemp(prefix=draft_prefix(path), suffix=".tmp", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 write(file)

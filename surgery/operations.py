@@ -5,20 +5,21 @@
 Every function returns the recorded ``Edit``; when it raises, nothing has changed.
 """
 
-import math
-from collections.abc import Iterable, Mapping
-from numbers import Real
+from collections.abc import Iterable, Mapping, Set
 
 from anatomy import SelectionError, describe, select_class, select_classes, select_levels, whole_number
+from anatomy.arguments import shown
 
 from . import ledger
-from .edit import Edit
-from .rows import OPERATIONS
+from .edit import Edit, as_edits
+from .signatures import check_bias, check_edit, check_factor
+
+NO_CLASS = object()  # of an operation that moves all rows; None, given by a caller, is an error
 
 
 def shift_classes(model, level, k: int, *, branches=()) -> Edit:
     """Move the row of class c to class (c + k) mod nc; k is any whole number, negative and large ones wrap."""
-    return _apply(model, "shift_classes", level, None, {"k": whole_number(k, "k, the shift in classes,")}, branches)
+    return _apply(model, "shift_classes", level, NO_CLASS, {"k": whole_number(k, "k, the shift in classes,")}, branches)
 
 
 def permute_classes(model, level, order, *, branches=()) -> Edit:
@@ -27,7 +28,7 @@ def permute_classes(model, level, order, *, branches=()) -> Edit:
     Classes that a mapping does not mention stay. Raises ValueError when ``order`` is no permutation.
     """
     order = _permutation(describe(model).names, order)
-    return _apply(model, "permute_classes", level, None, {"order": order}, branches)
+    return _apply(model, "permute_classes", level, NO_CLASS, {"order": order}, branches)
 
 
 def swap_classes(model, level, a, b, *, branches=()) -> Edit:
@@ -45,19 +46,17 @@ def zero_classes(model, level, classes, bias: str = "silence", *, branches=()) -
     ``bias="silence"`` sets the bias so low that the score is exactly 0; "keep" leaves it, so that every cell answers
     with the prior it had learned; "zero" sets it to 0, which is a score of 0.5 in every cell and no silence.
     """
-    if bias not in ("silence", "keep", "zero"):
-        raise ValueError(f"bias must be 'silence', 'keep' or 'zero', but {bias!r} was given.")
-    return _apply(model, "zero_classes", level, classes, {"bias": bias}, branches)
+    return _apply(model, "zero_classes", level, classes, {"bias": check_bias(bias)}, branches)
 
 
 def scale_classes(model, level, classes, factor: float, *, branches=()) -> Edit:
     """Multiply class rows (weight and bias), and so their logits, by a finite factor."""
-    return _apply(model, "scale_classes", level, classes, {"factor": _finite(factor, "factor")}, branches)
+    return _apply(model, "scale_classes", level, classes, {"factor": check_factor(factor, "factor")}, branches)
 
 
 def bias_classes(model, level, classes, delta: float, *, branches=()) -> Edit:
     """Add a finite number to the logits of classes in every cell."""
-    return _apply(model, "bias_classes", level, classes, {"delta": _finite(delta, "delta")}, branches)
+    return _apply(model, "bias_classes", level, classes, {"delta": check_factor(delta, "delta")}, branches)
 
 
 def mute_level(model, level, *, branches=()) -> Edit:
@@ -68,37 +67,30 @@ def mute_level(model, level, *, branches=()) -> Edit:
 def apply(model, edits) -> tuple[Edit, ...]:
     """Apply one edit, or a recipe of several in order, all or nothing; returns them as recorded.
 
-    Levels, classes and parameters are checked against this model as the functions above do.
+    ``edits``: an Edit, a sequence of them, or the path of a recipe. Raises TypeError for anything else, ValueError for
+    an edit that its operation or this model does not allow.
     """
-    edits = (edits,) if isinstance(edits, Edit) else tuple(edits)
-    calls = [_call(edit) for edit in edits]
+    edits = as_edits(edits)
+    for edit in edits:
+        check_edit(edit.operation, edit.levels, edit.classes, edit.parameters, edit.branches)
     head = describe(model)
     with head.undisturbed(), ledger.rollback(head):
-        return tuple(
-            function(model, *arguments, branches=edit.branches)
-            for edit, (function, arguments) in zip(edits, calls, strict=True)
-        )
+        return tuple(_call(model, edit) for edit in edits)
 
 
-def _call(edit: Edit):
-    """The function of an edit and its arguments; raises ValueError for an unknown operation or missing parameter."""
-    values, level = edit.parameters, list(edit.levels)
-    try:
-        arguments = {
-            "shift_classes": lambda: (shift_classes, (level, values["k"])),
-            "permute_classes": lambda: (permute_classes, (level, values["order"])),
-            "swap_classes": lambda: (swap_classes, (level, *edit.classes)),
-            "zero_classes": lambda: (zero_classes, (level, edit.classes, values["bias"])),
-            "scale_classes": lambda: (scale_classes, (level, edit.classes, values["factor"])),
-            "bias_classes": lambda: (bias_classes, (level, edit.classes, values["delta"])),
-            "mute_level": lambda: (mute_level, (level,)),
-        }[edit.operation]
-    except KeyError:
-        raise ValueError(f"Operation {edit.operation!r} is unknown. There are {', '.join(OPERATIONS)}.") from None
-    try:
-        return arguments()
-    except KeyError as missing:
-        raise ValueError(f"{edit.operation} needs the parameter {missing}, which the edit does not give.") from None
+def _call(model, edit: Edit) -> Edit:
+    """Hand a checked edit to the function of its name."""
+    level, classes, values = list(edit.levels), list(edit.classes), edit.parameters
+    arguments = {
+        "shift_classes": lambda: (values["k"],),
+        "permute_classes": lambda: (values["order"],),
+        "swap_classes": lambda: tuple(classes),
+        "zero_classes": lambda: (classes, values["bias"]),
+        "scale_classes": lambda: (classes, values["factor"]),
+        "bias_classes": lambda: (classes, values["delta"]),
+        "mute_level": lambda: (),
+    }[edit.operation]()
+    return FUNCTIONS[edit.operation](model, level, *arguments, branches=edit.branches)
 
 
 def _apply(model, operation: str, level, classes, parameters: dict, branches) -> Edit:
@@ -106,19 +98,20 @@ def _apply(model, operation: str, level, classes, parameters: dict, branches) ->
     edit = Edit(
         operation=operation,
         levels=select_levels(head.levels, level),
-        classes=() if classes is None else select_classes(head.names, classes),
+        classes=() if classes is NO_CLASS else select_classes(head.names, classes),
         parameters=parameters,
-        branches=(branches,) if isinstance(branches, str) else tuple(branches),
+        branches=_names(branches),
     )
     return ledger.apply(head, edit)
 
 
-def _finite(value, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{what} must be a number, but {value!r} ({type(value).__name__}) was given.")
-    if not math.isfinite(value):
-        raise ValueError(f"{what} must be finite, but {value!r} was given. To silence a class use zero_classes.")
-    return float(value)
+def _names(branches) -> tuple[str, ...]:
+    """Branches by name, each once; raises TypeError for anything else."""
+    names = (branches,) if isinstance(branches, str) else branches
+    names = tuple(names) if isinstance(names, Iterable) and not isinstance(names, Mapping | bytes) else None
+    if names is None or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"branches must be names such as 'one2many', but {shown(branches)} was given.")
+    return tuple(dict.fromkeys(names))
 
 
 def _permutation(names: Mapping[int, str], order) -> list[int]:
@@ -133,8 +126,14 @@ def _permutation(names: Mapping[int, str], order) -> list[int]:
         for old, new in moves.items():
             result[new] = old
         return result
-    if isinstance(order, str) or not isinstance(order, Iterable):
-        raise TypeError(f"order must be a sequence of class ids or a mapping {{old: new}}, but {order!r} was given.")
+    if (
+        isinstance(order, str | bytes | bytearray | Set)
+        or not isinstance(order, Iterable)
+        or getattr(order, "ndim", 1) == 0
+    ):
+        raise TypeError(
+            f"order must be a sequence of class ids or a mapping {{old: new}}, but {shown(order)} was given."
+        )
     result = [select_class(names, entry) for entry in order]
     if sorted(result) != list(names):
         missing = sorted(set(names) - set(result))
@@ -143,3 +142,17 @@ def _permutation(names: Mapping[int, str], order) -> list[int]:
             f"and {missing[:8] or 'none'} {'is' if len(missing) == 1 else 'are'} missing."
         )
     return result
+
+
+FUNCTIONS = {
+    function.__name__: function
+    for function in (
+        shift_classes,
+        permute_classes,
+        swap_classes,
+        zero_classes,
+        scale_classes,
+        bias_classes,
+        mute_level,
+    )
+}

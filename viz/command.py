@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         place = _write(model, options)
     except KeyboardInterrupt as error:
         return _complain(error, "interrupted", 130)
-    except (OSError, RuntimeError, TypeError, ValueError) as error:
+    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
         return _complain(error, str(error), 2)
     print(f"Report: {place / 'index.html'}")
     return 0

@@ -1,6 +1,6 @@
 """How sure each cell of each level is, drawn upon the photograph cell by cell."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -44,6 +44,7 @@ def heatmaps(
     choice and for traces that do not go together.
     """
     _check(scale, limits)
+    classes = tuple(classes) if isinstance(classes, Iterator) else classes  # each trace reads them anew
     traces = [trace] if isinstance(trace, Trace) else list(trace)
     _check_traces(traces, titles)
     levels = traces[0].levels
@@ -82,7 +83,7 @@ def heatmaps(
 def _check(scale, limits) -> None:
     if scale not in ("shared", "panel"):
         raise ValueError(f"scale must be 'shared' or 'panel', but {scale!r} was given.")
-    if limits is not None and not (len(limits) == 2 and limits[0] < limits[1]):
+    if limits is not None and not (np.shape(limits) == (2,) and limits[0] < limits[1]):
         raise ValueError(f"limits must be (low, high) with low below high, but {limits!r} was given.")
 
 

@@ -164,7 +164,8 @@ class LivePicture:
         return self.ax.add_collection(faces, autolim=False)
 
     def _label(self, at: int):
-        text = self.ax.text(0, 0, "", fontsize=FONT, va="bottom", ha="left", gid="label", zorder=20, clip_on=True)
+        looks = {"fontsize": FONT, "zorder": 20, "clip_on": True, "parse_math": False, "usetex": False}
+        text = self.ax.text(0, 0, "", va="bottom", ha="left", gid="label", **looks)
         text.set_in_layout(False)
         return text
 

@@ -13,7 +13,7 @@ from diagnosis import Numerics
 
 from .palette import MISSING
 from .photo import foot
-from .style import DOUBLE, Picture, styled
+from .style import DOUBLE, Picture, label_powers, power_of_ten, styled
 
 NAN, INF = "black", "#E8112D"
 SCALE = ListedColormap(colormaps["viridis"](np.linspace(0.15, 1, 256)), "scale")  # its dark end is far from black
@@ -100,6 +100,7 @@ def _curve(ax, values: np.ndarray, title: str) -> None:
     positive = values[good & (values > 0)]
     if len(positive) == good.sum() and len(positive) and positive.max() > 20 * positive.min():
         ax.set_yscale("log")
+        label_powers(ax.yaxis)
     bad = steps[~good]
     colors = [NAN if np.isnan(value) else INF for value in values[~good]]
     ax.scatter(bad, np.full(len(bad), 0.9), marker="x", s=14, c=colors, transform=ax.get_xaxis_transform())
@@ -130,7 +131,7 @@ def _heatmap(figure, ax, result: Numerics, rms: np.ndarray, what: str) -> None:
         drawn, ax=ax, location="bottom", extend=extend, aspect=30, pad=0.01, label=f"RMS of the {what}"
     )
     bar.locator = MaxNLocator(5, integer=True)
-    bar.formatter = FuncFormatter(lambda value, _: f"$10^{{{value:.0f}}}$" if value == round(value) else "")
+    bar.formatter = FuncFormatter(lambda value, _: power_of_ten(round(value)) if value == round(value) else "")
     bar.update_ticks()
 
 
@@ -149,6 +150,7 @@ def _profile(ax, scales, what: str) -> None:
     place, rms, largest = np.arange(scales.rms.shape[1]), scales.rms[0], scales.largest[0]
     good = (rms > 0) & np.isfinite(largest)
     ax.set_xscale("log")
+    label_powers(ax.xaxis)
     ax.plot(largest[good], place[good], "-", color="0.7", linewidth=0.8, gid=f"largest:{what}")
     ax.plot(rms[good], place[good], ".-", color="#0072B2", linewidth=1, markersize=3, gid=f"rms:{what}")
     for kind, color, chosen in (("nan", NAN, np.isnan(largest)), ("inf", INF, np.isinf(largest))):

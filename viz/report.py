@@ -9,7 +9,8 @@ import surgery
 from anatomy import Trace, whole_number
 
 from .report_figures import FORMATS, KINDS
-from .report_folder import NotWritten, check_place, disk, free_name, move_in, staging
+from .report_folder import NotWritten, disk, free_name, move_in, open_place, staging
+from .report_mark import seal
 from .report_writer import Writer
 
 BAR = {"desc": "report", "unit": " images", "delay": 1}  # as tqdm takes them; seconds before it shows
@@ -37,9 +38,10 @@ def report(
     "features" and "attribution" (of these as well, some seconds each). ``model``: the one whose edits are recorded.
     ``about``: what else the page shall say, thresholds say.
 
-    The folder is written beside its place and moved in whole; ``overwrite`` replaces a report, and nothing else. On
-    Ctrl-C, or when the iterable fails, the images finished so far become a report that says so (beside an old one, if
-    there is one), and the exception goes on. Returns the folder. Raises ValueError for an unknown format or figure and
+    The folder is written beside its place and moved in whole; ``overwrite`` replaces a report, and nothing else: a
+    folder without the list of what a report wrote (``report.json``), or with more in it, is refused. On Ctrl-C, or when
+    the iterable fails, the images finished so far become a report that says so (beside an old one, if there is one),
+    and the exception goes on. Returns the folder. Raises ValueError for an unknown format or figure and
     where there is no trace, FileNotFoundError or FileExistsError for the place, OSError where the disk refuses.
     """
     formats, figures = _choice(formats, FORMATS, "format"), _choice(figures, KINDS, "figure")
@@ -48,7 +50,7 @@ def report(
             raise ValueError(f"{what} must be {'at least 1' if what == 'dpi' else '0 or more'}, but {value} was given.")
     source = _traces(traces)
     edits = None if model is None else surgery.history(model)
-    place = check_place(out_dir, overwrite)
+    place = open_place(out_dir, overwrite)
     with staging(place) as stage, closing(Writer(stage, formats, figures, best, dpi, style)) as writer:
         stopped = None
         try:
@@ -68,6 +70,7 @@ def report(
             raise ValueError("A report needs at least one trace, but the iterable was empty. Nothing was written.")
         with disk(place):
             writer.finish(title, about or {}, edits, _note(stopped, writer.count))
+            seal(stage)
         beside = stopped is not None and place.exists() and any(place.iterdir())
         place = move_in(stage, free_name(place) if beside else place, overwrite)
     if stopped is not None:

@@ -3,56 +3,99 @@
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PARTS = {"index.html", "detections.csv", "detections.parquet", "recipe.json", "images"}  # what a report is made of
+from surgery.drafts import abandoned, draft_prefix
+
+from . import report_mark as mark
 
 
 class NotWritten(OSError):
     """The disk refused: nothing of the report was moved in."""
 
 
-def check_place(out_dir, overwrite: bool) -> Path:
-    """The absolute path of a folder that may be written; nothing there, an empty folder, or a report to replace.
+def open_place(out_dir, overwrite: bool) -> Path:
+    """The absolute path of a folder that may be written; what killed reports left beside it is cleared first.
 
-    Raises FileNotFoundError where its parent does not exist, FileExistsError where something would be lost that the
-    caller did not ask to lose.
+    Errors as ``check_place``.
     """
     place = Path(out_dir).resolve()
+    if place.parent.is_dir():
+        _clear(place)
+    return check_place(place, overwrite)
+
+
+def check_place(place: Path, overwrite: bool) -> Path:
+    """The path of a folder that may be written: nothing there, an empty folder, or a report to replace.
+
+    Raises FileNotFoundError where its parent does not exist, FileExistsError where something would be lost that the
+    caller did not ask to lose: what a report has not written itself is never deleted.
+    """
     if not place.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {str(place.parent)!r}. Make it first.")
     if not place.exists():
         return place
     if not place.is_dir():
         raise FileExistsError(f"A report is a folder, but {str(place)!r} is a file. Give another name.")
-    there = {entry.name for entry in place.iterdir()}
-    if there and not overwrite:
+    if not any(place.iterdir()):
+        return place
+    if not overwrite:
         raise FileExistsError(
             f"{str(place)!r} exists already and is not empty. Give another folder, or overwrite to replace a report."
         )
-    others = sorted(there - PARTS)
-    if others or (there and "index.html" not in there):
-        held = ", ".join(map(repr, others[:3])) + (" and more" if len(others) > 3 else "")
+    if not mark.is_ours(place):
         raise FileExistsError(
-            f"Overwriting replaces a report and nothing else, but {str(place)!r} "
-            + (f"also holds {held}. Move that away, or give another folder." if others else "is none (no index.html).")
+            f"Overwriting replaces a report and nothing else, but {str(place)!r} holds no {mark.MARK} that lists what "
+            "a report wrote; reports of earlier versions have none. Delete the folder yourself, or give another."
+        )
+    others = mark.foreign(place)
+    if others:
+        held = ", ".join(map(repr, others[:3])) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        raise FileExistsError(
+            f"Overwriting replaces a report and nothing else, but {str(place)!r} also holds {held}, which the report "
+            "did not write or which was changed since. Move that away, or give another folder."
         )
     return place
+
+
+def _clear(place: Path) -> None:
+    """Remove drafts of killed reports, and finish or take back their replacing of an old report."""
+    for old in abandoned(place, ".old"):
+        if mark.is_ours(old):
+            with suppress(OSError):
+                _remove_old(old, place) if place.exists() else os.rename(old, place)
+    for draft in abandoned(place):
+        if draft.is_symlink() or not draft.is_dir():
+            continue
+        if mark.is_ours(draft) or {entry.name for entry in draft.iterdir()} <= {mark.MARK}:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _remove_old(old: Path, place: Path) -> None:
+    """Delete a report that another has replaced; what somebody else put there stays, in a folder of its own."""
+    if mark.is_ours(place) and mark.remove(old):
+        return
+    beside = free_name(place)
+    os.rename(old, beside)
+    warnings.warn(f"A replaced report held what it did not write, which was kept in {str(beside)!r}.", stacklevel=2)
 
 
 @contextmanager
 def staging(place: Path) -> Iterator[Path]:
     """A temporary folder beside ``place``, removed at the end of the block unless it was moved in."""
     try:
-        stage = Path(tempfile.mkdtemp(prefix=f".{place.name}-", suffix=".tmp", dir=place.parent))
+        stage = Path(tempfile.mkdtemp(prefix=draft_prefix(place), suffix=".tmp", dir=place.parent))
     except OSError as error:
         raise NotWritten(f"No folder can be made in {str(place.parent)!r} ({error}). Give another.") from error
     try:
         umask = os.umask(0)
         os.umask(umask)
         stage.chmod(0o777 & ~umask)
+        with disk(place):
+            mark.begin(stage)
         yield stage
     finally:
         shutil.rmtree(stage, ignore_errors=True)
@@ -78,7 +121,7 @@ def move_in(stage: Path, place: Path, overwrite: bool) -> Path:
     old = stage.with_suffix(".old")
     try:
         check_place(place, overwrite)  # again: much time may have passed
-        replaces = place.exists()
+        replaces = place.exists() and any(place.iterdir())
         if replaces:
             os.rename(place, old)
         try:
@@ -92,7 +135,7 @@ def move_in(stage: Path, place: Path, overwrite: bool) -> Path:
         os.rename(stage, beside)
         raise NotWritten(f"The report is finished, but stands in {str(beside)!r}: {error}") from error
     if replaces:
-        shutil.rmtree(old, ignore_errors=True)
+        _remove_old(old, place)
     return place
 
 

@@ -1,16 +1,33 @@
-"""The table of detections of a report, appended image by image: CSV while it runs, Parquet from it at the end."""
+"""The table of detections of a report, appended image by image: CSV while it runs, Parquet at the end."""
 
+import re
 from pathlib import Path
 from typing import BinaryIO
 
 from anatomy import Trace
 
+FORMULA = "^[=+\\-@\t\r\n＝＋－＠]"  # how a text begins that a spreadsheet may run as a formula
+
+
+def neutral(frame):
+    """A DataFrame for CSV: an apostrophe before every text that a spreadsheet would take for a formula.
+
+    As OWASP advises, https://owasp.org/www-community/attacks/CSV_Injection; names of columns too, numbers are left.
+    """
+    import polars
+
+    told = frame.with_columns(polars.col(polars.String).str.replace(FORMULA, "'${0}"))
+    return told.rename(lambda name: f"'{name}" if re.match(FORMULA, name) else name)
+
 
 class Table:
-    """Rows of ``trace.to_df()`` behind columns for the image they belong to; the first trace fixes the types."""
+    """Rows of ``trace.to_df()`` behind columns for the image they belong to; the first trace fixes the types.
 
-    def __init__(self, file: BinaryIO):
-        self.file, self.schema = file, None
+    ``file`` gets them for people and spreadsheets, ``raw`` as they are.
+    """
+
+    def __init__(self, file: BinaryIO, raw: BinaryIO):
+        self.file, self.raw, self.schema = file, raw, None
 
     def add(self, name: str, path: str, trace: Trace):
         """Append one image; returns its rows as a DataFrame."""
@@ -27,15 +44,18 @@ class Table:
         header = self.schema is None
         if header:
             self.schema = dict(frame.schema)
-        frame.cast(self.schema).write_csv(self.file, include_header=header)
+        frame = frame.cast(self.schema)
+        neutral(frame).write_csv(self.file, include_header=header)
+        frame.write_csv(self.raw, include_header=header)
         return frame
 
-    def to_parquet(self, csv: Path, path: Path) -> None:
-        """Make a Parquet file from the finished CSV file, row group by row group."""
+    def to_parquet(self, raw: Path, path: Path) -> None:
+        """Make a Parquet file from the finished raw table, which then goes, row group by row group."""
         import polars
 
-        frame = polars.scan_csv(csv, schema=self.schema, glob=False)
+        frame = polars.scan_csv(raw, schema=self.schema, glob=False)
         try:
             frame.sink_parquet(path)
         except polars.exceptions.PolarsError as error:
             raise OSError(str(error)) from error
+        raw.unlink()

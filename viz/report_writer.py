@@ -25,8 +25,8 @@ class Writer:
         self.stage, self.formats, self.figures = stage, formats, figures
         self.best, self.dpi, self.style = best, dpi, style
         self.count, self.rows, self.first, self.tally = 0, 0, None, Counter()
-        self.files = [(stage / name).open("wb") for name in ("detections.csv", ".rows", ".images")]
-        self.table = Table(self.files[0])
+        self.files = [(stage / name).open("wb") for name in ("detections.csv", ".rows", ".images", ".table")]
+        self.table = Table(self.files[0], self.files[3])
         self.marks = [0] * len(self.files)
         self.names = Names()
 
@@ -67,7 +67,7 @@ class Writer:
         for file, mark in zip(self.files, self.marks, strict=True):
             file.truncate(mark)
         self.close()
-        self.table.to_parquet(self.stage / "detections.csv", self.stage / "detections.parquet")
+        self.table.to_parquet(self.stage / ".table", self.stage / "detections.parquet")
         if edits is not None:
             surgery.write_recipe(edits, self.stage / "recipe.json")
         more = f"The first {ROWS} of {self.rows} rows." if self.rows > ROWS else ""

@@ -1,13 +1,16 @@
 """How figures look: the default style, the user's own on top of it, and a Figure that keeps both."""
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import matplotlib
 from matplotlib import style as mpl_style
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterSciNotation
 
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SINGLE, DOUBLE = 3.5, 7.2  # inches: one and two columns of a journal
 STYLE = {
     "font.size": 8,
@@ -32,6 +35,8 @@ STYLE = {
     "ps.fonttype": 42,
     "svg.fonttype": "none",
 }
+VERBATIM = {"text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False}
+"""Class and file names are shown as they are written: no text of a figure is mathtext or TeX."""
 
 
 class Picture(Figure):
@@ -64,12 +69,32 @@ def styled(style=None) -> Iterator[None]:
     """The default style for the length of a block, and on top of it what matplotlib's ``style.use`` takes.
 
     ``style``: a dict of rcParams, the name or path of a style sheet, or a list of those; "default" gives plain
-    matplotlib. Outside the block rcParams are as before.
+    matplotlib. A dollar sign in a text is a dollar sign in every style. Outside the block rcParams are as before.
     """
     with matplotlib.rc_context(STYLE):
         if style is not None:
             mpl_style.use(style)
+        matplotlib.rcParams.update(VERBATIM)
         yield
+
+
+class PowersOfTen(LogFormatterSciNotation):
+    """Labels of a logarithmic axis as plain text: 10⁻³, 2×10⁵."""
+
+    def __call__(self, value, pos=None) -> str:
+        text = super().__call__(value, pos).removeprefix(r"$\mathdefault{").removesuffix("}$").replace(r"\times", "×")
+        return re.sub(r"\^\{(-?\d+)\}", lambda found: found[1].translate(RAISED), text)
+
+
+def power_of_ten(exponent: int) -> str:
+    """``10⁻³`` for -3."""
+    return f"10{str(exponent).translate(RAISED)}"
+
+
+def label_powers(axis) -> None:
+    """Label a logarithmic x or y axis with powers of ten that need no mathtext."""
+    axis.set_major_formatter(PowersOfTen())
+    axis.set_minor_formatter(PowersOfTen(labelOnlyBase=False))
 
 
 def _belongs(key: str) -> bool:

@@ -6,6 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from PIL import ImageOps
+from PIL.Image import Image
 from torch import Tensor
 
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -27,12 +29,16 @@ def list_images(folder) -> list[Path]:
 
 
 def open_source(source) -> Iterator[tuple[str, np.ndarray]]:
-    """(path, image) of every image of a source: a file, a folder, an (H, W, 3) uint8 BGR array, or a list of these.
+    """(path, image) of every image of a source: a file, a folder, an (H, W, 3) uint8 BGR array, a PIL image, or a
+    list of these.
 
     Raises FileNotFoundError for what cannot be read, TypeError and ValueError for what is no image.
     """
     if isinstance(source, np.ndarray):
         yield "array", _checked(source)
+    elif isinstance(source, Image):
+        turned = ImageOps.exif_transpose(source).convert("RGB")
+        yield getattr(source, "filename", "") or "image", np.ascontiguousarray(np.asarray(turned)[..., ::-1])
     elif isinstance(source, str | Path):
         path = Path(source)
         for entry in list_images(path) if path.is_dir() else [path]:

@@ -1,6 +1,7 @@
 """Which anchors become detections: a threshold, then non-maximum suppression (NMS) for each image and class."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 from torch import Tensor
 from torchvision.ops import nms
@@ -43,7 +44,9 @@ def _best(found: Candidate, iou: float, most: int) -> Candidate:
 
 
 def check_thresholds(conf: float, iou: float) -> None:
-    """Refuses thresholds outside [0, 1] (ValueError)."""
+    """Refuses thresholds outside [0, 1] (ValueError), and what is no number (TypeError)."""
     for name, value in (("conf", conf), ("iou", iou)):
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise TypeError(f"{name} must be a number from 0 to 1, but was {value!r} ({type(value).__name__}).")
         if not 0 <= value <= 1:
             raise ValueError(f"{name} must be from 0 to 1, but {value!r} was given.")

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anatomy import Head, Trace, UnsupportedModelError, evaluating, select_class
+from anatomy import Head, Trace, UnsupportedModelError, evaluating, select_class, whole_number
 
 EDGES = ("left", "top", "right", "bottom")
 KINDS = ("logit", "score", "difference", "entropy", *EDGES)
@@ -117,10 +117,16 @@ def _anchor(trace: Trace, detection) -> tuple[int, int | None]:
     if isinstance(detection, tuple):
         many, i = detection
         if hasattr(many, "candidates"):
+            i = _index(i, len(many.labels), "Object")
             return _nearest(many, i), int(many.labels[i])
+        i = _index(i, len(many), "Rival")
         return int(many.anchor[i]), int(many.class_id[i])
     if isinstance(detection, dict):
-        return int(detection["anchor"]), detection.get("class_id")
+        if "anchor" not in detection or not set(detection) <= {"anchor", "class_id"}:
+            raise ValueError(f"A cell is given as {{'anchor': n}}, also with 'class_id', but {detection!r} was given.")
+        class_id = detection.get("class_id")
+        named = None if class_id is None else select_class(trace.names, class_id)
+        return whole_number(detection["anchor"], "An anchor"), named
     if hasattr(detection, "anchor"):
         return int(detection.anchor), getattr(detection, "class_id", None)
     found = trace.detections
@@ -129,9 +135,16 @@ def _anchor(trace: Trace, detection) -> tuple[int, int | None]:
             "This trace has no detections to explain. Trace with a lower conf, or explain a cell: "
             "{'anchor': n}, or (diagnosis.missed(...), i) for an object that was missed."
         )
-    if not -len(found) <= detection < len(found):
-        raise IndexError(f"Detection {detection} does not exist: this trace has {len(found)}.")
-    return int(found.anchor[detection]), int(found.class_id[detection])
+    i = _index(detection, len(found), "Detection")
+    return int(found.anchor[i]), int(found.class_id[i])
+
+
+def _index(i, count: int, what: str) -> int:
+    """An index into ``count`` things, negative ones from the end; raises TypeError and IndexError."""
+    i = whole_number(i, f"{what}, given by its index,")
+    if not -count <= i < count:
+        raise IndexError(f"{what} {i} does not exist: this trace has {count}.")
+    return i
 
 
 def _nearest(result, i: int) -> int:

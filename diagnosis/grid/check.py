@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import anatomy
-from anatomy import Head, UnsupportedModelError
+from anatomy import Head, UnsupportedModelError, whole_number
 
 from ..report import Report
 from .offset import object_offsets
@@ -48,6 +48,7 @@ def check_grid(
     """
     head = anatomy.describe(model)
     strides = np.array([level.stride for level in head.levels])
+    step = whole_number(step, "step")
     if step <= 0 or (step % strides).any():
         raise ValueError(f"step must be a multiple of every stride {strides.tolist()} px, but {step!r} was given.")
     args = {"conf": 0.9, "iou": 0.7, **predict_args}

@@ -309,11 +309,12 @@ def test_sources(net, tmp_path):
         (tmp_path, "anatomy.stream"),
         (broken, "could not be read as an image"),
         (tmp_path / "none.png", "There is no file"),
-        (image()[..., 0], r"An image must be \(H, W, 3\) uint8 BGR"),
+        (image()[..., :2].astype(float), r"An image array is uint8.*of float64 was given"),
         (image().astype(np.float32), "of float32 was given"),
-        (pixels.float(), r"must lie in \[0, 1\].*Divide by 255"),
-        (pixels[0] / 255, r"must be \(3, H, W\) or"),
-        (7, "the int could not be read"),
+        (pixels.float(), r"in \[0, 1\], or uint8, but this one holds 0 to \d+\. Divide by 255"),
+        (pixels[0] / 255, r"An image tensor is \(3, H, W\) or.*of shape"),
+        (7, r"7 was given, which names a camera"),
+        (1.5, r"1\.5 \(float\) was given, which is no image"),
     ):
         with pytest.raises(anatomy.SourceError, match=words):
             anatomy.trace(net, source)

@@ -148,7 +148,7 @@ def test_an_image_of_any_shape_is_letterboxed(net):
 @pytest.mark.parametrize(
     ("source", "args", "message"),
     [
-        (np.zeros((8, 8), np.uint8), {}, r"\(H, W, 3\) uint8 BGR, but was \(8, 8\)"),
+        (np.zeros((8, 8, 5), np.uint8), {}, r"An image array is uint8.*shape \(8, 8, 5\) was given"),
         (np.zeros((8, 8, 3), np.uint8), {"conf": 2}, "conf must be from 0 to 1"),
         (np.zeros((8, 8, 3), np.uint8), {"iou": -1}, "iou must be from 0 to 1"),
         (np.zeros((8, 8, 3), np.uint8), {"imgsz": 0}, "imgsz must be a positive"),

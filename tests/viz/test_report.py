@@ -65,7 +65,7 @@ def entries(folder: Path) -> set[str]:
 def test_a_report_of_one_trace_holds_every_figure_in_every_format(three, tmp_path):
     place = viz.report(three[0], tmp_path / "out", ("svg", "png", "pdf"), best=2, dpi=60)
     assert place == tmp_path / "out"
-    assert entries(place) == {"index.html", "detections.csv", "detections.parquet", "images"}
+    assert entries(place) == {"index.html", "detections.csv", "detections.parquet", "images", "report.json"}
     levels = ("P3", "P4", "P5")
     names = {"detections", "heatmaps", *(f"{kind}_{level}" for kind in ("heatmap", "anchor_grid") for level in levels)}
     names |= {"distribution_0", "distribution_1"}
@@ -257,7 +257,7 @@ def test_what_exists_is_replaced_only_when_asked_and_only_a_report(three, tmp_pa
     viz.report(three[1], place, overwrite=True, **QUICK)
     assert entries(place / "images") == {"park"}
     (place / "notes.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match=r"replaces a report and nothing else, but .* also holds 'notes.txt'"):
+    with pytest.raises(FileExistsError, match=r"replaces a report and nothing else, but .* also holds 'notes\.txt'"):
         viz.report(three[0], place, overwrite=True, **QUICK)
     (tmp_path / "file").write_text("mine")
     with pytest.raises(FileExistsError, match="is a file"):
