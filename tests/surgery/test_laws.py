@@ -10,7 +10,7 @@ import torch
 
 import anatomy
 import surgery
-from anatomy.head import describe
+from anatomy import describe
 from tests.families import CASES, label
 
 ENDINGS = ("normal", "raises", "interrupted", "entry fails")
