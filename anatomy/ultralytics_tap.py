@@ -78,7 +78,8 @@ class Ending:
     def __deepcopy__(self, memo) -> "Ending":
         """Tensors are copied; predictor and network stay those of the model."""
         parts = {
-            name: copy.deepcopy(getattr(self, name), memo) for name in ("prediction", "columns", "extras", "proto", "survivors")
+            name: copy.deepcopy(getattr(self, name), memo)
+            for name in ("prediction", "columns", "extras", "proto", "survivors")
         }
         return replace(self, **parts)
 
