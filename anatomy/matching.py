@@ -2,21 +2,21 @@
 
 import numpy as np
 import torch
-from torch import nn
 
 from .detections import Detections
+from .recorded import RecordedHead
 from .trace import Trace
 
 
 def one_network(before: Trace, after: Trace) -> bool:
     """Whether two passes are of one network, whose anchors mean the same in both.
 
-    That is so where both traces hold the same network object, whatever its class rows were. Where they do not, as after
-    pickling or opening a file twice, it is so if the class convolutions read the same features bit for bit: then
-    nothing before the class rows differs.
+    That is so where both traces hold the same network object, whatever its class rows were. Where they do not, as when
+    one was pickled or a file was opened twice, it is so if the class convolutions read the same features bit for bit:
+    then nothing before the class rows differs.
     """
-    nets = [getattr(trace.head, "net", None) for trace in (before, after)]
-    if nets[0] is nets[1] and isinstance(nets[0], nn.Module):
+    live = not any(isinstance(trace.head, RecordedHead) for trace in (before, after))
+    if live and before.head.net is after.head.net:
         return True
     if before.shapes != after.shapes or before.branch != after.branch:
         return False

@@ -278,12 +278,14 @@ class Trace:
         ``surgery.zero_classes(model, level, classes)``, and as quick, also where levels share their rows.
         """
         levels, chosen = select_levels(self.levels, level), list(select_classes(self.names, classes))
-        logits, rows = list(self._run.logits), list(self._run.rows)
+        logits = list(self._run.logits)
         for index in levels:
             logits[index] = logits[index].clone()
             logits[index].unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = SILENT_LOGIT
-            rows[index] = self._silent_rows(rows[index], chosen)
-        return Trace(self._head, self._head.finish(self._run.evolve(logits=tuple(logits), rows=tuple(rows))))
+        rows = tuple(
+            self._silent_rows(pair, chosen) if index in levels else pair for index, pair in enumerate(self._run.rows)
+        )
+        return Trace(self._head, self._head.finish(self._run.evolve(logits=tuple(logits), rows=rows)))
 
     def _silent_rows(self, rows: tuple[Tensor, Tensor | None], chosen: list[int]) -> tuple[Tensor, Tensor | None]:
         """The rows that make these classes silent, so that a replay knows which logits are not the model's."""
