@@ -324,10 +324,14 @@ class UltralyticsHead(Head):
             yolo = apart(self.yolo or wrap(self.net))
             own = None if shared is None or shared.model is None else apart(shared, _lock=nullcontext())
             yolo.predictor = own
-            results = yolo.predict(source, stream=True, **args)
-            if yolo.predictor is not own:
+            try:
+                results = yolo.predict(source, stream=True, **args)
+                made = yolo.predictor
+            finally:
+                yolo.predictor = None  # an error that is kept may keep this object alive
+            if made is not own:
                 results.close()
-                shared = yolo.predictor
+                shared = made
                 self._lock(shared)  # before others can see it
                 self._publish(shared)
                 own = apart(shared, _lock=nullcontext(), args=copy(shared.args))

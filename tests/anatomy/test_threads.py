@@ -115,6 +115,46 @@ def test_edits_of_other_models_do_not_disturb(build, model, images):
     assert all(all(found) for found in in_threads(work))
 
 
+def test_a_pass_sees_an_edit_whole_or_not_at_all(build, picture, images):
+    model = build("yolov8n", picture)
+    before, head = anatomy.trace(model, images[0], **ARGS), anatomy.describe(model)
+    with surgery.scratch(model):
+        surgery.shift_classes(model, "all", 1)
+        after = before.replay()
+    assert not torch.equal(boxes(after), boxes(before))
+
+    def work(i: int) -> list[bool]:
+        found = []
+        for _ in range(6):
+            if i == 0:
+                with surgery.scratch(model):
+                    surgery.shift_classes(model, "all", 1)
+                found.append(True)
+            else:
+                seen = [anatomy.trace(model, images[0], **ARGS), before.replay()]
+                results = [*map(boxes, seen), boxes(model.predict(images[0], verbose=False, **ARGS)[0])]
+                found += [any(torch.equal(result, boxes(one)) for one in (before, after)) for result in results]
+        return found
+
+    assert all(all(found) for found in in_threads(work, 4))
+    assert surgery.history(model) == ()
+    assert same(anatomy.trace(model, images[0], **ARGS), before)
+    assert len(list(head.twins(0, "one2many"))) == 1
+
+
+def test_an_error_that_is_kept_disturbs_nothing(build, picture):
+    model = build("yolov8n", picture)
+    kept = []
+    for args in ({"iou": 7}, {"conf": 0.3}, {"iou": 7}):
+        try:
+            anatomy.trace(model, picture, **args, **ARGS)
+        except ValueError as error:
+            kept.append(error)
+    assert len(kept) == 2
+    surgery.mute_level(model, "all")
+    assert len(boxes(model.predict(picture, verbose=False, **ARGS)[0])) == 0
+
+
 def test_end_to_end_heads_keep_their_own_limits(build, images):
     model = build("yolov10n", images[0])
     model.predict(images[0], nms=False, verbose=False, **ARGS)
