@@ -45,6 +45,10 @@ STACKS = {  # name: (a network, (size, stride, centre of cell 0) by hand)
         nn.Sequential(nn.Conv2d(1, 1, 2, 2), nn.Flatten(2), nn.Conv1d(1, 1, 1), nn.Unflatten(2, (8, 16))),
         (2, 2, 1.0),
     ),
+    "cells cut in halves": (  # and put together again: where they stood is not followed through it
+        nn.Sequential(nn.Flatten(2), nn.Unflatten(2, (2, 256)), nn.Flatten(2), nn.Unflatten(2, (16, 32))),
+        (math.inf, 1, None),
+    ),
     "1 x 1 over columns": (OverColumns(), (math.inf, 1, None)),
     "mean": (nn.AdaptiveAvgPool2d(1), (math.inf, None, None)),
     "group norm": (nn.GroupNorm(1, 1), (math.inf, 1, None)),
