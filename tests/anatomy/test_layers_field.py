@@ -13,6 +13,18 @@ import anatomy
 from anatomy.layers_field import PIXELS, Axis
 from anatomy.layers_run import shadow
 
+
+class OverColumns(nn.Module):
+    """A 1 × 1 convolution whose channels are the columns of the image: it reads all of a row."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(32, 32, 1)
+
+    def forward(self, x):
+        return self.conv(x.permute(0, 3, 2, 1)).permute(0, 3, 2, 1)
+
+
 STACKS = {  # name: (a network, (size, stride, centre of cell 0) by hand)
     "one pixel": (nn.Conv2d(1, 1, 1), (1, 1, 0.5)),
     "3 x 3": (nn.Conv2d(1, 1, 3, padding=1), (3, 1, 0.5)),
@@ -29,6 +41,15 @@ STACKS = {  # name: (a network, (size, stride, centre of cell 0) by hand)
     ),
     "up bilinear": (nn.Sequential(nn.Conv2d(1, 1, 2, 2), nn.Upsample(scale_factor=2, mode="bilinear")), (4, 1, 0.5)),
     "transposed": (nn.Sequential(nn.Conv2d(1, 1, 2, 2), nn.ConvTranspose2d(1, 1, 2, 2)), (2, 1, 0.5)),
+    "1 x 1 on flat cells": (
+        nn.Sequential(nn.Conv2d(1, 1, 2, 2), nn.Flatten(2), nn.Conv1d(1, 1, 1), nn.Unflatten(2, (8, 16))),
+        (2, 2, 1.0),
+    ),
+    "cells cut in halves": (  # and put together again: where they stood is not followed through it
+        nn.Sequential(nn.Flatten(2), nn.Unflatten(2, (2, 256)), nn.Flatten(2), nn.Unflatten(2, (16, 32))),
+        (math.inf, 1, None),
+    ),
+    "1 x 1 over columns": (OverColumns(), (math.inf, 1, None)),
     "mean": (nn.AdaptiveAvgPool2d(1), (math.inf, None, None)),
     "group norm": (nn.GroupNorm(1, 1), (math.inf, 1, None)),
     "batch norm": (nn.BatchNorm2d(1), (1, 1, 0.5)),
