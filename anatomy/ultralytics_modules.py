@@ -1,19 +1,19 @@
 """Modules of Ultralytics and torch rebuilt from what a checkpoint says of them: plain attributes and tensors alone."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 
-import torch
 from torch import Tensor, nn
 from ultralytics.nn import modules as blocks
 from ultralytics.nn import tasks
+from ultralytics.nn.modules import Detect, RepConv
 from ultralytics.utils import IterableSimpleNamespace
 
 from .archive import Reader, Reference
 from .archive.machine import Object
 
-DEEPEST = 24  # modules within modules
+MOST_MODULES = 10_000  # the largest of Ultralytics have 1,300
 HOOKS = {name for name in vars(nn.Module()) if "hook" in name and name != "_is_full_backward_hook"}
 PARTS = {"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "_is_full_backward_hook", "training"}
 UNREAD = ("ultralytics.utils.loss.", "ultralytics.utils.tal.")  # what a criterion is made of
@@ -24,10 +24,11 @@ FORMER = {  # where classes of older files are now
     "ultralytics.nn.modules.block.Silence": "torch.nn.modules.linear.Identity",
     "ultralytics.nn.tasks.YOLOv10DetectionModel": "ultralytics.nn.tasks.DetectionModel",
 }
-LAZY = ("torch.nn.modules.lazy.", "torch.nn.modules.module.", "torch.nn.modules.rnn.")
+LAYERS = ("activation", "batchnorm", "container", "conv", "dropout", "flatten", "instancenorm", "linear")
+LAYERS += ("normalization", "padding", "pooling", "upsampling")  # files of torch whose layers keep or scale a picture
+TORCH = tuple(f"torch.nn.modules.{file}." for file in LAYERS)
 HIDING = {"type"}  # attributes of plain data with which Ultralytics itself hides a method of torch's
 REPLACED = ("criterion", "args")  # the settings are those of the checkpoint; a criterion is made when it is needed
-LARGEST_SCALE = 16  # of an upsampling; larger ones would only fill the memory
 
 
 @cache
@@ -41,8 +42,8 @@ def module_classes() -> dict[str, type[nn.Module]]:
     for kind in held:
         if inspect.isclass(kind) and issubclass(kind, nn.Module):
             name = f"{kind.__module__}.{kind.__qualname__}"
-            plain = not name.startswith(LAZY) and not kind.__name__.startswith("Lazy")
-            if plain and name.startswith(("torch.nn.modules.", "ultralytics.nn.modules.", "ultralytics.nn.tasks.")):
+            mine = name.startswith(("ultralytics.nn.modules.", "ultralytics.nn.tasks."))
+            if mine or (name.startswith(TORCH) and not kind.__name__.startswith("Lazy")):
                 found[name] = kind
     found |= {f"ultralytics.nn.modules.{kind.__name__}": kind for name, kind in found.items() if ".modules." in name}
     return found | {old: found[new] for old, new in FORMER.items()}
@@ -58,12 +59,16 @@ class Builder:
 
     def __init__(self, archive):
         self.reader = Reader(archive, known, self._make)
-        self._depth = 0
+        self._unfinished: set[int] = set()  # modules whose parts are being read, by id
+        self._placed: set[int] = set()  # modules with parts that are part of another
+        self._count = 0
 
     def _make(self, given: Object):
         name = given.made_by.name
         if name in SETTINGS:
             state = self.reader.value(given.state or {})
+            if given.args or not isinstance(state, dict):
+                raise self.reader.refusal("holds settings that are none")
             return IterableSimpleNamespace(**self._attributes(IterableSimpleNamespace, state))
         if name not in module_classes():
             raise self.reader.refusal(f"makes an object of {name} where plain data is needed")
@@ -72,13 +77,14 @@ class Builder:
     def _module(self, given: Object, kind: type[nn.Module]) -> nn.Module:
         if given.args or given.items or given.entries or type(given.state) is not dict:
             raise self.reader.refusal(f"makes a {kind.__name__} otherwise than torch.save does")
-        if self._depth > DEEPEST:
-            raise self.reader.refusal(f"nests more than {DEEPEST} modules")
+        self._count += 1
+        if self._count > MOST_MODULES:
+            raise self.reader.refusal(f"holds more than {MOST_MODULES} modules")
         module = kind.__new__(kind)
         nn.Module.__init__(module)
         self.reader.remember(given, module)
-        self._depth += 1
-        state = dict(given.state)
+        self._unfinished.add(id(module))
+        state = self._state(given.state, kind)
         parts = {name: self._part(name, state.pop(name), kind) for name in PARTS & set(state)}
         for name in HOOKS & set(state):
             if not _is_empty(state.pop(name)):
@@ -90,28 +96,49 @@ class Builder:
         module.__setstate__(vars(module) | parts | attributes)
         for name, method in methods.items():
             setattr(module, name, method(module))
-        self._depth -= 1
+        self._unfinished.remove(id(module))
         _check_numbers(module, self.reader.refusal)
         return module
+
+    def _state(self, given: dict, kind: type) -> dict:
+        """A copy of a module's state, every name of which can be the name of an attribute."""
+        for name in given:
+            if not isinstance(name, str) or not name.isidentifier() or name.startswith("__"):
+                raise self.reader.refusal(f"gives a {kind.__name__} the attribute {name!r}")
+        return dict(given)
 
     def _part(self, name: str, given, kind: type):
         """What a module's own fields hold, of the types that they must hold."""
         value = self.reader.value(given)
         if name in ("training", "_is_full_backward_hook"):
             return bool(value) if name == "training" else None
-        wanted = {"_parameters": nn.Parameter, "_buffers": Tensor, "_modules": nn.Module}.get(name, str)
-        held = list(value.values()) if isinstance(value, dict) else list(value)
-        names = list(value)
-        if any(not isinstance(entry, wanted | None) for entry in held) or not all(map(_is_child_name, names)):
+        wanted = {"_parameters": nn.Parameter, "_buffers": Tensor, "_modules": nn.Module}.get(name)
+        if not isinstance(value, dict if wanted else set):
+            raise self.reader.refusal(f"has {name} of a {kind.__name__} that are a {type(value).__name__}")
+        if wanted and any(not isinstance(entry, wanted | None) for entry in value.values()):
             raise self.reader.refusal(f"has {name} of a {kind.__name__} that are no {wanted.__name__}")
-        return dict(value) if isinstance(value, dict) else set(value)
+        only = {"_modules": {"model"}}.get(name, ()) if issubclass(kind, tasks.BaseModel) else value
+        for child in value:
+            if not _is_child_name(child) or child not in only or _stands_for_method(kind, child):
+                raise self.reader.refusal(f"names a part of a {kind.__name__} {str(child)[:60]!r}")
+        if name == "_modules":
+            self._place(value.values(), kind)
+        return dict(value) if wanted else value
+
+    def _place(self, modules: Iterable[nn.Module | None], kind: type) -> None:
+        """Layers may be shared, as activations are; what has parts of its own stands in one place alone."""
+        for module in modules:
+            if module is None:
+                continue
+            if id(module) in self._unfinished or id(module) in self._placed:
+                raise self.reader.refusal(f"puts a {type(module).__name__} into a {kind.__name__}, and elsewhere too")
+            if module._modules:
+                self._placed.add(id(module))
 
     def _attributes(self, kind: type, values: dict) -> dict:
         """Plain attributes, none of which stands in the way of a method."""
-        for name, value in values.items():
-            there = inspect.getattr_static(kind, name, None)
-            hides = (callable(there) or isinstance(there, staticmethod | classmethod)) and name not in HIDING
-            if not isinstance(name, str) or not name.isidentifier() or name.startswith("__") or hides:
+        for name, value in self._state(values, kind).items():
+            if _stands_for_method(kind, name) and name not in HIDING:
                 raise self.reader.refusal(f"gives a {kind.__name__} the attribute {name!r}")
             if not _is_plain(value):
                 raise self.reader.refusal(f"gives a {kind.__name__} something that is no plain data as {name!r}")
@@ -121,13 +148,18 @@ class Builder:
         """The one kind of call that a genuine network holds: a method of its own that stands for another."""
         held, method = call.args if len(call.args) == 2 else (None, None)
         owner = module_classes().get(held.name) if isinstance(held, Reference) else kind
-        mine = held is given or isinstance(held, Reference)
-        if not mine or owner is None or type(method) is not str or method not in FORWARDS[name]:
+        mine = held is given if name == "forward" else owner is not None and issubclass(owner, Detect)
+        if not mine or type(method) is not str or method not in FORWARDS[name]:
             raise self.reader.refusal(f"gives a {kind.__name__} a call as {name!r}")
         found = inspect.getattr_static(owner, method, None)
         if not callable(found) and not isinstance(found, staticmethod):
             raise self.reader.refusal(f"gives a {kind.__name__} a method {method!r} that {owner.__name__} has not")
         return (lambda module: getattr(module, method)) if held is given else (lambda module: getattr(owner, method))
+
+
+def _stands_for_method(kind: type, name: str) -> bool:
+    there = inspect.getattr_static(kind, name, None)
+    return callable(there) or isinstance(there, staticmethod | classmethod)
 
 
 def _calls(state: dict, name: str) -> bool:
@@ -163,19 +195,21 @@ def _check_numbers(module: nn.Module, refusal: Callable[[str], Exception]) -> No
                 first, second = module.in_channels, module.out_channels // module.groups
             fits = tuple(module.weight.shape) == (first, second, *module.kernel_size)
             reach = [step * (side - 1) + side for step, side in zip(module.dilation, module.kernel_size, strict=True)]
-            pads = module.padding if isinstance(module.padding, tuple) else (0,)
-            fits = fits and all(0 <= pad <= max(reach) for pad in pads) and min(module.stride) >= 1
+            pads = reach if isinstance(module.padding, str) else module.padding
+            fits = fits and min(module.stride) >= 1
+            fits = fits and all(0 <= pad <= side for pad, side in zip(pads, reach, strict=True))
+            twice = [pad for pad in reversed(pads) for _ in range(2)]
+            fits = fits and (module.padding_mode == "zeros" or module._reversed_padding_repeated_twice == twice)
         elif isinstance(module, nn.modules.batchnorm._NormBase):
             fits = module.weight is None or tuple(module.weight.shape) == (module.num_features,)
         elif isinstance(module, nn.Linear):
             fits = tuple(module.weight.shape) == (module.out_features, module.in_features)
-        elif isinstance(module, nn.Upsample):
-            scales = module.scale_factor if isinstance(module.scale_factor, tuple) else (module.scale_factor or 1,)
-            fits = max(scales) <= LARGEST_SCALE
+        elif isinstance(module, RepConv) and module.bn is not None:
+            fits = module.c1 == module.bn.num_features  # the length of a loop when it is fused
         else:
             fits = True
-    except (AttributeError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (AttributeError, TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
         raise refusal(f"describes a {name} that is not whole ({error})") from error
     if not fits:
-        sizes = {key: own[key] for key in sorted(own) if isinstance(own[key], int | float | tuple | torch.Size)}
+        sizes = {key: own[key] for key in sorted(own) if isinstance(own[key], int | float)}
         raise refusal(f"describes a {name} that does not fit its weights ({str(sizes)[:120]})")

@@ -1,6 +1,5 @@
 """Ultralytics checkpoints opened: read once, checked, and put into modules made here; nothing of the file runs."""
 
-import ast
 import pickle
 import tempfile
 import zipfile
@@ -10,18 +9,22 @@ import torch
 from torch import nn
 from ultralytics import RTDETR, YOLO, YOLOE, YOLOWorld
 from ultralytics.nn.autobackend import check_class_names
+from ultralytics.nn.modules import Detect, WorldDetect, YOLOEDetect
 from ultralytics.nn.tasks import BaseModel, RTDETRDetectionModel, WorldModel, YOLOEModel, guess_model_task
 from ultralytics.utils import DEFAULT_CFG_DICT
 from ultralytics.utils.callbacks import get_default_callbacks
 
 from .archive import open_archive, read_program
 from .errors import CheckpointError
-from .ultralytics_modules import Builder, module_classes
+from .ultralytics_modules import Builder
+from .ultralytics_rehearsal import rehearse
+from .ultralytics_yaml import check_yaml
 
 KINDS = ((RTDETRDetectionModel, RTDETR), (WorldModel, YOLOWorld), (YOLOEModel, YOLOE), (nn.Module, YOLO))
 TASKS = {"detect", "segment", "semantic", "depth", "classify", "pose", "obb"}
 NOT_WHOLE = (TypeError, RuntimeError, EOFError, KeyError, ValueError, IndexError, AttributeError, ImportError)
 NOT_WHOLE += (pickle.UnpicklingError, zipfile.BadZipFile)  # what torch.load and Ultralytics raise for other files
+LARGEST_IMAGE = 16_384  # px
 REMEMBERED = ("imgsz", "data", "task", "single_cls")  # of the training's settings, as `Model._reset_ckpt_args` keeps
 
 
@@ -67,32 +70,58 @@ def _open_checked(path: Path):
         raise CheckpointError(f"{str(path)!r} holds no Ultralytics model that can be opened, but {what}.")
     ckpt |= {"model": None, "ema": None, "ema" if entries.get("ema") else "model": net}
     settings = ckpt.get("train_args")
-    _finish(net, path, settings if isinstance(settings, dict) else {}, builder.reader.refusal)
+    _finish(net, path, settings if isinstance(settings, dict) else {}, archive.size, builder.reader.refusal)
+    _check_settings(net.args, builder.reader.refusal)
     return _owner(net, ckpt, path)
 
 
-def _finish(net: BaseModel, path: Path, settings: dict, refusal) -> None:
+def _finish(net: BaseModel, path: Path, settings: dict, size: int, refusal) -> None:
     """What ``ultralytics.nn.tasks.load_checkpoint`` does to a network that it has read, and checks on what it says."""
     if not isinstance(getattr(net, "model", None), nn.Sequential) or not len(net.model):
         raise refusal("holds a network without layers")
     if not isinstance(getattr(net, "stride", None), torch.Tensor):
         net.stride = torch.tensor([32.0])
+    net.names = _names(net, refusal)
+    check_yaml(getattr(net, "yaml", None), refusal)
     try:
-        net.names = check_class_names(net.names)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise refusal(f"names its classes wrongly ({error})") from error
-    _check_yaml(getattr(net, "yaml", None), refusal)
-    net.float()
+        net.float()
+    except NOT_WHOLE as error:
+        raise refusal(f"holds a network that is not whole ({error})") from error
     net.args = {**DEFAULT_CFG_DICT, **settings}
     net.pt_path = str(path)
-    if getattr(net, "task", None) not in TASKS:
+    task = getattr(net, "task", None)
+    if type(task) is not str or task not in TASKS:
         net.task = guess_model_task(net)
     net.eval()
     for module in net.modules():
-        if hasattr(module, "inplace"):
+        if "inplace" in vars(module):
             module.inplace = True
         elif isinstance(module, nn.Upsample) and not hasattr(module, "recompute_scale_factor"):
             module.recompute_scale_factor = None
+    rehearse(net, size, refusal)
+
+
+def _names(net: BaseModel, refusal) -> dict[int, str]:
+    """The class names by number, one for each class of a head whose rows are classes."""
+    try:
+        names = check_class_names(net.names)
+        whole = isinstance(names, dict) and sorted(names) == list(range(len(names)))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise refusal(f"names its classes wrongly ({error})") from error
+    head = net.model[-1]
+    rows = isinstance(head, Detect) and not isinstance(head, WorldDetect | YOLOEDetect)
+    if not whole or (rows and getattr(head, "nc", None) != len(names)):
+        raise refusal(f"names its classes wrongly ({len(names)} names for {getattr(head, 'nc', 'no')} classes)")
+    return names
+
+
+def _check_settings(settings: dict, refusal) -> None:
+    """What later calls take from the checkpoint, unless they are told otherwise."""
+    sides = settings["imgsz"] if isinstance(settings["imgsz"], list | tuple) else [settings["imgsz"]]
+    if not 1 <= len(sides) <= 2 or any(type(side) is not int or not 1 <= side <= LARGEST_IMAGE for side in sides):
+        raise refusal("was trained on images of no known size (imgsz)")
+    if settings["single_cls"] is not None and not isinstance(settings["single_cls"], bool | int):
+        raise refusal("says what no setting can be (single_cls)")
 
 
 def _owner(net: BaseModel, ckpt: dict, path: Path):
@@ -117,37 +146,6 @@ def _open_trusted(path: Path):
             raise CheckpointError(f"{str(path)!r} holds no Ultralytics model that can be opened: {error}") from error
     yolo.ckpt_path = yolo.model_name = yolo.overrides["model"] = yolo.model.pt_path = str(path)
     return yolo
-
-
-def _check_yaml(yaml, refusal) -> None:
-    """A training builds the network anew from this description: it may name layers, and call nothing else."""
-    if yaml is None:
-        return
-    if not isinstance(yaml, dict):
-        raise refusal("describes its network by no dictionary")
-    activation = yaml.get("activation")
-    if activation and not _is_activation(activation):
-        raise refusal(f"names {str(activation)[:60]!r} as activation")
-    layers = {kind.__name__ for kind in module_classes().values()}
-    layers |= {f"nn.{name}" for name in layers}
-    for part in ("backbone", "head"):
-        for row in yaml.get(part) or ():
-            kind = row[2] if isinstance(row, list | tuple) and len(row) == 4 else None
-            if type(kind) is not str or kind not in layers:
-                raise refusal(f"names {str(kind)[:60]!r} as a layer")
-
-
-def _is_activation(text) -> bool:
-    """Whether a text is a call of one of torch's layers with literal arguments, as in ``nn.LeakyReLU(0.1)``."""
-    try:
-        call = ast.parse(text.strip(), mode="eval").body
-        prefix, _, name = ast.unparse(call.func).rpartition(".")
-        for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
-            ast.literal_eval(argument)
-    except (SyntaxError, ValueError, AttributeError, TypeError, RecursionError, MemoryError):
-        return False
-    kind = getattr(nn, name, None)
-    return prefix in ("nn", "torch.nn") and isinstance(kind, type) and issubclass(kind, nn.Module)
 
 
 def _other(entries) -> str:

@@ -7,8 +7,10 @@ from typing import Any
 
 from ..errors import CheckpointError
 
-ALWAYS, PER_BYTE = 300_000, 1 / 8  # objects that a pickle may make, and more by its size: bounds what it takes
-KEYS = (str, int, float, bool, type(None))
+ALWAYS, PER_BYTE = 40 << 20, 2  # bytes that the values of a pickle may take in memory, and more by its size
+VALUE, NOTE, CONTAINER, OBJECT = 16, 100, 240, 480  # about the bytes that each takes, once read as well
+KEYS = (str, int, float, bool, type(None))  # of dictionaries and sets: no file can make many of them collide
+LONGEST_KEY = 60  # bits of a whole number that is a key: longer ones can all have one hash
 LONGEST_INT = 16  # bytes of a whole number
 
 
@@ -58,14 +60,15 @@ class Machine:
         self.stack: list = []
         self.memo: dict[int, Any] = {}
         self.names: dict[str, Reference] = {}
-        self._left = ALWAYS + int(size * PER_BYTE)
+        self._left = ALWAYS + PER_BYTE * size
 
-    def count(self) -> None:
-        self._left -= 1
+    def charge(self, size: int) -> None:
+        self._left -= size
         if self._left < 0:
             raise ValueError("it makes more objects than a checkpoint of its size can need")
 
-    def push(self, value) -> None:
+    def push(self, value, size: int = VALUE) -> None:
+        self.charge(size)
         self.stack.append(value)
 
     def pop(self):
@@ -85,18 +88,16 @@ class Machine:
         return values
 
     def remember(self, index: int) -> None:
-        self.count()
+        self.charge(NOTE)
         self.memo[index] = self.stack[-1]
 
     def reference(self, name: str) -> None:
-        self.count()
-        self.push(self.names.setdefault(name, Reference(name)))
+        self.push(self.names.setdefault(name, Reference(name)), NOTE)
 
     def make(self, made_by, args) -> None:
         if not isinstance(made_by, Reference) or type(args) is not tuple:
             raise ValueError("it calls what is no name")
-        self.count()
-        self.push(Object(made_by, args))
+        self.push(Object(made_by, args), OBJECT)
 
     def build(self) -> None:
         state, made = self.pop(), self.stack[-1]
@@ -109,8 +110,9 @@ class Machine:
         if len(values) % 2:
             raise ValueError("a key has no value")
         for key, value in zip(values[::2], values[1::2], strict=True):
-            if not isinstance(key, (*KEYS, Object)) or (type(key) is int and abs(key) >> 60):
+            if not isinstance(key, (*KEYS, Object)) or (type(key) is int and abs(key) >> LONGEST_KEY):
                 raise ValueError(f"a key of a dictionary is a {type(key).__name__}")
+            self.charge(NOTE)
             if isinstance(held, Object):
                 held.items.append((key, value))
             elif type(held) is dict:
@@ -128,8 +130,7 @@ class Machine:
             raise ValueError("it appends to what is no list")
 
     def container(self, value) -> None:
-        self.count()
-        self.push(value)
+        self.push(value, CONTAINER)
 
     def tuple_of(self, count: int) -> None:
         values = tuple(self.pop() for _ in range(count))[::-1]

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
-from .machine import Object, Program, Reference, Stored
+from .machine import KEYS, LONGEST_KEY, Object, Program, Reference, Stored
 from .zipped import Archive
 
-DEEPEST = 60  # containers within containers
+DEEPEST = 60  # containers and modules within one another
+MOST_VALUES = 1_000_000  # and one more a byte of the pickle, a container that is met again counted with all it holds
+LONGEST_EMPTY = 4096  # sides of a tensor without numbers
 DTYPES = {
     f"torch.{name}Storage": dtype
     for name, dtype in {
@@ -53,9 +55,12 @@ class Reader:
         self.archive = archive
         self._known, self._make = known, make
         self._made: dict[int, Any] = {}
+        self._counts: dict[int, int] = {}  # values within each container, by the same ids
+        self._open: set[int] = set()  # containers that are being read
         self._kept: list = []  # what has an id in _made must live as long
         self._storages: dict[str, Tensor] = {}
-        self._left = 2 * archive.size + (1 << 20)  # bytes of tensors: several may share a storage, but not many
+        self._left = archive.size + (1 << 20)  # bytes of tensors: several may share a storage, but not many
+        self._values, self._most = 0, MOST_VALUES + len(archive.pickle)
 
     def check_names(self, program: Program) -> None:
         """Refuse a program that mentions anything but plain data, tensors and what the caller knows."""
@@ -67,16 +72,36 @@ class Reader:
                 "was run. If you trust where it comes from, give trusted=True."
             )
 
-    def value(self, given, depth: int = 0):
-        """Plain data, or a tensor; CheckpointError for anything else."""
+    def value(self, given):
+        """Plain data, or a tensor; CheckpointError for anything else.
+
+        What holds itself, or is so often shared that it could not be written out, is refused: whatever walks through
+        these values later ends, and soon.
+        """
+        self._values += 1
         if given is None or isinstance(given, bool | int | float | str | bytes):
             return given
-        if depth > DEEPEST:
+        key = id(given)
+        if key in self._made:
+            self._values += self._counts.get(key, 0)
+        else:
+            self._read(given, key)
+        if self._values > self._most:
+            raise self.refusal("holds more values than a checkpoint of its size can need")
+        return self._made[key]
+
+    def _read(self, given, key: int) -> None:
+        if key in self._open:
+            raise self.refusal("holds a container within itself")
+        if len(self._open) >= DEEPEST:
             raise self.refusal(f"nests more than {DEEPEST} containers")
-        if id(given) not in self._made:
-            self._kept.append(given)
-            self._convert(given, depth + 1)
-        return self._made[id(given)]
+        self._open.add(key)
+        self._kept.append(given)
+        before = self._values
+        made = self._convert(given)
+        self._made.setdefault(key, made)
+        self._counts[key] = self._values - before
+        self._open.remove(key)
 
     def remember(self, given, made) -> None:
         """Let ``made`` stand for a value of the program, before what lies within is read: that may refer to it."""
@@ -89,76 +114,74 @@ class Reader:
             "If you trust where it comes from, give trusted=True."
         )
 
-    def _convert(self, given, depth: int) -> None:
+    def _convert(self, given):
         if isinstance(given, list):
-            self._made[id(given)] = made = []
-            made.extend(self.value(entry, depth) for entry in given)
-        elif isinstance(given, dict):
-            self._made[id(given)] = made = {}
-            made.update((self._key(key, depth), self.value(entry, depth)) for key, entry in given.items())
-        elif isinstance(given, tuple):
-            self._made[id(given)] = tuple(self.value(entry, depth) for entry in given)
-        elif isinstance(given, Object):
-            self._convert_object(given, depth)
-        else:
-            raise self.refusal(f"uses {_what(given)} as a value")
+            return [self.value(entry) for entry in given]
+        if isinstance(given, dict):
+            return {self._key(key): self.value(entry) for key, entry in given.items()}
+        if isinstance(given, tuple):
+            return tuple([self.value(entry) for entry in given])
+        if isinstance(given, Object):
+            return self._object(given)
+        raise self.refusal(f"uses {_what(given)} as a value")
 
-    def _convert_object(self, given: Object, depth: int) -> None:
+    def _object(self, given: Object):
         name = given.made_by.name
         if self._make is not None and self._known(name):
-            self.remember(given, self._make(given))
-            return
+            return self._make(given)
         read = READERS.get(name)
         if read is None:
             raise self.refusal(f"makes an object of {_shorten(name)} where plain data is needed")
-        self._made[id(given)] = read(self, given, depth)
+        return read(self, given)
 
-    def _key(self, key, depth: int):
-        key = self.value(key, depth)
-        if isinstance(key, list | dict | set | Tensor):
+    def _key(self, key):
+        key = self.value(key)
+        if type(key) not in KEYS or (type(key) is int and abs(key) >> LONGEST_KEY):
             raise self.refusal(f"uses a {type(key).__name__} as a key")
         return key
 
-    def _dictionary(self, given: Object, depth: int) -> OrderedDict:
+    def _dictionary(self, given: Object) -> OrderedDict:
         pairs = list(given.items)
         if given.args:  # protocol 0 to 2 of old pickles: a list of pairs
             pairs = [tuple(pair) for pair in given.args[0]] + pairs
         found = OrderedDict()
         for key, entry in pairs:
-            found[self._key(key, depth)] = self.value(entry, depth)
+            found[self._key(key)] = self.value(entry)
         return found  # a state, such as the _metadata of a state_dict, is not needed
 
-    def _set(self, given: Object, depth: int) -> set:
+    def _set(self, given: Object) -> set:
         first = given.args[0] if given.args else ()
-        return {self._key(entry, depth) for entry in [*self.value(first, depth), *given.entries]}
+        return {self._key(entry) for entry in [*self.value(first), *given.entries]}
 
-    def _size(self, given: Object, depth: int) -> torch.Size:
-        return torch.Size(_whole(self.value(given.args[0], depth), "a size"))
+    def _size(self, given: Object) -> torch.Size:
+        return torch.Size(_whole(self.value(given.args[0]), "a size"))
 
-    def _path(self, given: Object, depth: int):
-        parts = self.value(given.args, depth)
+    def _path(self, given: Object):
+        parts = self.value(given.args)
         return str(PATHS[given.made_by.name](*[part for part in parts if isinstance(part, str)]))
 
-    def _bytes(self, given: Object, depth: int) -> bytes:
+    def _bytes(self, given: Object) -> bytes:
         text, encoding = given.args
         if type(text) is not str or encoding != "latin1":
             raise ValueError("bytes are no latin-1 text")
         return text.encode("latin-1")
 
-    def _dtype(self, given: Object, depth: int) -> np.dtype:
+    def _dtype(self, given: Object) -> np.dtype:
         name = given.args[0]
-        if name not in NUMBERS:
-            raise ValueError(f"{name!r} is no numeric type")
+        if type(name) is not str or name not in NUMBERS:
+            raise ValueError("it is no numeric type")
         return np.dtype(name)
 
-    def _scalar(self, given: Object, depth: int):
-        dtype, content = (self.value(part, depth) for part in given.args)
+    def _scalar(self, given: Object):
+        dtype, content = (self.value(part) for part in given.args)
         return np.frombuffer(content, dtype, 1)[0]
 
-    def _device(self, given: Object, depth: int) -> str:
-        return str(given.args[0])
+    def _device(self, given: Object) -> str:
+        if type(given.args[0]) is not str:
+            raise ValueError("a device is no text")
+        return given.args[0]
 
-    def _tensor(self, given: Object, depth: int) -> Tensor:
+    def _tensor(self, given: Object) -> Tensor:
         stored, offset, size, stride, requires_grad, hooks = given.args[:6]
         if hooks.items or hooks.entries or hooks.args or any(given.args[6:]):
             raise ValueError("a tensor has hooks")
@@ -167,19 +190,19 @@ class Reader:
         steps = _whole(stride, "a tensor's strides")
         last = offset + sum((count - 1) * step for count, step in zip(shape, steps, strict=True))
         count = int(np.prod(shape, dtype=object))
-        if count and (last >= len(storage) or count > len(storage)):
-            raise ValueError(f"a tensor of shape {shape} does not fit its storage of {len(storage)} numbers")
+        if (count and (last >= len(storage) or count > len(storage))) or (not count and max(shape) > LONGEST_EMPTY):
+            raise ValueError(f"a tensor of shape {_shorten(str(shape))} does not fit its storage of {len(storage)}")
         self._left -= count * storage.element_size()
         if self._left < 0:
             raise ValueError("its tensors are larger than the file")
         made = storage.as_strided(shape, steps, offset)
         return made.requires_grad_() if requires_grad is True and made.is_floating_point() else made
 
-    def _parameter(self, given: Object, depth: int) -> nn.Parameter:
+    def _parameter(self, given: Object) -> nn.Parameter:
         data, requires_grad, hooks = given.args
         if hooks.items or hooks.entries or hooks.args:
             raise ValueError("a parameter has hooks")
-        data = self.value(data, depth)
+        data = self.value(data)
         if not isinstance(data, Tensor):
             raise ValueError("a parameter is no tensor")
         return nn.Parameter(data.detach(), requires_grad=requires_grad is True and data.is_floating_point())
@@ -206,12 +229,12 @@ class Reader:
 def _guarded(read: Callable) -> Callable:
     """A reader whose own errors, of arguments that are not as torch writes them, become refusals."""
 
-    def guarded(reader: Reader, given: Object, depth: int):
+    def guarded(reader: Reader, given: Object):
         try:
-            return read(reader, given, depth)
+            return read(reader, given)
         except CheckpointError:
             raise
-        except (ValueError, TypeError, IndexError, AttributeError, OverflowError, RuntimeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RuntimeError) as error:
             raise reader.refusal(f"describes {given.made_by.name} wrongly ({error})") from error
 
     return guarded
@@ -237,7 +260,7 @@ READERS = {
 def _whole(values, what: str) -> tuple[int, ...]:
     whole = isinstance(values, tuple | list) and all(type(value) is int for value in values)
     if not whole or any(not 0 <= value < 1 << 40 for value in values):
-        raise ValueError(f"{what} is made of whole numbers from 0, not of {_shorten(repr(values))}")
+        raise ValueError(f"{what} is not made of whole numbers from 0")
     return tuple(values)
 
 

@@ -19,8 +19,12 @@ RULES = {  # of a configuration that comes from a file
     "branches": lambda count: type(count) is int and 1 <= count <= MOST_BRANCHES,
     "naive": lambda naive: isinstance(naive, bool),
     "merged": lambda merged: merged is None or isinstance(merged, bool),
-    "faults": lambda faults: faults is None or (isinstance(faults, list) and all(fault in FAULTS for fault in faults)),
+    "faults": lambda faults: faults is None or (isinstance(faults, list) and all(map(_is_fault, faults))),
 }
+
+
+def _is_fault(name) -> bool:
+    return isinstance(name, str) and name in FAULTS
 
 
 def config(model: FastViTDetector) -> dict:
@@ -50,7 +54,7 @@ def check(path: Path, found: dict) -> None:
     with torch.device("meta"):  # shapes alone, so that nothing is allocated for a claim
         wanted = {name: value.shape for name, value in rebuild(config).state_dict().items()}
     given = {name: getattr(value, "shape", None) for name, value in state.items()}
-    wrong = sorted(name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name))
+    wrong = sorted(str(name) for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name))
     if wrong:
         raise ValueError(
             f"{str(path)!r} is damaged: {len(wrong)} weights do not fit its configuration, the first is {wrong[0]}."
