@@ -53,7 +53,7 @@ def wrap(net: nn.Module, **attributes):
 
 def _open_checked(path: Path):
     with open_archive(path) as archive:
-        program = read_program(archive.pickle)
+        program = read_program(archive.pickle, path)
         builder = Builder(archive)
         builder.reader.check_names(program)
         entries = program.root

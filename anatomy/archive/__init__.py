@@ -13,7 +13,7 @@ def read_plain(path, key: str | None = None):
     With ``key`` the value of this one entry of its dictionary, None where there is none; the others are not looked at.
     """
     with open_archive(path) as archive:
-        program, reader = read_program(archive.pickle), Reader(archive)
+        program, reader = read_program(archive.pickle, path), Reader(archive)
         if key is not None:
             return reader.value(program.root.get(key)) if type(program.root) is dict else None
         reader.check_names(program)

@@ -231,10 +231,11 @@ OPERATIONS: dict[str, Callable[[Machine, Any], object]] = {
 }
 
 
-def read_program(pickle: bytes) -> Program:
+def read_program(pickle: bytes, path="the file") -> Program:
     """The value that a pickle describes, made of plain containers, numbers, texts and the notes above.
 
-    Raises CheckpointError for operations that torch.save never writes, and for what is no whole pickle.
+    ``path`` is named by errors. Raises CheckpointError for operations that torch.save never writes, and for what is
+    no whole pickle.
     """
     machine = Machine(len(pickle))
     try:
@@ -247,5 +248,7 @@ def read_program(pickle: bytes) -> Program:
                 raise ValueError(f"torch.save never writes the operation {operation.name}")
             run(machine, argument)
     except (ValueError, IndexError, KeyError, UnicodeError, TypeError, OverflowError) as error:
-        raise CheckpointError(f"The description of its objects is damaged or hostile: {error}.") from error
+        raise CheckpointError(
+            f"{str(path)!r} cannot be read: its description of objects is damaged or hostile ({error})."
+        ) from error
     return Program(root, tuple(machine.names))

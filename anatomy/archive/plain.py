@@ -15,7 +15,7 @@ from .zipped import Archive
 
 DEEPEST = 60  # containers and modules within one another
 MOST_VALUES = 1_000_000  # and one more a byte of the pickle, a container that is met again counted with all it holds
-LONGEST_EMPTY = 4096  # sides of a tensor without numbers
+MOST_AXES, LONGEST_EMPTY = 16, 4096  # axes of a tensor; sides of one without numbers
 DTYPES = {
     f"torch.{name}Storage": dtype
     for name, dtype in {
@@ -190,7 +190,8 @@ class Reader:
         steps = _whole(stride, "a tensor's strides")
         last = offset + sum((count - 1) * step for count, step in zip(shape, steps, strict=True))
         count = int(np.prod(shape, dtype=object))
-        if (count and (last >= len(storage) or count > len(storage))) or (not count and max(shape) > LONGEST_EMPTY):
+        claims = count > len(storage) or last >= len(storage) if count else max(shape) > LONGEST_EMPTY
+        if claims or len(shape) > MOST_AXES:
             raise ValueError(f"a tensor of shape {_shorten(str(shape))} does not fit its storage of {len(storage)}")
         self._left -= count * storage.element_size()
         if self._left < 0:

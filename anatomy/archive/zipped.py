@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import CheckpointError
 
+MOST_INDEX = 2 << 20  # bytes of the list of entries; genuine ones take 10 to 200 kB
 MOST_PICKLE = 32 << 20  # bytes of the description of objects; genuine ones take 0.1 to 2 MB
 BROKEN = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeError, ValueError)
 BROKEN += (KeyError, struct.error, OverflowError)  # what zipfile raises for archives that are not whole
@@ -57,12 +58,28 @@ def open_archive(path) -> Iterator[Archive]:
     if not path.is_file():
         raise CheckpointError(f"A checkpoint is a file, but {str(path)!r} is none.")
     with path.open("rb") as stream:
+        size = _index_size(stream)
+        if size > MOST_INDEX:
+            raise CheckpointError(f"{str(path)!r} has an index of {size >> 20} MB, more than a checkpoint can need.")
         try:
             file = zipfile.ZipFile(stream)
         except BROKEN as error:
             raise CheckpointError(f"{str(path)!r} {_what_else(path, error)}.") from error
         with file:
             yield Archive(path, file)
+
+
+def _index_size(stream) -> int:
+    """Bytes that the list of entries claims to have, 0 where there is none to be seen; see APPNOTE.TXT 4.3.16."""
+    end = stream.seek(0, 2)
+    stream.seek(max(0, end - (22 + 20 + 56 + (1 << 16))))
+    tail = stream.read()
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) < at + 22:
+        return 0
+    size = int.from_bytes(tail[at + 12 : at + 16], "little")
+    wide = tail[max(0, at - 76) : at]  # the record for large archives and its locator stand before
+    return int.from_bytes(wide[40:48], "little") if wide.startswith(b"PK\x06\x06") else size
 
 
 def _what_else(path: Path, error: Exception) -> str:
