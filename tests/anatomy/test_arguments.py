@@ -49,7 +49,7 @@ def test_whole_numbers_of_every_library_are_one(value):
     assert select_classes(NAMES, value) == (2,)
 
 
-@pytest.mark.parametrize("value", NOT_WHOLE, ids=repr)
+@pytest.mark.parametrize("value", NOT_WHOLE, ids=lambda value: type(value).__name__)
 def test_what_is_no_whole_number_is_refused_by_name(value):
     with pytest.raises(TypeError, match=r"n must be a whole number, but .* \(\w+\) was given"):
         whole_number(value, "n")
@@ -208,7 +208,11 @@ def test_objects_are_checked_at_the_door(traced, boxes, labels, error, message):
             call(traced(), boxes, labels)
 
 
-@pytest.mark.parametrize("labels", [[0], 0, np.array([0]), np.array(0), torch.tensor([[0]]), iter([0]), (0,)], ids=str)
+@pytest.mark.parametrize(
+    "labels",
+    [[0], 0, np.array([0]), np.array(0), torch.tensor([[0]]), iter([0]), (0,)],
+    ids=lambda labels: type(labels).__name__,
+)
 def test_objects_come_from_every_library(traced, labels):
     assert diagnosis.missed(traced(), torch.tensor(BOX), labels).labels.tolist() == [0]
 
