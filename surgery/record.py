@@ -11,7 +11,7 @@ from anatomy import Head
 from .bits import equal
 from .edit import Edit
 from .places import Place, fits
-from .rows import OPERATIONS, Rows, edited
+from .rows import Rows, edited
 
 KEY = "surgery"  # where the record lies in a checkpoint
 
@@ -127,15 +127,14 @@ def _record(head: Head, index: int, edit, before, after=None) -> Record:
 
 
 def _edit(head: Head, entry, what: str) -> Edit:
-    edit = Edit.from_dict(entry)
-    if edit.operation not in OPERATIONS:
-        raise ValueError(f"{what} is {edit.operation!r}; there are {', '.join(OPERATIONS)}.")
+    try:
+        edit = Edit.from_dict(entry)
+    except ValueError as error:
+        raise ValueError(f"{what} is none. {error}") from error
     for name, values, count in (("level", edit.levels, len(head.levels)), ("class", edit.classes, len(head.names))):
         wrong = [value for value in values if type(value) is not int or not 0 <= value < count]
         if wrong:
             raise ValueError(f"{what} names the {name} {wrong[0]!r}, but there are 0 to {count - 1}.")
-    if not all(isinstance(branch, str) for branch in edit.branches):
-        raise ValueError(f"{what} must name its branches by strings, but they are {edit.branches!r}.")
     return edit
 
 
