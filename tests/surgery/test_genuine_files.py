@@ -1,0 +1,125 @@
+"""Genuine checkpoints open as Ultralytics opens them: the same tensors and predictions, a training that goes on."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from ultralytics import YOLO
+
+import surgery
+
+KINDS = [
+    "yolov8n",
+    "yolov8n-seg",
+    "yolov8n-pose",
+    "yolov8n-obb",
+    "yolov5n",
+    "yolov10n",
+    "yolo11n",
+    "yolo12n",
+    "yolo26n",
+]
+SIDE, EPOCHS = 64, 3
+
+
+def check_same(path: Path, picture) -> None:
+    """``surgery.load`` and ``YOLO`` give the same tensors, class names, task and predictions."""
+    mine, theirs = surgery.load(path), YOLO(path)
+    ours, wanted = mine.model.state_dict(), theirs.model.state_dict()
+    assert list(ours) == list(wanted)
+    for name, value in wanted.items():
+        assert ours[name].dtype == value.dtype
+        assert torch.equal(ours[name], value), name
+    assert mine.names == theirs.names
+    assert mine.task == theirs.task
+    assert type(mine.model) is type(theirs.model)
+    assert mine.overrides | {"model": ""} == theirs.overrides | {"model": ""}
+    first, second = (model.predict(picture, imgsz=192, conf=0.01, verbose=False)[0] for model in (mine, theirs))
+    boxes = [found.boxes if found.obb is None else found.obb for found in (first, second)]
+    assert torch.equal(boxes[0].data, boxes[1].data)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_ultralytics_saves(build, picture, tmp_path, kind):
+    build(kind, picture).save(tmp_path / "half.pt")
+    check_same(tmp_path / "half.pt", picture)
+
+
+@pytest.mark.parametrize("kind", ["yolov8n", "yolo26n"])
+def test_full_precision_and_fused(build, picture, tmp_path, kind):
+    model = build(kind, picture)
+    torch.save({"model": model.model.float(), "train_args": {"imgsz": 192}}, tmp_path / "float.pt")
+    check_same(tmp_path / "float.pt", picture)
+    model.fuse()
+    model.save(tmp_path / "fused.pt")
+    check_same(tmp_path / "fused.pt", picture)
+
+
+@pytest.mark.parametrize("name", ["yolov8n_coco", "yolo11n_coco", "yolo26n_coco"])
+def test_real_weights(real, picture, name):
+    check_same(real / "weights" / f"{name}.pt", picture)
+
+
+@pytest.fixture(scope="module")
+def stopped(real, tmp_path_factory) -> Path:
+    """The ``last.pt`` of a training that was stopped after its first epoch."""
+    folder = tmp_path_factory.mktemp("training")
+    for part in ("images", "labels"):
+        (folder / part).mkdir()
+    for image in sorted((real / "coco128" / "images").iterdir())[:16]:
+        shutil.copy(image, folder / "images")
+        label = real / "coco128" / "labels" / f"{image.stem}.txt"
+        if label.exists():
+            shutil.copy(label, folder / "labels")
+    names = "".join(f"  {index}: c{index}\n" for index in range(80))
+    (folder / "data.yaml").write_text(f"path: {folder}\ntrain: images\nval: images\nnames:\n{names}")
+
+    def stop(trainer):
+        if trainer.epoch == 1:
+            raise KeyboardInterrupt
+
+    torch.manual_seed(0)
+    model = YOLO("yolov8n.yaml")
+    model.add_callback("on_train_epoch_start", stop)
+    settings = {
+        "imgsz": SIDE,
+        "epochs": EPOCHS,
+        "batch": 8,
+        "workers": 0,
+        "plots": False,
+        "amp": False,
+        "device": "cpu",
+    }
+    with pytest.raises(KeyboardInterrupt):
+        model.train(data=str(folder / "data.yaml"), project=str(folder), name="run", verbose=False, **settings)
+    return folder / "run" / "weights" / "last.pt"
+
+
+def test_a_stopped_training_opens_with_its_optimizer(stopped, picture):
+    check_same(stopped, picture)
+    mine = surgery.load(stopped).ckpt
+    theirs = torch.load(stopped, weights_only=False)
+    assert mine["epoch"] == theirs["epoch"] == 0
+    assert mine["train_args"]["epochs"] == EPOCHS
+    wanted = theirs["optimizer"]["state"]
+    assert set(mine["optimizer"]["state"]) == set(wanted)
+    for index, state in wanted.items():
+        for name, value in state.items():
+            assert torch.equal(torch.as_tensor(mine["optimizer"]["state"][index][name]), torch.as_tensor(value))
+
+
+@pytest.mark.parametrize("by", ["Ultralytics itself", "surgery.save"])
+def test_a_stopped_training_goes_on(stopped, by):
+    path = stopped
+    if by == "surgery.save":
+        path = surgery.save(surgery.load(stopped), stopped.parent / "again.pt")
+    began = []
+    model = YOLO(path)
+    model.add_callback("on_train_epoch_start", lambda trainer: began.append(trainer.epoch))
+    kept = stopped.read_bytes()
+    try:
+        model.train(resume=True)
+    finally:
+        stopped.write_bytes(kept)  # a training that goes on writes into the same folder
+    assert began == list(range(1, EPOCHS))
