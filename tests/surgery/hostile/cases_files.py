@@ -254,6 +254,6 @@ def fastvit_claim(folder):
     return folder / "evil.pt"
 
 
-@case("the record of edits is none", "unpack|damaged|record", error="ValueError")
+@case("the record of edits is none", "carries a record of edits that is broken")
 def record(folder):
     return save(folder / "evil.pt", surgery={"edits": [5], "before": [[]], "baseline": [["x"]]})

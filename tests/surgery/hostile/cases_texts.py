@@ -58,7 +58,9 @@ _yaml(
     "nested_network",
     "a network as a layer, whose text is evaluated",
     "'DetectionModel' as a layer",
-    lambda y, f: y["backbone"].append([-1, 1, "DetectionModel", [{"activation": command(f)}]]),
+    lambda y, f: y["backbone"].append(
+        [-1, 1, "DetectionModel", [{"activation": command(f), "nc": 1, "backbone": [[-1, 1, "Conv", [8]]], "head": []}]]
+    ),
 )
 _yaml(
     "fetching_layer",
