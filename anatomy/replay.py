@@ -49,22 +49,19 @@ def _level(conv: nn.Conv2d, feature: Tensor, before: Rows, now: Rows, logits: Te
     changed = _changed(before, now)
     size = part_size(kind, len(changed))
     if size is not None:
-        return *_some_rows(kind, feature, now, changed, size, logits, peaks), rows
-    new = (multiply if product_is_equal(kind) else convolve)(kind, feature, *now)
+        new = _some_rows(kind, feature, now, changed, size, logits)
+    else:
+        new = (multiply if product_is_equal(kind) else convolve)(kind, feature, *now)
     return new, peak(new), rows
 
 
-def _some_rows(kind: Kind, feature: Tensor, now: Rows, changed: Tensor, size: int, logits: Tensor, peaks: Tensor):
-    """Logits and peaks of a level of which only these rows, (k,) indices, have changed; they are multiplied alone."""
+def _some_rows(kind: Kind, feature: Tensor, now: Rows, changed: Tensor, size: int, logits: Tensor) -> Tensor:
+    """The logits of a level of which only these rows, (k,) indices, have changed; they are multiplied alone."""
     padded = changed.new_full((size,), int(changed[0]))
     padded[: len(changed)] = changed
-    some = multiply(kind, feature, now[0][padded], now[1][padded])[: len(changed)]
     new = logits.clone()
-    new[changed] = some
-    peaks = torch.maximum(peaks, peak(some))
-    lost = (~(peak(logits[changed]) < peaks)).nonzero().view(-1)  # here a changed row had the peak, or has it now
-    peaks[lost] = new.flatten(1)[:, lost].amax(0)
-    return new, peaks
+    new[changed] = multiply(kind, feature, now[0][padded], now[1][padded])[: len(changed)]
+    return new
 
 
 def _changed(before: Rows, now: Rows) -> Tensor:
@@ -80,9 +77,12 @@ def _equal(a: Rows, b: Rows) -> bool:
 
 
 def _order(before: Rows, now: Rows) -> Tensor | None:
-    """The order in which the rows of now stood before, if they are the same rows: then nothing need be computed."""
+    """The order in which the rows of now stood before, if they are the same rows: then nothing need be computed.
+
+    None as well where a glance at the first weight of each row shows no move.
+    """
     before_first, now_first = (rows[0].flatten(1)[:, 0] for rows in (before, now))
-    if not (before_first == now_first[0]).any():
+    if (before_first != now_first).sum() < 2 or not (before_first == now_first[0]).any():
         return None
     order = torch.empty(len(now_first), dtype=torch.int64)
     order[_rank(now)] = _rank(before)
