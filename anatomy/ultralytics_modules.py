@@ -58,7 +58,7 @@ class Builder:
     """Makes modules out of the objects that a program describes: no constructor, hook or method of them is called."""
 
     def __init__(self, archive):
-        self.reader = Reader(archive, known, self._make)
+        self.reader = Reader(archive, known, self._make, " If you trust where it comes from, give trusted=True.")
         self._unfinished: set[int] = set()  # modules whose parts are being read, by id
         self._placed: set[int] = set()  # modules with parts that are part of another
         self._count = 0

@@ -48,11 +48,12 @@ NAMES |= {"numpy.dtype", "_codecs.encode"}
 class Reader:
     """Turns the values of a program into plain data; the same value becomes the same object, as in the file.
 
-    ``known``: names beyond plain data and tensors that a caller makes something of, by ``make(object)``.
+    ``known``: names beyond plain data and tensors that a caller makes something of, by ``make(object)``. ``remedy``:
+    what a refusal says that can be done about it.
     """
 
-    def __init__(self, archive: Archive, known: Callable[[str], bool] = lambda name: False, make=None):
-        self.archive = archive
+    def __init__(self, archive: Archive, known: Callable[[str], bool] = lambda name: False, make=None, remedy=""):
+        self.archive, self._remedy = archive, remedy
         self._known, self._make = known, make
         self._made: dict[int, Any] = {}
         self._counts: dict[int, int] = {}  # values within each container, by the same ids
@@ -69,7 +70,7 @@ class Reader:
             raise CheckpointError(
                 f"{str(self.archive.path)!r} asks for more than model classes: {', '.join(map(_shorten, foreign[:8]))}"
                 f"{' and more' if len(foreign) > 8 else ''}. Opening it could run any code of its author, so nothing "
-                "was run. If you trust where it comes from, give trusted=True."
+                f"was run.{self._remedy}"
             )
 
     def value(self, given):
@@ -110,8 +111,8 @@ class Reader:
 
     def refusal(self, why: str) -> CheckpointError:
         return CheckpointError(
-            f"{str(self.archive.path)!r} is damaged, or asks for more than can be checked: it {why}. Nothing was run. "
-            "If you trust where it comes from, give trusted=True."
+            f"{str(self.archive.path)!r} is damaged, or asks for more than can be checked: it {why}. Nothing was run."
+            f"{self._remedy}"
         )
 
     def _convert(self, given):
