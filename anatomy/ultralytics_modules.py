@@ -16,7 +16,7 @@ from .archive.machine import Object
 MOST_MODULES = 10_000  # the largest of Ultralytics have 1,300
 HOOKS = {name for name in vars(nn.Module()) if "hook" in name and name != "_is_full_backward_hook"}
 PARTS = {"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "_is_full_backward_hook", "training"}
-UNREAD = ("ultralytics.utils.loss.", "ultralytics.utils.tal.")  # what a criterion is made of
+UNREAD = ("ultralytics.utils.loss.", "ultralytics.utils.tal.", "torch.nn.modules.loss.")  # what a criterion is made of
 SETTINGS = {"ultralytics.utils.IterableSimpleNamespace", "ultralytics.yolo.utils.IterableSimpleNamespace"}
 GETATTR = {"builtins.getattr", "__builtin__.getattr"}
 FORWARDS = {"forward": {"forward", "forward_fuse"}, "detect": {"forward"}}  # attribute: methods that it may hold
@@ -60,7 +60,7 @@ class Builder:
     def __init__(self, archive):
         self.reader = Reader(archive, known, self._make, " If you trust where it comes from, give trusted=True.")
         self._unfinished: set[int] = set()  # modules whose parts are being read, by id
-        self._placed: set[int] = set()  # modules with parts that are part of another
+        self._placed: set[int] = set()  # modules that are part of another
         self._count = 0
 
     def _make(self, given: Object):
@@ -77,9 +77,7 @@ class Builder:
     def _module(self, given: Object, kind: type[nn.Module]) -> nn.Module:
         if given.args or given.items or given.entries or type(given.state) is not dict:
             raise self.reader.refusal(f"makes a {kind.__name__} otherwise than torch.save does")
-        self._count += 1
-        if self._count > MOST_MODULES:
-            raise self.reader.refusal(f"holds more than {MOST_MODULES} modules")
+        self._add(1)
         module = kind.__new__(kind)
         nn.Module.__init__(module)
         self.reader.remember(given, module)
@@ -126,14 +124,20 @@ class Builder:
         return dict(value) if wanted else value
 
     def _place(self, modules: Iterable[nn.Module | None], kind: type) -> None:
-        """Layers may be shared, as activations are; what has parts of its own stands in one place alone."""
-        for module in modules:
-            if module is None:
-                continue
-            if id(module) in self._unfinished or id(module) in self._placed:
+        """Layers may be shared, as activations are, and lists of layers; blocks of blocks stand in one place alone."""
+        for module in (entry for entry in modules if entry is not None):
+            again = id(module) in self._placed
+            deep = any(part is not None and part._modules for part in module._modules.values())
+            if id(module) in self._unfinished or (again and deep):
                 raise self.reader.refusal(f"puts a {type(module).__name__} into a {kind.__name__}, and elsewhere too")
-            if module._modules:
-                self._placed.add(id(module))
+            self._placed.add(id(module))
+            if again:
+                self._add(len(module._modules))
+
+    def _add(self, count: int) -> None:
+        self._count += count
+        if self._count > MOST_MODULES:
+            raise self.reader.refusal(f"holds more than {MOST_MODULES} modules")
 
     def _attributes(self, kind: type, values: dict) -> dict:
         """Plain attributes, none of which stands in the way of a method."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from ultralytics import YOLO
+from ultralytics.utils import DEFAULT_CFG
 
 import surgery
 
@@ -54,6 +55,18 @@ def test_full_precision_and_fused(build, picture, tmp_path, kind):
     model.fuse()
     model.save(tmp_path / "fused.pt")
     check_same(tmp_path / "fused.pt", picture)
+
+
+def test_what_earlier_versions_left_in_a_network(build, picture, tmp_path):
+    """A criterion that was made while training, other attributes, one list of layers that stands in two places."""
+    model = build("yolov8n", picture)
+    net, head = model.model, model.model.model[-1]
+    net.args = DEFAULT_CFG
+    net.criterion = net.init_criterion()
+    net.end2end_before = True
+    head.cv4 = head.cv5 = torch.nn.ModuleList([torch.nn.Identity()] * 3)
+    torch.save({"model": None, "ema": net.half(), "train_args": {}}, tmp_path / "earlier.pt")
+    check_same(tmp_path / "earlier.pt", picture)
 
 
 @pytest.mark.parametrize("name", ["yolov8n_coco", "yolo11n_coco", "yolo26n_coco"])
