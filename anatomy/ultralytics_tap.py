@@ -150,8 +150,12 @@ class TopK(ExitStack):
     def __enter__(self):
         super().__enter__()
         taps = {"get_topk_index": self._note_index, "postprocess": self._note_input}
-        self.enter_context(overridden(self._head, **taps))
-        return self
+        try:
+            self.enter_context(overridden(self._head, **taps))
+            return self
+        except BaseException:  # an interruption before the block has begun, which then never ends
+            self.close()
+            raise
 
     def _note_index(self, *args):
         found = type(self._head).get_topk_index(self._head, *args)
@@ -176,6 +180,14 @@ class Tap(ExitStack):
 
     def __enter__(self):
         super().__enter__()
+        try:
+            self._lay()
+            return self
+        except BaseException:  # an interruption before the block has begun, which then never ends
+            self.close()
+            raise
+
+    def _lay(self) -> None:
         self._head = running_network(self._predictor).model[-1]
         self._branch = "one2one" if self._head.end2end else "one2many"
         self._convs = [level[-1] for level in getattr(self._head, self._branch)["cls_head"]]
@@ -187,7 +199,6 @@ class Tap(ExitStack):
             self.enter_context(overridden(self._head, **end_to_end(self._predictor.args)))
         self.enter_context(self._top)
         self.enter_context(overridden(self._predictor, postprocess=self._postprocess))
-        return self
 
     def _listener(self, level: int):
         def listen(module, inputs):
