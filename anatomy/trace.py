@@ -262,8 +262,9 @@ class Trace:
         """What the model as its class rows are now makes of this image; backbone and neck are not run.
 
         Only the class convolutions whose rows have changed since this trace are run again, on the features of this
-        pass, then scores, selection and result; equal to a fresh ``predict()`` bit for bit. Anything else that was
-        changed in the network since is not seen. Raises RuntimeError when the branch or the number of classes is gone.
+        pass, then scores, selection and result; equal to a fresh ``predict()`` bit for bit, up to rounding where the
+        pass was one of a batch, whose kernels are others. Anything else that was changed in the network since is not
+        seen. Raises RuntimeError when the branch or the number of classes is gone.
         """
         if isinstance(self._head, RecordedHead):
             raise travelled("replay()")
