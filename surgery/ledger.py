@@ -12,7 +12,7 @@ from anatomy.mark import mark_of
 
 from .edit import Edit
 from .memory import forget_end, ledger, tell_end
-from .places import Place, alive, all_rows, clone, fits, write
+from .places import Place, alive, all_rows, clone, fits, out_of_step, put, write
 from .record import Ledger, Record
 from .rows import Rows, edited
 from .standing import Broken, RecordError, RecordWarning, as_passed, broken, drifted, fingerprint, in_words, through
@@ -111,7 +111,7 @@ def scratch(model) -> Iterator:
     """
     head = describe(model)
     try:
-        with restored(head, all_rows(head), always=True):
+        with restored(head, all_rows(head), [], always=True):
             yield model
     finally:
         if not _still_holds(model, head):
@@ -127,15 +127,19 @@ def scratch(model) -> Iterator:
 def rollback(head: Head, rows: dict[Place, Rows] | None = None) -> Iterator[None]:
     """On any exception in the block, an interruption too, class rows and history are as they were.
 
-    ``rows`` are those that the block can change, as they are; every one by default.
+    ``rows`` are those that the block can change, as they are; every one by default. A predictor that ran other rows
+    has those again.
     """
-    with restored(head, all_rows(head) if rows is None else rows, always=False):
+    rows = all_rows(head) if rows is None else rows
+    with restored(head, rows, out_of_step(head, rows), always=False):
         yield
 
 
 @contextmanager
-def restored(head: Head, rows: dict[Place, Rows], *, always: bool) -> Iterator[None]:
+def restored(head: Head, rows: dict[Place, Rows], apart: list, *, always: bool) -> Iterator[None]:
     """Rows and history are put back at the end of the block, or only where it does not come to its end.
+
+    ``apart``: convolutions of predictors, and the rows that they have in place of these.
 
     Interruptions, also several and also while they are put back, do not keep it from being done.
     """
@@ -144,7 +148,7 @@ def restored(head: Head, rows: dict[Place, Rows], *, always: bool) -> Iterator[N
 
     def put_back() -> None:
         nonlocal due
-        _put_back(head, rows, book, kept)
+        _put_back(head, rows, apart, book, kept)
         due = False
 
     try:
@@ -172,10 +176,12 @@ def _to_the_end(action: Callable[[], None]) -> None:
         raise interruption
 
 
-def _put_back(head: Head, rows: dict[Place, Rows], book: Ledger, kept: Ledger) -> None:
+def _put_back(head: Head, rows: dict[Place, Rows], apart: list, book: Ledger, kept: Ledger) -> None:
     with head.undisturbed():
         other = _misfits(head, rows)
         write(head, {place: entry for place, entry in alive(head, rows).items() if place not in other})
+        for conv, own in apart:
+            put(conv, own)
         book.take(kept)
         mark_of(head.net).record = book
     if other:

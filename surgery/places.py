@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from anatomy import Head
 
+from .bits import in_step
 from .rows import Rows
 
 Place = tuple[str, int]  # branch, level
@@ -42,7 +43,11 @@ def here(head: Head, place: Place) -> Rows:
 
 
 def clone(head: Head, place: Place) -> Rows:
-    weight, bias = here(head, place)
+    return cloned(here(head, place))
+
+
+def cloned(rows: Rows) -> Rows:
+    weight, bias = rows
     return weight.clone(), None if bias is None else bias.clone()
 
 
@@ -54,11 +59,26 @@ def all_rows(head: Head) -> dict[Place, Rows]:
 def write(head: Head, rows: dict[Place, Rows]) -> None:
     """Copy rows into the network and into the copies that ``predict()`` runs, keeping every tensor's identity."""
     head.settle()
-    for (branch, level), (weight, bias) in rows.items():
+    for (branch, level), kept in rows.items():
         for conv in (head.class_conv(level, branch), *head.twins(level, branch)):
-            _copy(conv.weight, weight)
-            if bias is not None:
-                _copy(conv.bias, bias)
+            put(conv, kept)
+
+
+def out_of_step(head: Head, rows: dict[Place, Rows]) -> list[tuple[nn.Conv2d, Rows]]:
+    """Convolutions that predictors run in place of these, but with rows of their own, and a clone of those."""
+    found = []
+    for (branch, level), kept in rows.items():
+        theirs = ((conv, standing(conv)) for conv in head.twins(level, branch))
+        found += [(conv, cloned(own)) for conv, own in theirs if not in_step(kept, own)]
+    return found
+
+
+def put(conv: nn.Conv2d, rows: Rows) -> None:
+    """Copy rows into one convolution, keeping the identity of its tensors."""
+    weight, bias = rows
+    _copy(conv.weight, weight)
+    if bias is not None:
+        _copy(conv.bias, bias)
 
 
 def fits(conv: nn.Conv2d, rows: Rows) -> bool:

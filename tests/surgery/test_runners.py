@@ -229,3 +229,22 @@ def test_inference_tensors_are_copied_twice_and_still_reached(fresh, picture):
         boxes(model, picture)
     assert_follows(lambda: boxes(model, picture), fresh, picture)
     assert predictor.model is not None
+
+
+def test_a_recipe_that_fails_leaves_a_predictor_with_the_rows_it_had(fresh, picture):
+    fresh.predict(picture, **ARGS)
+    anatomy.levels(fresh)
+    theirs = fresh.predictor.model.backend.model.model[-1].cv3[0][-1]
+    with torch.no_grad():
+        theirs.bias[3] += 1  # by hand, in the predictor alone
+    before = theirs.weight.clone(), theirs.bias.clone()
+    recipe = [
+        surgery.Edit("shift_classes", (0,), parameters={"k": 1}),
+        surgery.Edit("scale_classes", (0,), (0,), {"factor": 1e39}),
+    ]
+    with pytest.raises(ValueError, match="infinite"):
+        surgery.apply(fresh, recipe)
+    assert torch.equal(theirs.weight, before[0])
+    assert torch.equal(theirs.bias, before[1])
+    assert not surgery.certify(fresh).in_step
+    assert surgery.history(fresh) == ()
