@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .detections import Detections
-from .matching import by_anchor, by_overlap, check_one_image, one_network, overlaps
+from .matching import by_anchor, by_overlap, check_one_image, check_traces, one_network, overlaps
 from .trace import Trace
 
 
@@ -96,6 +96,7 @@ def compare(before: Trace, after: Trace, *, by: str | None = None, iou: float = 
     "iou". Rotated boxes overlap as their upright hulls. Raises ValueError for anchors on different grids, and for two
     images: they must have one shape, and for matching by IoU the same pixels.
     """
+    check_traces(before, after)
     if by not in (None, "anchor", "iou"):
         raise ValueError(f'by must be "anchor", "iou" or None, but {by!r} was given.')
     if not 0 < iou <= 1:

@@ -194,6 +194,11 @@ class Head(ABC):
         return None
 
     @property
+    def replaced(self) -> bool:
+        """Whether the object that was described holds another network than ``net`` by now."""
+        return False
+
+    @property
     def beside(self) -> Mapping:
         """What else the file held that ``net`` was opened from, by name; empty where that is not known."""
         return {}

@@ -24,6 +24,16 @@ def one_network(before: Trace, after: Trace) -> bool:
     return all(a.shape == b.shape and a.dtype == b.dtype and torch.equal(a.cpu(), b.cpu()) for a, b in features)
 
 
+def check_traces(*given) -> None:
+    """Refuse what is no trace (TypeError)."""
+    for entry in given:
+        if not isinstance(entry, Trace):
+            raise TypeError(
+                f"Two traces are compared, but a {type(entry).__name__} was given. Make one with "
+                "anatomy.trace(model, image)."
+            )
+
+
 def check_one_image(before: Trace, after: Trace) -> None:
     """Refuse traces of two images (ValueError)."""
     if before.run.original is after.run.original:

@@ -14,8 +14,13 @@ Rows = tuple[Tensor, Tensor | None]
 def rerun(head: Head, run: Pass) -> Pass:
     """The pass with the class logits of the rows as they are now; its end is not done again yet.
 
-    Raises RuntimeError when the branch is gone or the number of classes is another.
+    Raises RuntimeError when the model has another network, the branch is gone or the number of classes is another.
     """
+    if head.replaced:
+        raise RuntimeError(
+            "The model was given another network since this trace (by train, load, or model = …), so its rows are not "
+            "those of the network that made it. Trace the image again."
+        )
     if run.branch not in head.branches:
         raise RuntimeError(f"The {run.branch} branch of this trace has been removed (by fuse?). Trace the image again.")
     levels = []

@@ -44,7 +44,7 @@ class UltralyticsHead(Head):
     """The head of a YOLO object, or of its bare network: then the YOLO object that holds it, if any, is found."""
 
     def __init__(self, model):
-        self.net = model.model if isinstance(model, Model) else model
+        self._given, self.net = model, model.model if isinstance(model, Model) else model
         self.detect = detect_module(self.net)
         self.mark = _mark(self.net)
         if isinstance(model, Model):
@@ -82,6 +82,10 @@ class UltralyticsHead(Head):
     @property
     def owner(self) -> Model | None:
         return self.yolo
+
+    @property
+    def replaced(self) -> bool:
+        return self._given is not self.net and self._given.model is not self.net
 
     @property
     def beside(self) -> Mapping:

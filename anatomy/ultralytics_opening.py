@@ -1,5 +1,6 @@
 """Ultralytics checkpoints opened: read once, checked, and put into modules made here; nothing of the file runs."""
 
+import os
 import pickle
 import tempfile
 import zipfile
@@ -30,6 +31,10 @@ REMEMBERED = ("imgsz", "data", "task", "single_cls")  # of the training's settin
 
 def open_checkpoint(path, *, trusted: bool = False):
     """The YOLO object of exactly this file; see ``anatomy.open_checkpoint``."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"A checkpoint is given by its path, but {type(path).__name__} was given.")
+    if not isinstance(trusted, bool):
+        raise TypeError(f"trusted must be True or False, but {trusted!r} ({type(trusted).__name__}) was given.")
     path = Path(path)
     if path.suffix != ".pt":
         raise CheckpointError(f"A checkpoint must end in .pt for Ultralytics to open it, but {path.name!r} was given.")

@@ -72,7 +72,7 @@ class Certificate:
     def _title(self) -> str:
         original = {
             "file": "against the file",
-            "record": "against the rows before the first edit, or as they were loaded",
+            "record": "against the rows before the first edit, as they were loaded, or as forget left them",
             None: "NOT COMPARED: there is no record of an original (give against=path)",
         }[self.original]
         return f"class rows, bit for bit, {original} (sha256 {self.digest[:16]}…)"

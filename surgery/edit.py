@@ -77,7 +77,7 @@ def as_edits(edits) -> tuple[Edit, ...]:
         if not isinstance(entry, Edit):
             raise TypeError(
                 f"Edits are an Edit, a sequence of Edits or the path of a recipe, but {shown(entry)} was given. "
-                "Edit.from_dict makes an edit of one entry of a recipe."
+                "Edit.from_dict makes an edit of one entry of a recipe; surgery.history(model) gives those of a model."
             )
     return found
 

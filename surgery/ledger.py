@@ -11,7 +11,7 @@ from anatomy import Head, UnsupportedModelError, describe, whole_number
 from anatomy.mark import mark_of
 
 from .edit import Edit
-from .memory import forget_end, ledger, tell_end
+from .memory import ended, forget_end, ledger, tell_end
 from .places import Place, alive, all_rows, clone, fits, out_of_step, put, write
 from .record import Ledger, Record
 from .rows import Rows, edited
@@ -70,7 +70,11 @@ def _undo(head: Head, n: int, force: bool) -> tuple[Edit, ...]:
     book = ledger(head)
     if not 0 <= n <= len(book.records):
         count = len(book.records)
-        raise ValueError(f"{count} edit(s) are recorded, so 0 to {count} can be undone, but {n} was asked.")
+        lost = ended(head)
+        raise ValueError(
+            f"{count} edit(s) are recorded, so 0 to {count} can be undone, but {n} was asked."
+            + (f" The record of {lost} more ended when the network was replaced (train, load)." if lost else "")
+        )
     taken = book.records[len(book.records) - n :][::-1]
     rows = {place: kept for record in taken for place, kept in record.before.items()}
     rows = as_passed(alive(head, rows), through(head, book))

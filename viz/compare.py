@@ -9,7 +9,7 @@ from matplotlib.patheffects import withStroke
 
 import anatomy
 from anatomy import Comparison, Trace
-from anatomy.matching import check_one_image
+from anatomy.matching import check_one_image, check_traces
 
 from .detections import draw_boxes, level_handles
 from .frame import cell_boxes
@@ -52,6 +52,9 @@ def compare(
     what one of them finds alone, another class or level, surer or less sure. Numbers are the same on both sides; at
     most ``most`` labels a side, changes first. Returns a Figure; raises ValueError for traces of different images.
     """
+    check_traces(before, after)
+    if titles is not None and len(titles) != 2:
+        raise ValueError(f"titles are two, one a side, but {titles!r} was given.")
     check_one_image(before, after)
     joined = anatomy.compare(before, after, by=by, iou=iou)
     shape = before.image.shape[:2]

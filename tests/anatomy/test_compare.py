@@ -10,6 +10,7 @@ import torch
 
 import anatomy
 import surgery
+import viz
 from anatomy.matching import by_overlap, one_network, overlaps
 
 ARGS = {"imgsz": 192}
@@ -219,3 +220,14 @@ def test_two_real_models_agree_on_the_bus_and_the_tv(real):
     agreed = table.filter(table["after"].is_not_null() & table["before"].is_not_null())
     assert (agreed["class_before"] == agreed["class_after"]).sum() >= 4
     assert "bus" in agreed["class_before"].to_list()
+
+
+@pytest.mark.parametrize("wrong", [None, "photo.jpg", [1]])
+def test_what_is_no_trace_is_refused(traced, wrong):
+    one = traced()
+    for pair in ((one, wrong), (wrong, one)):
+        for compared in (anatomy.compare, viz.compare):
+            with pytest.raises(TypeError, match=r"Two traces are compared, but a \w+ was given"):
+                compared(*pair)
+    with pytest.raises(ValueError, match="titles are two"):
+        viz.compare(one, one, titles=["only one"])

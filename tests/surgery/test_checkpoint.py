@@ -177,3 +177,14 @@ def test_certificate_names_what_changed_elsewhere(model, saved):
     with torch.no_grad():
         opened.model.model[-1].cv3[2][-1].bias[9] += 1  # by hand, behind the ledger's back
     assert [check.changed for check in surgery.certify(opened).rows] == [(), (3, 7), (9,)]
+
+
+@pytest.mark.parametrize("trusted", ["no", "False", 1, None])
+def test_trust_is_said_by_a_bool(saved, trusted):
+    with pytest.raises(TypeError, match="trusted must be True or False, but"):
+        surgery.load(saved, trusted=trusted)
+
+
+def test_a_model_in_place_of_a_path(model):
+    with pytest.raises(TypeError, match="A checkpoint is given by its path, but YOLO was given"):
+        surgery.certify(model, against=model)

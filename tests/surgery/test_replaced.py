@@ -167,3 +167,15 @@ def test_an_overwritten_file_keeps_its_mode_and_the_umask_stays(tmp_path):
     finally:
         os.umask(umask)
     assert conv(model.model) is not None
+
+
+def test_a_trace_is_not_replayed_on_another_network(build, picture):
+    model = build("yolov8n", picture)
+    trace = anatomy.trace(model, picture, imgsz=192)
+    bare = anatomy.trace(model.model, picture, imgsz=192)
+    first, model.model = model.model, build("yolo11n", picture).model
+    with pytest.raises(RuntimeError, match=r"given another network since this trace.*Trace the image again"):
+        trace.replay()
+    assert len(bare.replay().detections) == len(bare.detections)  # made of the network itself, which is still there
+    model.model = first
+    assert len(trace.replay().detections) == len(trace.detections)
