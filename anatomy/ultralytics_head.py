@@ -356,9 +356,19 @@ def xywh_to_xyxy(boxes: Tensor) -> Tensor:
 
 
 def _mark(net: nn.Module) -> Mark:
-    """The mark of a network; when it is new, what was made of the network before is looked for once."""
-    new = not is_marked(net)
-    mark = mark_of(net, KINDS.maker)
-    if new:
+    """The mark of a network; when it is new, what was made of the network before is looked for once.
+
+    Interrupted meanwhile, it takes the mark off again, so that the next one looks.
+    """
+    if is_marked(net):
+        return mark_of(net, KINDS.maker)
+    before = vars(net).copy()
+    try:
+        mark = mark_of(net, KINDS.maker)
         look_around(net, mark, KINDS)
-    return mark
+        return mark
+    except BaseException:
+        for copy_of_it in (*mark_of(net).runners, net):
+            unmarked(copy_of_it)
+        vars(net).update(before)
+        raise
