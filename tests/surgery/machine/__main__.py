@@ -35,6 +35,7 @@ def main() -> int:
                 failures.append((head, number))
                 bar.write(_failure(head, number, error))
             finished[head] += count
+            bar.set_postfix(head=head, failed=len(failures))
             bar.update(count)
     except KeyboardInterrupt:
         bar.write("interrupted")

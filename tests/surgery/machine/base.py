@@ -124,7 +124,7 @@ class Ground(RuleBasedStateMachine):
         assert fitting, f"interrupted before {where}: neither as before {faults[0]} nor as after {faults[1:]}"
         assert open_to_others(network), f"interrupted before {where}: another thread waits for the network for ever"
         network.move(fitting[0])
-        network.told = None if network.state.explained else network.bits()
+        network.tell()
 
     @invariant()
     def all_is_as_the_account_says(self):

@@ -23,7 +23,7 @@ class Copies(Ground):
     def copy(self, which, pickled):
         network = self.pick(which)
         net = pickle.loads(pickle.dumps(network.net)) if pickled else deepcopy(network.net)
-        self._join(Network(self.kind, net, network.state))
+        self._join(Network(self.kind, net, network.state, (), network.told))
 
     @precondition(lambda self: self.kind.owned)
     @step(which=WHICH, via=WHICH)
@@ -33,7 +33,7 @@ class Copies(Ground):
         free = [owner for owner in network.owners if owner.predictor is None]
         if free:
             owner = deepcopy(free[via % len(free)])
-            self._join(Network(self.kind, owner.model, network.state, [owner]))
+            self._join(Network(self.kind, owner.model, network.state, [owner], network.told))
 
     @step(which=WHICH, via=WHICH, half=st.sampled_from((None, None, False, True)), at=MOMENTS)
     def saved_and_loaded(self, which, via, half, at):
@@ -60,9 +60,9 @@ class Copies(Ground):
             state = state.passed(np.float16)
         state = state.passed(np.float32)
         if opener is None:
-            self._join(Network(self.kind, opened.model, state, [opened]))
+            self._join(Network(self.kind, opened.model, state, [opened], network.told))
         else:
-            self._join(Network(self.kind, opened, state))
+            self._join(Network(self.kind, opened, state, (), network.told))
 
     def _join(self, network: Network) -> None:
         network.known = True

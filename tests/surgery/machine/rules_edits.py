@@ -154,7 +154,6 @@ class Edits(Ground):
         for runner in block.network.runners:
             runner.stale &= block.stale.get(id(runner), set())
         block.network.move(block.network.state.restored(block.entered))
-        block.network.told = block.network.bits()
 
     @step(which=WHICH, via=WHICH, fault=st.integers(0, 11), at=MOMENTS)
     def refused_at_the_door(self, which, via, fault, at):

@@ -46,7 +46,7 @@ class Owners(Ground):
         if not network.owners:
             return
         owner = network.owners[via % len(network.owners)]
-        other = Network(self.kind, deepcopy(network.net), network.state, [owner])
+        other = Network(self.kind, deepcopy(network.net), network.state, [owner], network.told)
         owner.model, owner.predictor = other.net, None
         network.owners.remove(owner)
         self.add(other)

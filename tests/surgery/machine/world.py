@@ -15,12 +15,12 @@ from .truth import State
 class Network:
     """A living network: ``net``, what is true of it, the YOLO objects that hold it and predictors kept by hand."""
 
-    def __init__(self, kind: Kind, net: nn.Module, state: State | None = None, owners=(), known: bool = False):
-        self.kind, self.net, self.owners, self.kept, self.known = kind, net, list(owners), [], known
+    def __init__(self, kind: Kind, net: nn.Module, state: State | None = None, owners=(), told: set | None = None):
+        self.kind, self.net, self.owners, self.kept, self.known = kind, net, list(owners), [], False
         self.state = State(kind, read(kind.convs(net))) if state is None else state
         self.runners: list[Runner] = []
         self.portrait = self.draw()
-        self.told = self.bits()  # the rows of which the record has said that it does not explain them
+        self.told = set() if told is None else told  # rows of which the record has said that it does not explain them
 
     def row_tensors(self) -> list[torch.Tensor]:
         """The network's own tensors that hold class rows."""
@@ -92,6 +92,11 @@ class Network:
         """Note what each runner has, after everything was found right."""
         for runner in self.runners:
             runner.settle()
+
+    def tell(self) -> None:
+        """The record was asked: what it does not explain it has told now, and need not tell again of the same rows."""
+        if not self.state.explained:
+            self.told.add(self.bits())
 
     def bits(self) -> tuple:
         """All bits of the class rows, by place."""
