@@ -88,7 +88,12 @@ class Looks(Ground):
         kept = self.traces[which % len(self.traces)]
         if kept.network not in self.networks or kept.trace.branch not in kept.network.state.branches:
             return
-        replayed = self.attempt(kept.network, kept.trace.replay, kept.network.state, at)
+        try:
+            replayed = self.attempt(kept.network, kept.trace.replay, kept.network.state, at)
+        except RuntimeError as error:
+            if kept.network.left and "was given another network since this trace" in str(error):
+                return
+            raise
         if replayed is None:
             return
         fresh = self.looked(kept.network, kept.via, kept.mode)

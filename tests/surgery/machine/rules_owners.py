@@ -49,6 +49,7 @@ class Owners(Ground):
         other = Network(self.kind, deepcopy(network.net), network.state, [owner], network.told)
         owner.model, owner.predictor = other.net, None
         network.owners.remove(owner)
+        network.left = True
         self.add(other)
 
     @owned

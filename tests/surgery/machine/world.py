@@ -19,6 +19,7 @@ class Network:
         self.kind, self.net, self.owners, self.kept, self.known = kind, net, list(owners), [], False
         self.state = State(kind, read(kind.convs(net))) if state is None else state
         self.runners: list[Runner] = []
+        self.left = False  # whether a YOLO object that held it was given another one
         self.portrait = self.draw()
         self.told = set() if told is None else told  # rows of which the record has said that it does not explain them
 
