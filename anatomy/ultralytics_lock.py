@@ -26,8 +26,12 @@ class PredictorLock:
     def __enter__(self) -> "PredictorLock":
         self.check_free()
         self._take()
-        self._predicting = this_thread()
-        return self
+        try:
+            self._predicting = this_thread()
+            return self
+        except BaseException:  # an interruption after it was taken, which the block would never give back
+            self.__exit__()
+            raise
 
     def __exit__(self, *error) -> None:
         self._predicting = None

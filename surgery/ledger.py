@@ -58,7 +58,8 @@ def undo(model, n: int = 1, *, force: bool = False) -> tuple[Edit, ...]:
 
     Raises RecordError (a RuntimeError), and changes nothing, where the rows are not those that these edits left:
     something else has written them since. ``force=True`` writes the rows before the edits all the same. Where the
-    network has passed a coarser dtype (``half().float()``, a float16 file), the rows come back as if they had too.
+    network has passed a coarser dtype since the newest edit (``half().float()``, a float16 file), the rows come back as
+    if they had too.
     """
     head = describe(model)
     n = whole_number(n, "The number of edits to undo")
