@@ -7,7 +7,7 @@ network is marked tell of themselves; those made before are looked for once, amo
 import gc
 import sys
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -104,25 +104,47 @@ def look_around(net: nn.Module, mark: Mark, kinds: Kinds) -> None:
     A copy is known by its class and box rows, bit for bit. The predictor of a YOLO object that holds another network
     is left out; one that nobody holds is unclear if another network has the same rows.
     """
-    wanted = _all_subclasses(kinds.holder) | _all_subclasses(kinds.predictor) | {type(net)}
-    there = [entry for entry in gc.get_objects() if type(entry) in wanted]
-    objects = [entry for entry in there if isinstance(entry, kinds.holder)]
-    mine = [holder for holder in objects if holds(holder, net)]
-    mark.holders.update(mine)
-    running = [(entry, network_of(entry)) for entry in there if isinstance(entry, kinds.predictor)]
-    running = [(predictor, copy) for predictor, copy in running if _could_be(copy, net)]
-    copies = {id(copy) for _, copy in running}
-    others = [entry for entry in there if type(entry) is type(net) and entry is not net and id(entry) not in copies]
-    held = {id(_predictor(holder)): holder for holder in objects}
-    for predictor, copy in running:
-        holder = held.get(id(predictor))
-        if holder is not None:
-            if holds(holder, net):
-                mark.adopt(copy, predictor, by_hand=False)
-        elif any(same_rows(other, copy) for other in others):
+    around = _around(net, kinds)
+    if around.by_hand and around.others:
+        del around  # it keeps alive what nobody else holds, and such a network shall leave no predictor unclear
+        gc.collect()
+        around = _around(net, kinds)
+    mark.holders.update(holder for holder in around.objects if holds(holder, net))
+    for predictor, copy in around.held:
+        mark.adopt(copy, predictor, by_hand=False)
+    for predictor, copy in around.by_hand:
+        if any(same_rows(other, copy) for other in around.others):
             mark.unclear.add(copy)
         else:
             mark.adopt(copy, predictor, by_hand=True)
+
+
+class _Around(NamedTuple):
+    """What lives beside a network: YOLO objects, predictors that may run a copy of it with the copy, other networks.
+
+    ``held``: predictors of YOLO objects that hold the network; ``by_hand``: those that no YOLO object has.
+    """
+
+    objects: list
+    held: list[tuple[Any, nn.Module]]
+    by_hand: list[tuple[Any, nn.Module]]
+    others: list[nn.Module]
+
+
+def _around(net: nn.Module, kinds: Kinds) -> _Around:
+    wanted = _all_subclasses(kinds.holder) | _all_subclasses(kinds.predictor) | {type(net)}
+    there = [entry for entry in gc.get_objects() if type(entry) in wanted]
+    objects = [entry for entry in there if isinstance(entry, kinds.holder)]
+    running = [(entry, network_of(entry)) for entry in there if isinstance(entry, kinds.predictor)]
+    running = [(predictor, copy) for predictor, copy in running if _could_be(copy, net)]
+    copies = {id(copy) for _, copy in running}
+    holder_of = {id(_predictor(holder)): holder for holder in objects}
+    return _Around(
+        objects=objects,
+        held=[pair for pair in running if id(pair[0]) in holder_of and holds(holder_of[id(pair[0])], net)],
+        by_hand=[pair for pair in running if id(pair[0]) not in holder_of],
+        others=[entry for entry in there if type(entry) is type(net) and entry is not net and id(entry) not in copies],
+    )
 
 
 def _predictor(holder):

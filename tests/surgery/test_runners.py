@@ -146,6 +146,16 @@ def test_a_predictor_of_unclear_source_is_left_alone_and_told(fresh, picture):
     )
 
 
+def test_a_network_that_nobody_holds_leaves_no_predictor_unclear(fresh, picture):
+    gone = copy.deepcopy(fresh.model)
+    gone.itself = [gone]  # a circle, which reference counts alone never free
+    predictor = by_hand(fresh.model)
+    del gone
+    surgery.shift_classes(fresh, "P3", 1)
+    assert surgery.certify(fresh).in_step
+    assert torch.equal(answer(predictor, picture), truth(fresh.model, picture))
+
+
 def test_a_predictor_of_the_network_before_is_replaced_at_the_next_edit(build, fresh, picture):
     boxes(fresh, picture)
     surgery.shift_classes(fresh, "all", 1)
