@@ -43,9 +43,9 @@ class Certificate:
     before the first edit, or as ``surgery.load`` read it; None where there is neither, and nothing was compared.
     ``in_step``: what ``predict()`` runs carries the same rows; ``behind`` says who runs others, and at which levels.
     ``elsewhere``: names of all other weights and buffers that differ from the file, or None when none was given.
-    ``digest``: SHA-256 over all class rows as they are now. ``edits``: how many the record holds; ``ended``: how many
-    went with a network that the model object held before. ``precision``: a sentence where file and network hold
-    numbers of different precision, else None.
+    ``digest``: SHA-256 over all class rows as they are now, by branch and level. ``edits``: how many the record holds;
+    ``ended``: how many went with a network that the model object held before. ``precision``: a sentence where file and
+    network hold numbers of different precision, else None.
     """
 
     rows: tuple[RowCheck, ...]
@@ -200,7 +200,7 @@ def _out_of_step(head: Head) -> tuple[str, ...]:
 
 def _digest(head: Head) -> str:
     digest = hashlib.sha256()
-    for place in places(head):
+    for place in sorted(places(head)):
         for part in here(head, place):
             if part is not None:
                 digest.update(data(part))

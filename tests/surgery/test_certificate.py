@@ -204,3 +204,10 @@ def test_bits():
     assert not identical(torch.ones(2), torch.ones(3))
     assert not identical(torch.tensor(True), torch.tensor(False))
     assert identical(torch.tensor(3), torch.tensor(3))
+
+
+def test_the_digest_does_not_depend_on_the_branch_that_predict_uses(build, picture):
+    model = build("yolov10n", picture)
+    plain = surgery.certify(model).digest
+    model.predict(picture, nms=False, imgsz=192, verbose=False)
+    assert surgery.certify(model).digest == plain

@@ -69,6 +69,8 @@ class Ground(RuleBasedStateMachine):
         while self.blocks:
             self.blocks.pop().close()
         self._folder.cleanup()
+        self.networks.clear()  # hypothesis keeps the machine for a while, and equal networks of others are in doubt
+        self.traces.clear()
 
     def pick(self, which: int) -> Network:
         return self.networks[which % len(self.networks)]
