@@ -41,7 +41,7 @@ bench: $(READY)  ## measure speed, as ratios, and print the table
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 weights: $(READY)  ## train the demo detector anew (about 20 minutes on two cores)
-	$(BIN)/python -m detectors.train_demo $(ARGS)
+	$(BIN)/python -m detectors.demo.train $(ARGS)
 
 clean:  ## remove figures and caches; .venv and training runs stay
 	rm -rf out build *.egg-info .pytest_cache .ruff_cache

@@ -1,23 +1,23 @@
 """Read a detector: its levels, one traced forward pass, the provenance of each detection, and its last step again."""
 
 from .arguments import finite_number, whole_number
-from .compare import Comparison, compare
-from .detections import Detections, Rivals
-from .equivalent import equivalent
-from .equivalent_result import Changes, Difference, Equivalence
 from .errors import CheckpointError, SelectionError, SourceError, UnsupportedModelError
-from .evaluating import evaluating
-from .head import Candidates, Head, Limits, Outputs, Pass, Targets
-from .layers import layers
-from .layers_field import Field
-from .layers_merge import fused
-from .layers_table import Cost, Layer, LayerTable
-from .letterbox import Letterbox
-from .levels import Level, select_class, select_classes, select_level, select_levels
-from .pyramid import Pyramid
-from .receptive_field import ReceptiveField, receptive_field
-from .registry import describe, open_checkpoint
-from .trace import Trace, stream, trace
+from .families.registry import describe, open_checkpoint
+from .head.evaluating import evaluating
+from .head.head import Candidates, Head, Limits, Outputs, Pass, Targets
+from .head.letterbox import Letterbox
+from .head.levels import Level, select_class, select_classes, select_level, select_levels
+from .head.pyramid import Pyramid
+from .network.equivalence import Changes, Difference, Equivalence
+from .network.equivalent import equivalent
+from .network.field import Field
+from .network.fused import fused
+from .network.layers import layers
+from .network.receptive_field import ReceptiveField, receptive_field
+from .network.table import Cost, Layer, LayerTable
+from .tracing.compare import Comparison, compare
+from .tracing.detections import Detections, Rivals
+from .tracing.trace import Trace, stream, trace
 
 
 def levels(model) -> tuple[Level, ...]:

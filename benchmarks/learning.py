@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader
 import anatomy
 import viz
 from detectors.fastvit import FastViTDetector, load
-from detectors.fastvit.data import DataFile, YoloFolder, collate, open_data
-from detectors.fastvit.evaluate import evaluate
-from viz.report_table import neutral
+from detectors.pyramid.data import DataFile, YoloFolder, collate, open_data
+from detectors.pyramid.evaluate import evaluate
+from viz.reports.table import neutral
 
 SCORES, FIGURES = "05_scores.csv", ("05_heatmaps", "05_faulty", "05_repaired")
 DPI = 90  # of the PNGs, which are meant for a screen
@@ -37,7 +37,7 @@ class Learned:
 
 
 def read_run(name: str, work: Path, data: DataFile) -> Learned:
-    """Opens a --work folder of ``detectors.fastvit.train`` and scores its checkpoint class by class.
+    """Opens a --work folder of ``detectors.fastvit.training`` and scores its checkpoint class by class.
 
     Raises FileNotFoundError where a file is missing, ValueError where the training has not come to its end.
     """

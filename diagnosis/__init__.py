@@ -1,6 +1,5 @@
 """Say what is wrong with a detector, and why: targets, grids, assignment, numerics, attribution, missed objects."""
 
-from .assignment import SPARED, Assignment, assign, assign_trace
 from .attribution import (
     BASELINES,
     METHODS,
@@ -16,13 +15,14 @@ from .attribution import (
     subject,
     subjects,
 )
-from .causal import VERDICTS, LevelEvidence, Successor, level_evidence
 from .doctor import TargetLayout, check_decoder, check_loss, check_targets
+from .findings import CODES, Finding, Report
 from .grid import GridLevel, GridReport, Sight, check_grid
-from .loss_by_level import SIZES, LossByLevel, loss_by_level
-from .missed import STAGES, Candidate, Missed, missed
-from .numerics import Layer, Numerics, Origin, Scales, numerics
-from .report import CODES, Finding, Report
+from .objects.assignment import SPARED, Assignment, assign, assign_trace
+from .objects.level_evidence import VERDICTS, LevelEvidence, Successor, level_evidence
+from .objects.loss_by_level import SIZES, LossByLevel, loss_by_level
+from .objects.missed import STAGES, Candidate, Missed, missed
+from .scales import Layer, Numerics, Origin, Scales, numerics
 
 __all__ = [
     "BASELINES",

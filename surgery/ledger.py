@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from anatomy import Head, UnsupportedModelError, describe, whole_number
-from anatomy.mark import mark_of
+from anatomy.head.mark import mark_of
 
 from .edit import Edit
 from .memory import ended, forget_end, ledger, tell_end

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from anatomy import Head
-from anatomy.mark import Mark, mark_of
+from anatomy.head.mark import Mark, mark_of
 
 from .record import KEY, Ledger, unpack
 from .standing import RecordWarning, drifted

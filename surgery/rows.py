@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from anatomy.levels import SILENT_LOGIT
+from anatomy.head.levels import SILENT_LOGIT
 
 from .edit import Edit
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.import_graph import circles, graph, imports
+
 ROOT = Path(__file__).parent.parent
 
 # package: the other packages of the project that it may import
@@ -20,8 +22,60 @@ ARROWS = {
     "diagnosis": {"anatomy", "surgery"},
     "viz": {"anatomy", "diagnosis", "surgery"},
 }
+# package: its wings, and which of them each may import; the package's own file imports them all
+WINGS = {
+    "anatomy": {
+        "errors": set(),
+        "arguments": set(),
+        "archive": {"errors"},
+        "head": {"errors", "arguments"},
+        "families": {"errors", "arguments", "archive", "head"},
+        "tracing": {"errors", "arguments", "head", "families"},
+        "network": {"errors", "arguments", "head", "families", "tracing"},
+    },
+    "diagnosis": {
+        "findings": set(),
+        "objects": {"findings"},
+        "scales": {"findings"},
+        "grid": {"findings", "objects"},
+        "attribution": {"findings"},
+        "doctor": {"findings"},
+    },
+    "diagnosis.attribution": {
+        "place": set(),
+        "subject": set(),
+        "presence": {"subject"},
+        "perturbation_frame": {"place"},
+        "result": {"place", "subject"},
+        "maps": {"place", "subject", "presence", "perturbation_frame", "result"},
+        "methods": {"subject", "result", "maps"},
+        "evidence": {"place", "subject", "presence", "perturbation_frame", "result", "methods"},
+    },
+    "diagnosis.doctor": {
+        "layout": set(),
+        "notes": set(),
+        "boxes": {"layout"},
+        "targets": {"layout", "notes", "boxes"},
+        "decoder": {"layout", "notes", "boxes"},
+        "loss": {"layout", "notes", "boxes"},
+    },
+    "viz": {
+        "canvas": set(),
+        "figures": {"canvas"},
+        "explorer": {"canvas"},
+        "reports": {"canvas", "figures"},
+        "command": {"reports"},
+    },
+    "detectors": {
+        "scenes": set(),
+        "pyramid": set(),
+        "demo": {"scenes"},
+        "fastvit": {"scenes", "pyramid"},
+        "pafpn": {"scenes", "pyramid"},
+    },
+}
 # what of a detector may know anatomy: the contract that it fulfils, and the reader of archives that runs nothing
-KNOWING = ("detectors/*/description.py", "detectors/*/checkpoint.py")
+KNOWING = ("detectors/**/description.py", "detectors/*/checkpoint.py")
 # foreign library: the one package that may import it
 AT_HOME = {
     "ultralytics": "anatomy",
@@ -41,6 +95,7 @@ LONGEST = 400  # lines of a source file
 
 PACKAGES = [name for name in ARROWS if (ROOT / name / "__init__.py").is_file()]
 MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+FILES = graph(MODULES, ROOT)
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -58,18 +113,7 @@ def project_files() -> list[Path]:
 
 def imported(source: str) -> set[str]:
     """The top-level names that a source imports absolutely, wherever the import stands in it."""
-    names = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            names.append(node.module)
-        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in (
-            "import_module",
-            "__import__",
-        ):
-            names += [argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)]
-    return {name.partition(".")[0] for name in names}
+    return {module.partition(".")[0] for module, _ in imports(source)}
 
 
 def relative(path: Path) -> str:
@@ -82,7 +126,7 @@ def relative(path: Path) -> str:
         ("", set()),
         ("import viz.heat as heat, torch", {"viz", "torch"}),
         ("from viz.heat import draw", {"viz"}),
-        ("from . import viz\nfrom .viz import draw", set()),
+        ("from . import viz\nfrom .viz import draw", {""}),
         ("def late():\n    from viz import draw", {"viz"}),
         ("if TYPE_CHECKING:\n    import viz", {"viz"}),
         ("import importlib\nimportlib.import_module('viz.heat')", {"importlib", "viz"}),
@@ -102,6 +146,40 @@ def test_no_arrow_points_the_wrong_way(path):
     assert not wrong, f"{relative(path)} imports {sorted(wrong)}, but {package} may import {sorted(ARROWS[package])}."
 
 
+@pytest.mark.parametrize("room", WINGS)
+def test_no_arrow_between_wings_points_the_wrong_way(room):
+    wings, wrong = WINGS[room], []
+    for module, targets in FILES.items():
+        wing = _wing(module, room)
+        for target in targets if wing else ():
+            other = _wing(target, room)
+            if other not in (None, wing) and other not in wings[wing]:
+                wrong.append(f"{module} imports {target}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("room", WINGS)
+def test_every_wing_has_its_arrows_and_says_what_lives_there(room):
+    folder = ROOT / room.replace(".", "/")
+    there = {path.stem for path in folder.iterdir() if (path / "__init__.py").is_file() or path.suffix == ".py"}
+    assert there - {"__init__"} == set(WINGS[room])
+    opened = [folder / wing / "__init__.py" for wing in WINGS[room] if (folder / wing).is_dir()]
+    assert [relative(path) for path in opened if not ast.get_docstring(ast.parse(path.read_text()))] == []
+
+
+def _wing(module: str, room: str) -> str | None:
+    """The wing of a room that a module lies in; None elsewhere, and for the file of the room itself."""
+    return module.removeprefix(f"{room}.").partition(".")[0] if module.startswith(f"{room}.") else None
+
+
+def test_no_files_import_each_other_in_a_circle():
+    assert circles(FILES) == []
+
+
+def test_a_circle_is_found_wherever_its_arrows_stand():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == [["b", "c"]]
+
+
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_a_foreign_library_stays_in_its_package(path):
     package = relative(path).partition("/")[0]
@@ -112,7 +190,7 @@ def test_a_foreign_library_stays_in_its_package(path):
 def test_its_own_files_alone_import_ultralytics():
     importing = [relative(path) for path in MODULES if "ultralytics" in imported(path.read_text())]
     assert importing
-    assert [name for name in importing if not name.startswith("anatomy/ultralytics_")] == []
+    assert [name for name in importing if not name.startswith("anatomy/families/ultralytics/")] == []
 
 
 @pytest.mark.parametrize("package", ["anatomy", "surgery"])

@@ -107,7 +107,7 @@ def test_weights_in_the_current_folder_are_found_and_an_empty_image_is_no_troubl
 @pytest.fixture
 def module(monkeypatch, tmp_path):
     """demo.py as a module, in an empty folder, with no weights at hand and nothing that forbids a download."""
-    importlib.import_module("anatomy.ultralytics_head")  # takes its YOLO before a test replaces it
+    importlib.import_module("anatomy.families.ultralytics.head")  # takes its YOLO before a test replaces it
     spec = importlib.util.spec_from_file_location("demo_command", ROOT / "notebooks" / "demo.py")
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from detectors.fastvit import scenes, train
+from detectors.fastvit.training import scenes, train
 
 ROOT = Path(__file__).parent.parent
 spec = importlib.util.spec_from_file_location("learning", ROOT / "benchmarks" / "learning.py")

@@ -19,7 +19,7 @@ import anatomy
 import diagnosis
 import surgery
 import viz
-from anatomy.at_rest import at_rest
+from anatomy.head.at_rest import at_rest
 from detectors.fastvit import FastViTDetector
 from detectors.pafpn import PafpnDetector
 from diagnosis import TargetLayout

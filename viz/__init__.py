@@ -1,25 +1,25 @@
 """Draw what the other packages return: every function takes data and returns a matplotlib Figure."""
 
-from .anchor_grid import anchor_grid
-from .assignment import assignment
-from .attribution import attribution
-from .compare import compare
-from .detections import detections
-from .distribution import distribution
-from .explore import explore
-from .explorer import Explorer
-from .features import features
-from .grid import grid
-from .heatmaps import heatmaps
-from .layers import layers
-from .loss_by_level import loss_by_level
-from .missed import missed
-from .numerics import numerics
-from .palette import LEVEL_COLORS, level_color
-from .receptive_field import receptive_field
-from .report import report
-from .style import STYLE
-from .targets import targets
+from .canvas.palette import LEVEL_COLORS, level_color
+from .canvas.style import STYLE
+from .explorer.explore import explore
+from .explorer.state import Explorer
+from .figures.anchor_grid import anchor_grid
+from .figures.assignment import assignment
+from .figures.attribution import attribution
+from .figures.compare import compare
+from .figures.detections import detections
+from .figures.distribution import distribution
+from .figures.features import features
+from .figures.grid import grid
+from .figures.heatmaps import heatmaps
+from .figures.layers import layers
+from .figures.loss_by_level import loss_by_level
+from .figures.missed import missed
+from .figures.numerics import numerics
+from .figures.receptive_field import receptive_field
+from .figures.targets import targets
+from .reports.report import report
 
 __all__ = [
     "LEVEL_COLORS",

@@ -6,8 +6,8 @@ import sys
 import anatomy
 import surgery
 
-from .report import report
-from .report_figures import FORMATS, KINDS
+from .reports.report import report
+from .reports.sheets import FORMATS, KINDS
 
 EPILOG = """\
 examples:

@@ -2,6 +2,6 @@
 
 from .checkpoint import load, save
 from .model import FastViTDetector
-from .naive import NaiveDetector
+from .published.naive import NaiveDetector
 
 __all__ = ["FastViTDetector", "NaiveDetector", "load", "save"]

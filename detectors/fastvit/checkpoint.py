@@ -9,7 +9,7 @@ import torch
 from anatomy.archive import read_plain
 
 from .model import FastViTDetector
-from .naive import FAULTS, NaiveDetector
+from .published.naive import FAULTS, NaiveDetector
 
 FORMAT = "detectors.fastvit 1"
 MOST_BRANCHES = 64
@@ -81,7 +81,7 @@ def read(path) -> dict:
     found = read_plain(path)
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise ValueError(
-            f"{str(path)!r} is no checkpoint of this detector. `python -m detectors.fastvit.train` writes one."
+            f"{str(path)!r} is no checkpoint of this detector. `python -m detectors.fastvit.training.train` writes one."
         )
     check(path, found)
     return found

@@ -9,14 +9,14 @@ from torchvision.ops import box_iou
 
 from anatomy import Candidates, Head, Level, Limits, Outputs, Pass, Targets, UnsupportedModelError
 
+from ..pyramid.prediction import frames, turn
+from ..pyramid.selection import CLASS_SHIFT, MAX_DETECTIONS, above, check_thresholds
+from ..pyramid.targets import LARGEST, RADIUS, claim
 from .blocks import LevelOutput
 from .checkpoint import contents, load
 from .head import decode, distances
 from .loss import WEIGHTS, by_cell
-from .naive import NaiveDetector
-from .prediction import frames, turn
-from .selection import CLASS_SHIFT, MAX_DETECTIONS, above, check_thresholds
-from .targets import LARGEST, RADIUS, claim
+from .published.naive import NaiveDetector
 
 BRANCH = "one2many"
 

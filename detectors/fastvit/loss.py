@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torchvision.ops import complete_box_iou_loss, sigmoid_focal_loss
 
+from ..pyramid.targets import STRIDES
 from .head import points
-from .targets import STRIDES
 
 WEIGHTS = {"classes": 1.0, "objectness": 0.5, "boxes": 2.0}
 

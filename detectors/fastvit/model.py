@@ -7,9 +7,9 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from . import targets
+from ..pyramid import targets
+from ..pyramid.detector import LevelDetector
 from .blocks import LevelOutput, PyramidPooling
-from .detector import LevelDetector
 from .head import LevelHead, decode, flat_logits
 from .loss import Losses, loss
 from .neck import PathAggregation

@@ -8,7 +8,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as cross_entrop
 
 from detectors.fastvit.head import points
 from detectors.fastvit.loss import Losses as PartsOfLoss
-from detectors.fastvit.targets import STRIDES
+from detectors.pyramid.targets import STRIDES
 
 from .head import LevelOutput, decode, flat
 
@@ -23,7 +23,7 @@ class Losses(PartsOfLoss):
 
 def by_cell(outputs: Sequence[LevelOutput], targets: Sequence[Tensor]) -> dict[str, Tensor]:
     """What each cell adds to each part of the loss, (B, A) by name: from the outputs and the stacked targets
-    (B, 5 + nc, h, w) of each level, as ``detectors.fastvit.targets.encode`` makes them.
+    (B, 5 + nc, h, w) of each level, as ``detectors.pyramid.targets.encode`` makes them.
 
     Boxes: 1 - IoU^2. Classes: cross-entropy in the positives, towards the IoU (https://arxiv.org/abs/2107.08430).
     """

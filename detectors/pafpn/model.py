@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor, nn
 
-from detectors.fastvit import targets
-from detectors.fastvit.detector import LevelDetector
+from detectors.pyramid import targets
+from detectors.pyramid.detector import LevelDetector
 
 from .backbone import Backbone, Four
 from .head import LevelHead, LevelOutput, decode, flat, joint

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.optim import AdamW
 
-from detectors.fastvit.images import to_tensor
-from detectors.fastvit.scenes import KINDS, draw_kinds
+from detectors.fastvit.training.scenes import KINDS, draw_kinds
+from detectors.pyramid.images import to_tensor
 
 from .head import LevelOutput
 from .loss import loss
@@ -27,7 +27,7 @@ def half_width(normalized: Collection[str] = tuple(PLACES), *, seed: int = 0) ->
 
 
 def draw_batches(net: PafpnDetector, count: int, *, images: int = 4, side: int = 96, seed: int = 0) -> list[Batch]:
-    """``count`` batches of drawn scenes, ``side`` px square, labelled by ``detectors.fastvit.scenes.KINDS``."""
+    """``count`` batches of drawn scenes, ``side`` px square, of the three kinds in ``KINDS``."""
     return [
         _draw(net, range(first, first + images), side)
         for first in range(1000 * seed, 1000 * seed + images * count, images)

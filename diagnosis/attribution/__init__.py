@@ -1,9 +1,9 @@
 """Which pixels made a number of a detection, by many methods, and whether the map can be believed."""
 
-from .curves import Curves
-from .faithfulness import Faithfulness, faithfulness
+from .evidence.curves import Curves
+from .evidence.faithfulness import Faithfulness, faithfulness
+from .evidence.randomization import Randomization
 from .methods import BASELINES, METHODS, attribute, attribute_all
-from .randomization import Randomization
 from .result import Attribution, Heat
 from .subject import Subject, subject, subjects
 

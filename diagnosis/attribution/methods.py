@@ -10,11 +10,11 @@ import torch
 
 from anatomy import Trace
 
-from .baselines import box_fill, centre_prior, edge_detector
-from .cam import cam, eigencam
-from .drise import drise
-from .influence import influence
-from .perturbation import ablation, integrated_gradients, kernel_shap, occlusion
+from .maps.baselines import box_fill, centre_prior, edge_detector
+from .maps.cam import cam, eigencam
+from .maps.drise import drise
+from .maps.influence import influence
+from .maps.perturbation import ablation, integrated_gradients, kernel_shap, occlusion
 from .result import Attribution, Heat
 from .subject import Subject, subjects
 

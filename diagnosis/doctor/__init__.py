@@ -3,6 +3,6 @@
 from .decoder import check_decoder
 from .layout import TargetLayout
 from .loss import check_loss
-from .targets import check_targets
+from .targets.check import check_targets
 
 __all__ = ["TargetLayout", "check_decoder", "check_loss", "check_targets"]

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
-from ..report import Report
-from .bench import Bench, Trial, Unreadable
-from .contents import ENOUGH, explain
+from ..findings import Report
+from .boxes.bench import Bench, Trial, Unreadable
+from .boxes.contents import ENOUGH, explain
+from .boxes.readings import declared
 from .layout import TargetLayout
 from .notes import Notes
-from .readings import declared
 
 
 def check_decoder(

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..report import Report
-from .bench import Bench
+from ..findings import Report
+from .boxes.bench import Bench
+from .boxes.readings import declared, predict
 from .layout import TargetLayout
 from .notes import Notes
-from .readings import declared, predict
 
 FOLLOWS = {
     "not_permutation_invariant": ("not_minimal", "gradient_leak", "no_gradient"),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ..report import Finding
+from ..findings import Finding
 
 MENDS = {
     "axes_swapped": "Index targets as [channel, row, column] with row from y and column from x, in boxes as in cells.",

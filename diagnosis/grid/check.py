@@ -8,7 +8,7 @@ import numpy as np
 import anatomy
 from anatomy import Head, UnsupportedModelError, whole_number
 
-from ..report import Report
+from ..findings import Report
 from .offset import object_offsets
 from .probe import LOOKS, ROUNDS, GridLevel, probe, read_level, sights
 from .sight import Sight

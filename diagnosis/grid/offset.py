@@ -7,7 +7,7 @@ import numpy as np
 
 import anatomy
 
-from ..objects import check_objects
+from ..objects.labels import check_objects
 
 SURE = 0.25  # a cell speaks for an object when its class has at least this probability
 FEWEST = 5  # objects on a level before it is judged

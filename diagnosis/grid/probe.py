@@ -7,9 +7,9 @@ import numpy as np
 from torch import Tensor
 
 from anatomy import Head, Pass, Trace
-from anatomy.gradient import differentiate
-from anatomy.passes import run_passes
-from anatomy.sources import nothing_read
+from anatomy.head.passes import run_passes
+from anatomy.head.sources import nothing_read
+from anatomy.tracing.gradient import differentiate
 
 from .aim import Aim, read_aim
 from .motion import Motion, measure_motion, texture

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from anatomy import Level, Pyramid
-from anatomy.gradient import DifferentiablePass
+from anatomy.tracing.gradient import DifferentiablePass
 
 ROWS, COLS = (0.3, 0.7), (0.25, 0.5, 0.75)  # of a grid: the cells asked, far enough from every border
 REACH = 4.0  # strides: the width of the window in which a centre is sought

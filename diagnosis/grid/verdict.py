@@ -6,7 +6,7 @@ import numpy as np
 
 from anatomy import Head, Pass
 
-from ..report import Finding
+from ..findings import Finding
 from .probe import CLEAR, SEEN, GridLevel
 from .sight import STRAIGHT
 

@@ -11,7 +11,7 @@ import torch
 import anatomy
 import surgery
 import viz
-from anatomy.matching import by_overlap, one_network, overlaps
+from anatomy.tracing.matching import by_overlap, one_network, overlaps
 
 ARGS = {"imgsz": 192}
 

@@ -10,7 +10,7 @@ from ultralytics.nn.modules.block import CIB, RepVGGDW
 from ultralytics.nn.modules.conv import Conv, RepConv
 
 import anatomy
-from anatomy.equivalent import comparable, difference
+from anatomy.network.equivalent import comparable, difference
 
 
 @pytest.fixture(autouse=True)

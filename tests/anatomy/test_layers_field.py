@@ -10,8 +10,8 @@ from ultralytics import YOLO
 from ultralytics.nn.modules import block as blocks
 
 import anatomy
-from anatomy.layers_field import PIXELS, Axis
-from anatomy.layers_run import shadow
+from anatomy.network.field import PIXELS, Axis
+from anatomy.network.run import shadow
 
 
 class OverColumns(nn.Module):

@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 import anatomy
-from anatomy.layers_text import aligned, shape_text
+from anatomy.network.text import aligned, shape_text
 
 
 class Small(nn.Module):

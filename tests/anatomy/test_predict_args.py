@@ -12,7 +12,7 @@ import torch
 
 import anatomy
 import surgery
-from anatomy.ultralytics_version import BEYOND, LOWEST, check_version
+from anatomy.families.ultralytics.version import BEYOND, LOWEST, check_version
 from detectors import demo_scene, demo_weights
 from tests.torchvision_nets import tiny
 

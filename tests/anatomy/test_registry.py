@@ -9,7 +9,7 @@ from ultralytics import YOLO
 
 import anatomy
 import diagnosis
-from anatomy.registry import family, plain_network
+from anatomy.families.registry import family, plain_network
 from tests.corner_net import CornerHead, CornerNet
 from tests.torchvision_nets import tiny
 

@@ -12,8 +12,9 @@ from torch.nn import functional as F
 
 import anatomy
 import surgery
-from anatomy import same_bits, scores
-from anatomy.head import peak
+from anatomy.head import scores
+from anatomy.head.head import peak
+from anatomy.tracing import same_bits
 
 CONFIGS = Path(ultralytics.__file__).parent / "cfg" / "models"
 SIZES = [(32, 32), (64, 96), (96, 96), (128, 192), (160, 160), (64, 320), (224, 160)]

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 import anatomy
-from anatomy.images import open_images
+from anatomy.head.images import open_images
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,10 @@ from ultralytics.utils import nms, ops
 
 import anatomy
 import surgery
-from anatomy.suppression import losers
-from anatomy.ultralytics_head import NMS_CLASS_SHIFT, NMS_MOST
-from detectors.fastvit import FastViTDetector, selection
+from anatomy.families.ultralytics.head import NMS_CLASS_SHIFT, NMS_MOST
+from anatomy.tracing.suppression import losers
+from detectors.fastvit import FastViTDetector
+from detectors.pyramid import selection
 from tests.anatomy.test_trace import greedy
 from tests.torchvision_nets import tiny
 
@@ -88,7 +89,7 @@ def test_candidates_are_what_nms_saw(build, picture, seen, name, args):
 @pytest.mark.parametrize("kind", ["fcos", "retinanet"])
 @pytest.mark.parametrize("conf", [0.05, 1e-9])
 def test_candidates_of_torchvision_are_what_its_nms_saw(picture, monkeypatch, kind, conf):
-    import anatomy.torchvision_head as family
+    import anatomy.families.torchvision.head as family
 
     real, calls = family.batched_nms, []
     monkeypatch.setattr(family, "batched_nms", lambda *args: calls.append(args) or real(*args))

@@ -12,7 +12,7 @@ import torch
 import anatomy
 import diagnosis
 import surgery
-from anatomy.gradient import differentiate
+from anatomy.tracing.gradient import differentiate
 from tests.anatomy.test_gradient import Runnable, RunnableHead
 from tests.torchvision_nets import tiny
 

@@ -9,7 +9,7 @@ import pytest
 import surgery
 import viz
 from detectors import demo_scene, demo_weights
-from viz.explorer_words import table_lines
+from viz.explorer.words import table_lines
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PATIENCE = 60_000  # ms

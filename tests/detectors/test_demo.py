@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from detectors import CLASS_NAMES, demo, demo_scene, demo_weights, draw_scene
+from detectors import CLASS_NAMES, demo_scene, demo_weights, draw_scene
+from detectors.demo import demo
 
 ultralytics = pytest.importorskip("ultralytics")
 torch.set_num_threads(1)

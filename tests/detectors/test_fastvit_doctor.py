@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from detectors.fastvit import FastViTDetector, NaiveDetector, load, naive, save
-from detectors.fastvit.parts import Parts
+from detectors.fastvit import FastViTDetector, NaiveDetector, load, save
+from detectors.fastvit.published import naive
+from detectors.fastvit.published.parts import Parts
 from diagnosis import TargetLayout, check_decoder, check_loss, check_targets
 
 ENCODER = {  # in an order in which each mend takes one finding away

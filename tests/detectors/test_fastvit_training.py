@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from detectors.fastvit import FastViTDetector, load, naive, scenes, targets, train
-from detectors.fastvit.data import YoloFolder, collate, label_file, open_data, read_labels
-from detectors.fastvit.evaluate import average_precision, evaluate, hits
-from detectors.fastvit.images import input_size, letterbox
+from detectors.fastvit import FastViTDetector, load
 from detectors.fastvit.loss import loss
-from detectors.fastvit.run import Options, Run
-from detectors.fastvit.selection import select
+from detectors.fastvit.published import naive
+from detectors.fastvit.training import scenes, train
+from detectors.fastvit.training.run import Options, Run
+from detectors.pyramid import targets
+from detectors.pyramid.data import YoloFolder, collate, label_file, open_data, read_labels
+from detectors.pyramid.evaluate import average_precision, evaluate, hits
+from detectors.pyramid.images import input_size, letterbox
+from detectors.pyramid.selection import select
 
 TINY = Options("fastvit_t8", branches=1, naive=False, pretrained=False, imgsz=64, epochs=10, batch=2, seed=0)
 

@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from detectors import CLASS_NAMES, draw_scene, scenes, write_dataset
-from detectors.shapes import SHAPES, outline
+from detectors import CLASS_NAMES, draw_scene, write_dataset
+from detectors.scenes import scenes
+from detectors.scenes.shapes import SHAPES, outline
 
 
 def test_same_seed_same_pixels_other_seed_others():

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from detectors import CLASS_NAMES, demo_weights, train_demo
+from detectors import CLASS_NAMES, demo_weights
+from detectors.demo import train as train_demo
 
 TABLE = """\x1b[K                 Class     Images  Instances      Box(P          R      mAP50  mAP50-95): 100% 25/25
                    all        400       2870      0.604      0.542      0.597      0.453

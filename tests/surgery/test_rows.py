@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from anatomy.levels import SILENT_LOGIT
+from anatomy.head.levels import SILENT_LOGIT
 from surgery.edit import Edit
 from surgery.rows import OPERATIONS, edited
 

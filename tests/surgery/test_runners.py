@@ -262,7 +262,7 @@ def test_a_recipe_that_fails_leaves_a_predictor_with_the_rows_it_had(fresh, pict
 
 def test_a_first_look_that_is_interrupted_is_done_again(fresh, picture, monkeypatch):
     predictor, bare = by_hand(fresh.model), copy.deepcopy(fresh.model)
-    from anatomy import ultralytics_head
+    from anatomy.families.ultralytics import head as ultralytics_head
 
     def interrupted(net, mark, kinds):
         look(net, mark, kinds)

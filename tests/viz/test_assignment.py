@@ -10,8 +10,8 @@ from ultralytics import YOLO
 import diagnosis
 import viz
 from detectors import demo_scene, demo_weights
-from viz.assignment import LEAST, MOST, object_color
-from viz.frame import cell_boxes
+from viz.canvas.frame import cell_boxes
+from viz.figures.assignment import LEAST, MOST, object_color
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import torch
 import surgery
 import viz
 from detectors import demo_scene
-from viz.explained import explain, index_of
-from viz.explorer_words import facts_html, history_html, message_html, table_lines, table_style
+from viz.explorer.facts import explain, index_of
+from viz.explorer.words import facts_html, history_html, message_html, table_lines, table_style
 
 IMAGE = demo_scene().image[..., ::-1]
 

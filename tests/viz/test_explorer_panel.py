@@ -13,10 +13,10 @@ from matplotlib.colors import to_rgba
 
 import viz
 from detectors import demo_scene
-from viz.explorer import WHAT
-from viz.explorer_panel import Panel
-from viz.explorer_words import table_lines
-from viz.live_picture import LivePicture
+from viz.explorer.panel import Panel
+from viz.explorer.picture import LivePicture
+from viz.explorer.state import WHAT
+from viz.explorer.words import table_lines
 
 ROOT = Path(__file__).parents[2]
 IMAGE = demo_scene().image[..., ::-1]
@@ -119,7 +119,7 @@ def test_importing_viz_loads_no_widget():
 
 
 def test_without_ipympl_the_error_says_what_to_install(model, monkeypatch):
-    monkeypatch.delitem(sys.modules, "viz.explorer_panel", raising=False)
+    monkeypatch.delitem(sys.modules, "viz.explorer.panel", raising=False)
     monkeypatch.setitem(sys.modules, "ipympl.backend_nbagg", None)
     with pytest.raises(ImportError, match=r"needs ipywidgets and ipympl, but ipympl.* is not installed.*pip install"):
         viz.explore(model, IMAGE)

@@ -119,7 +119,7 @@ def test_errors_come_at_the_door(trace, arguments, error, message):
 
 
 def test_more_rows_than_a_page_holds_are_refused(trace, monkeypatch):
-    monkeypatch.setattr("viz.readings.MOST_ROWS", 2)
+    monkeypatch.setattr("viz.canvas.cell_values.MOST_ROWS", 2)
     with pytest.raises(ValueError, match="at most 2 rows, one a class, but 3 classes were given"):
         viz.heatmaps(trace, "all", "score")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from viz.labels import place
+from viz.canvas.labels import place
 
 FRAME = np.array([0.0, 0.0, 200.0, 100.0])
 NOTHING = np.empty((0, 4))

@@ -15,7 +15,7 @@ import diagnosis
 import surgery
 import viz
 from detectors import demo_scene, demo_weights
-from viz.style import PowersOfTen, power_of_ten
+from viz.canvas.style import PowersOfTen, power_of_ten
 
 NAMES = {
     "mathtext": r"$\frac{1$",

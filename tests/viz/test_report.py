@@ -17,7 +17,7 @@ from PIL import Image
 import anatomy
 import surgery
 import viz
-from viz.report_page import COLUMNS
+from viz.reports.page import COLUMNS
 
 QUICK = {"formats": "png", "figures": ("detections",), "dpi": 50, "progress": False}
 VOID = {"meta", "img", "input", "link", "br"}
@@ -157,7 +157,7 @@ def test_a_thousand_detections_are_one_table(stage, hot, tmp_path):
 
 
 def test_the_page_says_where_its_table_ends(three, tmp_path, monkeypatch):
-    monkeypatch.setattr("viz.report_writer.ROWS", 2)
+    monkeypatch.setattr("viz.reports.writer.ROWS", 2)
     page = Page(viz.report(three, tmp_path / "out", **QUICK) / "index.html")
     assert page.source.count('<tr><td class="name"><a') == 2
     assert "The first 2 of 5 rows." in page.source
@@ -165,7 +165,7 @@ def test_the_page_says_where_its_table_ends(three, tmp_path, monkeypatch):
 
 
 def test_pictures_in_the_page_get_smaller_as_images_get_many(three, tmp_path, monkeypatch):
-    monkeypatch.setattr("viz.report_writer.SIDES", ((1, 300, 200), (2, 200, None), (None, 100, None)))
+    monkeypatch.setattr("viz.reports.writer.SIDES", ((1, 300, 200), (2, 200, None), (None, 100, None)))
     place = viz.report(three, tmp_path / "out", **QUICK | {"figures": ("detections", "heatmaps"), "dpi": 100})
     widths = [int(picture["width"]) for picture in Page(place / "index.html").all("img")]
     assert widths == [300, 300, 200, 200, 200, 200, 200, 100, 100]
@@ -338,10 +338,10 @@ def test_an_interruption_before_the_first_image_leaves_nothing(three, tmp_path):
     assert entries(tmp_path) == set()
 
 
-@pytest.mark.parametrize("where", ["report_figures.write", "report_page.image_section"])
+@pytest.mark.parametrize("where", ["sheets.write", "page.image_section"])
 def test_an_image_that_was_interrupted_half_way_leaves_no_trace(three, tmp_path, monkeypatch, where):
     module, name = where.split(".")
-    holder = sys.modules["viz.report_writer" if name == "write" else f"viz.{module}"]
+    holder = sys.modules["viz.reports.writer" if name == "write" else f"viz.reports.{module}"]
     real, calls = getattr(holder, name), []
 
     def interrupted(*args):
@@ -369,7 +369,7 @@ def test_a_stream_is_closed_when_its_report_ends_early(three, tmp_path, monkeypa
 
 
 def test_a_bar_is_shown_for_several_and_only_when_wanted(three, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(sys.modules["viz.report"], "BAR", {"desc": "report"})
+    monkeypatch.setattr(sys.modules["viz.reports.report"], "BAR", {"desc": "report"})
     viz.report(three[0], tmp_path / "one", **QUICK | {"progress": True})
     viz.report(three, tmp_path / "silent", **QUICK)
     assert capsys.readouterr().err == ""

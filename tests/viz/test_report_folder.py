@@ -86,8 +86,8 @@ import os, signal, sys
 import numpy as np, torch
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from viz.report_folder import move_in, open_place, staging
-from viz import report_mark
+from viz.reports.folder import move_in, open_place, staging
+from viz.reports import mark as report_mark
 place = open_place({place!r}, True)
 with staging(place) as stage:
     (stage / "images").mkdir()

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import viz
-from viz.report_table import neutral
+from viz.reports.table import neutral
 
 QUICK = {"formats": "png", "figures": "heatmaps", "dpi": 50, "progress": False}
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1", "'=1", "", "a\nb", 'say "x", y', "plain"]

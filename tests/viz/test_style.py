@@ -14,7 +14,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 import viz
-from viz.palette import LEVEL_COLORS, OTHER_LEVELS, ink, luminance
+from viz.canvas.palette import LEVEL_COLORS, OTHER_LEVELS, ink, luminance
 
 ROOT = Path(__file__).parents[2]
 DRAW = {

@@ -9,9 +9,9 @@ import surgery
 import viz
 from tests.anatomy.test_torchvision_head import image
 from tests.torchvision_nets import tiny
-from viz.explained import explain
-from viz.frame import cell_at, cell_boxes, cell_edges
-from viz.live_picture import LivePicture, _coloured
+from viz.canvas.frame import cell_at, cell_boxes, cell_edges
+from viz.explorer.facts import explain
+from viz.explorer.picture import LivePicture, _coloured
 
 FAMILIES = ["fcos", "retinanet"]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import diagnosis
-from diagnosis.attribution.randomization import rank_correlation
+from diagnosis.attribution.evidence.randomization import rank_correlation
 
 from .patch_net import RedHead, RedNet, red_patch, red_trace
 

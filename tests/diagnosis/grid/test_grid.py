@@ -12,7 +12,7 @@ from ultralytics import YOLO
 import anatomy
 import diagnosis
 from anatomy import Level
-from anatomy.ultralytics_head import UltralyticsHead
+from anatomy.families.ultralytics.head import UltralyticsHead
 from detectors import demo_weights, draw_scene
 from detectors.fastvit import FastViTDetector, NaiveDetector
 from diagnosis import GridLevel, Sight

@@ -86,6 +86,6 @@ def raw_module(kind: type[nn.Module], **attributes) -> nn.Module:
 
 def opened() -> YOLO:
     """The genuine network as Ultralytics holds it, for comparisons."""
-    from anatomy.ultralytics_opening import wrap
+    from anatomy.families.ultralytics.opening import wrap
 
     return wrap(network())

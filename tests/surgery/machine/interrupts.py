@@ -14,7 +14,7 @@ from torch import Tensor
 import anatomy
 import surgery
 
-LOCKS = ("turns.py", "ultralytics_lock.py")  # a lock written in Python cannot protect its own lines
+LOCKS = ("head/turns.py", "ultralytics/lock.py")  # a lock written in Python cannot protect its own lines
 WATCHED = tuple(str(Path(package.__file__).parent) for package in (anatomy, surgery))
 
 

@@ -1,0 +1,1 @@
+"""Ultralytics' detectors, YOLOv3 to YOLO26: their heads, their predictors, their checkpoints."""

@@ -1,0 +1,374 @@
+"""Ultralytics' detection heads, YOLOv3 to YOLO26."""
+
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
+from copy import copy, deepcopy
+from datetime import datetime
+from types import SimpleNamespace
+
+import torch
+from torch import Tensor, nn
+from ultralytics import __version__ as ultralytics_version
+from ultralytics.engine.model import Model
+from ultralytics.engine.predictor import BasePredictor
+from ultralytics.nn.autobackend import check_class_names
+from ultralytics.nn.modules import head as heads
+from ultralytics.nn.tasks import BaseModel
+from ultralytics.utils import DEFAULT_CFG_DICT
+from ultralytics.utils.metrics import batch_probiou, box_iou
+from ultralytics.utils.tal import TaskAlignedAssigner
+
+from ...errors import UnsupportedModelError
+from ...head.head import Candidates, Head, Limits, Outputs, Pass, Targets
+from ...head.levels import Level, level_name
+from ...head.mark import Mark, is_marked, mark_of, unmarked
+from ...head.pyramid import Pyramid
+from ...head.turns import turns
+from .arguments import check_predict_args
+from .layout import BOXES, BRANCHES, check_names, detect_module
+from .lock import PredictorLock, joined_lock
+from .opening import open_checkpoint, wrap
+from .runners import Kinds, holders, look_around, predictors, runners, strange
+from .tap import Tap, apart, overridden, running_network
+from .training import read_criterion
+
+NMS_CLASS_SHIFT = 7680.0  # px a class: `max_wh` of ultralytics.utils.nms.non_max_suppression
+NMS_MOST = 30_000  # `max_nms` of the same: of more candidates it sees the best alone
+
+KINDS = Kinds(holder=Model, predictor=BasePredictor)
+_predictors: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # bare network -> the predictor made for it here
+
+
+class UltralyticsHead(Head):
+    """The head of a YOLO object, or of its bare network: then the YOLO object that holds it, if any, is found."""
+
+    def __init__(self, model):
+        self._given, self.net = model, model.model if isinstance(model, Model) else model
+        self.detect = detect_module(self.net)
+        self.mark = _mark(self.net)
+        if isinstance(model, Model):
+            self.mark.holders.add(model)
+        self.yolo = model if isinstance(model, Model) else next(holders(self.mark, model), None)
+        self.names = check_names(self.detect, check_class_names(self.net.names))
+        self.reg_max = self.detect.reg_max
+        self.rotated = isinstance(self.detect, heads.OBB)
+        self._at = len(self.net.model) - 1
+        self.levels = tuple(self._level(index) for index in range(self.detect.nl))
+
+    def class_conv(self, level: int, branch: str) -> nn.Conv2d:
+        return getattr(self.detect, BRANCHES[branch])[level][-1]
+
+    def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
+        for runner in list(self.mark.runners):
+            yield from self._conv_of(runner, level, branch)
+
+    def running_convs(self, level: int, branch: str) -> Iterator[tuple[str, nn.Conv2d]]:
+        """Of the YOLO objects that hold the network, of predictors made by hand, and of those of unclear source."""
+        for who, runner in runners(self.net, self.mark, _predictors.get(self.net)):
+            for conv in self._conv_of(runner, level, branch):
+                yield who, conv
+
+    def settle(self) -> int:
+        """Take from YOLO objects the predictors that run no copy of this network, so that the next is made of it.
+
+        Ultralytics does so itself where it replaces a network, but not where a caller sets ``.model``.
+        """
+        found = [holder for holder in holders(self.mark, self.net) if strange(holder.predictor, self.net, self.mark)]
+        for holder in found:
+            holder.predictor = None
+        return len(found)
+
+    @property
+    def owner(self) -> Model | None:
+        return self.yolo
+
+    @property
+    def replaced(self) -> bool:
+        return self._given is not self.net and self._given.model is not self.net
+
+    @property
+    def beside(self) -> Mapping:
+        return (self.yolo.ckpt or {}) if self.yolo is not None else {}
+
+    def open(self, path, *, trusted: bool = False) -> Model:
+        return open_checkpoint(path, trusted=trusted)
+
+    @property
+    def tensor_multiple(self) -> int:
+        """A tensor enters as it is: its sides divide by the coarsest stride, and by 32, which Ultralytics asks for."""
+        return max(32, *(round(level.stride) for level in self.levels))
+
+    @property
+    def channels(self) -> int:
+        return (getattr(self.net, "yaml", None) or {}).get("channels", 3)
+
+    def predict_args(self, given: Mapping) -> dict:
+        return check_predict_args(given, self.names)
+
+    def passes(self, source, **predict_args) -> Iterator[Pass]:
+        """As ``predict(stream=True)``, on a copy of the predictor that shares its network and nothing else.
+
+        The network is held while a pass runs, as ``predict()`` holds it, and is free between two of them. Raises
+        RuntimeError where the running thread itself holds it by a stream of ``predict()`` that is still open.
+        """
+        self.settle()
+        shared, own, results = self._set_up(source, {"verbose": False, **predict_args})
+        lock, tap = self._lock(shared), Tap(own)
+        try:
+            while True:
+                with lock:
+                    own.model = shared.model
+                    with tap:
+                        more = next(results, None)
+                    shared.done_warmup = own.done_warmup
+                if more is None:
+                    return
+                yield tap.passes.popleft()
+        finally:
+            results.close()
+
+    @torch.inference_mode()
+    def finish(self, run: Pass) -> Pass:
+        return run.private.finish(run)
+
+    def found(self, run: Pass) -> tuple[Tensor, Tensor, Tensor]:
+        boxes = run.result.boxes if run.result.obb is None else run.result.obb
+        return boxes.xyxy.view(-1, 4), boxes.conf, boxes.cls.long()
+
+    def corners(self, run: Pass) -> Tensor:
+        return run.result.obb.xyxyxyxy if self.rotated else super().corners(run)
+
+    @torch.inference_mode()
+    def candidates(self, run: Pass) -> Candidates | None:
+        """What ``ultralytics.utils.nms.non_max_suppression`` saw of this image, step by step as it chooses."""
+        if run.private.end2end:
+            return None
+        args, nc = run.private.args, len(self.names)
+        prediction = run.private.prediction
+        anchors = run.private.columns
+        if anchors is None:
+            anchors = (prediction[4 : 4 + nc].amax(0) > args.conf).nonzero().view(-1)
+            prediction = prediction[:, anchors]
+        confidence, class_id = prediction[4 : 4 + nc].max(0)
+        seen = confidence > args.conf
+        if args.classes is not None:
+            seen &= torch.isin(class_id, torch.as_tensor(args.classes, device=class_id.device))
+        seen = seen.nonzero().view(-1)
+        if len(seen) > NMS_MOST:
+            seen = seen[confidence[seen].argsort(descending=True)[:NMS_MOST]]
+        survivors = run.private.survivors
+        if not len(survivors) and args.max_det > 0:  # NMS keeps the best at least, unless its time was up before
+            seen = seen[:0]
+        rotated = args.task == "obb"
+        boxes = prediction[:4].T if rotated else xywh_to_xyxy(prediction[:4].T)
+        if rotated:
+            boxes = torch.cat((boxes, prediction[-1:].T), 1)
+        row_of = {anchor: row for row, anchor in enumerate(anchors[seen].tolist())}
+        return Candidates(
+            anchor=anchors[seen],
+            class_id=class_id[seen],
+            confidence=confidence[seen].float(),
+            boxes=boxes[seen].float(),
+            iou_threshold=args.iou,
+            shift=0.0 if args.agnostic_nms else NMS_CLASS_SHIFT,
+            pairwise_iou=batch_probiou if rotated else lambda a, b: box_iou(a, b, eps=0.0).double(),
+            chained=rotated,
+            survivors=torch.tensor([row_of[anchor] for anchor in survivors.tolist()], device=anchors.device).long(),
+        )
+
+    def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:
+        boxes = run.boxes[:, anchors].T
+        return boxes if run.private.end2end and not run.private.rotated else xywh_to_xyxy(boxes)
+
+    def limits(self, run: Pass) -> Limits:
+        args, end2end = run.private.args, run.private.end2end
+        allowed = None if args.classes is None else tuple(torch.as_tensor(args.classes).view(-1).tolist())
+        return Limits(args.conf, allowed, max(args.max_det, 300) if end2end else args.max_det)
+
+    def targets(self, run: Pass, boxes: Tensor, labels: Tensor) -> Targets:
+        """By the network's own criterion; of segment and pose heads the box, class and DFL losses alone."""
+        net = apart(running_network(run.private.predictor))
+        known = getattr(net, "args", None) or {}
+        known = known if isinstance(known, dict) else vars(known)
+        net.args = SimpleNamespace(**{**DEFAULT_CFG_DICT, **known})
+        with torch.inference_mode(False), self.undisturbed():
+            criterion = net.init_criterion()
+        criterion = getattr(criterion, run.branch, criterion)
+        if type(criterion.assigner) is not TaskAlignedAssigner:
+            raise UnsupportedModelError(
+                f"{type(self.detect).__name__} is trained with {type(criterion.assigner).__name__}, which also wants "
+                "masks, key points or angles; boxes alone do not say what it would assign. Heads that work: Detect and "
+                "v10Detect of every size, Segment and Pose up to YOLO12."
+            )
+        return read_criterion(criterion, run, boxes, labels)
+
+    @property
+    def running(self) -> nn.Module:
+        predictor = self._predictor()
+        return self.net if predictor is None or predictor.model is None else running_network(predictor)
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        with super().undisturbed(), ExitStack() as locks:
+            for predictor in predictors(self.net, self.mark, self._predictor()):
+                locks.enter_context(self._lock(predictor).held())
+            yield
+
+    def parts(self) -> dict[str, str]:
+        """Backbone and neck as the model's yaml divides them; of the head every list with one member a level."""
+        first = len((getattr(self.net, "yaml", None) or {}).get("backbone", ()))
+        parts = {f"model.{i}": "backbone" if i < first else "neck" for i in range(self._at)}
+        parts[f"model.{self._at}"] = "head"
+        for name, child in self.detect.named_children():
+            if isinstance(child, nn.ModuleList) and len(child) == len(self.levels):
+                parts |= {f"model.{self._at}.{name}.{level.index}": f"head {level.name}" for level in self.levels}
+        return parts
+
+    def forward(self, images: Tensor, branch: str) -> Outputs:
+        net = self.running
+        with self.undisturbed(), overridden(net.model[-1], shape=None, anchors=None, strides=None):
+            raw = net(images)[1]  # with a cache of its own, as that of the head may be of inference mode
+        raw = raw.get(branch, raw)
+        grids = [feature.shape[2:] for feature in raw["feats"]]
+        pyramid = Pyramid.of(grids, [level.stride for level in self.levels])
+        return Outputs(tuple(raw["feats"]), pyramid.split(raw["scores"]), pyramid.split(raw["boxes"]))
+
+    def level_outputs(self, level: int, x: Tensor, branch: str) -> tuple[Tensor, Tensor]:
+        with self.undisturbed():
+            parts = getattr(self.running.model[-1], branch)
+            return parts["cls_head"][level](x), parts["box_head"][level](x)
+
+    def level_boxes(self, level: int, raw: Tensor) -> Tensor:
+        """Distances to left, top, right and bottom from the anchor point, the mean of the DFL bins in strides.
+
+        Generalized Focal Loss, https://arxiv.org/abs/2006.04388. Raises UnsupportedModelError for rotated boxes.
+        """
+        if self.rotated:
+            raise UnsupportedModelError("The edges of rotated boxes are not explained; take a class logit or score.")
+        bins = raw.unflatten(1, (4, self.reg_max))
+        if self.reg_max > 1:
+            steps = torch.arange(self.reg_max, device=raw.device, dtype=raw.dtype).view(-1, 1, 1)
+            bins = bins.softmax(2) * steps
+        left_top, right_bottom = bins.sum(2).split(2, 1)
+        stride = self.levels[level].stride
+        point = Pyramid.of([raw.shape[2:]], [stride], self.grid_offset).lattice(0, raw)
+        return torch.cat((point - left_top, point + right_bottom), 1) * stride
+
+    @staticmethod
+    def network(model):
+        return model.model if isinstance(model, Model) else model
+
+    @staticmethod
+    def fuse(net: nn.Module) -> nn.Module:
+        """Fuse a network, or any block made of Ultralytics' own, in place, by ``BaseModel.fuse``."""
+        whole = net
+        if not isinstance(net, BaseModel):
+            whole = BaseModel()
+            whole.model = nn.Sequential(net)
+        whole.fuse(verbose=False)
+        return net.eval()
+
+    def checkpoint(self, half: bool) -> dict:
+        """What ``YOLO.save`` would write, in float16 or in the network's own precision."""
+        with self.undisturbed():
+            net = unmarked(deepcopy(self.net))
+        net = (net.half() if half else net).to(memory_format=torch.contiguous_format)
+        kept = dict(self.yolo.ckpt or {}) if self.yolo is not None else {}
+        return kept | {
+            "ema": None,
+            "model": net,
+            "date": datetime.now().astimezone().isoformat(),
+            "version": ultralytics_version,
+            "license": "AGPL-3.0 (https://ultralytics.com/license)",
+        }
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        live = [name for name, path in BRANCHES.items() if getattr(self.detect, path, None) is not None]
+        predictor = self._predictor()
+        args = predictor.args if predictor is not None else None
+        if args is not None and args.nms is False:
+            live.reverse()
+        return tuple(live)
+
+    def _level(self, index: int) -> Level:
+        stride = float(self.detect.stride[index])
+        paths = {name: f"model.{self._at}.{BRANCHES[name]}.{index}" for name in self.branches}
+        paths = {name: f"{path}.{len(self._convs(name)[index]) - 1}" for name, path in paths.items()}
+        box_head = getattr(self.detect, BOXES[next(iter(paths))])
+        first = next(module for module in box_head[index].modules() if isinstance(module, nn.Conv2d))
+        return Level(index, level_name(stride), stride, first.in_channels, paths)
+
+    def _convs(self, branch: str) -> nn.ModuleList:
+        return getattr(self.detect, BRANCHES[branch])
+
+    def _predictor(self):
+        """The predictor that runs a copy of this network, or that is still to make one."""
+        found = self.yolo.predictor if self.yolo is not None else _predictors.get(self.net)
+        return None if strange(found, self.net, self.mark) else found
+
+    def _conv_of(self, runner: nn.Module, level: int, branch: str) -> Iterator[nn.Conv2d]:
+        """The class convolution of a runner; none where its branch was removed."""
+        convs = getattr(runner.model[-1], BRANCHES[branch], None)
+        if convs is not None and level < len(convs) and convs[level][-1] is not self.class_conv(level, branch):
+            yield convs[level][-1]
+
+    def _lock(self, predictor) -> PredictorLock:
+        return joined_lock(predictor, turns(self.net).passes)
+
+    def _set_up(self, source, args: dict):
+        """The shared predictor for these arguments, a copy of it for one stream, and its results, not begun yet.
+
+        Ultralytics itself reads the arguments, in a copy of the YOLO object, and makes a predictor anew where it would.
+        One that cannot be made, for a device that is not there, leaves the model with the predictor that it had.
+        """
+        with turns(self.net).passes:
+            shared = self._predictor()
+            yolo = apart(self.yolo or wrap(self.net))
+            own = None if shared is None or shared.model is None else apart(shared, _lock=nullcontext())
+            yolo.predictor = own
+            try:
+                results = yolo.predict(source, stream=True, **args)
+                made = yolo.predictor
+            finally:
+                yolo.predictor = None  # an error that is kept may keep this object alive
+            if made is not own:
+                results.close()
+                shared = made
+                self._lock(shared)  # before others can see it
+                self._publish(shared)
+                own = apart(shared, _lock=nullcontext(), args=copy(shared.args))
+                results = own(source=source, stream=True)
+            return shared, own, results
+
+    def _publish(self, predictor) -> None:
+        if self.yolo is None:
+            _predictors[self.net] = predictor
+        else:
+            self.yolo.predictor = predictor
+
+
+def xywh_to_xyxy(boxes: Tensor) -> Tensor:
+    """(n, 4) centre-size boxes to corners, with the arithmetic of ``ultralytics.utils.ops.xywh2xyxy``."""
+    centre, half = boxes[:, :2], boxes[:, 2:] / 2
+    return torch.cat((centre - half, centre + half), 1)
+
+
+def _mark(net: nn.Module) -> Mark:
+    """The mark of a network; when it is new, what was made of the network before is looked for once.
+
+    Interrupted meanwhile, it takes the mark off again, so that the next one looks.
+    """
+    if is_marked(net):
+        return mark_of(net, KINDS.maker)
+    before = vars(net).copy()
+    try:
+        mark = mark_of(net, KINDS.maker)
+        look_around(net, mark, KINDS)
+        return mark
+    except BaseException:
+        for copy_of_it in (*mark_of(net).runners, net):
+            unmarked(copy_of_it)
+        vars(net).update(before)
+        raise

@@ -1,0 +1,362 @@
+"""The one description of a detection head through which everything reads, writes and replays."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from ..errors import UnsupportedModelError
+from .at_rest import PickledAtRest
+from .letterbox import Letterbox
+from .levels import Level
+from .merging import merge_blocks
+from .pyramid import Pyramid
+from .turns import undisturbed
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The anchors that stood for selection, in the order in which non-maximum suppression (NMS) saw them.
+
+    ``anchor`` and ``class_id`` (m,) int64, ``confidence`` (m,) in [0, 1], ``boxes`` (m, 4) xyxy or (m, 5) xywhr, px of
+    the network input, without gradient. ``shift`` (px) is added per class id so that classes do not meet, as the source
+    does it; None: boxes stay, and each class is taken alone. ``pairwise_iou`` takes two such box sets. ``chained``: a
+    box that was itself removed still removes others (Fast NMS, https://arxiv.org/abs/1904.02689); otherwise NMS is
+    greedy. ``survivors`` (k,) are the rows that NMS kept, best first, within its limit; None: those of the detections.
+    """
+
+    anchor: Tensor
+    class_id: Tensor
+    confidence: Tensor
+    boxes: Tensor
+    iou_threshold: float
+    shift: float | None
+    pairwise_iou: Callable[[Tensor, Tensor], Tensor]
+    chained: bool = False
+    survivors: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the selection of a pass was asked for; None where the head does not say.
+
+    ``conf`` the least confidence, ``classes`` the ids allowed (None: all), ``most`` the largest number of detections.
+    ``every_class``: an anchor can be detected as each class that exceeds ``conf``, and not as its likeliest alone.
+    """
+
+    conf: float | None = None
+    classes: tuple[int, ...] | None = None
+    most: int | None = None
+    every_class: bool = False
+
+
+@dataclass(frozen=True)
+class Targets(PickledAtRest):
+    """What the family's own training makes of one pass and n labelled objects; A anchors, no gradient.
+
+    ``object`` (A,) int64: the object whose positive a cell is, -1 for background; ``score`` (A,) what its class row is
+    trained towards, in [0, 1]. Of every object with every cell, (n, A): ``inside``, may this cell be chosen at all;
+    ``alignment`` the measure that ranks cells; ``overlap`` its IoU part; ``picked``, among the best before cells
+    wanted by several objects were settled. ``losses``: (A,) each by name, with the family's gains; their sums are its
+    loss items. ``settings``: the assigner's own, by name.
+    """
+
+    object: Tensor
+    score: Tensor
+    inside: Tensor
+    alignment: Tensor
+    overlap: Tensor
+    picked: Tensor
+    losses: Mapping[str, Tensor]
+    settings: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the network makes of a batch, differentiable. Made by ``Head.forward``.
+
+    ``inputs`` (B, c, h, w) a level: the feature maps that the head reads, as the neck left them; ``logits``
+    (B, nc, h, w) and ``raw`` (B, r, h, w) a level: class logits and box outputs, as ``Head.level_outputs`` makes them.
+    """
+
+    inputs: tuple[Tensor, ...]
+    logits: tuple[Tensor, ...]
+    raw: tuple[Tensor, ...]
+
+
+def peak(logits: Tensor) -> Tensor:
+    """The largest class logit of each cell, (nc, h, w) -> (h * w,)."""
+    return logits.flatten(1).amax(0)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one forward pass of one image left behind. Tensors stay on the model's device and carry no gradient.
+
+    ``frame`` is the network input (1, 3, H, W), ``inputs`` the feature maps that the head reads, (1, c, h, w) a level:
+    None and empty where a family does not keep them. ``features`` are the inputs of the class convolutions, ``rows``
+    their (weight, bias) as they were; ``logits`` (rows, h, w) a level before the sigmoid, one for each class row;
+    ``box_logits`` (4 * reg_max, A); ``boxes`` (4, A) decoded, in px of the network input, in the head's own form;
+    ``anchors`` (n,) the flat index that made each detection of ``result``, in its order; ``result`` the family's own
+    result object. ``private`` belongs to the family alone.
+    """
+
+    path: str
+    original: np.ndarray  # (H, W, 3) uint8, BGR
+    input_shape: tuple[int, int]
+    branch: str
+    features: tuple[Tensor, ...]
+    rows: tuple[tuple[Tensor, Tensor | None], ...]
+    logits: tuple[Tensor, ...]
+    box_logits: Tensor
+    boxes: Tensor
+    anchors: Tensor
+    result: Any
+    private: Any = None
+    frame: Tensor | None = None
+    inputs: tuple[Tensor, ...] = ()
+
+    @cached_property
+    def peaks(self) -> tuple[Tensor, ...]:
+        """The largest class logit of each cell, (h * w,) a level."""
+        return tuple(map(peak, self.logits))
+
+    def evolve(self, **changes) -> "Pass":
+        """A copy with changes; peaks can be given with them, and are kept where the logits stay."""
+        new = object.__new__(type(self))  # as copy.copy, which is many times slower
+        new.__dict__.update(self.__dict__)
+        if "logits" in changes:
+            new.__dict__.pop("peaks", None)
+        new.__dict__.update(changes)
+        return new
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Grid (rows, columns) of each level."""
+        return tuple(tuple(level.shape[1:]) for level in self.logits)
+
+
+def children(net: nn.Module) -> dict[str, str]:
+    """The parts of a network by the names that they have in it, paths and names as in ``Head.parts``."""
+    return {name: name for name, _ in net.named_children()}
+
+
+class Head(ABC):
+    """What a family of detectors must say about its head; one subclass a family.
+
+    ``net`` is the network whose weights are edited, ``names`` its classes, ``levels`` in its order, ``branches`` the
+    live ones, the one that ``predict()`` uses by default first. ``anchors_per_cell`` beyond 1: anchor a of a cell is
+    flat index cell * anchors_per_cell + a, and its class rows are the a-th nc channels of the class convolution.
+    ``grid_offset``: how far right of and below column and row a cell's anchor point stands, in steps. ``rotated``:
+    boxes have an angle; then ``found`` gives their upright hulls, and ``corners`` the boxes themselves.
+    """
+
+    net: nn.Module
+    names: dict[int, str]
+    levels: tuple[Level, ...]
+    branches: tuple[str, ...]
+    reg_max: int
+    anchors_per_cell: int = 1
+    grid_offset: float = 0.5
+    rotated: bool = False
+    channels: int = 3  # of an image
+    tensor_multiple: int | None = None  # px, of which a tensor's sides are multiples; None: ``passes`` takes no tensors
+
+    @abstractmethod
+    def class_conv(self, level: int, branch: str) -> nn.Conv2d:
+        """The last class convolution of a level in ``net``: output channel c is the row of class c."""
+
+    @abstractmethod
+    def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
+        """The same convolution in every copy of ``net`` that ``predict()`` runs in its place."""
+
+    def settle(self) -> int:
+        """Called before rows are written: let go of what ``predict()`` would run that is no copy of ``net``.
+
+        Returns how many were let go; none, unless overridden.
+        """
+        return 0
+
+    def running_convs(self, level: int, branch: str) -> Iterator[tuple[str, nn.Conv2d]]:
+        """Who runs what: in words, and the convolution whose rows must be those of ``net``; the twins by default."""
+        for twin in self.twins(level, branch):
+            yield "predict()", twin
+
+    @property
+    def owner(self) -> object | None:
+        """The object that holds ``net`` and can be given another, such as a YOLO object; None where there is none."""
+        return None
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the object that was described holds another network than ``net`` by now."""
+        return False
+
+    @property
+    def beside(self) -> Mapping:
+        """What else the file held that ``net`` was opened from, by name; empty where that is not known."""
+        return {}
+
+    @abstractmethod
+    def passes(self, source, **predict_args) -> Iterable[Pass]:
+        """Run the family's own prediction over ``source``, one forward pass an image.
+
+        A generator, another iterator or a list. The workbench asks for one pass after another through ``run_passes``,
+        which holds the network for each.
+        """
+
+    def predict_args(self, given: Mapping) -> dict:
+        """Arguments for ``passes``, checked; TypeError for one that it does not take."""
+        taken = signature(self.passes).parameters
+        if any(entry.kind is entry.VAR_KEYWORD for entry in taken.values()):
+            return dict(given)
+        known = list(taken)[1:]
+        for name in given:
+            if name not in known:
+                kind = type(self.net).__name__
+                raise TypeError(f"The prediction of {kind} has no argument {name!r}. It takes {', '.join(known)}.")
+        return dict(given)
+
+    @abstractmethod
+    def finish(self, run: Pass) -> Pass:
+        """The pass with its end done again from its class logits: scores, selection and result, nothing else."""
+
+    @abstractmethod
+    def found(self, run: Pass) -> tuple[Tensor, Tensor, Tensor]:
+        """Of ``result``: boxes (n, 4) xyxy px of the original (rotated ones: upright hulls), confidence, class id."""
+
+    @abstractmethod
+    def candidates(self, run: Pass) -> Candidates | None:
+        """What stood for NMS in this pass, or None where the head selects without NMS."""
+
+    @abstractmethod
+    def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:
+        """Boxes of these anchors as (n, 4) xyxy in px of the network input, before any clipping."""
+
+    def objectness(self, run: Pass) -> tuple[Tensor, ...]:
+        """How sure each cell is of any object, (h, w) a level in [0, 1]: the largest class score, unless overridden."""
+        return tuple(level.sigmoid().view(shape) for level, shape in zip(run.peaks, run.shapes, strict=True))
+
+    def scores(self, run: Pass) -> Tensor:
+        """What the selection holds against its threshold, (nc, anchors) float64 in [0, 1]: the class probability."""
+        return self.pyramid(run).flatten([level.double() for level in run.logits]).sigmoid()
+
+    def corners(self, run: Pass) -> Tensor:
+        """Of ``result``: the corners (n, 4, 2) xy px of the original, from the upright boxes unless overridden."""
+        return self.found(run)[0][:, [0, 1, 2, 1, 2, 3, 0, 3]].unflatten(1, (4, 2))
+
+    def letterbox(self, run: Pass) -> Letterbox:
+        """How the original lies in the network input: centred, unless overridden."""
+        return Letterbox.fit(run.original.shape[:2], run.input_shape)
+
+    def steps(self, run: Pass) -> tuple[tuple[float, float], ...]:
+        """From one anchor point to the next, (x, y) px of the network input a level: the stride, unless overridden."""
+        return tuple((level.stride, level.stride) for level in self.levels)
+
+    def pyramid(self, run: Pass) -> Pyramid:
+        """Where the anchors of this pass lie and how they are numbered."""
+        return Pyramid(run.shapes, self.steps(run), self.grid_offset, self.anchors_per_cell)
+
+    def limits(self, run: Pass) -> Limits:
+        """What this pass was asked for; a head that does not say leaves it open."""
+        return Limits()
+
+    def targets(self, run: Pass, boxes: Tensor, labels: Tensor) -> Targets:
+        """What training makes of this pass: ``boxes`` (n, 4) xyxy px of the network input, ``labels`` (n,) int64."""
+        raise UnsupportedModelError(
+            f"{type(self.net).__name__} does not say how it is trained, so nothing can be assigned. Give its head a "
+            "method targets(run, boxes, labels) that returns anatomy.Targets."
+        )
+
+    @property
+    def running(self) -> nn.Module:
+        """The network that ``predict()`` runs: ``net``, or the copy that was made of it."""
+        return self.net
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Within the block no other thread runs a pass over this network, edits it or replays its rows; they wait.
+
+        The thread that holds it may do all of that, and may hold it again. A family whose own prediction can run beside
+        the workbench holds that off as well.
+        """
+        with undisturbed(self.net):
+            yield
+
+    def parts(self) -> dict[str, str]:
+        """Paths in ``net`` and the part of the detector below each; where several fit, the longest path counts.
+
+        Unless overridden: what tells the class convolutions of two levels apart is "head P3" and so on, what they share
+        is "head", and all else goes by the name it has in ``net``.
+        """
+        parts = children(self.net)
+        for branch in self.branches:
+            paths = [level.paths[branch].split(".") for level in self.levels]
+            parts[paths[0][0]] = "head"
+            apart = next((i for i, names in enumerate(zip(*paths, strict=False)) if len({*names}) == len(paths)), None)
+            if apart is not None:
+                for path, level in zip(paths, self.levels, strict=True):
+                    parts[".".join(path[: apart + 1])] = f"head {level.name}"
+        return parts
+
+    @staticmethod
+    def network(model) -> Any:
+        """The plain network that a model object of this family holds; the model is one itself unless overridden."""
+        return model
+
+    @staticmethod
+    def fuse(net: nn.Module) -> nn.Module:
+        """Merge a network, or a block of one, for inference in place; by its blocks' own methods unless overridden."""
+        return merge_blocks(net)
+
+    @staticmethod
+    def call(net: nn.Module, images: Tensor):
+        """What prediction computes in ``net``, or in a copy of it, for a batch (B, 3, H, W), up to the selection."""
+        return net(images)
+
+    def forward(self, images: Tensor, branch: str) -> Outputs:
+        """``running`` on a batch (B, 3, H, W) of network inputs, as prediction prepares them; differentiable."""
+        raise self._closed("forward(images, branch)")
+
+    def level_outputs(self, level: int, x: Tensor, branch: str) -> tuple[Tensor, Tensor]:
+        """The head of one level alone on its feature map (B, c, h, w): class logits (B, nc, h, w) and raw box outputs
+        (B, r, h, w); differentiable, equal to what ``running`` makes of the same map."""
+        raise self._closed("level_outputs(level, x, branch)")
+
+    def level_boxes(self, level: int, raw: Tensor) -> Tensor:
+        """Raw box outputs (B, r, h, w) of a level as boxes (B, 4, h, w) xyxy px of the input; differentiable."""
+        raise self._closed("level_boxes(level, raw)")
+
+    def _closed(self, method: str) -> UnsupportedModelError:
+        return UnsupportedModelError(
+            f"The description of {type(self.net).__name__} does not say how to run its network step by step, which "
+            f"attribution and receptive fields need. Give its head a method {method}; see anatomy.Head."
+        )
+
+    def checkpoint(self, half: bool) -> dict:
+        """What the family's own loader opens, as a dict for ``torch.save``; refused where a family has no such file."""
+        raise UnsupportedModelError(
+            f"{type(self.net).__name__} has no checkpoint format of its own. Save its state_dict() with torch.save, "
+            "and the edits with surgery.write_recipe."
+        )
+
+    def open(self, path, *, trusted: bool = False):
+        """The detector of a file in this family's own format; refused where a family has none.
+
+        ``trusted`` lets the file run any code of its author, where the format can hold code.
+        """
+        raise UnsupportedModelError(
+            f"{type(self.net).__name__} has no checkpoint format of its own, so {str(path)!r} cannot be opened as one. "
+            "Build the detector, give it the file's state_dict, and compare the two."
+        )
+
+    def sharing(self, level: int, branch: str) -> tuple[int, ...]:
+        """The levels that use the same class convolution weights as this one, itself included."""
+        mine = self.class_conv(level, branch).weight
+        return tuple(entry.index for entry in self.levels if self.class_conv(entry.index, branch).weight is mine)

@@ -1,0 +1,1 @@
+"""A network layer by layer: shapes, cost, receptive fields, and whether two networks are the same."""

@@ -1,0 +1,199 @@
+"""Whether two networks compute the same: layer by layer where they are built alike, else at their outputs."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from ..families.registry import describe
+from ..head.head import Head
+from ..tracing.compare import compare
+from ..tracing.trace import Trace, trace
+from .equivalence import Changes, Difference, Equivalence
+from .layers import input_shape
+from .run import BrokenPass, Call, listen, network, shadow
+
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 0.2, torch.float16: 0.03}
+SIDE = 128  # px of the random input, unless told
+
+
+def equivalent(a, b, image=None, *, inputs=None, tolerance: float | None = None, **predict_args) -> Equivalence:
+    """Compare what two networks make of the same input: fused with unfused, merged with trained, half with float, saved
+    with live.
+
+    ``a``, ``b``: detectors, networks or blocks. ``image``: what ``trace`` takes, for two detectors; both predict on it
+    with ``predict_args``, and their networks are compared on the input that ``a`` made of it. Else ``inputs``: a tensor
+    (B, C, H, W), or a size as ``layers`` takes it for random px in [0, 1]. ``tolerance``: the largest difference over
+    the largest value up to which a layer counts as equal; by default that of the coarser precision of the two.
+
+    Both run in evaluation mode, as copies that share their weights, each in its own precision and on its own device.
+    Layers are compared where both have the same module at the same path; inside a part that was merged only what
+    follows the merging. Detections are those of ``predict()``, and Ultralytics predicts with a fused copy in float32
+    whatever the model is. Raises ValueError where the input fits one of them alone, or no output is comparable.
+    """
+    nets = [network(model) for model in (a, b)]
+    before, after, changes = _predicted((a, b), nets, image, inputs, predict_args)
+    images = _images(nets[0][0], before, inputs)
+    copies = [shadow(net, Tensor.detach) for net, _ in nets]
+    heads = [describe(copy) if head is not None else None for copy, (_, head) in zip(copies, nets, strict=True)]
+    runs, excluded = _runs(copies, heads)
+    paths = comparable(*copies) - excluded
+    kept: dict[tuple[str, int], list[Tensor]] = {}
+    rows: list[Difference] = []
+
+    def keep(call: Call, outputs: list[Tensor]) -> None:
+        if call.path in paths:
+            kept[call.path, call.turn] = [output.detach().cpu().clone() for output in outputs]
+
+    def hold_against(call: Call, outputs: list[Tensor]) -> None:
+        for mine, other in zip(kept.pop((call.path, call.turn), ()), outputs, strict=False):
+            if mine.shape == other.shape and mine.is_floating_point():
+                rows.append(difference(call.path, type(call.module).__name__, call.turn, mine, other))
+
+    made = [_run(*given, images) for given in zip(copies, runs, (keep, hold_against), strict=True)]
+    outputs = [
+        difference(name, "", 0, made[0][name], made[1][name])
+        for name in made[0]
+        if name in made[1] and made[0][name].shape == made[1][name].shape
+    ]
+    if not outputs:
+        raise ValueError(
+            f"{type(copies[0]).__name__} and {type(copies[1]).__name__} have no output in common: "
+            f"{_listed(made[0])} against {_listed(made[1])}. Compare models with the same classes and outputs."
+        )
+    if tolerance is None:
+        tolerance = max(TOLERANCE.get(_dtype(copy), TOLERANCE[torch.float32]) for copy in copies)
+    names = tuple(f"{type(copy).__name__} in {str(_dtype(copy)).removeprefix('torch.')}" for copy in copies)
+    return Equivalence(names, tuple(images.shape), tolerance, tuple(rows), tuple(outputs), before, after, changes)
+
+
+def comparable(a: nn.Module, b: nn.Module) -> set[str]:
+    """The paths at which two networks have a module that stands for the same step of the computation.
+
+    The class must be the same. A module with weights of its own must also have them in the same shapes and beside the
+    same neighbours: a convolution that has taken in its normalization computes something else.
+    """
+    others = dict(b.named_modules(remove_duplicate=False))
+    parents = {path: (a.get_submodule(_above(path)), _child(b, _above(path))) for path in others if _child(a, path)}
+    found = set()
+    for path, module in a.named_modules(remove_duplicate=False):
+        other = others.get(path)
+        if other is None or type(module) is not type(other):
+            continue
+        if next(iter(module.parameters(recurse=False)), None) is not None and path:
+            above = parents[path]
+            if _weights(module) != _weights(other) or _built(above[0]) != _built(above[1]):
+                continue
+        found.add(path)
+    return found
+
+
+def difference(path: str, kind: str, turn: int, mine: Tensor, other: Tensor) -> Difference:
+    """How far two tensors of one shape lie apart; values that are not finite in one of them alone: infinitely."""
+    mine, other = mine.detach().cpu().double(), other.detach().cpu().double()
+    apart = (mine - other).abs()
+    apart[(mine == other) | (mine.isnan() & other.isnan())] = 0
+    apart = apart.nan_to_num(nan=torch.inf, posinf=torch.inf)
+    finite = mine[mine.isfinite()]
+    scale = float(finite.abs().max()) if finite.numel() else 0.0
+    return Difference(path, kind, turn, tuple(mine.shape), float(apart.max()) if apart.numel() else 0.0, scale)
+
+
+def _predicted(models, nets, image, inputs, predict_args) -> tuple[Trace | None, Trace | None, Changes | None]:
+    """The traces of both, and what of the detections changes."""
+    if image is None:
+        if predict_args:
+            raise ValueError(f"{', '.join(predict_args)} is for predictions, which need an image.")
+        return None, None, None
+    if inputs is not None:
+        raise ValueError("Give an image, of which the detectors make their input, or inputs, but not both.")
+    if any(head is None for _, head in nets):
+        raise ValueError("An image is for two detectors; for other networks give inputs=, a tensor or a size.")
+    before, after = (trace(model, image, **predict_args) for model in models)
+    return before, after, Changes.between(before, after, compare(before, after, by="anchor"))
+
+
+def _images(net: nn.Module, before: Trace | None, inputs) -> Tensor:
+    if isinstance(inputs, Tensor):
+        return inputs.detach()
+    if before is not None and before.frame is not None:
+        return before.frame[None].clone()
+    shape = input_shape(net, SIDE if inputs is None and before is None else inputs or before.input_shape)
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+
+
+def _runs(copies: list[nn.Module], heads: list[Head | None]) -> tuple[list[Callable], set[str]]:
+    """How to run each network to named outputs, and the paths whose outputs these already are.
+
+    Of detectors the class logits and box outputs of each level, on a branch that both have: what follows, the decoding
+    and the choice of the best, can change its order by a trifle.
+    """
+    if any(head is None for head in heads) or len({tuple(level.name for level in head.levels) for head in heads}) > 1:
+        return [lambda images, net=net: _named(net(images)) for net in copies], {""}
+    branches = [name for name in heads[0].branches if name in heads[1].branches]
+    if not branches:
+        raise ValueError(
+            f"The detectors have no branch in common: {heads[0].branches} against {heads[1].branches}. "
+            "Fusing drops one; compare before it."
+        )
+    holders: dict[str, set[int]] = {}
+    for level in heads[0].levels:
+        names = level.paths[branches[0]].split(".")
+        for depth in range(len(names)):
+            holders.setdefault(".".join(names[:depth]), set()).add(level.index)
+    several = {path for path, held in holders.items() if len(held) > 1}
+    return [lambda images, head=head: _by_level(head, images, branches[0]) for head in heads], several
+
+
+def _by_level(head: Head, images: Tensor, branch: str) -> dict[str, Tensor]:
+    outputs = head.forward(images, branch)
+    found = {}
+    for level, logits, raw in zip(head.levels, outputs.logits, outputs.raw, strict=True):
+        found |= {f"class logits {level.name}": logits, f"box outputs {level.name}": raw}
+    return found
+
+
+def _named(outputs) -> dict[str, Tensor]:
+    tensors = [value for value in tree_leaves(outputs) if isinstance(value, Tensor) and value.is_floating_point()]
+    return {f"output {i}": value for i, value in enumerate(tensors)}
+
+
+def _run(net: nn.Module, run: Callable, keep: Callable, images: Tensor) -> dict[str, Tensor]:
+    held = next((value for value in net.parameters() if value.is_floating_point()), images)
+    try:
+        return listen(net, run, images.to(held.device, held.dtype).clone(), keep=keep)[1]
+    except BrokenPass as error:
+        hint = " Give inputs= that both take." if held.element_size() > 2 else " Try float32, or bfloat16, or a GPU."
+        raise ValueError(
+            f"{type(net).__name__} in {held.dtype} on {held.device} cannot take an input of "
+            f"{tuple(images.shape)}. {error}{hint}"
+        ) from error
+
+
+def _listed(outputs: dict[str, Tensor]) -> str:
+    return ", ".join(f"{name} {tuple(value.shape)}" for name, value in outputs.items()) or "none"
+
+
+def _dtype(net: nn.Module) -> torch.dtype:
+    return next((value.dtype for value in net.parameters() if value.is_floating_point()), torch.float32)
+
+
+def _above(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
+def _child(net: nn.Module, path: str) -> nn.Module | None:
+    for name in path.split(".") if path else ():
+        net = net._modules.get(name)
+        if net is None:
+            return None
+    return net
+
+
+def _weights(module: nn.Module) -> list[tuple]:
+    return [(name, tuple(value.shape)) for name, value in module.named_parameters(recurse=False)]
+
+
+def _built(module: nn.Module | None) -> list[tuple]:
+    return [(name, type(child)) for name, child in module.named_children()] if module is not None else []

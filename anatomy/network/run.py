@@ -1,0 +1,168 @@
+"""One pass through a network that leaves it as it was: every call of every module, and where a pass breaks off."""
+
+from collections import Counter
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from ..errors import UnsupportedModelError
+from ..families.registry import describe, plain_network
+from ..head.head import Head
+from ..head.turns import undisturbed
+from .field import Field
+from .follow import Following, Seen, made_by, makers, mark, seen
+
+Shapes = tuple[tuple[int, ...], ...]
+
+
+@dataclass
+class Call:
+    """One call of a module: ``path`` in the network ("" for the network itself), ``turn`` counts its calls from 0.
+
+    ``inputs`` and ``outputs`` shapes of the tensors; ``sees`` what the first output sees, ``parent`` the call within
+    which it happened; ``sources`` the paths whose outputs it was given.
+    """
+
+    path: str
+    module: nn.Module
+    turn: int
+    parent: "Call | None"
+    inputs: Shapes
+    outputs: Shapes = ()
+    sees: Field | None = None
+    sources: tuple[str, ...] = ()
+
+
+class BrokenPass(RuntimeError):
+    """A forward pass that failed: ``path`` of the innermost layer, its class and the shapes that it was given."""
+
+    def __init__(self, call: Call | None, error: Exception):
+        self.call = call
+        while error.__cause__ is not None:
+            error = error.__cause__
+        self.reason = error
+        where = "before any layer" if call is None else f"in {named(call.path, call.module)}, given {said(call.inputs)}"
+        super().__init__(f"The forward pass failed {where}: {_first_line(self.reason)}.")
+
+
+def network(model) -> tuple[nn.Module, Head | None]:
+    """The network of a model and the description of its head; None where it has no head with levels."""
+    try:
+        head = describe(model)
+        return head.net, head
+    except UnsupportedModelError:
+        net = plain_network(model)
+        if isinstance(net, nn.Module):
+            return net, None
+        raise
+
+
+def shadow(net: nn.Module, convert: Callable[[Tensor], Tensor]) -> nn.Module:
+    """A copy in evaluation mode whose parameters and buffers are ``convert`` of the network's own, without gradient.
+
+    With ``Tensor.detach`` they share their memory, on the meta device they have none; the network is not touched.
+    """
+    memo: dict[int, object] = {}
+    with undisturbed(net):  # the hooks of a pass must not be copied along
+        for module in net.modules():
+            for held, made in (
+                (module._parameters, _parameter),
+                (module._buffers, Tensor.detach),
+                (vars(module), None),
+            ):
+                for value in held.values():
+                    if isinstance(value, Tensor) and id(value) not in memo:
+                        memo[id(value)] = made(convert(value.detach())) if made else value.detach().clone()
+        return deepcopy(net, memo).eval()
+
+
+def _parameter(value: Tensor) -> nn.Parameter:
+    return nn.Parameter(value, requires_grad=False)
+
+
+def listen(net: nn.Module, run: Callable, images: Tensor, *, follow: bool = False, keep: Callable | None = None):
+    """The calls of ``run(images)`` in the order in which they began, and what it returned.
+
+    ``net`` keeps the hooks: give a ``shadow``. ``follow``: with receptive fields; ``keep(call, outputs)`` hears
+    every call. Raises BrokenPass.
+    """
+    calls: list[Call] = []
+    open_calls: list[Call] = []
+    turns: Counter[str] = Counter()
+    paths: dict[int, list[str]] = {}
+    for path, module in net.named_modules(remove_duplicate=False):
+        paths.setdefault(id(module), []).append(path)
+
+    def enter(module: nn.Module, args, kwargs) -> None:
+        parent = open_calls[-1] if open_calls else None
+        path = _nearest(paths[id(module)], parent)
+        given = [entry for entry in tree_leaves((args, kwargs)) if isinstance(entry, Tensor)]
+        call = Call(path, module, turns[path], parent, shapes(given))
+        call.sources = tuple(dict.fromkeys(path for entry in given for path in makers(entry)))
+        turns[path] += 1
+        calls.append(call)
+        open_calls.append(call)
+
+    def leave(module: nn.Module, args, kwargs, output) -> None:
+        call = open_calls.pop()
+        tensors = [entry for entry in tree_leaves(output) if isinstance(entry, Tensor)]
+        call.outputs = shapes(tensors)
+        call.sees = _field(tensors[0], images) if follow and tensors else None
+        if keep is not None:
+            keep(call, tensors)
+        for entry in tensors if follow else ():
+            handed_on = any(True for _ in module.children()) and any(entry is value for value in tree_leaves(args))
+            below = call.path + "." if call.path and not handed_on else ""
+            made_by(entry, (*(made for made in makers(entry) if made.startswith(below)), call.path))
+
+    for module in net.modules():
+        module.register_forward_pre_hook(enter, with_kwargs=True)
+        module.register_forward_hook(leave, with_kwargs=True)
+    try:
+        with torch.no_grad():
+            if not follow:
+                return calls, run(images)
+            with Following():
+                return calls, run(mark(images, Seen(Field(), dims=(images.ndim - 2, images.ndim - 1))))
+    except Exception as error:
+        raise BrokenPass(open_calls[-1] if open_calls else None, error) from error
+
+
+def _nearest(paths: list[str], parent: Call | None) -> str:
+    """Of the paths of a module that stands in several places, the one in the module that is calling it."""
+    if len(paths) == 1 or parent is None:
+        return paths[0]
+    within = parent.path + "." if parent.path else ""
+    return next((path for path in paths if path.startswith(within)), paths[0])
+
+
+def _field(tensor: Tensor, images: Tensor) -> Field | None:
+    """What the cells of a tensor see, if they still are a grid over the image."""
+    found = seen(tensor)
+    if found is None or tensor.ndim != 4:
+        return None
+    if found.dims or found.flat:
+        return found.field
+    (high, wide), (rows, cols) = images.shape[2:], tensor.shape[2:]
+    return found.field if rows * cols == 1 or high * cols == wide * rows else None
+
+
+def shapes(values) -> Shapes:
+    return tuple(tuple(entry.shape) for entry in tree_leaves(values) if isinstance(entry, Tensor))
+
+
+def said(found: Shapes) -> str:
+    """Shapes in words: "(1, 64, 80, 80) and (1, 32, 80, 80)"."""
+    return " and ".join(map(str, found)) or "no tensor"
+
+
+def named(path: str, module: nn.Module) -> str:
+    return f"{path} ({type(module).__name__})" if path else f"{type(module).__name__} itself"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")

@@ -1,0 +1,85 @@
+"""What travels of a trace: its tensors at rest, and what its head would be asked for, without the network."""
+
+import torch
+from torch import Tensor
+
+from ..head.at_rest import at_rest
+from ..head.head import Head, Limits, Pass
+from ..head.letterbox import Letterbox
+from ..head.pyramid import Pyramid
+
+
+def recorded(head: Head, run: Pass) -> tuple["RecordedHead", Pass]:
+    """The head and the pass of a trace as they travel: without the network and what is private to its family."""
+    if isinstance(head, RecordedHead):
+        return head, run
+    parts = ("features", "rows", "logits", "box_logits", "boxes", "anchors", "result", "frame", "inputs")
+    rested = {name: at_rest(getattr(run, name)) for name in parts}
+    return RecordedHead(head, run), run.evolve(private=None, **rested)
+
+
+def travelled(what: str) -> RuntimeError:
+    """The error of a trace that is asked for something that only its model can tell."""
+    return RuntimeError(
+        f"This trace travelled without its model (it was pickled), which {what} needs. Trace the image again: "
+        "anatomy.trace(model, trace.image[..., ::-1])."
+    )
+
+
+def _needs_model(name: str):
+    def refuse(self, *args, **kwargs):
+        raise travelled(name)
+
+    return refuse
+
+
+class RecordedHead(Head):
+    """What the head of one pass answered, for a trace that travels. Raises RuntimeError for all that needs the network.
+
+    Kept: levels, names, branches and the numbers of the head; letterbox, pyramid and limits of the pass; the boxes of
+    all anchors (A, 4), the corners of detections; scores and objectness where the family has its own.
+    """
+
+    def __init__(self, head: Head, run: Pass):
+        self.names, self.levels, self.branches = dict(head.names), head.levels, head.branches
+        self.reg_max, self.grid_offset = head.reg_max, head.grid_offset
+        self.anchors_per_cell = head.anchors_per_cell
+        self._letterbox, self._limits = head.letterbox(run), head.limits(run)
+        self.rotated, self._pyramid = head.rotated, head.pyramid(run)
+        self._xyxy = at_rest(head.xyxy(run, torch.arange(self._pyramid.count, device=run.boxes.device)))
+        self._corners = at_rest(head.corners(run))
+        own = {name: getattr(type(head), name) is not getattr(Head, name) for name in ("scores", "objectness")}
+        self._scores = at_rest(head.scores(run)) if own["scores"] else None
+        self._objectness = at_rest(head.objectness(run)) if own["objectness"] else None
+
+    def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:
+        return self._xyxy[anchors]
+
+    def scores(self, run: Pass) -> Tensor:
+        return super().scores(run) if self._scores is None else self._scores
+
+    def objectness(self, run: Pass) -> tuple[Tensor, ...]:
+        return super().objectness(run) if self._objectness is None else self._objectness
+
+    def letterbox(self, run: Pass) -> Letterbox:
+        return self._letterbox
+
+    def steps(self, run: Pass) -> tuple[tuple[float, float], ...]:
+        return self._pyramid.steps
+
+    def pyramid(self, run: Pass) -> Pyramid:
+        return self._pyramid
+
+    def corners(self, run: Pass) -> Tensor:
+        return self._corners
+
+    def limits(self, run: Pass) -> Limits:
+        return self._limits
+
+    net = running = property(_needs_model("its network"))
+    class_conv = twins = _needs_model("reading class rows")
+    finish = _needs_model("replaying or silencing")
+    passes, candidates, found = _needs_model("a pass"), _needs_model("selection"), _needs_model("selection")
+    targets = _needs_model("assigning targets")
+    undisturbed = forward = level_outputs = level_boxes = _needs_model("running the network")
+    parts, checkpoint = _needs_model("naming its parts"), _needs_model("a checkpoint")

@@ -1,0 +1,381 @@
+"""One traced forward pass: which level and which cell made every detection."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import closing
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..arguments import whole_number, whole_numbers
+from ..families.registry import describe
+from ..head.evaluating import evaluating
+from ..head.head import Head, Limits, Pass, Targets
+from ..head.letterbox import Letterbox
+from ..head.levels import SILENT_LOGIT, Level, select_class, select_classes, select_level, select_levels
+from ..head.passes import run_passes
+from ..head.pyramid import Cells, Pyramid
+from ..head.sources import check_single, nothing_read, several
+from ..head.turns import turns
+from .detections import Detections, Rivals
+from .recorded import RecordedHead, recorded, travelled
+from .replay import rerun
+from .suppression import losers
+
+
+class Trace:
+    """What one forward pass made of one image, with the provenance of every detection. Made by ``trace``.
+
+    ``image`` (H, W, 3) uint8 RGB, the original; ``levels``, ``names``; ``input_shape`` (h, w) of the network input in
+    px; ``letterbox`` maps between both; ``logits`` one (nc, h, w) tensor a level, before the sigmoid, detached, of
+    ``anchors_per_cell`` anchors the largest;
+    ``features`` one (c, h, w) tensor a level, what the class convolution reads; ``inputs`` likewise what the head
+    reads, and ``frame`` (3, h, w) what the network reads; ``reg_max`` DFL bins a side, 1: no DFL;
+    ``branch`` the one that ran; ``path`` of the source; ``result`` the family's own. Traces do not change.
+
+    A deep copy keeps the model and copies what is the trace's own. Pickled, a trace travels without its model: image,
+    network input, feature maps, logits, boxes and detections go along as CPU tensors, 16 MB for YOLOv8n at 640 × 640 px
+    and the image. It answers everything else bit for bit, but ``replay``, ``silenced``, ``recomputed`` and ``targets``
+    raise RuntimeError.
+    """
+
+    def __init__(self, head: Head, run: Pass):
+        self._head, self._run = head, run
+        self.levels: tuple[Level, ...] = head.levels
+        self.names: dict[int, str] = head.names
+        self.input_shape, self.reg_max = run.input_shape, head.reg_max
+        self.anchors_per_cell, self.grid_offset = head.anchors_per_cell, head.grid_offset
+        self.logits: tuple[Tensor, ...] = run.logits
+        if self.anchors_per_cell > 1:
+            self.logits = tuple(level.unflatten(0, (self.anchors_per_cell, -1)).amax(0) for level in run.logits)
+        self.branch, self.path, self.result = run.branch, run.path, run.result
+
+    def __reduce__(self):
+        return _arrived, (*recorded(self._head, self._run), self.detections)
+
+    def __copy__(self) -> "Trace":
+        return Trace(self._head, self._run)
+
+    def __deepcopy__(self, memo) -> "Trace":
+        memo[id(self._head)] = self._head
+        if not isinstance(self._head, RecordedHead):
+            memo[id(self._head.net)] = self._head.net
+        copied = Trace(self._head, copy.deepcopy(self._run, memo))
+        copied.__dict__["detections"] = copy.deepcopy(self.detections, memo)
+        return copied
+
+    def __repr__(self) -> str:
+        found = [f"{int((self.detections.level == entry.index).sum())} from {entry.name}" for entry in self.levels]
+        return f"Trace({self.path!r}, {len(self.detections)} detections: {', '.join(found)})"
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Grid (rows, columns) of each level."""
+        return self._run.shapes
+
+    @property
+    def head(self) -> Head:
+        """The description of the head that this pass was read through."""
+        return self._head
+
+    @property
+    def run(self) -> Pass:
+        """The pass as the head left it."""
+        return self._run
+
+    @property
+    def features(self) -> tuple[Tensor, ...]:
+        return tuple(feature[0] for feature in self._run.features)
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        return tuple(level[0] for level in self._run.inputs)
+
+    @property
+    def frame(self) -> Tensor | None:
+        return None if self._run.frame is None else self._run.frame[0]
+
+    @cached_property
+    def image(self) -> np.ndarray:
+        original = self._run.original
+        if original.shape[2] < 3:
+            return original[..., :1].repeat(3, 2)
+        return np.ascontiguousarray(original[..., 2::-1])
+
+    @cached_property
+    def letterbox(self) -> Letterbox:
+        return self._head.letterbox(self._run)
+
+    @cached_property
+    def pyramid(self) -> Pyramid:
+        """Where the anchors of this pass lie and how they are numbered."""
+        return self._head.pyramid(self._run)
+
+    @property
+    def steps(self) -> tuple[tuple[float, float], ...]:
+        """From one anchor point to the next, (x, y) px of the network input a level: nearly always the stride."""
+        return self.pyramid.steps
+
+    def places(self, anchors=None) -> Cells:
+        """Level, row, column and anchor of the cell (``turn``) of ``anchors`` (n,), by default of all."""
+        return self.pyramid.cells(anchors)
+
+    def points(self, anchors=None) -> np.ndarray:
+        """The anchor points of ``anchors``, by default of all: (n, 2) xy px of the network input."""
+        return self.pyramid.points(anchors)
+
+    def anchor(self, level: int, row: int, col: int) -> int:
+        """The flat anchor of a cell; of several, the one with the largest class logit. ValueError outside the grid.
+
+        ``level`` by index or by name.
+        """
+        level = select_level(self.levels, level)
+        first = self.pyramid.anchor(level, whole_number(row, "row"), whole_number(col, "col"))
+        return first + int(self._run.logits[level][:, row, col].view(self.anchors_per_cell, -1).amax(1).argmax())
+
+    def scores(self) -> Tensor:
+        """What the selection holds against its threshold, (nc, anchors) float64 in [0, 1].
+
+        The class probability; FCOS weighs it with its centerness.
+        """
+        return self._head.scores(self._run)
+
+    def anchor_logits(self) -> Tensor:
+        """The class logits of every anchor, (nc, anchors); of several in a cell each has its own."""
+        return self.pyramid.flatten(self._run.logits)
+
+    @property
+    def rotated(self) -> bool:
+        """Whether boxes have an angle: then ``detections.xyxy`` are their upright hulls."""
+        return self._head.rotated
+
+    @cached_property
+    def corners(self) -> np.ndarray:
+        """The corners of each detection's box, (n, 4, 2) float64 xy px of the original; of a rotated box its own."""
+        return self._head.corners(self._run).cpu().numpy().astype(np.float64).reshape(-1, 4, 2)
+
+    def objectness(self) -> tuple[Tensor, ...]:
+        """How sure each cell is of any object, one (h, w) tensor a level in [0, 1].
+
+        The largest class probability, or the head's own objectness where it has one.
+        """
+        return self._head.objectness(self._run)
+
+    def decode(self, anchors) -> np.ndarray:
+        """The boxes of any anchors, (n,) -> (n, 4) xyxy px of the network input, unclipped."""
+        anchors = whole_numbers(anchors, "Anchors")
+        self.places(anchors)  # refuses anchors outside the grids
+        index = torch.as_tensor(anchors, device=self._run.boxes.device)
+        return self._head.xyxy(self._run, index).float().cpu().numpy()
+
+    def distribution(self, i: int) -> Tensor:
+        """DFL bins of detection i: (4, reg_max) probabilities for left, top, right, bottom; bin k is k strides away.
+
+        Generalized Focal Loss, https://arxiv.org/abs/2006.04388. Raises ValueError for a head without DFL.
+        """
+        if self.reg_max == 1:
+            raise ValueError(
+                "This head has reg_max = 1: it puts out each side as one number, so there is no distribution to show. "
+                "YOLO26 has none; YOLOv8 to YOLO12 have 16 bins a side."
+            )
+        i = whole_number(i, "A detection, given by its index,")
+        if not 0 <= i < len(self.detections):
+            raise IndexError(f"Detection {i} does not exist: this image has {len(self.detections)}.")
+        bins = self._run.box_logits[:, int(self.detections.anchor[i])].view(4, self.reg_max)
+        return bins.float().softmax(1)
+
+    @cached_property
+    def detections(self) -> Detections:
+        run = self._run
+        xyxy, confidence, class_id = (part.cpu().numpy() for part in self._head.found(run))
+        anchors = run.anchors.cpu().numpy()
+        places, one = self.places(anchors), len(self.names)
+        at = zip(*(part.tolist() for part in (places.level, places.row, places.col)), strict=True)
+        turns = (places.turn * one).tolist()
+        logits = [
+            run.logits[level][turn : turn + one, row, col] for (level, row, col), turn in zip(at, turns, strict=True)
+        ]
+        return Detections(
+            xyxy=xyxy,
+            confidence=confidence,
+            class_id=class_id,
+            class_name=tuple(self.names[index] for index in class_id.tolist()),
+            level=places.level,
+            level_name=tuple(self.levels[index].name for index in places.level.tolist()),
+            stride=np.asarray([level.stride for level in self.levels])[places.level],
+            row=places.row,
+            col=places.col,
+            anchor=anchors,
+            branch=(self.branch,) * len(anchors),
+            center=self.letterbox.to_original(self.points(anchors)),
+            logits=torch.stack(logits).float().cpu().numpy() if logits else np.zeros((0, len(self.names)), np.float32),
+            suppressed=self._rivals(torch.from_numpy(class_id)),
+        )
+
+    def _rivals(self, class_id: Tensor) -> tuple[Rivals, ...]:
+        count, candidates = len(class_id), self._head.candidates(self._run)
+        none = torch.empty(0, dtype=torch.int64)
+        if candidates is None:
+            lost, winner, overlap, anchor, class_id, confidence = none, none, none, none, none, none.float()
+        else:
+            lost, winner, overlap = (part.cpu() for part in losers(candidates, self._run.anchors, class_id))
+            fields = (candidates.anchor, candidates.class_id, candidates.confidence)
+            anchor, class_id, confidence = (field.cpu()[lost] for field in fields)
+        places = self.places(anchor)
+        height, width = self._run.original.shape[:2]
+        boxes = self.letterbox.to_original(self.decode(anchor)).clip(0, (width, height, width, height))
+        level_name = np.asarray([level.name for level in self.levels])[places.level]
+        columns = (
+            anchor.numpy(),
+            places.level,
+            level_name,
+            places.row,
+            places.col,
+            class_id.numpy(),
+            confidence.float().numpy(),
+        )
+        columns += (overlap.float().numpy(), boxes.astype(np.float32))
+        return tuple(Rivals(*(column[winner.numpy() == i] for column in columns)) for i in range(count))
+
+    @property
+    def limits(self) -> Limits:
+        """What the selection was asked for: least confidence, classes, largest number of detections."""
+        return self._head.limits(self._run)
+
+    def targets(self, boxes, labels) -> Targets:
+        """What the model's own training makes of this pass and these objects.
+
+        ``boxes`` (n, 4) xyxy px of the original, ``labels`` (n,) class ids or names. Raises UnsupportedModelError for a
+        head that does not say how it is trained. ``diagnosis.assign`` puts the answer into words.
+        """
+        device = self._run.boxes.device
+        boxes = torch.as_tensor(self.letterbox.to_input(boxes), dtype=torch.float32, device=device).reshape(-1, 4)
+        chosen = [select_class(self.names, label) for label in labels]
+        if len(chosen) != len(boxes):
+            raise ValueError(f"Each box needs one label, but {len(boxes)} boxes and {len(chosen)} labels were given.")
+        labels = torch.as_tensor(chosen, dtype=torch.int64, device=device)
+        return self._head.targets(self._run, boxes, labels)
+
+    def replay(self) -> "Trace":
+        """What the model as its class rows are now makes of this image; backbone and neck are not run.
+
+        Only the class convolutions whose rows have changed since this trace are run again, on the features of this
+        pass, then scores, selection and result; equal to a fresh ``predict()`` bit for bit, up to rounding where the
+        pass was one of a batch, whose kernels are others. Anything else that was changed in the network since is not
+        seen. Raises RuntimeError when the branch or the number of classes is gone.
+        """
+        if isinstance(self._head, RecordedHead):
+            raise travelled("replay()")
+        with turns(self._head.net).rows:
+            run = rerun(self._head, self._run)
+        return Trace(self._head, self._head.finish(run))
+
+    def silenced(self, level, classes="all") -> "Trace":
+        """What the head makes of this pass while class rows are silent: their logits here, nothing in the model.
+
+        ``level`` as everywhere, ``classes`` ids, names or "all"; equal to a ``replay`` after
+        ``surgery.zero_classes(model, level, classes)``, and as quick, also where levels share their rows.
+        """
+        levels, chosen = select_levels(self.levels, level), list(select_classes(self.names, classes))
+        logits = list(self._run.logits)
+        for index in levels:
+            logits[index] = logits[index].clone()
+            logits[index].unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = SILENT_LOGIT
+        rows = tuple(
+            self._silent_rows(pair, chosen) if index in levels else pair for index, pair in enumerate(self._run.rows)
+        )
+        return Trace(self._head, self._head.finish(self._run.evolve(logits=tuple(logits), rows=rows)))
+
+    def _silent_rows(self, rows: tuple[Tensor, Tensor | None], chosen: list[int]) -> tuple[Tensor, Tensor | None]:
+        """The rows that make these classes silent, so that a replay knows which logits are not the model's."""
+        weight, bias = (None if part is None else part.clone() for part in rows)
+        weight.unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = 0 if bias is not None else torch.nan
+        if bias is not None:
+            bias.unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = SILENT_LOGIT
+        return weight, bias
+
+    def recomputed(self) -> "Trace":
+        """The same network input through the network as all its weights are now: ``inputs`` and ``logits`` anew.
+
+        Boxes and detections stay what they were. UnsupportedModelError where a head does not say how to run by steps.
+        """
+        with torch.inference_mode(False), torch.no_grad(), evaluating(self._head):
+            made = self._head.forward(self._run.frame.clone(), self.branch)
+        logits = tuple(level[0].repeat(self.anchors_per_cell, 1, 1) for level in made.logits)
+        return Trace(self._head, self._run.evolve(inputs=made.inputs, logits=logits))
+
+    def to_df(self):
+        """One row a detection, as a polars DataFrame; boxes and centres in px of the original image."""
+        import polars
+
+        found = self.detections
+        box = {name: found.xyxy[:, column] for column, name in enumerate(("x1", "y1", "x2", "y2"))}
+        return polars.DataFrame(
+            {
+                "class_id": found.class_id,
+                "class_name": polars.Series(found.class_name, dtype=polars.String),
+                "confidence": found.confidence,
+                "level": found.level,
+                "level_name": polars.Series(found.level_name, dtype=polars.String),
+                "stride": found.stride,
+                "row": found.row,
+                "col": found.col,
+                "anchor": found.anchor,
+                "branch": polars.Series(found.branch, dtype=polars.String),
+                **box,
+                "center_x": found.center[:, 0],
+                "center_y": found.center[:, 1],
+                "suppressed": np.asarray([len(rivals) for rivals in found.suppressed], dtype=np.int64),
+            }
+        )
+
+
+def _arrived(head: Head, run: Pass, detections: Detections) -> Trace:
+    """A trace that has travelled, with its detections as they were."""
+    trace = Trace(head, run)
+    trace.__dict__["detections"] = detections
+    return trace
+
+
+def stream(model, source, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **predict_args) -> Iterator[Trace]:
+    """Trace every image of a source, one at a time, in constant memory.
+
+    ``source``: whatever ``model.predict`` takes (folder, glob, video, list, array (H, W, 3) uint8 BGR, PIL image,
+    tensor (B, 3, H, W) RGB in [0, 1]). ``conf`` and ``iou`` are thresholds in [0, 1], ``imgsz`` the input size in px;
+    ``predict_args`` go to ``model.predict``, ``classes`` by id or by name. Both are checked at once: SourceError for
+    what is no image, TypeError for an argument that there is not. A file of a folder that cannot be read is skipped
+    with Ultralytics' warning. Between two images the model is free: inside the loop it can be edited, traced anew and
+    made to predict, by other threads too.
+    """
+    head = describe(model)
+    return _traces(head, run_passes(head, source, conf=conf, iou=iou, imgsz=imgsz, **predict_args))
+
+
+def _traces(head: Head, passes: Iterator[Pass]) -> Iterator[Trace]:
+    with closing(passes):
+        for run in passes:
+            yield Trace(head, run)
+
+
+def trace(model, image, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **predict_args) -> Trace:
+    """Run one image through the model's own ``predict`` and keep where each detection came from.
+
+    ``model``: a YOLO object, its ``.model``, torchvision's FCOS or RetinaNet, or any detector that fulfils the
+    contract of ``anatomy.Head``. ``image`` and the rest as in ``stream``, but one image: SourceError for several, none,
+    or a file that cannot be read.
+    """
+    check_single(image)
+    traces = stream(model, image, conf=conf, iou=iou, imgsz=imgsz, **predict_args)
+    try:
+        first = next(traces, None)
+        if first is None:
+            raise nothing_read(image)
+        if next(traces, None) is not None:
+            raise several(image)
+        return first
+    except OSError as error:
+        raise nothing_read(image) from error
+    finally:
+        traces.close()

@@ -1,0 +1,1 @@
+"""The bundled demo detector, its weights and its training."""

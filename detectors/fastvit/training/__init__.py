@@ -1,0 +1,1 @@
+"""Training of the FastViT detector: data to try it on, the run, the command."""

@@ -1,0 +1,1 @@
+"""The methods of attribution, one a file: each makes a map of the image for one number."""

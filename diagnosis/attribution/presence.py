@@ -1,0 +1,54 @@
+"""What of an explained detection a batch of network inputs still holds."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from anatomy import UnsupportedModelError, evaluating
+
+from .subject import Subject
+
+CLASS = ("logit", "score", "difference")  # what numbers of a class are called
+
+
+def presences(subjects: Sequence[Subject]) -> Callable[[Tensor], Tensor]:
+    """What of each explained detection a batch of network inputs (B, 3, H, W) still holds, (n, B).
+
+    Of a class: the best over all anchors of IoU with the explained box times the probability of the class; this is the
+    similarity of D-RISE (https://arxiv.org/abs/2006.03204) without objectness, which these heads do not have. Where a
+    head does not decode step by step: the probability at the explained cell. Of an edge or an entropy: the number.
+    """
+    head, trace = subjects[0].trace.head, subjects[0].trace
+    boxes = torch.as_tensor(trace.decode([one.anchor for one in subjects]))
+
+    def held(frames: Tensor) -> Tensor:
+        with evaluating(head):
+            made = head.forward(frames, trace.branch)
+        try:
+            decoded = [head.level_boxes(level, raw).flatten(2) for level, raw in enumerate(made.raw)]
+        except UnsupportedModelError:
+            decoded = None
+        return torch.stack([_held(one, box, made, decoded) for one, box in zip(subjects, boxes, strict=True)])
+
+    return held
+
+
+def _held(one: Subject, box: Tensor, made, decoded) -> Tensor:
+    logits = made.logits[one.level]
+    if one.what not in CLASS:
+        return one.pick(logits, made.raw[one.level], one.row, one.col)
+    if decoded is None:
+        return logits[:, one.class_id, one.row, one.col].sigmoid()
+    scores = [level[:, one.class_id].flatten(1).sigmoid() for level in made.logits]
+    fits = [_overlap(level, box.to(level)) for level in decoded]
+    return torch.stack([(score * fit).amax(1) for score, fit in zip(scores, fits, strict=True)]).amax(0)
+
+
+def _overlap(boxes: Tensor, box: Tensor) -> Tensor:
+    """IoU of (B, 4, A) xyxy boxes with one (4,), (B, A)."""
+    low = torch.maximum(boxes[:, :2], box[:2, None])
+    high = torch.minimum(boxes[:, 2:], box[2:, None])
+    shared = (high - low).clamp(min=0).prod(1)
+    area = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(1) + (box[2:] - box[:2]).prod()
+    return shared / (area - shared).clamp(min=1e-9)

@@ -1,0 +1,1 @@
+"""The check of target encoders, stage by stage."""

@@ -1,0 +1,1 @@
+"""What every figure is drawn with: style, colours, the photograph, labels, heat."""

@@ -1,0 +1,1 @@
+"""The explorer: a detector looked at, edited and restored by hand in a notebook."""

@@ -1,0 +1,1 @@
+"""The figures, one public function a file."""

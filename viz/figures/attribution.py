@@ -1,0 +1,122 @@
+"""Which part of the photograph made a detection, drawn upon it, with the evidence for the map below."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import CenteredNorm, Normalize
+from matplotlib.lines import Line2D
+
+from diagnosis import METHODS, Attribution, Faithfulness
+
+from ..canvas.frame import cell_boxes, corners
+from ..canvas.heat import LEAST, MOST, colour_scale
+from ..canvas.palette import level_color
+from ..canvas.photo import MOST_PIXELS, cell_marks, fit, foot, outline, panels, photograph, stretch_note
+from ..canvas.style import DOUBLE, SINGLE, Picture, styled
+
+COLUMNS = 3
+PEAK = 99.9  # percentile of the size of the values at which the scale ends
+
+
+def attribution(
+    attributions: Attribution | Sequence[Attribution],
+    faithfulness: Faithfulness | Sequence[Faithfulness] | None = None,
+    *,
+    cell: bool = True,
+    cmap: str | None = None,
+    width: float | None = None,
+    style=None,
+) -> Picture:
+    """Draw maps of ``diagnosis.attribute`` upon the photograph, each on a scale of its own, up to three in a row.
+
+    ``faithfulness``: one for each map, written below it. The box and the explained cell wear the colour of their
+    level. Signed maps diverge from white at 0; of the others weak values let the photograph through. The scale ends
+    at the 99.9th percentile, what lies beyond shows as an arrow. Returns a Figure; raises ValueError.
+    """
+    maps = [attributions] if isinstance(attributions, Attribution) else list(attributions)
+    if faithfulness is None:
+        faithfulness = [None] * len(maps)
+    evidence = [faithfulness] if isinstance(faithfulness, Faithfulness) else list(faithfulness or [])
+    if not maps or len(evidence) != len(maps):
+        raise ValueError(f"One map or more, and one faithfulness for each, are needed: {len(maps)}, {len(evidence)}.")
+    cols = min(len(maps), COLUMNS)
+    rows = -(-len(maps) // cols)
+    shape = max((one.map.shape for one in maps), key=lambda size: size[0] / size[1])
+    alone = DOUBLE if shape[1] >= shape[0] else SINGLE
+    with styled(style):
+        figure, axes = panels(rows, cols, shape, width or (alone if cols == 1 else DOUBLE))
+        for ax in axes.flat[len(maps) :]:
+            ax.remove()
+        for ax, one, found in zip(axes.flat, maps, evidence, strict=False):
+            _draw(figure, ax, one, found, cmap, narrow=cols > 1 or figure.get_figwidth() < DOUBLE)
+        foot(figure, _legend(maps, cell), stretch_note(shape[1], shape[0]))
+        fit(figure, rows)
+        for ax, one in zip(axes.flat, maps, strict=False):
+            subject = one.subject
+            name = subject.trace.levels[subject.level].name
+            outline(ax, corners(subject.box), level_color(name), width=1.2, gid="box")
+            if cell:
+                cell_marks(ax, cell_boxes(subject.trace, subject.level, subject.row, subject.col), name)
+    return figure
+
+
+def _draw(figure: Picture, ax, one: Attribution, found: Faithfulness | None, cmap: str | None, narrow: bool) -> None:
+    """One panel: photograph, heat, title, evidence, scale."""
+    trace, subject = one.subject.trace, one.subject
+    photograph(ax, trace.image, grey=True)
+    height, width = one.map.shape
+    pace = max(-(-max(height, width) // MOST_PIXELS), 1)
+    values = one.map[::pace, ::pace]
+    norm = _norm(one.map, one.signed)
+    strength = abs(2 * norm(values) - 1) if one.signed else norm(values)
+    drawn = ax.imshow(
+        values,
+        cmap=colormaps[cmap or ("RdBu_r" if one.signed else "magma")],
+        norm=norm,
+        alpha=LEAST + (MOST - LEAST) * np.asarray(strength).clip(0, 1) ** 0.5,
+        extent=(0, width, height, 0),
+        interpolation="nearest",
+        aspect=ax.get_aspect(),
+    )
+    drawn.set_gid("attribution")
+    ax.set(xlim=(0, width), ylim=(height, 0))
+    where = f"{trace.levels[subject.level].name} cell ({subject.row}, {subject.col})"
+    words = METHODS[one.method].words if one.method in METHODS else one.method
+    parts = [words, f"{subject.words} = {subject.value:.3g}", where]
+    ax.set_title("\n".join(parts) if narrow else ": ".join(parts[:2]) + f", {where}")
+    lines = [*(found.words() if found is not None else []), *([one.heat.note] if one.heat.note else [])]
+    if lines:
+        ax.set_xlabel("\n".join(_broken(lines, narrow)), fontsize="small", labelpad=3)
+    colour_scale(figure, drawn, ax, [one.map], one.unit)
+
+
+def _norm(values: np.ndarray, signed: bool) -> Normalize:
+    """From 0 to a high percentile, or as far below 0 as above; the small rest goes beyond the ends."""
+    seen = np.abs(values[values != 0])
+    most = float(np.percentile(seen, PEAK)) if len(seen) else 1.0
+    if signed:
+        norm = CenteredNorm(0.0, most)
+        norm.vmin, norm.vmax = -most, most
+        return norm
+    return Normalize(0.0, most)
+
+
+def _broken(lines: list[str], narrow: bool) -> list[str]:
+    """Sentences on lines of their own where panels are narrow, otherwise two on a line."""
+    if narrow:
+        return [part for line in lines for part in line.replace(" (", "\n(").replace(", ", ",\n").split("\n")]
+    return ["; ".join(lines[i : i + 2]) for i in range(0, len(lines), 2)]
+
+
+def _legend(maps: list[Attribution], cell: bool) -> list:
+    names = sorted({one.subject.trace.levels[one.subject.level].name for one in maps})
+    handles = [
+        Line2D([], [], color=level_color(name), linewidth=1.2, label=f"box of the {name} cell") for name in names
+    ]
+    if cell:
+        ring = {"marker": "s", "markerfacecolor": "none", "markersize": 5, "linestyle": "none"}
+        handles += [
+            Line2D([], [], color=level_color(name), label=f"the {name} cell explained", **ring) for name in names
+        ]
+    return handles

@@ -1,0 +1,58 @@
+"""Which level pays which part of the loss, for objects of which size."""
+
+import numpy as np
+from matplotlib.patches import Patch
+
+from diagnosis import SIZES, LossByLevel
+
+from ..canvas.palette import MISSING
+from ..canvas.photo import MARGIN, foot
+from ..canvas.style import DOUBLE, Picture, styled
+
+# Paul Tol, "Colour schemes", muted, from dark to light, https://personal.sron.nl/~pault/; no level has these colours
+SIZE_COLORS = dict(zip(SIZES, ("#882255", "#CC6677", "#DDCC77", MISSING), strict=True))
+
+
+def loss_by_level(result: LossByLevel, *, width: float | None = None, style=None) -> Picture:
+    """Draw the loss items as bars, one panel an item, one bar a level, stacked by the size of the objects.
+
+    All items share one scale, so that bars can be compared; a last panel counts the positive cells. Returns a Figure.
+    """
+    with styled(style):
+        figure = Picture(figsize=(width or DOUBLE, 2.6), layout="constrained")
+        figure.get_layout_engine().set(w_pad=MARGIN, h_pad=MARGIN)
+        axes = figure.subplots(1, len(result.items) + 1)
+        most = max(float(result.values.sum(1).max()), 1e-12)
+        for i, (ax, item) in enumerate(zip(axes, result.items, strict=False)):
+            _bars(ax, result, result.values[..., i], "{:.3g}", item)
+            ax.set(ylim=(0, 1.12 * most), title=f"{item}: {result.totals[item]:.3g}")
+            ax.tick_params(labelleft=i == 0)
+        axes[0].set_ylabel("loss" if result.images == 1 else f"loss, mean of {result.images} images")
+        positives = np.where(np.arange(len(SIZES)) < len(SIZES) - 1, result.cells, 0)
+        _bars(axes[-1], result, positives, "{:.0f}", "cells")
+        axes[-1].set(ylim=(0, 1.12 * max(positives.sum(1).max(), 1)), title=f"positive cells: {positives.sum()}")
+        axes[-1].yaxis.get_major_locator().set_params(integer=True)
+        foot(figure, _legend(result))
+    return figure
+
+
+def _bars(ax, result: LossByLevel, values: np.ndarray, form: str, gid: str) -> None:
+    """One bar a level of ``values`` (levels, sizes), its sum above it."""
+    places, base = np.arange(len(values)), np.zeros(len(values))
+    for size, column in zip(SIZES, values.T, strict=True):
+        ax.bar(
+            places, column, bottom=base, width=0.75, color=SIZE_COLORS[size], ec="white", lw=0.4, gid=f"{gid}:{size}"
+        )
+        base = base + column
+    for place, total in zip(places, base, strict=True):
+        text = ax.text(place, total, form.format(total), ha="center", va="bottom", fontsize="small", gid=f"{gid}:sum")
+        text.set_in_layout(False)
+    ax.set_xticks(places, result.level_names)
+    ax.tick_params(bottom=False)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _legend(result: LossByLevel) -> list[Patch]:
+    counts = [f"{size}: {count} objects" for size, count in zip(SIZES, result.objects.tolist(), strict=False)]
+    counts.append(f"background: {result.cells[:, -1].sum()} cells")
+    return [Patch(facecolor=SIZE_COLORS[size], label=label) for size, label in zip(SIZES, counts, strict=True)]

@@ -1,0 +1,255 @@
+"""The scale of every layer, forward and backward: over steps as heatmaps, of one pass as two profiles."""
+
+import textwrap
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from diagnosis import Numerics
+
+from ..canvas.palette import MISSING
+from ..canvas.photo import foot
+from ..canvas.style import DOUBLE, Picture, label_powers, power_of_ten, styled
+
+NAN, INF = "black", "#E8112D"
+SCALE = ListedColormap(colormaps["viridis"](np.linspace(0.15, 1, 256)), "scale")  # its dark end is far from black
+BEYOND = 4  # decades beyond the calm passes that the colours still tell apart
+SPAN = 3  # decades that the colours cover at least, so that small differences look small
+ROW, LEAST, MOST = 0.07, 3.2, 7.0  # inches a layer, and of all layers together
+LINE = 0.105  # inches that a line of small text takes
+LIMITS = {"output": (65504, "fp16 ends"), "gradient": (2.0**-24, "fp16 begins")}
+MARKED = {  # code -> colour and word of the arrow
+    "non_finite": (INF, "first non-finite"),
+    "runaway": ("#D55E00", "runs away"),
+    "amplifies": ("#0072B2", "amplifies"),
+    "faint": ("0.35", "faint"),
+    "dead_layer": ("0.35", "dead"),
+    "saturated_layer": ("0.35", "saturated"),
+    "exploding_gradient": ("#D55E00", "gradient explodes"),
+    "vanishing_gradient": ("0.35", "gradient vanishes"),
+}
+
+
+def numerics(result: Numerics, *, most: int = 12, width: float | None = None, style=None) -> Picture:
+    """Draw the root mean square of each layer's output and gradient, in the order of execution from top to bottom.
+
+    Several passes make a heatmap layer × step of its logarithm below the loss; NaN is black, infinity red, what was
+    not measured grey. One pass makes a profile, the largest value beside it. Arrows point at the layers that findings
+    name, at most ``most`` of them. Returns a Figure.
+    """
+    count, steps = len(result.layers), len(result)
+    told = _told(result)
+    tall = float(np.clip(ROW * count, LEAST, MOST))
+    with styled(style):
+        figure = Picture(figsize=(width or DOUBLE, tall + (1.9 if steps > 1 else 1.1)), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.02)
+        ratios = {"height_ratios": [0.7, tall]} if steps > 1 else {}
+        columns = [1, 1, 0.75] if told else [1, 1]
+        axes = figure.subplots(1 + (steps > 1), len(columns), squeeze=False, width_ratios=columns, **ratios)
+        forward, backward = axes[-1, :2]
+        if steps > 1:
+            for ax, line in ((axes[0, 0], _loss), (axes[0, 1], _gradient)):
+                line(ax, result)
+        for ax, scales, what in ((forward, result.forward, "output"), (backward, result.backward, "gradient")):
+            if steps > 1:
+                _heatmap(figure, ax, result, scales.rms, what)
+            else:
+                _profile(ax, scales, what)
+            ax.set_title(f"{what} of each layer")
+            ax.set_ylim(count - 0.5, -0.5)
+        _groups(forward, [layer.path for layer in result.layers], int(tall / LINE))
+        backward.set_yticks([])
+        for ax in axes[:, 2:].flat:
+            ax.set_axis_off()
+        if told:
+            _marks(axes[-1, 2], result, dict(list(told.items())[:most]), tall)
+        figure.suptitle(_title(result))
+        left_out = len(told) - most
+        notes = [f"Arrows: the first {most} layers that findings name, {left_out} left out."] if left_out > 0 else []
+        foot(figure, _legend(result), notes)
+    return figure
+
+
+def _title(result: Numerics) -> str:
+    subject = result.subject[0].upper() + result.subject[1:]
+    head = f"{subject}: {len(result.layers)} layers, {len(result)} pass(es), {result.dtype}."
+    if result.interrupted or result.stopped:
+        head += " " + (result.stopped or "interrupted").capitalize() + "."
+    first = result.first_non_finite
+    return head + (f"\n{textwrap.fill(str(first), 110)}" if first else "")
+
+
+def _loss(ax, result: Numerics) -> None:
+    _curve(ax, result.losses, "loss")
+
+
+def _gradient(ax, result: Numerics) -> None:
+    """The norm of the gradient of all weights; a missing one counts as nothing."""
+    with np.errstate(over="ignore"):
+        _curve(ax, np.sqrt(np.nansum(result.gradient_norm**2, 1)), "norm of the weights' gradient")
+
+
+def _curve(ax, values: np.ndarray, title: str) -> None:
+    """A line over the steps; where it is not finite a cross at the upper edge."""
+    steps, good = np.arange(len(values)), np.isfinite(values)
+    ax.plot(steps[good], values[good], ".-", color="0.2", linewidth=1, markersize=4, gid=title)
+    positive = values[good & (values > 0)]
+    if len(positive) == good.sum() and len(positive) and positive.max() > 20 * positive.min():
+        ax.set_yscale("log")
+        label_powers(ax.yaxis)
+    bad = steps[~good]
+    colors = [NAN if np.isnan(value) else INF for value in values[~good]]
+    ax.scatter(bad, np.full(len(bad), 0.9), marker="x", s=14, c=colors, transform=ax.get_xaxis_transform())
+    ax.set(title=title, xlim=(-0.5, len(values) - 0.5), xticks=[])
+    ax.yaxis.set_major_locator(MaxNLocator(3)) if ax.get_yscale() == "linear" else None
+
+
+def _heatmap(figure, ax, result: Numerics, rms: np.ndarray, what: str) -> None:
+    logs = np.log10(np.where(rms > 0, rms, np.nan), where=np.isfinite(rms), out=np.full(rms.shape, np.nan))
+    drawn = ax.imshow(
+        logs.T,
+        cmap=SCALE.with_extremes(bad=MISSING),
+        norm=_norm(logs, result.calm),
+        aspect="auto",
+        interpolation="none",
+    )
+    drawn.set_gid(f"scale:{what}")
+    scales = result.forward if what == "output" else result.backward
+    over = np.where(scales.non_finite > 0, np.where(np.isnan(scales.largest), 1.0, 0.0), np.nan)
+    broken = ax.imshow(over.T, cmap=ListedColormap([INF, NAN]), vmin=0, vmax=1, aspect="auto", interpolation="none")
+    broken.set_gid(f"non-finite:{what}")
+    ax.set_xlabel("optimizer steps before the pass")
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    low, high = drawn.norm.vmin, drawn.norm.vmax
+    ends = (np.nanmin(logs) < low, np.nanmax(logs) > high) if np.isfinite(logs).any() else (False, False)
+    extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[ends]
+    bar = figure.colorbar(
+        drawn, ax=ax, location="bottom", extend=extend, aspect=30, pad=0.01, label=f"RMS of the {what}"
+    )
+    bar.locator = MaxNLocator(5, integer=True)
+    bar.formatter = FuncFormatter(lambda value, _: power_of_ten(round(value)) if value == round(value) else "")
+    bar.update_ticks()
+
+
+def _norm(logs: np.ndarray, calm: int) -> Normalize:
+    """Colours span the calm passes, and of what came after them a few decades more."""
+    usual, every = (part[np.isfinite(part)] for part in (logs[: calm + 1], logs))
+    if not len(usual):
+        return Normalize(0, 1)
+    low, high = max(every.min(), usual.min() - BEYOND), min(every.max(), usual.max() + BEYOND)
+    spare = max(SPAN - (high - low), 0) / 2
+    return Normalize(low - spare, high + spare)
+
+
+def _profile(ax, scales, what: str) -> None:
+    """RMS and largest value of one pass along depth; what is not finite stands at the right edge."""
+    place, rms, largest = np.arange(scales.rms.shape[1]), scales.rms[0], scales.largest[0]
+    good = (rms > 0) & np.isfinite(largest)
+    ax.set_xscale("log")
+    label_powers(ax.xaxis)
+    ax.plot(largest[good], place[good], "-", color="0.7", linewidth=0.8, gid=f"largest:{what}")
+    ax.plot(rms[good], place[good], ".-", color="#0072B2", linewidth=1, markersize=3, gid=f"rms:{what}")
+    for kind, color, chosen in (("nan", NAN, np.isnan(largest)), ("inf", INF, np.isinf(largest))):
+        which = place[chosen & (scales.non_finite[0] > 0)]
+        ax.scatter(
+            np.full(len(which), 0.97), which, marker="x", s=9, color=color, transform=ax.get_yaxis_transform(), gid=kind
+        )
+    limit, words = LIMITS[what]
+    low, high = ax.get_xlim()
+    if low < limit < high:
+        ax.axvline(limit, color="0.4", linewidth=0.8, linestyle=":")
+        ax.annotate(
+            words, (limit, 1), (1, -2), xycoords=("data", "axes fraction"), textcoords="offset points", va="top"
+        )
+    ax.set_xlabel(f"{what}: RMS, and the largest in grey")
+    ax.grid(axis="x", color="0.9", linewidth=0.5)
+    ax.set_axisbelow(True)
+
+
+def _groups(ax, paths: list[str], room: int) -> None:
+    """Names at the left: whole paths where there is room, otherwise what neighbours have in common."""
+    runs: list[tuple[str, int, int]] = []
+    for depth in range(max((path.count(".") for path in paths), default=0) + 1, 0, -1):
+        runs = _runs([".".join(path.split(".")[:depth]) for path in paths])
+        if len(runs) <= room:
+            break
+    apart = len(paths) / max(room, 1)
+    shown, last = [], -np.inf
+    for name, first, end in runs:
+        middle = (first + end - 1) / 2
+        if middle - last >= apart:
+            shown.append((middle, name))
+            last = middle
+    ax.set_yticks([middle for middle, _ in shown], [name for _, name in shown])
+    ax.set_yticks([first - 0.5 for _, first, _ in runs if first], minor=True)
+    ax.tick_params(axis="y", length=0, pad=4, labelsize=5.5)
+    ax.tick_params(axis="y", which="minor", length=3, width=0.4)
+
+
+def _runs(names: list[str]) -> list[tuple[str, int, int]]:
+    """Stretches of equal neighbours: name, first place, place after the last."""
+    starts = [place for place, name in enumerate(names) if not place or name != names[place - 1]]
+    return [(names[start], start, end) for start, end in zip(starts, [*starts[1:], len(names)], strict=True)]
+
+
+def _told(result: Numerics) -> dict[int, list[tuple[str, str]]]:
+    """Layers that findings name, in the order of the findings: colour and words of each."""
+    places = {layer.name: index for index, layer in enumerate(result.layers)}
+    places |= {origin.name: origin.layer for origin in result.origins if origin.layer is not None}
+    told: dict[int, list[tuple[str, str]]] = {}
+    for finding in result.findings:
+        index, step = places.get(finding.evidence.get("layer")), finding.evidence.get("step")
+        if index is not None and finding.code in MARKED:
+            color, words = MARKED[finding.code]
+            told.setdefault(index, []).append((color, f"{words} after {step} step(s)" if step else words))
+    return told
+
+
+def _marks(ax, result: Numerics, told: dict[int, list[tuple[str, str]]], tall: float) -> None:
+    """Arrows from the right margin at layers, each with its name and what findings say of it."""
+    chosen = sorted(told)
+    texts = [f"{result.layers[index].name}\n" + ", ".join(words for _, words in told[index]) for index in chosen]
+    ax.set(xlim=(0, 1), ylim=(len(result.layers) - 0.5, -0.5))
+    gap = 2.3 * LINE / tall * len(result.layers)
+    for index, at, text in zip(chosen, _spread(chosen, gap, len(result.layers)), texts, strict=True):
+        ax.annotate(
+            text,
+            (0.0, index),
+            (0.13, at),
+            color=told[index][0][0],
+            fontsize=6,
+            va="center",
+            arrowprops={"arrowstyle": "-|>", "color": told[index][0][0], "linewidth": 0.8, "shrinkA": 1, "shrinkB": 0},
+            annotation_clip=False,
+        )
+
+
+def _spread(places: list[int], gap: float, count: int) -> np.ndarray:
+    """Places for texts, in order, at least ``gap`` apart and near their own."""
+    at = np.asarray(places, dtype=np.float64)
+    for i in range(1, len(at)):
+        at[i] = max(at[i], at[i - 1] + gap)
+    if len(at):
+        at[-1] = min(at[-1], count - 1)
+    for i in range(len(at) - 2, -1, -1):
+        at[i] = min(at[i], at[i + 1] - gap)
+    return at
+
+
+def _legend(result: Numerics) -> list:
+    scales = (result.forward, result.backward)
+    nan = any((np.isnan(part.largest) & (part.non_finite > 0)).any() for part in scales)
+    inf = any((np.isinf(part.largest) & (part.non_finite > 0)).any() for part in scales)
+    shape = {"marker": "x", "linestyle": "none", "markersize": 4}
+    handle = (
+        (lambda color, label: Patch(color=color, label=label))
+        if len(result) > 1
+        else (lambda color, label: Line2D([], [], color=color, label=label, **shape))
+    )
+    handles = [handle(NAN, "NaN")] * nan + [handle(INF, "infinity")] * inf
+    missing = any(np.isnan(part.zeros).any() for part in scales) and len(result) > 1
+    return handles + [Patch(color=MISSING, label="no value or zero")] * missing

@@ -1,0 +1,1 @@
+"""Reports: a folder of figures, tables and one page, for one image or thousands."""
