@@ -12,9 +12,10 @@ from .network.equivalence import Changes, Difference, Equivalence
 from .network.equivalent import equivalent
 from .network.field import Field
 from .network.fused import fused
+from .network.layer import Cost, Layer
 from .network.layers import layers
 from .network.receptive_field import ReceptiveField, receptive_field
-from .network.table import Cost, Layer, LayerTable
+from .network.table import LayerTable
 from .tracing.compare import Comparison, compare
 from .tracing.detections import Detections, Rivals
 from .tracing.trace import Trace, stream, trace

@@ -12,8 +12,9 @@ from ..arguments import whole_number
 from ..families.registry import merge
 from ..head.head import Head, children
 from ..head.levels import level_name
+from .layer import Layer
 from .run import BrokenPass, Call, listen, network, shadow
-from .table import Layer, LayerTable
+from .table import LayerTable
 
 OTHERS = (2, 4, 8, 16, 32, 64, 128)  # px: multiples tried for a size that fits, where no head names its strides
 

@@ -1,60 +1,12 @@
-"""What is known of every layer of a network, and what its parts cost."""
+"""All layers of a network in a table, and what its parts cost."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from .field import Field
-from .run import Shapes
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One call of one module, or a module that was never called.
-
-    ``path`` below the network, "" for the network itself; ``type`` its class; ``group`` and ``level`` the part of the
-    network and the pyramid level it belongs to (None: to none); ``depth`` 0 for the network. ``inputs`` and
-    ``outputs`` the shapes of all tensors. ``params`` of the module with all inside, ``own`` those it holds itself and
-    that no layer before has counted; ``multiply_adds`` of all inside. ``field`` what the cells of the first output see
-    of the input, ``stride`` px of the input between them; None where they are no grid. ``sources`` the paths of the
-    layers whose outputs it reads. ``turn`` counts the calls of this module from 0; ``called`` whether it, or anything
-    inside, ran at all; ``leaf`` whether nothing is inside.
-    """
-
-    path: str
-    type: str
-    group: str
-    level: str | None
-    depth: int
-    inputs: Shapes
-    outputs: Shapes
-    params: int
-    own: int
-    multiply_adds: int
-    field: Field | None
-    stride: float | None
-    sources: tuple[str, ...]
-    turn: int
-    called: bool
-    leaf: bool
-
-    @property
-    def input(self) -> tuple[int, ...] | None:
-        return self.inputs[0] if self.inputs else None
-
-    @property
-    def output(self) -> tuple[int, ...] | None:
-        return self.outputs[0] if self.outputs else None
-
-
-@dataclass(frozen=True)
-class Cost:
-    """``params`` and ``multiply_adds`` of a part, and their shares of the whole in [0, 1]."""
-
-    params: int
-    multiply_adds: int
-    params_share: float
-    multiply_adds_share: float
+from .layer import Cost, Layer
+from .text import columns, costs_text, layers_text
 
 
 @dataclass(frozen=True)
@@ -143,15 +95,18 @@ class LayerTable:
         the receptive field in px, infinite for the whole image, null where the cells are no grid."""
         import polars
 
-        from .text import columns
-
-        return polars.DataFrame(columns(self), infer_schema_length=None)
+        return polars.DataFrame(columns(self.layers, self.input_shape[0]), infer_schema_length=None)
 
     def to_text(self, depth: int = 2) -> str:
         """The layers down to ``depth`` below the network, and of every part its uppermost, as aligned text."""
-        from .text import table_text
-
-        return table_text(self, depth)
+        parts = [repr(self), layers_text(self.layers, self.input_shape[0], depth), costs_text("part", self.totals())]
+        if any(layer.level for layer in self.layers):
+            by_level = self.totals("level")
+            last = "~"  # what belongs to no level comes after them
+            parts.append(
+                costs_text("level", {name: by_level[name] for name in sorted(by_level, key=lambda n: n or last)})
+            )
+        return "\n\n".join(parts)
 
     def __str__(self) -> str:
         return self.to_text()

@@ -1,9 +1,9 @@
 """The layer table as columns and as text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from .layer import Cost, Layer
 from .run import Shapes
-from .table import Cost, Layer, LayerTable
 
 NUMBERS = {"params", "multiply-adds", "share", "stride", "field"}  # columns set flush right
 
@@ -14,41 +14,37 @@ def shape_text(found: Shapes, batch: int) -> str:
     return " + ".join("×".join(map(str, shape)) for shape in kept)
 
 
-def columns(table: LayerTable) -> dict[str, list]:
-    """The columns of ``LayerTable.to_df``."""
-    batch = table.input_shape[0]
+def columns(layers: Sequence[Layer], batch: int) -> dict[str, list]:
+    """The columns of ``LayerTable.to_df``; ``batch`` is how many images went in."""
     plain = ("path", "type", "group", "level", "depth")
     counts = ("params", "own", "multiply_adds", "stride")
-    found = {name: [getattr(layer, name) for layer in table] for name in plain}
-    found["input"] = [shape_text(layer.inputs, batch) for layer in table]
-    found["output"] = [shape_text(layer.outputs, batch) for layer in table]
-    found |= {name: [getattr(layer, name) for layer in table] for name in counts}
-    found["field"] = [float(layer.field.size[0]) if layer.field else None for layer in table]
-    return found | {name: [getattr(layer, name) for layer in table] for name in ("turn", "called", "leaf")}
+    found: dict[str, list] = {name: [getattr(layer, name) for layer in layers] for name in plain}
+    found["input"] = [shape_text(layer.inputs, batch) for layer in layers]
+    found["output"] = [shape_text(layer.outputs, batch) for layer in layers]
+    found |= {name: [getattr(layer, name) for layer in layers] for name in counts}
+    found["field"] = [float(layer.field.size[0]) if layer.field else None for layer in layers]
+    return found | {name: [getattr(layer, name) for layer in layers] for name in ("turn", "called", "leaf")}
 
 
-def table_text(table: LayerTable, depth: int) -> str:
-    """The layers down to a depth, then what groups and levels cost."""
-    rows = [_cells(layer, table) for layer in shown(table, depth)]
-    parts = [_costs("part", table.totals())]
-    if any(layer.level for layer in table):
-        parts.append(_costs("level", dict(sorted(table.totals("level").items(), key=lambda part: part[0] or "~"))))
-    return "\n\n".join((repr(table), aligned(rows), *parts))
+def layers_text(layers: Sequence[Layer], batch: int, depth: int) -> str:
+    """The layers down to a depth as aligned text; the first one is the whole network."""
+    total = max(layers[0].multiply_adds, 1)
+    return aligned([_cells(layer, batch, total) for layer in shown(layers, depth)])
 
 
-def shown(table: LayerTable, depth: int) -> list[Layer]:
+def shown(layers: Sequence[Layer], depth: int) -> list[Layer]:
     """The layers down to a depth that were called or hold parameters, and the uppermost of each part of the head."""
-    groups = {layer.path: layer.group for layer in table}
-    return [
-        layer
-        for layer in table
-        if (layer.depth <= depth or layer.group != groups.get(layer.path.rpartition(".")[0], layer.group))
-        and (layer.outputs or layer.own)
-    ]
+    groups = {layer.path: layer.group for layer in layers}
+    found = []
+    for layer in layers:
+        above = layer.path.rpartition(".")[0]
+        uppermost = layer.group != groups.get(above, layer.group)
+        if (layer.depth <= depth or uppermost) and (layer.outputs or layer.own):
+            found.append(layer)
+    return found
 
 
-def _cells(layer: Layer, table: LayerTable) -> dict[str, str]:
-    batch, total = table.input_shape[0], max(table.multiply_adds, 1)
+def _cells(layer: Layer, batch: int, total: int) -> dict[str, str]:
     return {
         "layer": (layer.path or "(all)") + (f" [{layer.turn}]" if layer.turn else ""),
         "type": layer.type,
@@ -64,9 +60,11 @@ def _cells(layer: Layer, table: LayerTable) -> dict[str, str]:
     }
 
 
-def _costs(what: str, costs: Mapping[str, Cost]) -> str:
-    return aligned(
-        [
+def costs_text(what: str, costs: Mapping[str, Cost]) -> str:
+    """What parts cost, as aligned text; ``what`` they are is the name of the first column."""
+    rows = []
+    for name, cost in costs.items():
+        rows.append(
             {
                 what: name or "(none)",
                 "params": f"{cost.params:,}",
@@ -74,9 +72,8 @@ def _costs(what: str, costs: Mapping[str, Cost]) -> str:
                 "multiply-adds": f"{cost.multiply_adds:,}",
                 "share": f"{cost.multiply_adds_share:.1%}",
             }
-            for name, cost in costs.items()
-        ]
-    )
+        )
+    return aligned(rows)
 
 
 def aligned(rows: list[dict[str, str]]) -> str:
