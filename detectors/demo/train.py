@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import torch
 
-from detectors.demo.demo import WEIGHTS
-from detectors.scenes.dataset import write_dataset
-from detectors.scenes.scenes import CLASS_NAMES
+from ..scenes.dataset import write_dataset
+from ..scenes.scenes import CLASS_NAMES
+from .demo import WEIGHTS
 
 MODEL = pathlib.Path(__file__).parent / "weights" / "demo.yaml"
 FLOOR = 0.85

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..pyramid.outputs import flat, grids, points
 from .blocks import LevelOutput, mobile_one
 
 BINS = 16
@@ -44,17 +45,6 @@ def mean_side(raw: Tensor) -> Tensor:
     return raw.unflatten(1, (4, BINS)).mean(2).flatten(2)
 
 
-def points(shapes: Sequence[tuple[int, int]], strides: Sequence[float], like: Tensor) -> tuple[Tensor, Tensor]:
-    """Anchor points (2, A) xy px, the middles of all cells row by row and level by level, and their strides (A,)."""
-    middles, steps = [], []
-    for (rows, cols), stride in zip(shapes, strides, strict=True):
-        x = (torch.arange(cols, device=like.device, dtype=torch.float32) + 0.5) * stride
-        y = (torch.arange(rows, device=like.device, dtype=torch.float32) + 0.5) * stride
-        middles.append(torch.stack((x.repeat(rows), y.repeat_interleave(cols))))
-        steps.append(torch.full((rows * cols,), float(stride), device=like.device))
-    return torch.cat(middles, 1), torch.cat(steps)
-
-
 def distances(outputs: Sequence[LevelOutput]) -> Tensor:
     """Raw sides (B, 4, A) of all levels, in the order of the anchors."""
     return torch.cat([mean_side(level.boxes.float()) for level in outputs], 2)
@@ -63,11 +53,11 @@ def distances(outputs: Sequence[LevelOutput]) -> Tensor:
 def decode(outputs: Sequence[LevelOutput], strides: Sequence[float]) -> Tensor:
     """Boxes (B, A, 4) xyxy px of the network input: softplus distances in strides from each cell's middle (FCOS,
     https://arxiv.org/abs/1904.01355, with softplus, which has no largest value, in place of the exponential)."""
-    middle, step = points([tuple(level.boxes.shape[2:]) for level in outputs], strides, outputs[0].boxes)
+    middle, step = points(grids([level.boxes for level in outputs]), strides, outputs[0].boxes)
     left_top, right_bottom = (F.softplus(distances(outputs)) * step).chunk(2, 1)
     return torch.cat((middle - left_top, middle + right_bottom), 1).permute(0, 2, 1)
 
 
 def flat_logits(outputs: Sequence[LevelOutput]) -> Tensor:
     """Class logits (B, A, nc) of all levels, in the order of the anchors."""
-    return torch.cat([level.classes.flatten(2) for level in outputs], 2).permute(0, 2, 1)
+    return flat([level.classes for level in outputs])

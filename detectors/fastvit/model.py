@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from ..pyramid import targets
 from ..pyramid.detector import LevelDetector
 from .blocks import LevelOutput, PyramidPooling
+from .checkpoint import Stored
+from .description import FastViTHead
 from .head import LevelHead, decode, flat_logits
 from .loss import Losses, loss
 from .neck import PathAggregation
@@ -17,7 +19,7 @@ from .neck import PathAggregation
 START_SIDE = 2.0  # strides from a cell's middle to each side of a box, before any training
 
 
-class FastViTDetector(LevelDetector):
+class FastViTDetector(LevelDetector, Stored, naive=False):
     """Finds objects of ``names`` on levels P3, P4 and P5.
 
     ``names``: the class names, or their number. ``backbone``: a FastViT of timm; ``pretrained``: with timm's ImageNet
@@ -82,8 +84,6 @@ class FastViTDetector(LevelDetector):
 
     def describe_head(self):
         """The description through which anatomy, surgery and viz read, edit and replay this detector."""
-        from .description import FastViTHead
-
         return FastViTHead(self)
 
 

@@ -1,11 +1,12 @@
-"""How anatomy reads this detector; this file alone knows anatomy."""
+"""How anatomy reads this detector."""
 
 from torch import Tensor, nn
 
 from anatomy import Pass
-from detectors.fastvit.description import LevelsHead
 
-from .head import decode, flat, joint
+from ..pyramid.description import LevelsHead
+from ..pyramid.outputs import flat
+from .head import decode, joint
 from .loss import WEIGHTS, by_cell
 
 
@@ -39,9 +40,6 @@ class PafpnHead(LevelsHead):
     def level_boxes(self, level: int, raw: Tensor) -> Tensor:
         boxes = decode([raw], self.net.strides[level : level + 1])
         return boxes.permute(0, 2, 1).unflatten(2, raw.shape[2:])
-
-    def checkpoint(self, half: bool) -> dict:
-        return super(LevelsHead, self).checkpoint(half)
 
 
 def _objectness(run: Pass) -> list[Tensor]:

@@ -4,11 +4,12 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor, nn
 
-from detectors.pyramid import targets
-from detectors.pyramid.detector import LevelDetector
-
+from ..pyramid import targets
+from ..pyramid.detector import LevelDetector
+from ..pyramid.outputs import flat
 from .backbone import Backbone, Four
-from .head import LevelHead, LevelOutput, decode, flat, joint
+from .description import PafpnHead
+from .head import LevelHead, LevelOutput, decode, joint
 from .loss import Losses, loss
 from .neck import ElanPafpn
 
@@ -73,6 +74,4 @@ class PafpnDetector(LevelDetector):
 
     def describe_head(self):
         """The description through which anatomy, surgery and viz read, edit and replay this detector."""
-        from .description import PafpnHead
-
         return PafpnHead(self)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor, nn
 
 from . import targets
+from .prediction import predict
 from .selection import Candidate, select
 
 
@@ -45,6 +46,4 @@ class LevelDetector(nn.Module):
 
     def predict(self, source, *, conf: float = 0.25, iou: float = 0.7, imgsz: int = 640) -> Iterator:
         """One ``Prediction`` for each image of a source (file, folder, (H, W, 3) BGR array, list), in px of it."""
-        from .prediction import predict
-
         return predict(self, source, conf=conf, iou=iou, imgsz=imgsz)

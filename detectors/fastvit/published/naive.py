@@ -5,7 +5,8 @@ fault can be switched on by itself, so that a doctor can be tried on one at a ti
 """
 
 import math
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from ..blocks import LevelOutput
 from ..head import BINS, flat_logits
 from ..loss import Losses
 from ..model import FastViTDetector
+from .description import NaiveHead
 
 ENCODER_FAULTS = {
     "swapped_size": "image height and width are used one for the other",
@@ -158,13 +160,33 @@ def select(
     return [Candidate(image.anchor % count, image.class_id, image.confidence, image.boxes) for image in found]
 
 
-class NaiveDetector(FastViTDetector):
+def _is_fault(name) -> bool:
+    return isinstance(name, str) and name in FAULTS
+
+
+class NaiveDetector(FastViTDetector, naive=True):
     """The same network with the published targets, decoding, losses and suppression.
 
     ``faults``: names of ``FAULTS``, at first all of them; ``net.faults -= {"viewed_grid"}`` mends one.
     """
 
     faults: Set[str] = frozenset(FAULTS)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return super().config | {"faults": sorted(self.faults)}
+
+    @classmethod
+    def accepts(cls, config: Mapping[str, Any]) -> bool:
+        faults = config.get("faults")
+        return faults is None or (isinstance(faults, list) and all(map(_is_fault, faults)))
+
+    def configured(self, config: Mapping[str, Any]) -> None:
+        if config.get("faults") is not None:
+            self.faults = frozenset(config["faults"])
+
+    def describe_head(self):
+        return NaiveHead(self)
 
     def start(self) -> None:
         for head in self.heads:
