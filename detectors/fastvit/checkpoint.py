@@ -3,13 +3,14 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import timm
 import torch
-from torch import nn
 
 from anatomy.archive import read_plain
+
+from ..pyramid.detector import LevelDetector
 
 FORMAT = "detectors.fastvit 1"
 MOST_BRANCHES = 64
@@ -22,7 +23,7 @@ RULES = {  # of a configuration that comes from a file
 }
 
 
-class Stored(nn.Module):
+class Stored(LevelDetector):
     """What a detector says of itself in a checkpoint. A subclass that gives ``naive`` is built where a file says so.
 
     ``settings``: what it was built with, by name; ``configured`` takes what else a configuration holds, after it was
@@ -30,7 +31,6 @@ class Stored(nn.Module):
     """
 
     kinds: ClassVar[dict[bool, type["Stored"]]] = {}
-    names: dict[int, str]
     settings: dict[str, Any]
     naive: ClassVar[bool]
 
@@ -44,6 +44,11 @@ class Stored(nn.Module):
     def config(self) -> dict[str, Any]:
         """What ``rebuild`` needs besides the weights, as plain data."""
         return {**self.settings, "names": list(self.names.values()), "naive": self.naive}
+
+    @classmethod
+    def build(cls, config: Mapping[str, Any]) -> Self:
+        """The detector that a configuration describes, with random weights."""
+        raise NotImplementedError
 
     @classmethod
     def accepts(cls, config: Mapping[str, Any]) -> bool:
@@ -60,7 +65,7 @@ class Stored(nn.Module):
 
 def rebuild(config: Mapping[str, Any]) -> Stored:
     """A detector with random weights, as the configuration describes it."""
-    model = Stored.kinds[config["naive"]](config["names"], config["backbone"], branches=config["branches"])
+    model = Stored.kinds[config["naive"]].build(config)
     model.configured(config)
     return model.reparameterize() if config.get("merged") else model
 

@@ -8,7 +8,7 @@ from anatomy import Pass
 
 from ..pyramid.description import LevelsHead
 from .blocks import LevelOutput
-from .checkpoint import contents, load
+from .checkpoint import Stored, contents, load
 from .head import decode, distances
 from .loss import WEIGHTS, by_cell
 
@@ -16,8 +16,7 @@ from .loss import WEIGHTS, by_cell
 class FastViTHead(LevelsHead):
     """Boxes from distances, objectness the largest class score."""
 
-    def width(self, head: nn.Module) -> int:
-        return head.cls.in_chs
+    net: Stored
 
     def raw(self, outputs: tuple) -> Tensor:
         return distances(outputs)[0]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..pyramid import detector
 from ..pyramid.outputs import flat, grids, points
 from .blocks import LevelOutput, mobile_one
 
@@ -17,11 +18,12 @@ PRIOR = 0.01
 https://arxiv.org/abs/1708.02002, section 4.1)."""
 
 
-class LevelHead(nn.Module):
+class LevelHead(detector.LevelHead):
     """Boxes and class logits of one level; ``classify`` is the 1 x 1 convolution whose rows are the classes."""
 
     def __init__(self, channels: int, classes: int, branches: int):
         super().__init__()
+        self.in_channels = channels
         box_width, class_width = max(BINS, channels // 4, 4 * BINS), max(channels, classes)
         self.box = mobile_one(channels, box_width, se=True, branches=branches)
         self.regress = nn.Conv2d(box_width, 4 * BINS, 1)
@@ -36,8 +38,10 @@ class LevelHead(nn.Module):
     def start_unsure(self, side: float) -> None:
         """Initial biases: each class scores ``PRIOR``, each side is ``side`` strides."""
         nn.init.normal_(self.classify.weight, std=0.01)
-        nn.init.constant_(self.classify.bias, -math.log((1 - PRIOR) / PRIOR))
-        nn.init.constant_(self.regress.bias, math.log(math.expm1(side)))
+        rare, wide = -math.log((1 - PRIOR) / PRIOR), math.log(math.expm1(side))
+        for conv, value in ((self.classify, rare), (self.regress, wide)):
+            if conv.bias is not None:
+                nn.init.constant_(conv.bias, value)
 
 
 def mean_side(raw: Tensor) -> Tensor:

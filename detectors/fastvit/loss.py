@@ -34,6 +34,6 @@ def by_cell(boxes: Tensor, logits: Tensor, targets: Sequence[Tensor]) -> dict[st
     return {name: part / wanted.positives for name, part in parts.items()}
 
 
-def loss(boxes: Tensor, logits: Tensor, targets: Sequence[Tensor]) -> losses.Losses:
+def loss(boxes: Tensor, logits: Tensor, targets: Sequence[Tensor]) -> Losses:
     """Losses of a batch; arguments as in ``by_cell``."""
     return Losses.of(by_cell(boxes, logits, targets))

@@ -1,6 +1,6 @@
 """How anatomy reads this detector."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from anatomy import Pass
 
@@ -14,9 +14,6 @@ class PafpnHead(LevelsHead):
     """Confidence is class score times objectness, which the head has of its own; the rest as in ``LevelsHead``."""
 
     grid_offset = 0.0
-
-    def width(self, head: nn.Module) -> int:
-        return head.stem[0].in_channels
 
     def raw(self, outputs: tuple) -> Tensor:
         return flat([level.boxes for level in outputs])[0].T

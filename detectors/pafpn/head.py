@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..pyramid import detector
 from ..pyramid.outputs import flat, grids, points
 
 PRIOR = 0.01
@@ -34,17 +35,19 @@ def unit(channels: int, kernel: int, norm: bool) -> nn.Module:
     return nn.Sequential(conv, *([nn.BatchNorm2d(channels)] if norm else []), nn.SiLU())
 
 
-class LevelHead(nn.Module):
+class LevelHead(detector.LevelHead):
     """A 1 x 1 stem, then two 3 x 3 convolutions a branch; objectness shares the branch of the boxes."""
 
     def __init__(self, channels: int, classes: int, *, norm: bool):
         super().__init__()
+        self.in_channels = channels
         self.stem = unit(channels, 1, norm)
         self.cls = nn.Sequential(unit(channels, 3, norm), unit(channels, 3, norm))
         self.box = nn.Sequential(unit(channels, 3, norm), unit(channels, 3, norm))
         self.classify, self.regress, self.detect = (nn.Conv2d(channels, count, 1) for count in (classes, 4, 1))
         for conv in (self.classify, self.detect):
-            nn.init.constant_(conv.bias, -math.log((1 - PRIOR) / PRIOR))
+            if conv.bias is not None:
+                nn.init.constant_(conv.bias, -math.log((1 - PRIOR) / PRIOR))
 
     def forward(self, x: Tensor) -> LevelOutput:
         read = self.stem(x)

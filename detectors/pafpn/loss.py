@@ -39,7 +39,7 @@ def by_cell(outputs: Sequence[LevelOutput], targets: Sequence[Tensor]) -> dict[s
     return {name: part / wanted.positives for name, part in parts.items()}
 
 
-def loss(outputs: Sequence[LevelOutput], targets: Sequence[Tensor]) -> losses.Losses:
+def loss(outputs: Sequence[LevelOutput], targets: Sequence[Tensor]) -> Losses:
     """Losses of a batch; arguments as in ``by_cell``."""
     return Losses.of(by_cell(outputs, targets))
 

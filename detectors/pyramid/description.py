@@ -8,6 +8,7 @@ from torchvision.ops import box_iou
 
 from anatomy import Candidates, Head, Level, Limits, Outputs, Pass, Targets
 
+from .detector import LevelDetector
 from .prediction import frames
 from .selection import CLASS_SHIFT, MAX_DETECTIONS, above, check_thresholds
 from .targets import LARGEST, RADIUS, claim
@@ -18,23 +19,26 @@ BRANCH = "one2many"
 class LevelsHead(Head):
     """The head of a ``LevelDetector``: three levels, a 1 x 1 class convolution each, ``heads[i].classify``.
 
-    A subclass says ``raw``, ``width``, ``losses`` and ``level_boxes``; and ``logits`` where more than the class rows
+    A subclass says ``raw``, ``losses`` and ``level_boxes``; and ``logits`` where more than the class rows
     decides the confidence.
     """
 
+    net: LevelDetector
     branches = (BRANCH,)
     reg_max = 1
 
-    def __init__(self, net):
+    def __init__(self, net: LevelDetector):
         self.net, self.names = net, net.names
-        self.levels = tuple(
-            Level(index, f"P{3 + index}", float(stride), self.width(head), {BRANCH: f"heads.{index}.classify"})
-            for index, (stride, head) in enumerate(zip(net.strides, net.heads, strict=True))
-        )
+        self.levels = tuple(self._level(index) for index in range(len(net.strides)))
 
-    def width(self, head: nn.Module) -> int:
-        """How many channels the head of a level reads."""
-        raise NotImplementedError
+    def _level(self, index: int) -> Level:
+        return Level(
+            index=index,
+            name=f"P{3 + index}",
+            stride=float(self.net.strides[index]),
+            in_channels=self.net.level_heads[index].in_channels,
+            paths={BRANCH: f"heads.{index}.classify"},
+        )
 
     def raw(self, outputs: tuple) -> Tensor:
         """Box numbers (r, A) of a batch of one, before decoding."""
@@ -49,7 +53,7 @@ class LevelsHead(Head):
         raise NotImplementedError
 
     def class_conv(self, level: int, branch: str) -> nn.Conv2d:
-        return self.net.heads[level].classify
+        return self.net.level_heads[level].classify
 
     def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
         return iter(())
@@ -61,8 +65,7 @@ class LevelsHead(Head):
         while True:
             with self.undisturbed():
                 frame = next(made, None)
-                convs = [head.classify for head in self.net.heads]
-                rows = tuple((conv.weight.detach().clone(), conv.bias.detach().clone()) for conv in convs)
+                rows = tuple(_rows(head.classify) for head in self.net.level_heads)
             if frame is None:
                 return
             run = Pass(
@@ -125,5 +128,10 @@ class LevelsHead(Head):
         return Outputs(*zip(*((level.inputs, level.classes, level.boxes) for level in levels), strict=True))
 
     def level_outputs(self, level: int, x: Tensor, branch: str) -> tuple[Tensor, Tensor]:
-        made = self.net.heads[level](x)
+        made = self.net.level_heads[level](x)
         return made.classes, made.boxes
+
+
+def _rows(conv: nn.Conv2d) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias of a class convolution as they are now."""
+    return conv.weight.detach().clone(), None if conv.bias is None else conv.bias.detach().clone()

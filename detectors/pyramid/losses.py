@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ class Losses:
     weights: ClassVar[dict[str, float]]
 
     @classmethod
-    def of(cls, by_cell: Mapping[str, Tensor]) -> "Losses":
+    def of(cls, by_cell: Mapping[str, Tensor]) -> Self:
         """The sums of what each cell adds, by name."""
         return cls(**{name: part.sum() for name, part in by_cell.items()})
 

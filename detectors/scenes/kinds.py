@@ -56,7 +56,7 @@ def write_kinds(folder, train: int, val: int, side: int = 192, seed: int = 0) ->
 def main(argv: list[str] | None = None) -> int:
     """The command; returns 0."""
     program = "python -m detectors.scenes.kinds"
-    parser = argparse.ArgumentParser(prog=program, description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=program, description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--train", type=int, default=1200, help="number of training scenes")
     parser.add_argument("--val", type=int, default=150, help="number of held-out scenes")
