@@ -10,11 +10,11 @@ from torch import Tensor
 from anatomy import Head, UnsupportedModelError, describe, whole_number
 from anatomy.head.mark import mark_of
 
-from .edit import Edit
+from .edit import Edit, edited
 from .memory import ended, forget_end, ledger, tell_end
 from .places import Place, alive, all_rows, clone, fits, out_of_step, put, write
 from .record import Ledger, Record
-from .rows import Rows, edited
+from .rows import Rows
 from .standing import Broken, RecordError, RecordWarning, as_passed, broken, drifted, fingerprint, in_words, through
 
 

@@ -9,9 +9,9 @@ from torch import Tensor
 from anatomy import Head
 
 from .bits import equal
-from .edit import Edit
+from .edit import Edit, edited
 from .places import Place, fits
-from .rows import Rows, edited
+from .rows import Rows
 
 KEY = "surgery"  # where the record lies in a checkpoint
 

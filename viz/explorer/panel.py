@@ -7,7 +7,7 @@ from ipympl.backend_nbagg import Canvas, FigureManager
 
 from .look import STYLE_SHEET, scale_html
 from .picture import LivePicture
-from .state import LIVE, OPERATIONS, WHAT, Explorer
+from .state import CONTROLS, LIVE, WHAT, Explorer
 from .words import facts_html, history_html, legend_html, message_html, table_lines, table_style
 
 LABEL = "52px"
@@ -60,7 +60,7 @@ class Panel(w.VBox):
         self.class_ = w.Dropdown(options=[("any class", ANY), *classes], **_line("class"))
         self.what = w.ToggleButtons(options=WHAT, style={"button_width": "82px"})
         self.follow = w.Checkbox(True, indent=False, layout=w.Layout(width="20px"))
-        self.operation = w.ToggleButtons(options=list(OPERATIONS), style={"button_width": "82px"})
+        self.operation = w.ToggleButtons(options=list(CONTROLS), style={"button_width": "82px"})
         self.shift = w.IntSlider(0, -reach, reach, disabled=not reach, **_line("classes"))
         self.bias = w.FloatSlider(0, min=-MOST_BIAS, max=MOST_BIAS, step=0.1, readout_format="+.1f", **_line("logits"))
         self.bias.add_class("workbench-bias")
@@ -103,7 +103,8 @@ class Panel(w.VBox):
         if operation in LIVE:
             self.act(self.explorer.keep)
         else:
-            other = self.other.value if operation == "swap" and self.other.value != ANY else None
+            asked = CONTROLS[operation].with_class and self.other.value != ANY
+            other = self.other.value if asked else None
             self.act(self.explorer.edit, operation, other)
 
     def _show(self) -> None:
@@ -117,7 +118,7 @@ class Panel(w.VBox):
             slider.layout.display = "" if operation == name else "none"
             if live is None:
                 slider.value = 0
-        self.other.layout.display = "" if operation == "swap" else "none"
+        self.other.layout.display = "" if CONTROLS[operation].with_class else "none"
         self.apply.description = "Keep" if operation in LIVE else "Apply"
         self.apply.disabled = operation in LIVE and live is None
         self.undo.disabled = self.reset.disabled = not explorer.history
