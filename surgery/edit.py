@@ -33,7 +33,7 @@ class Edit:
     parameters: Mapping[str, object] = field(default_factory=dict)
     branches: tuple[str, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("levels", "classes", "branches"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
@@ -102,8 +102,9 @@ def as_edits(edits: object) -> tuple[Edit, ...]:
         return (edits,)
     if isinstance(edits, str | Path):
         return read_recipe(edits)
-    several = isinstance(edits, Iterable) and not isinstance(edits, Mapping | bytes)
-    return tuple(map(_as_edit, edits if several else (edits,)))
+    if isinstance(edits, Iterable) and not isinstance(edits, Mapping | bytes):
+        return tuple(_as_edit(entry) for entry in edits)
+    return (_as_edit(edits),)
 
 
 def _as_edit(entry: object) -> Edit:

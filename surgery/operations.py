@@ -16,18 +16,18 @@ from . import ledger
 from .edit import Edit, as_edits, check
 from .table import operation_of
 
-Which = SupportsIndex | str  # a level or a class
-Some = Which | Iterable[Which]
+One = SupportsIndex | str  # a level or a class, by index or by name
+OneOrMore = One | Iterable[One]
 Branches = str | Iterable[str]
 
 
-def shift_classes(model: object, level: Some, k: SupportsIndex, *, branches: Branches = ()) -> Edit:
+def shift_classes(model: object, level: OneOrMore, k: SupportsIndex, *, branches: Branches = ()) -> Edit:
     """Move the row of class c to class (c + k) mod nc; k is any whole number, negative and large ones wrap."""
     return carry_out(model, "shift_classes", level, None, {"k": k}, branches)
 
 
 def permute_classes(
-    model: object, level: Some, order: Iterable[Which] | Mapping[Any, Which], *, branches: Branches = ()
+    model: object, level: OneOrMore, order: Iterable[One] | Mapping[Any, One], *, branches: Branches = ()
 ) -> Edit:
     """Row i becomes old row order[i]; ``order`` is a sequence of nc ids or names, or a mapping {old: new}.
 
@@ -36,12 +36,14 @@ def permute_classes(
     return carry_out(model, "permute_classes", level, None, {"order": order}, branches)
 
 
-def swap_classes(model: object, level: Some, a: Which, b: Which, *, branches: Branches = ()) -> Edit:
+def swap_classes(model: object, level: OneOrMore, a: One, b: One, *, branches: Branches = ()) -> Edit:
     """Exchange the rows of two classes."""
     return carry_out(model, "swap_classes", level, (a, b), {}, branches)
 
 
-def zero_classes(model: object, level: Some, classes: Some, bias: str = "silence", *, branches: Branches = ()) -> Edit:
+def zero_classes(
+    model: object, level: OneOrMore, classes: OneOrMore, bias: str = "silence", *, branches: Branches = ()
+) -> Edit:
     """Set the weights of class rows to zero.
 
     ``bias="silence"`` sets the bias so low that the score is exactly 0; "keep" leaves it, so that every cell answers
@@ -50,17 +52,19 @@ def zero_classes(model: object, level: Some, classes: Some, bias: str = "silence
     return carry_out(model, "zero_classes", level, classes, {"bias": bias}, branches)
 
 
-def scale_classes(model: object, level: Some, classes: Some, factor: float, *, branches: Branches = ()) -> Edit:
+def scale_classes(
+    model: object, level: OneOrMore, classes: OneOrMore, factor: float, *, branches: Branches = ()
+) -> Edit:
     """Multiply class rows (weight and bias), and so their logits, by a finite factor."""
     return carry_out(model, "scale_classes", level, classes, {"factor": factor}, branches)
 
 
-def bias_classes(model: object, level: Some, classes: Some, delta: float, *, branches: Branches = ()) -> Edit:
+def bias_classes(model: object, level: OneOrMore, classes: OneOrMore, delta: float, *, branches: Branches = ()) -> Edit:
     """Add a finite number to the logits of classes in every cell."""
     return carry_out(model, "bias_classes", level, classes, {"delta": delta}, branches)
 
 
-def mute_level(model: object, level: Some, *, branches: Branches = ()) -> Edit:
+def mute_level(model: object, level: OneOrMore, *, branches: Branches = ()) -> Edit:
     """Silence every class at a level: it makes no detection any more."""
     return carry_out(model, "mute_level", level, None, {}, branches)
 
@@ -80,7 +84,7 @@ def apply(model: object, edits: Edit | Iterable[Edit] | str | Path) -> tuple[Edi
 
 
 def carry_out(
-    model: object, name: str, level: Some, classes: object, values: Mapping[str, object], branches: Branches = ()
+    model: object, name: str, level: OneOrMore, classes: object, values: Mapping[str, object], branches: Branches = ()
 ) -> Edit:
     """Do what the row ``name`` of the table says; its row checks ``classes`` and ``values`` on this model."""
     operation = operation_of(name)

@@ -13,7 +13,7 @@ import anatomy
 import surgery
 from anatomy import Trace, select_class, select_levels
 from surgery.edit import tell
-from surgery.operations import Some, Which, carry_out
+from surgery.operations import One, OneOrMore, carry_out
 
 from ..canvas.frame import cell_at
 from .facts import Facts, explain, index_of
@@ -57,7 +57,14 @@ class Explorer:
     """
 
     def __init__(
-        self, model: object, image: object, *, conf: float = 0.25, iou: float = 0.7, imgsz: Any = 640, **predict_args
+        self,
+        model: object,
+        image: object,
+        *,
+        conf: float = 0.25,
+        iou: float = 0.7,
+        imgsz: Any = 640,
+        **predict_args: Any,
     ):
         self.before: Trace = anatomy.trace(model, image, conf=conf, iou=iou, imgsz=imgsz, **predict_args)
         self.model, self.trace = model, self.before
@@ -79,7 +86,7 @@ class Explorer:
         done = self.history if self._live else ()
         return self._live if done and done[-1] is self._live else None
 
-    def look(self, level: Some | None = None, class_: Which | None = None, what: str | None = None) -> str:
+    def look(self, level: OneOrMore | None = None, class_: One | None = None, what: str | None = None) -> str:
         """Turn the focus; what is None stays. ``level`` as everywhere, ``class_`` an id, a name, or "any"."""
         levels = self.levels if level is None else select_levels(self.trace.levels, level)
         class_id = self.class_id
