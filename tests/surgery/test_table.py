@@ -4,6 +4,7 @@ import pytest
 
 import surgery
 from anatomy import Level
+from surgery.choices import EVERY_CLASS
 from surgery.edit import Edit, tell
 from surgery.table import OPERATIONS, TABLE
 
@@ -41,3 +42,7 @@ def test_the_words_of_every_operation_are_told_here():
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda row: row.name)
 def test_every_row_has_a_function_of_its_name(operation):
     assert operation.name in surgery.__all__ and callable(getattr(surgery, operation.name))
+
+
+def test_a_muted_level_loses_every_class_also_where_one_is_called_all():
+    assert EVERY_CLASS.choose({0: "all", 1: "dog"}, None) == (0, 1)

@@ -215,7 +215,7 @@ class Explorer:
         return edit
 
     def _carry_out(self, control: Control, value: Any) -> surgery.Edit:
-        classes: Any = "all" if self.class_id is None else self.class_id
+        classes: Any = tuple(self.trace.names) if self.class_id is None else self.class_id
         if control.with_class:
             classes = (self.class_id, value)
         values = dict(control.given)
