@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 FORMATS = ("cxcywh", "xywh", "xyxy", "ltrb")
 UNITS = ("px", "stride", "normalized")
 
@@ -55,3 +57,15 @@ class TargetLayout:
     def channels(self) -> int:
         """The least number of channels that a tensor needs."""
         return 1 + max((*self.box, *self.class_channels, -1 if self.objectness is None else self.objectness))
+
+
+def as_xyxy(values: np.ndarray, anchor: np.ndarray, form: str, *, relative: bool) -> np.ndarray:
+    """Box channels (n, 4) in px, as xyxy px of the image; ``anchor`` (n, 2) xy px are the points of their cells."""
+    first, last = values[:, :2], values[:, 2:]
+    if form == "ltrb":
+        return np.concatenate((anchor - first, anchor + last), 1)
+    start = anchor if relative else np.zeros_like(anchor)
+    if form == "xyxy":
+        return np.concatenate((first + start, last + start), 1)
+    low = first + start - last / 2 if form == "cxcywh" else first + start
+    return np.concatenate((low, low + last), 1)

@@ -8,6 +8,8 @@ import torch
 
 from anatomy import Trace, select_classes
 
+from .arguments import ClassChoice
+
 KINDS = {"objectness": "objectness", "score": "class probability", "logit": "class logit"}
 MOST_ROWS = 16
 
@@ -25,7 +27,7 @@ class Reading:
     found: np.ndarray
 
 
-def readings(trace: Trace, classes, what: str) -> list[Reading]:
+def readings(trace: Trace, classes: ClassChoice | None, what: str) -> list[Reading]:
     """One reading of objectness, or one for each class of its probability or logit; without ``classes`` the largest."""
     if what not in KINDS:
         raise ValueError(f"what must be one of {', '.join(map(repr, KINDS))}, but {what!r} was given.")
@@ -42,15 +44,18 @@ def readings(trace: Trace, classes, what: str) -> list[Reading]:
             f"A figure holds at most {MOST_ROWS} rows, one a class, but {len(chosen)} classes were given. Choose "
             "fewer, or what='objectness' for the largest of them."
         )
-    return [
-        Reading(
-            trace.names[index],
-            KINDS[what],
-            _arrays(level[index].sigmoid() if what == "score" else level[index] for level in trace.logits),
-            np.flatnonzero(class_id == index),
-        )
-        for index in chosen
-    ]
+    return [_of_class(trace, index, what) for index in chosen]
+
+
+def _of_class(trace: Trace, class_id: int, what: str) -> Reading:
+    """The probability or logit of one class."""
+    logits = [level[class_id] for level in trace.logits]
+    return Reading(
+        name=trace.names[class_id],
+        meaning=KINDS[what],
+        heat=_arrays(level.sigmoid() for level in logits) if what == "score" else _arrays(logits),
+        found=np.flatnonzero(trace.detections.class_id == class_id),
+    )
 
 
 def _of_all(trace: Trace, what: str) -> Reading:

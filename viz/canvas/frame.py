@@ -3,9 +3,16 @@
 Pixel edges are whole numbers: an image of width W spans x from 0 to W, and its first pixel 0 to 1.
 """
 
+from collections.abc import Sequence
+from typing import cast
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from anatomy import Trace
+
+Box = Sequence[float] | np.ndarray
+"""One box, xyxy (4,)."""
 
 
 def cell_edges(trace: Trace, level: int) -> tuple[np.ndarray, np.ndarray]:
@@ -21,7 +28,7 @@ def anchor_points(trace: Trace, level: int) -> np.ndarray:
     return trace.letterbox.to_original(trace.pyramid.points_at(level, row, col))
 
 
-def cell_boxes(trace: Trace, level, row, col) -> np.ndarray:
+def cell_boxes(trace: Trace, level: ArrayLike, row: ArrayLike, col: ArrayLike) -> np.ndarray:
     """The outlines of cells, (n,) levels, rows and columns -> (n, 4) xyxy."""
     level, row, col = (np.atleast_1d(np.asarray(place, dtype=np.int64)) for place in (level, row, col))
     return trace.letterbox.to_original(trace.pyramid.outlines(level, row, col))
@@ -44,7 +51,12 @@ def outlines(trace: Trace) -> np.ndarray:
     return trace.corners
 
 
-def corners(xyxy) -> np.ndarray:
+def corners(xyxy: ArrayLike) -> np.ndarray:
     """The four corners of boxes, (n, 4) xyxy -> (n, 4, 2) xy."""
     xyxy = np.asarray(xyxy, dtype=np.float64).reshape(-1, 4)
     return xyxy[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
+
+
+def vertices(shapes: np.ndarray) -> Sequence[np.ndarray]:
+    """Polygons or lines (n, k, 2), the same array as the sequence that matplotlib's annotations ask for."""
+    return cast("Sequence[np.ndarray]", shapes)

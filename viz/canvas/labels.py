@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
+from matplotlib.text import Annotation
 
 from .palette import ink
 
@@ -33,7 +34,7 @@ def write_labels(ax: Axes, labels: Sequence[Label], avoid: np.ndarray) -> int:
         return 0
     notes = [_note(ax, label) for label in labels]
     size = np.array([note.get_window_extent().size for note in notes]) + 2 * _padding(ax)
-    frame = ax.get_window_extent().extents
+    frame = np.asarray(ax.get_window_extent().extents)
     boxes = _display(ax, np.array([label.box for label in labels]))
     scale = 72 / ax.figure.dpi
     spots = place(size, boxes, frame, np.concatenate((_grown(_display(ax, avoid), SMALLEST / scale), boxes)))
@@ -42,7 +43,8 @@ def write_labels(ax: Axes, labels: Sequence[Label], avoid: np.ndarray) -> int:
             note.remove()
             continue
         corner = np.array([box[0], box[3]])
-        note.set_position((np.asarray(spot) + _padding(ax) - corner) * scale)
+        x, y = (spot + _padding(ax) - corner) * scale
+        note.set_position((float(x), float(y)))
         _leader(ax, label, box, np.concatenate((spot, spot + extent)))
     return sum(spot is None for spot in spots)
 
@@ -53,7 +55,8 @@ def place(size: np.ndarray, boxes: np.ndarray, frame: np.ndarray, avoid: np.ndar
     ``size`` (n, 2) width and height, ``boxes`` (n, 4), ``frame`` (4,): x1 y1 x2 y2, y upwards, one unit throughout;
     of ``avoid`` (m, 4) each costs by the share of it that is covered.
     """
-    placed, spots = np.empty((0, 4)), []
+    placed = np.empty((0, 4))
+    spots: list[np.ndarray | None] = []
     area = (avoid[:, 2:] - avoid[:, :2]).prod(1).clip(1e-9)
     for extent, box in zip(size, boxes, strict=True):
         corner = _candidates(extent, box, frame)
@@ -75,7 +78,7 @@ def place(size: np.ndarray, boxes: np.ndarray, frame: np.ndarray, avoid: np.ndar
     return spots
 
 
-def _candidates(extent, box, frame) -> np.ndarray:
+def _candidates(extent: np.ndarray, box: np.ndarray, frame: np.ndarray) -> np.ndarray:
     """Corners to try: around and inside the box, and then everywhere in the frame."""
     width, height = extent
     x1, y1, x2, y2 = box
@@ -111,7 +114,7 @@ def _distance(extents: np.ndarray, box: np.ndarray) -> np.ndarray:
     return np.hypot(*away.T)
 
 
-def _note(ax: Axes, label: Label):
+def _note(ax: Axes, label: Label) -> Annotation:
     note = ax.annotate(
         label.text,
         (label.box[0], label.box[1]),

@@ -1,6 +1,7 @@
 """One colour for each pyramid level, the same in every figure and safe for colour-blind readers."""
 
 from matplotlib.colors import to_rgb
+from matplotlib.typing import ColorType
 
 # Okabe and Ito, "Color Universal Design", https://jfly.uni-koeln.de/color/
 LEVEL_COLORS = {
@@ -20,13 +21,13 @@ def level_color(name: str) -> str:
     return LEVEL_COLORS.get(name) or OTHER_LEVELS[sum(map(ord, name)) % len(OTHER_LEVELS)]
 
 
-def luminance(color) -> float:
+def luminance(color: ColorType) -> float:
     """Relative luminance of a colour in [0, 1], as WCAG 2.1 defines it."""
     linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in to_rgb(color)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def ink(color) -> str:
+def ink(color: ColorType) -> str:
     """Black or white, whichever reads better on a ground of this colour."""
     ground = luminance(color)
     return "black" if (ground + 0.05) / 0.05 >= 1.05 / (ground + 0.05) else "white"

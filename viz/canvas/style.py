@@ -2,16 +2,25 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
 
 import matplotlib
 from matplotlib import style as mpl_style
+from matplotlib.axis import Axis
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation
+from matplotlib.typing import RcStyleType
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
 
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SINGLE, DOUBLE = 3.5, 7.2  # inches: one and two columns of a journal
+Style = RcStyleType | None
+"""What a caller may ask for on top of the default: what ``matplotlib.style.use`` takes."""
 STYLE = {
     "font.size": 8,
     "axes.titlesize": "medium",
@@ -42,20 +51,23 @@ VERBATIM = {"text.parse_math": False, "text.usetex": False, "axes.formatter.use_
 class Picture(Figure):
     """A matplotlib Figure outside pyplot that draws in the style it was made in and that notebooks display."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._style = {key: matplotlib.rcParams[key] for key in matplotlib.rcParams if _belongs(key)}
 
-    def draw(self, renderer):
-        with matplotlib.rc_context(self._style):
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw as ``Figure.draw`` does."""
+        with matplotlib.rc_context(_rc(self._style)):
             super().draw(renderer)
 
-    def draw_without_rendering(self):
-        with matplotlib.rc_context(self._style):
+    def draw_without_rendering(self) -> None:
+        """Lay out as ``Figure.draw_without_rendering`` does."""
+        with matplotlib.rc_context(_rc(self._style)):
             super().draw_without_rendering()
 
-    def savefig(self, *args, **kwargs):
-        with matplotlib.rc_context(self._style):
+    def savefig(self, *args: Any, **kwargs: Any) -> None:
+        """Write a file as ``Figure.savefig`` does."""
+        with matplotlib.rc_context(_rc(self._style)):
             super().savefig(*args, **kwargs)
 
     def _repr_png_(self) -> bytes:
@@ -65,23 +77,24 @@ class Picture(Figure):
 
 
 @contextmanager
-def styled(style=None) -> Iterator[None]:
+def styled(style: Style = None) -> Iterator[None]:
     """The default style for the length of a block, and on top of it what matplotlib's ``style.use`` takes.
 
     ``style``: a dict of rcParams, the name or path of a style sheet, or a list of those; "default" gives plain
     matplotlib. A dollar sign in a text is a dollar sign in every style. Outside the block rcParams are as before.
     """
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(_rc(STYLE)):
         if style is not None:
             mpl_style.use(style)
-        matplotlib.rcParams.update(VERBATIM)
+        matplotlib.rcParams.update(_rc(VERBATIM))
         yield
 
 
 class PowersOfTen(LogFormatterSciNotation):
     """Labels of a logarithmic axis as plain text: 10⁻³, 2×10⁵."""
 
-    def __call__(self, value, pos=None) -> str:
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        """The label of a tick at this value."""
         text = super().__call__(value, pos).removeprefix(r"$\mathdefault{").removesuffix("}$").replace(r"\times", "×")
         return re.sub(r"\^\{(-?\d+)\}", lambda found: found[1].translate(RAISED), text)
 
@@ -91,7 +104,7 @@ def power_of_ten(exponent: int) -> str:
     return f"10{str(exponent).translate(RAISED)}"
 
 
-def label_powers(axis) -> None:
+def label_powers(axis: Axis) -> None:
     """Label a logarithmic x or y axis with powers of ten that need no mathtext."""
     axis.set_major_formatter(PowersOfTen())
     axis.set_minor_formatter(PowersOfTen(labelOnlyBase=False))
@@ -100,3 +113,8 @@ def label_powers(axis) -> None:
 def _belongs(key: str) -> bool:
     """Whether an rcParam is part of how a figure looks or is saved, rather than of where it is shown."""
     return key.split(".")[0] in {"font", "mathtext", "text", "pdf", "ps", "svg", "savefig", "hatch", "path", "lines"}
+
+
+def _rc(values: Mapping[str, object]) -> "dict[RcKeyType, Any]":
+    """rcParams under their names; matplotlib's annotations know each name by itself."""
+    return cast("dict[RcKeyType, Any]", dict(values))

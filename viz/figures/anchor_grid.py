@@ -1,20 +1,34 @@
 """The grid of cells and anchor points that a level lays over the network's input, letterbox padding included."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from anatomy import Trace, select_levels
 
+from ..canvas.arguments import LevelChoice
 from ..canvas.frame import anchor_points, cell_boxes, cell_edges, input_frame
+from ..canvas.layout import fit, panels
+from ..canvas.legend import dot, foot, ring
 from ..canvas.palette import MISSING, level_color
-from ..canvas.photo import cell_marks, fit, foot, panels, paper_size, photograph, stretch_note
-from ..canvas.style import DOUBLE, SINGLE, Picture, styled
+from ..canvas.photo import cell_marks, paper_size, photograph, stretch_note
+from ..canvas.style import DOUBLE, SINGLE, Picture, Style, styled
+
+PADDING = {"facecolor": "#E4E4E4", "edgecolor": MISSING, "lw": 0}
 
 
 def anchor_grid(
-    trace: Trace, level="all", *, cells: bool = True, points: bool = True, width: float | None = None, style=None
+    trace: Trace,
+    level: LevelChoice = "all",
+    *,
+    cells: bool = True,
+    points: bool = True,
+    width: float | None = None,
+    style: Style = None,
 ) -> Picture:
     """Draw the cells and anchor points of one or several levels over everything that the network saw.
 
@@ -35,7 +49,7 @@ def anchor_grid(
             entry = trace.levels[index]
             ax.set_title(f"{entry.name}, stride {entry.stride:g}: {rows} × {cols} cells")
         padded = frame_is_padded(trace, frame)
-        marked = cells and np.isin(found.level, chosen).any()
+        marked = cells and bool(np.isin(found.level, chosen).any())
         foot(figure, _legend(trace, chosen, padded, marked, points), stretch_note(across, down))
         fit(figure)
         for index, ax in zip(chosen, axes[0], strict=True):
@@ -54,17 +68,18 @@ def frame_is_padded(trace: Trace, frame: np.ndarray) -> bool:
     return bool((beyond * np.tile(trace.letterbox.gain, 2) > 1e-6).any())
 
 
-def _draw_padding(ax, trace: Trace, frame: np.ndarray) -> None:
+def _draw_padding(ax: Axes, trace: Trace, frame: np.ndarray) -> None:
     """Hatch what lies in the network's input but not on the photograph."""
     height, width = trace.image.shape[:2]
     x1, y1, x2, y2 = frame
-    for left, top, right, bottom in ((x1, y1, x2, 0), (x1, height, x2, y2), (x1, 0, 0, height), (width, 0, x2, height)):
+    sides = ((x1, y1, x2, 0), (x1, height, x2, y2), (x1, 0, 0, height), (width, 0, x2, height))
+    for left, top, right, bottom in sides:
         if right > left and bottom > top:
-            place = (left, top), right - left, bottom - top
-            ax.add_patch(Rectangle(*place, facecolor="#E4E4E4", edgecolor=MISSING, hatch="////", lw=0, gid="padding"))
+            hatched = Rectangle((left, top), right - left, bottom - top, hatch="////", gid="padding", **PADDING)
+            ax.add_patch(hatched)
 
 
-def _draw_grid(ax, trace: Trace, level: int, points: bool) -> None:
+def _draw_grid(ax: Axes, trace: Trace, level: int, points: bool) -> None:
     x, y = cell_edges(trace, level)
     size = paper_size(ax, x[1] - x[0])
     color = level_color(trace.levels[level].name)
@@ -79,18 +94,16 @@ def _draw_grid(ax, trace: Trace, level: int, points: bool) -> None:
         dots.set_gid(f"points:{trace.levels[level].name}")
 
 
-def _legend(trace: Trace, chosen, padded: bool, marked: bool, points: bool) -> list:
-    handles = []
+def _legend(trace: Trace, chosen: Sequence[int], padded: bool, marked: bool, points: bool) -> list[Artist]:
+    handles: list[Artist] = []
     if points:
-        handles.append(Line2D([], [], color="0.4", marker="o", markersize=2, linestyle="none", label="anchor point"))
+        handles.append(dot("anchor point", "0.4"))
     if marked:
-        ring = {"marker": "s", "markerfacecolor": "none", "markersize": 5, "linestyle": "none"}
         for index in chosen:
             count = int((trace.detections.level == index).sum())
             name = trace.levels[index].name
             if count:
-                label = f"cell of a {name} detection ({count})"
-                handles.append(Line2D([], [], color=level_color(name), label=label, **ring))
+                handles.append(ring(f"cell of a {name} detection ({count})", level_color(name)))
     if padded:
-        handles.append(Patch(facecolor="#E4E4E4", edgecolor=MISSING, hatch="//////", lw=0, label="letterbox padding"))
+        handles.append(Patch(hatch="//////", label="letterbox padding", **PADDING))
     return handles

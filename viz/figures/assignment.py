@@ -1,35 +1,43 @@
 """Which cells of each level training would make answer for each object, cell by cell upon the photograph."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from anatomy import select_levels
+from anatomy import Trace, select_levels
 from diagnosis import SPARED, Assignment
 
-from ..canvas.frame import anchor_points, cell_boxes, cell_edges, corners
+from ..canvas.arguments import LevelChoice
+from ..canvas.frame import anchor_points, cell_boxes, cell_edges, corners, vertices
 from ..canvas.labels import Label, write_labels
+from ..canvas.layout import fit, panels
+from ..canvas.legend import dot, foot, ring
 from ..canvas.palette import level_color
-from ..canvas.photo import fit, foot, outline, panels, paper_size, photograph, stretch_note
-from ..canvas.style import DOUBLE, SINGLE, Picture, styled
+from ..canvas.photo import outline, paper_size, photograph, stretch_note
+from ..canvas.style import DOUBLE, SINGLE, Picture, Style, styled
 
 # Paul Tol, "Colour schemes", bright and vibrant, https://personal.sron.nl/~pault/; numbers tell objects beyond them
 OBJECT_COLORS = ("#EE6677", "#66CCEE", "#CCBB44", "#228833", "#AA3377", "#EE7733", "#4477AA", "#00C9A7", "#FF9DA7")
 LEAST, MOST = 0.3, 0.95  # opacity of a cell with target 0 and with target 1
+DASHES = (0, (3, 2))
 WEAK = "0.15"  # the outline of an object without positives, on white
 
 
 def assignment(
     assigned: Assignment,
     *,
-    level="all",
+    level: LevelChoice = "all",
     strength: str = "target",
     label: bool = True,
     most: int = 30,
     width: float | None = None,
-    style=None,
+    style: Style = None,
 ) -> Picture:
     """Draw the positive cells of each object, one panel a level, and all objects in a panel of their own.
 
@@ -57,16 +65,15 @@ def assignment(
         notes = stretch_note(shape[1], shape[0])
         if len(assigned) > most and label:
             notes.append(f"Labels: the first {most} of {len(assigned)} objects.")
-        foot(figure, _legend(assigned, chosen, strength), notes)
+        foot(figure, _legend(assigned, strength), notes)
         fit(figure, -(-(len(axes) + len(spare)) // 2))
         for index, ax in zip(chosen, axes[-len(chosen) :], strict=True):
             _draw_level(ax, assigned, index, getattr(assigned, strength), label=label, most=most)
         if overview is not None:
             _draw_objects(overview, assigned, range(len(assigned)))
             if label:
-                write_labels(
-                    overview, [_label(assigned, i, chosen) for i in range(min(len(assigned), most))], assigned.boxes
-                )
+                told = [_label(assigned, i, chosen) for i in range(min(len(assigned), most))]
+                write_labels(overview, told, assigned.boxes)
     return figure
 
 
@@ -75,10 +82,10 @@ def object_color(index: int) -> str:
     return OBJECT_COLORS[index % len(OBJECT_COLORS)]
 
 
-def _axes(levels: int, shape, width):
+def _axes(levels: int, shape: tuple[int, int], width: float | None) -> tuple[Picture, list[Axes], list[Axes]]:
     """Figure, the axes in use (objects first, where there are several levels), and those left over."""
     count = levels + (levels > 1)
-    cols = count if count <= 3 else 2 if count == 4 else 3
+    cols = 2 if count == 4 else min(count, 3)
     rows = -(-count // cols)
     landscape = shape[1] >= shape[0]
     figure, axes = panels(rows, cols, shape, width or (DOUBLE if count > 1 or landscape else SINGLE))
@@ -86,11 +93,11 @@ def _axes(levels: int, shape, width):
     return figure, flat[:count], flat[count:]
 
 
-def _names(trace, chosen) -> list[str]:
+def _names(trace: Trace, chosen: Sequence[int]) -> list[str]:
     return [trace.levels[index].name for index in chosen]
 
 
-def _title(ax, assigned: Assignment, index: int) -> None:
+def _title(ax: Axes, assigned: Assignment, index: int) -> None:
     entry = assigned.trace.levels[index]
     counts = assigned.counts[:, index]
     ax.set_title(
@@ -100,14 +107,14 @@ def _title(ax, assigned: Assignment, index: int) -> None:
         spine.set(color=level_color(entry.name), linewidth=1.6)
 
 
-def _draw_level(ax, assigned: Assignment, index: int, strength: np.ndarray, *, label: bool, most: int) -> None:
+def _draw_level(ax: Axes, assigned: Assignment, index: int, strength: np.ndarray, *, label: bool, most: int) -> None:
     """The cells of one level, the anchor points where they can be told apart, and the objects that they answer for."""
     trace = assigned.trace
     here = np.flatnonzero(assigned.level == index)[::-1]  # the best aligned on top
     boxes = cell_boxes(trace, assigned.level[here], assigned.row[here], assigned.col[here])
     opacity = LEAST + (MOST - LEAST) * strength[here].clip(0, 1)
     colors = [to_rgba(object_color(i), alpha) for i, alpha in zip(assigned.object[here].tolist(), opacity, strict=True)]
-    cells = PolyCollection(corners(boxes), facecolors=colors, edgecolors="none", linewidths=0)
+    cells = PolyCollection(vertices(corners(boxes)), facecolors=colors, edgecolors="none", linewidths=0)
     cells.set_gid(f"positives:{trace.levels[index].name}")
     ax.add_collection(cells, autolim=False)
     _points(ax, assigned, index)
@@ -123,7 +130,7 @@ def _draw_level(ax, assigned: Assignment, index: int, strength: np.ndarray, *, l
         write_labels(ax, marks, boxes)
 
 
-def _points(ax, assigned: Assignment, index: int) -> None:
+def _points(ax: Axes, assigned: Assignment, index: int) -> None:
     """The level's anchor points, as dots, where cells are large enough on paper."""
     x, _ = cell_edges(assigned.trace, index)
     size = paper_size(ax, x[1] - x[0])
@@ -136,19 +143,19 @@ def _points(ax, assigned: Assignment, index: int) -> None:
     dots.set_gid(f"points:{assigned.trace.levels[index].name}")
 
 
-def _draw_objects(ax, assigned: Assignment, which, width: float = 1.3) -> None:
+def _draw_objects(ax: Axes, assigned: Assignment, which: Iterable[int], width: float = 1.3) -> None:
     """The boxes of objects, each in its colour; dashed black on white where training gives it no cell."""
     spared = set(assigned.without.tolist())
     for i in which:
         shape = corners(assigned.boxes[i])
         if i in spared:
             outline(ax, shape, "white", width=width + 1.2, gid=f"without-ground:{i}", halo=False)
-            outline(ax, shape, WEAK, width=width, style=(0, (3, 2)), gid=f"without:{i}")
+            outline(ax, shape, WEAK, width=width, style=DASHES, gid=f"without:{i}")
         else:
             outline(ax, shape, object_color(i), width=width, gid=f"object:{i}")
 
 
-def _label(assigned: Assignment, i: int, chosen) -> Label:
+def _label(assigned: Assignment, i: int, chosen: Sequence[int]) -> Label:
     """Number and class, then the positives on each level, or why there are none."""
     name = f"{i} {assigned.names()[i]}"
     if assigned.why[i]:
@@ -157,16 +164,14 @@ def _label(assigned: Assignment, i: int, chosen) -> Label:
     return Label(f"{name}\n{counts}", assigned.boxes[i], object_color(i))
 
 
-def _legend(assigned: Assignment, chosen, strength: str) -> list:
+def _legend(assigned: Assignment, strength: str) -> list[Artist]:
     words = {"target": "trained towards", "alignment": "alignment"}[strength]
-    handles = [
+    handles: list[Artist] = [
         Patch(facecolor=to_rgba("0.25", LEAST + (MOST - LEAST) * value), label=f"{words} {value:g}")
         for value in (0.0, 0.5, 1.0)
     ]
-    ring = {"marker": "s", "markerfacecolor": "none", "markersize": 5, "linestyle": "none"}
-    handles.append(Line2D([], [], color="black", label="best cell of its object", **ring))
-    handles.append(Line2D([], [], color="0.6", marker="o", markersize=2, linestyle="none", label="anchor point"))
+    handles += [ring("best cell of its object", "black"), dot("anchor point", "0.6")]
     if len(assigned.without):
         words = f"without a positive cell: {len(assigned.without)}"
-        handles.append(Line2D([], [], color=WEAK, linewidth=1.3, linestyle=(0, (3, 2)), label=words))
+        handles.append(Line2D([], [], color=WEAK, linewidth=1.3, linestyle=DASHES, label=words))
     return handles

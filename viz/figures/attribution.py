@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.colors import CenteredNorm, Normalize
 from matplotlib.lines import Line2D
 
@@ -11,9 +13,11 @@ from diagnosis import METHODS, Attribution, Faithfulness
 
 from ..canvas.frame import cell_boxes, corners
 from ..canvas.heat import LEAST, MOST, colour_scale
+from ..canvas.layout import fit, panels
+from ..canvas.legend import foot, ring
 from ..canvas.palette import level_color
-from ..canvas.photo import MOST_PIXELS, cell_marks, fit, foot, outline, panels, photograph, stretch_note
-from ..canvas.style import DOUBLE, SINGLE, Picture, styled
+from ..canvas.photo import MOST_PIXELS, cell_marks, outline, photograph, stretch_note
+from ..canvas.style import DOUBLE, SINGLE, Picture, Style, styled
 
 COLUMNS = 3
 PEAK = 99.9  # percentile of the size of the values at which the scale ends
@@ -26,7 +30,7 @@ def attribution(
     cell: bool = True,
     cmap: str | None = None,
     width: float | None = None,
-    style=None,
+    style: Style = None,
 ) -> Picture:
     """Draw maps of ``diagnosis.attribute`` upon the photograph, each on a scale of its own, up to three in a row.
 
@@ -35,9 +39,7 @@ def attribution(
     at the 99.9th percentile, what lies beyond shows as an arrow. Returns a Figure; raises ValueError.
     """
     maps = [attributions] if isinstance(attributions, Attribution) else list(attributions)
-    if faithfulness is None:
-        faithfulness = [None] * len(maps)
-    evidence = [faithfulness] if isinstance(faithfulness, Faithfulness) else list(faithfulness or [])
+    evidence = _evidence(faithfulness, len(maps))
     if not maps or len(evidence) != len(maps):
         raise ValueError(f"One map or more, and one faithfulness for each, are needed: {len(maps)}, {len(evidence)}.")
     cols = min(len(maps), COLUMNS)
@@ -61,7 +63,16 @@ def attribution(
     return figure
 
 
-def _draw(figure: Picture, ax, one: Attribution, found: Faithfulness | None, cmap: str | None, narrow: bool) -> None:
+def _evidence(given: Faithfulness | Sequence[Faithfulness] | None, count: int) -> Sequence[Faithfulness | None]:
+    """What was given for each map; as many times None where nothing was."""
+    if given is None:
+        return [None] * count
+    return [given] if isinstance(given, Faithfulness) else list(given)
+
+
+def _draw(
+    figure: Picture, ax: Axes, one: Attribution, found: Faithfulness | None, cmap: str | None, narrow: bool
+) -> None:
     """One panel: photograph, heat, title, evidence, scale."""
     trace, subject = one.subject.trace, one.subject
     photograph(ax, trace.image, grey=True)
@@ -85,7 +96,9 @@ def _draw(figure: Picture, ax, one: Attribution, found: Faithfulness | None, cma
     words = METHODS[one.method].words if one.method in METHODS else one.method
     parts = [words, f"{subject.words} = {subject.value:.3g}", where]
     ax.set_title("\n".join(parts) if narrow else ": ".join(parts[:2]) + f", {where}")
-    lines = [*(found.words() if found is not None else []), *([one.heat.note] if one.heat.note else [])]
+    lines = [] if found is None else list(found.words())
+    if one.heat.note:
+        lines.append(one.heat.note)
     if lines:
         ax.set_xlabel("\n".join(_broken(lines, narrow)), fontsize="small", labelpad=3)
     colour_scale(figure, drawn, ax, [one.map], one.unit)
@@ -105,18 +118,15 @@ def _norm(values: np.ndarray, signed: bool) -> Normalize:
 def _broken(lines: list[str], narrow: bool) -> list[str]:
     """Sentences on lines of their own where panels are narrow, otherwise two on a line."""
     if narrow:
-        return [part for line in lines for part in line.replace(" (", "\n(").replace(", ", ",\n").split("\n")]
+        return "\n".join(lines).replace(" (", "\n(").replace(", ", ",\n").split("\n")
     return ["; ".join(lines[i : i + 2]) for i in range(0, len(lines), 2)]
 
 
-def _legend(maps: list[Attribution], cell: bool) -> list:
+def _legend(maps: list[Attribution], cell: bool) -> list[Artist]:
     names = sorted({one.subject.trace.levels[one.subject.level].name for one in maps})
-    handles = [
+    handles: list[Artist] = [
         Line2D([], [], color=level_color(name), linewidth=1.2, label=f"box of the {name} cell") for name in names
     ]
     if cell:
-        ring = {"marker": "s", "markerfacecolor": "none", "markersize": 5, "linestyle": "none"}
-        handles += [
-            Line2D([], [], color=level_color(name), label=f"the {name} cell explained", **ring) for name in names
-        ]
+        handles += [ring(f"the {name} cell explained", level_color(name)) for name in names]
     return handles

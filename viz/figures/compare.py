@@ -1,8 +1,11 @@
 """Two traces of one image side by side, before and after an edit, with every change marked."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import ConnectionPatch
 from matplotlib.patheffects import withStroke
@@ -13,9 +16,11 @@ from anatomy.tracing.matching import check_one_image, check_traces
 
 from ..canvas.frame import cell_boxes
 from ..canvas.labels import Label, write_labels
+from ..canvas.layout import fit, panels
+from ..canvas.legend import foot, retitle
 from ..canvas.palette import level_color
-from ..canvas.photo import cell_marks, fit, foot, panels, photograph, stretch_note
-from ..canvas.style import DOUBLE, Picture, styled
+from ..canvas.photo import cell_marks, photograph, stretch_note
+from ..canvas.style import DOUBLE, Picture, Style, styled
 from .detections import draw_boxes, level_handles
 
 LOOKS = {  # status -> line width, line style, words for the legend: of one model, and of two where they differ
@@ -43,7 +48,7 @@ def compare(
     label: bool = True,
     most: int = 30,
     width: float | None = None,
-    style=None,
+    style: Style = None,
 ) -> Picture:
     """Draw two traces of one image side by side, matched as in ``anatomy.compare`` with ``by`` and ``iou``.
 
@@ -72,44 +77,51 @@ def compare(
         if joined.matched_by == "anchor":
             _join(figure, left, right, before, after, joined)
         if label:
-            left_out = 0
-            for ax, trace, rows, text in (
-                (left, before, joined.before, _text_before),
-                (right, after, joined.after, _text_after),
-            ):
-                order = sorted(np.flatnonzero(rows >= 0), key=lambda row: TOLD_FIRST.index(joined.status[row]))
-                told = [_label(trace, rows[row], text(before, after, joined, row)) for row in order[:most]]
-                found = trace.detections
-                left_out += write_labels(ax, told, cell_boxes(trace, found.level, found.row, found.col))
-                left_out += len(order) - len(told)
+            order = _told_first(joined.before, joined)
+            told = [_label(before, joined.before[row], _text_before(before, joined, row)) for row in order[:most]]
+            left_out = _write(left, before, told) + len(order[most:])
+            order = _told_first(joined.after, joined)
+            told = [_label(after, joined.after[row], _text_after(before, after, joined, row)) for row in order[:most]]
+            left_out += _write(right, after, told) + len(order[most:])
             if left_out:
-                legend.set_title("\n".join([*notes, f"Labels: changes first, {left_out} left out."]))
+                retitle(figure, legend, [*notes, f"Labels: changes first, {left_out} left out."])
                 fit(figure)
     return figure
 
 
-def _draw_side(ax, trace: Trace, rows: np.ndarray, status) -> None:
+def _told_first(rows: np.ndarray, joined: Comparison) -> list[int]:
+    """The rows of a comparison that one side has, changes first."""
+    return sorted(np.flatnonzero(rows >= 0).tolist(), key=lambda row: TOLD_FIRST.index(joined.status[row]))
+
+
+def _write(ax: Axes, trace: Trace, labels: list[Label]) -> int:
+    """Write the labels of one side around its cells; returns how many found no room."""
+    found = trace.detections
+    return write_labels(ax, labels, cell_boxes(trace, found.level, found.row, found.col))
+
+
+def _draw_side(ax: Axes, trace: Trace, rows: np.ndarray, status: Sequence[str]) -> None:
     """The boxes of one side, one look for each status, and their cells."""
     for name, (width, line, _) in LOOKS.items():
-        chosen = np.array([rows[i] for i in range(len(rows)) if rows[i] >= 0 and status[i] == name], dtype=np.int64)
-        draw_boxes(ax, trace, chosen, width=width, style=line, gid=name)
+        here = (rows >= 0) & np.array([one == name for one in status], dtype=bool)
+        draw_boxes(ax, trace, rows[here], width=width, style=line, gid=name)
     found = trace.detections
     boxes = cell_boxes(trace, found.level, found.row, found.col)
     for level in trace.levels:
         cell_marks(ax, boxes[found.level == level.index], level.name)
 
 
-def _join(figure, left, right, before: Trace, after: Trace, joined: Comparison) -> None:
+def _join(figure: Picture, left: Axes, right: Axes, before: Trace, after: Trace, joined: Comparison) -> None:
     """A line from cell to cell for every detection whose class changed.
 
     Each axes draws its own part of it, below its labels, and the figure what lies between the two.
     """
     for i, j, status in zip(joined.before, joined.after, joined.status, strict=True):
         if status == "class":
-            ends = before.detections.center[i], after.detections.center[j]
+            start, end = before.detections.center[i].tolist(), after.detections.center[j].tolist()
             color = level_color(before.detections.level_name[i])
             for parent, order in ((figure, -1), (left, 2.5), (right, 2.5)):
-                line = ConnectionPatch(*ends, "data", "data", axesA=left, axesB=right, color=color, linewidth=0.9)
+                line = ConnectionPatch(start, end, "data", "data", axesA=left, axesB=right, color=color, linewidth=0.9)
                 line.set(in_layout=False, zorder=order, gid="join")
                 line.set_path_effects([withStroke(linewidth=1.7, foreground=(1, 1, 1, 0.7))])
                 parent.add_artist(line)
@@ -117,7 +129,7 @@ def _join(figure, left, right, before: Trace, after: Trace, joined: Comparison) 
                     line.set_clip_box(parent.bbox)
 
 
-def _text_before(before: Trace, after: Trace, joined: Comparison, row: int) -> str:
+def _text_before(before: Trace, joined: Comparison, row: int) -> str:
     found, i = before.detections, joined.before[row]
     told = "gone" if joined.matched_by == "anchor" else "here alone"
     return f"{row + 1}  {found.class_name[i]} {found.confidence[i]:.2f}" + f"\n{told}" * bool(joined.after[row] < 0)
@@ -158,16 +170,20 @@ def _summary(before: Trace, joined: Comparison) -> list[str]:
     )
     shifts = ", ".join(f"{level} +{shift} ({count})" for (level, shift), count in sorted(moved.items())[:8])
     freed = int((joined.freed_from >= 0).sum())
-    return [f"Class ids moved: {shifts}{' …' if len(moved) > 8 else ''}."] * bool(moved) + [
-        f"{freed} of {joined.status.count('new')} new boxes had been suppressed by a detection on the left."
-    ] * bool(freed)
+    told = []
+    if moved:
+        told.append(f"Class ids moved: {shifts}{' …' if len(moved) > 8 else ''}.")
+    if freed:
+        new = joined.status.count("new")
+        told.append(f"{freed} of {new} new boxes had been suppressed by a detection on the left.")
+    return told
 
 
-def _legend(before: Trace, after: Trace, joined: Comparison) -> list:
+def _legend(before: Trace, after: Trace, joined: Comparison) -> list[Artist]:
     """The levels of either trace with their detections on the left and on the right, and what became of how many."""
     counts = [Counter(trace.detections.level_name) for trace in (before, after)]
-    levels = {level.name: level for trace in (before, after) for level in trace.levels}
-    levels = sorted(levels.values(), key=lambda level: level.stride)
+    by_name = {level.name: level for level in (*before.levels, *after.levels)}
+    levels = sorted(by_name.values(), key=lambda level: level.stride)
     told = [f"{counts[0][level.name]} → {counts[1][level.name]}" for level in levels]
     tally = Counter(joined.status)
     words = {} if joined.matched_by == "anchor" else WORDS_OF_TWO
@@ -176,4 +192,4 @@ def _legend(before: Trace, after: Trace, joined: Comparison) -> list:
         for name, (width, line, said) in LOOKS.items()
         if tally[name]
     ]
-    return level_handles(levels, told) + lines
+    return [*level_handles(levels, told), *lines]

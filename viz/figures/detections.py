@@ -1,18 +1,25 @@
 """Detections on the photograph, coloured by the level that made them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.typing import LineStyleType
 
 from anatomy import Level, Trace
 
 from ..canvas.frame import cell_boxes, corners, outlines
 from ..canvas.labels import Label, write_labels
+from ..canvas.layout import fit, panels
+from ..canvas.legend import foot, retitle, ring
 from ..canvas.palette import level_color
-from ..canvas.photo import cell_marks, fit, foot, outline, panels, photograph, stretch_note
-from ..canvas.style import DOUBLE, SINGLE, Picture, styled
+from ..canvas.photo import cell_marks, outline, photograph, stretch_note
+from ..canvas.style import DOUBLE, SINGLE, Picture, Style, styled
+
+DASHES = (0, (4, 3))  # of what was suppressed
 
 
 def detections(
@@ -23,7 +30,7 @@ def detections(
     cells: bool = True,
     most: int = 30,
     width: float | None = None,
-    style=None,
+    style: Style = None,
 ) -> Picture:
     """Draw every detection in the colour of its level, with the cell that made it.
 
@@ -53,12 +60,20 @@ def detections(
         if label:
             left_out = write_labels(ax, _labels(trace, most), boxes)
             if left_out:
-                legend.set_title("\n".join([*notes, f"No room for {left_out} labels."]))
+                retitle(figure, legend, [*notes, f"No room for {left_out} labels."])
                 fit(figure)
     return figure
 
 
-def draw_boxes(ax, trace: Trace, chosen=None, *, width: float = 1.2, style="-", gid: str = "boxes") -> None:
+def draw_boxes(
+    ax: Axes,
+    trace: Trace,
+    chosen: np.ndarray | None = None,
+    *,
+    width: float = 1.2,
+    style: LineStyleType = "-",
+    gid: str = "boxes",
+) -> None:
     """Draw the boxes of detections (those of indices ``chosen``, by default all), one collection a level."""
     shapes, levels = outlines(trace), trace.detections.level
     if chosen is not None:
@@ -68,7 +83,7 @@ def draw_boxes(ax, trace: Trace, chosen=None, *, width: float = 1.2, style="-", 
         outline(ax, here, level_color(level.name), width=width, style=style, gid=f"{gid}:{level.name}")
 
 
-def level_handles(levels: Sequence[Level], counts) -> list[Patch]:
+def level_handles(levels: Sequence[Level], counts: Iterable[object]) -> list[Patch]:
     """One legend entry a level, with the number of its detections."""
     return [
         Patch(
@@ -81,18 +96,17 @@ def level_handles(levels: Sequence[Level], counts) -> list[Patch]:
     ]
 
 
-def _legend(trace: Trace, lost: int, cells: bool) -> list:
+def _legend(trace: Trace, lost: int, cells: bool) -> list[Artist]:
     counts = np.bincount(trace.detections.level, minlength=len(trace.levels))
-    handles = level_handles(trace.levels, counts)
+    handles: list[Artist] = [*level_handles(trace.levels, counts)]
     if cells:
-        ring = {"marker": "s", "markerfacecolor": "none", "markersize": 4, "linestyle": "none"}
-        handles.append(Line2D([], [], color="0.4", label="the cell that made it", **ring))
+        handles.append(ring("the cell that made it", "0.4", size=4))
     if lost:
         handles.append(Line2D([], [], color="0.4", linewidth=0.7, linestyle="--", label=f"suppressed rivals: {lost}"))
     return handles
 
 
-def _draw_rivals(ax, trace: Trace) -> None:
+def _draw_rivals(ax: Axes, trace: Trace) -> None:
     groups = trace.detections.suppressed
     if not any(map(len, groups)):
         return
@@ -100,7 +114,7 @@ def _draw_rivals(ax, trace: Trace) -> None:
     levels = np.concatenate([group.level for group in groups])
     for level in trace.levels:
         here = shapes[levels == level.index]
-        outline(ax, here, level_color(level.name), width=0.5, style=(0, (4, 3)), gid=f"rivals:{level.name}")
+        outline(ax, here, level_color(level.name), width=0.5, style=DASHES, gid=f"rivals:{level.name}")
 
 
 def _labels(trace: Trace, most: int) -> list[Label]:

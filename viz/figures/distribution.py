@@ -1,17 +1,22 @@
 """The four distances of one detection as the distributions that the head put out, and the box that they make."""
 
 import textwrap
+from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from anatomy import Trace, whole_number
 
 from ..canvas.frame import cell_boxes, outlines
+from ..canvas.layout import room
+from ..canvas.legend import foot
 from ..canvas.palette import level_color
-from ..canvas.photo import cell_marks, foot, outline, photograph, stretch_note
-from ..canvas.style import DOUBLE, Picture, styled
+from ..canvas.photo import cell_marks, outline, photograph, stretch_note
+from ..canvas.style import DOUBLE, Picture, Style, styled
 
 SIDES = ("left", "top", "right", "bottom")
 NO_BINS = (
@@ -21,7 +26,7 @@ NO_BINS = (
 )
 
 
-def distribution(trace: Trace, i: int, *, width: float | None = None, style=None) -> Picture:
+def distribution(trace: Trace, i: int, *, width: float | None = None, style: Style = None) -> Picture:
     """Draw the DFL bins of detection i for its four sides: mean, entropy, ceiling, and the box on the photograph.
 
     Bin k stands for k strides between anchor point and side; the mean is what the box is made of, and no side can lie
@@ -36,9 +41,9 @@ def distribution(trace: Trace, i: int, *, width: float | None = None, style=None
     bins = _bins(trace, i)
     with styled(style):
         figure = Picture(figsize=(width or DOUBLE, 3.5), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.04)
-        rows = [["photo", "left", "right"], ["photo", "top", "bottom"]] if bins is not None else [["photo", "text"]]
-        axes = figure.subplot_mosaic(rows, width_ratios=[1.1, *[1.0] * (len(rows[0]) - 1)])
+        room(figure, down=0.04)
+        rows = "photo text" if bins is None else "photo left right; photo top bottom"
+        axes = _axes(figure, rows)
         notes = _draw_box(axes["photo"], trace, i)
         if bins is None:
             _say(axes["text"], trace, i)
@@ -49,12 +54,19 @@ def distribution(trace: Trace, i: int, *, width: float | None = None, style=None
     return figure
 
 
+def _axes(figure: Picture, plan: str) -> Mapping[str, Axes]:
+    """Axes by name, as many rows as ``plan`` has parts; the first of each row is a little wider."""
+    rows = [row.split() for row in plan.split(";")]
+    ratios = [1.1] + [1.0] * (len(rows[0]) - 1)
+    return cast("Mapping[str, Axes]", figure.subplot_mosaic([[*row] for row in rows], width_ratios=ratios))
+
+
 def _bins(trace: Trace, i: int) -> np.ndarray | None:
     """(4, reg_max) probabilities, or None where the head has none."""
     return trace.distribution(i).cpu().numpy() if trace.reg_max > 1 else None
 
 
-def _draw_bins(axes, trace: Trace, i: int, bins: np.ndarray) -> None:
+def _draw_bins(axes: Mapping[str, Axes], trace: Trace, i: int, bins: np.ndarray) -> None:
     found = trace.detections
     stride, places = float(found.stride[i]), np.arange(bins.shape[1])
     for side, share in zip(SIDES, bins, strict=True):
@@ -76,7 +88,7 @@ def _entropy(share: np.ndarray) -> float:
     return float(-(share * np.log2(share)).sum()) + 0.0
 
 
-def _draw_box(ax, trace: Trace, i: int) -> list[str]:
+def _draw_box(ax: Axes, trace: Trace, i: int) -> list[str]:
     """The box, its cell and the four distances on the part of the photograph around them; returns what to note."""
     found = trace.detections
     color = level_color(found.level_name[i])
@@ -90,18 +102,24 @@ def _draw_box(ax, trace: Trace, i: int) -> list[str]:
     if trace.rotated:
         notes.append("Sides are those of the box before it is rotated.")
     else:
-        anchor, box = found.center[i], trace.letterbox.to_original(trace.decode(found.anchor[i])[0])
-        ends = [(box[0], anchor[1]), (anchor[0], box[1]), (box[2], anchor[1]), (anchor[0], box[3])]
-        for side, end in zip(SIDES, ends, strict=True):
-            arrow = {"arrowstyle": "->", "color": color, "linewidth": 1.0, "shrinkA": 0, "shrinkB": 0}
-            arrow["path_effects"] = [withStroke(linewidth=2.2, foreground="white")]
-            drawn = ax.annotate("", end, anchor, arrowprops=arrow, annotation_clip=False)
-            drawn.set(gid=f"distance:{side}", in_layout=False)
-            drawn.arrow_patch.set(clip_box=ax.bbox, clip_on=True)
+        x1, y1, x2, y2 = trace.letterbox.to_original(trace.decode(found.anchor[i])[0]).tolist()
+        x, y = found.center[i].tolist()
+        for side, end in zip(SIDES, [(x1, y), (x, y1), (x2, y), (x, y2)], strict=True):
+            _draw_distance(ax, side, (x, y), end, color)
     return notes
 
 
-def _around(points: np.ndarray, shape) -> tuple[float, float, float, float]:
+def _draw_distance(ax: Axes, side: str, start: tuple[float, float], end: tuple[float, float], color: str) -> None:
+    """An arrow from the anchor point to one side of the box, cut off where the panel ends."""
+    arrow = {"arrowstyle": "->", "color": color, "linewidth": 1.0, "shrinkA": 0, "shrinkB": 0}
+    halo = [withStroke(linewidth=2.2, foreground="white")]
+    drawn = ax.annotate("", end, start, arrowprops={**arrow, "path_effects": halo}, annotation_clip=False)
+    drawn.set(gid=f"distance:{side}", in_layout=False)
+    if drawn.arrow_patch is not None:
+        drawn.arrow_patch.set(clip_box=ax.bbox, clip_on=True)
+
+
+def _around(points: np.ndarray, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
     """The part of the photograph (xyxy px) around these points (n, 2), with a margin, where there is one."""
     low, high = points.min(0), points.max(0)
     margin = 0.35 * max(*(high - low), 8)
@@ -110,7 +128,7 @@ def _around(points: np.ndarray, shape) -> tuple[float, float, float, float]:
     return x1, y1, x2, y2
 
 
-def _say(ax, trace: Trace, i: int) -> None:
+def _say(ax: Axes, trace: Trace, i: int) -> None:
     """What a head without distributions puts out, and its four numbers for this detection."""
     found = trace.detections
     box = trace.decode(found.anchor[i])[0]
@@ -130,7 +148,7 @@ def _title(trace: Trace, i: int) -> str:
     return f"Detection {i}: {found.class_name[i]} {found.confidence[i]:.2f}, {place}"
 
 
-def _legend(trace: Trace, i: int, bins) -> list[Line2D]:
+def _legend(trace: Trace, i: int, bins: np.ndarray | None) -> list[Line2D]:
     if bins is None:
         return []
     reach, stride = bins.shape[1] - 1, trace.detections.stride[i]

@@ -5,16 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from anatomy import Trace, select_levels, whole_number
 
+from ..canvas.arguments import LevelChoice
 from ..canvas.frame import cell_edges
 from ..canvas.heat import arrows
+from ..canvas.layout import TOP
 from ..canvas.palette import MISSING
-from ..canvas.photo import TOP, photograph, stretch, stretch_note
-from ..canvas.style import DOUBLE, Picture, styled
+from ..canvas.photo import photograph, stretch, stretch_note
+from ..canvas.style import DOUBLE, Picture, Style, styled
 
 COLUMNS = 8
 ENDS = (0.5, 99.5)  # percentiles at which the scale of a level ends
@@ -45,7 +49,7 @@ class Sheet:
         """The height of a level with so many channels."""
         return math.ceil(count / self.columns) * (self.tall + GAP) + HEAD
 
-    def place(self, figure: Picture, top: float, row: int, column: int):
+    def place(self, figure: Picture, top: float, row: int, column: int) -> Axes:
         """The axes of one tile in the band that starts at ``top``."""
         height = figure.get_figheight()
         low = top - HEAD - row * (self.tall + GAP) - self.tall
@@ -55,7 +59,13 @@ class Sheet:
 
 
 def features(
-    trace: Trace, *, level="all", most: int = 16, cmap: str = "viridis", width: float | None = None, style=None
+    trace: Trace,
+    *,
+    level: LevelChoice = "all",
+    most: int = 16,
+    cmap: str = "viridis",
+    width: float | None = None,
+    style: Style = None,
 ) -> Picture:
     """Draw the strongest channels of what the class convolution of each level reads, one scale a level.
 
@@ -86,7 +96,16 @@ def _inputs(trace: Trace, level: int) -> np.ndarray:
     return trace.features[level].float().cpu().numpy()
 
 
-def _draw_level(figure, sheet: Sheet, top: float, trace: Trace, level: int, channels, count: int, cmap: str) -> None:
+def _draw_level(
+    figure: Picture,
+    sheet: Sheet,
+    top: float,
+    trace: Trace,
+    level: int,
+    channels: np.ndarray,
+    count: int,
+    cmap: str,
+) -> None:
     """One band of the figure: its heading, the photograph, the channels row by row, and their scale."""
     height, entry = figure.get_figheight(), trace.levels[level]
     strength = np.sqrt(np.square(channels, dtype=np.float64).mean((1, 2)))
@@ -110,7 +129,7 @@ def _draw_level(figure, sheet: Sheet, top: float, trace: Trace, level: int, chan
     bar.yaxis.get_offset_text().set(size="x-small")
 
 
-def _draw_map(ax, trace: Trace, level: int, channel: np.ndarray, norm: Normalize, cmap: str):
+def _draw_map(ax: Axes, trace: Trace, level: int, channel: np.ndarray, norm: Normalize, cmap: str) -> AxesImage:
     x, y = cell_edges(trace, level)
     height, width = trace.image.shape[:2]
     drawn = ax.imshow(

@@ -1,54 +1,67 @@
 """Where the cells of each level are declared to be, where they look, and whence their boxes are measured."""
 
+from collections.abc import Iterator
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from diagnosis import GridLevel, GridReport
+from diagnosis.grid.sight import Sight
 
 from ..canvas.frame import corners
+from ..canvas.layout import fit, panels
+from ..canvas.legend import foot, ring
 from ..canvas.palette import level_color
-from ..canvas.photo import fit, foot, outline, panels, photograph
-from ..canvas.style import DOUBLE, Picture, styled
+from ..canvas.photo import outline, photograph
+from ..canvas.style import DOUBLE, Picture, Style, styled
 
 ALARM = "#E8112D"  # no level has this colour
 CELL = 0.15  # of the width of a panel: a cell is drawn so large
 ROOM = 0.22  # of the width of a panel: nothing is drawn farther from its cell, unless it is so far
 
 
-def grid(report: GridReport, *, width: float | None = None, style=None) -> Picture:
+def grid(report: GridReport, *, width: float | None = None, style: Style = None) -> Picture:
     """Draw the readings of ``diagnosis.check_grid``, one panel a level, on the network input that was asked about.
 
     A few cells of each level, enlarged in place by the factor that stands in the panel: a cross in the middle, an arrow
     to the centre of what the cell looks at, a diamond where its box is measured from. Titles give stride and offset in
     numbers. Returns a Figure; raises ValueError for a report without sights.
     """
-    levels = [level for level in report.levels if level.sight is not None]
-    if not levels:
+    levels = list(_sights(report))
+    image = report.image
+    if image is None or not levels:
         why = report.blind or "It was made with sight=False, or the sizes of its grids are wrong."
         raise ValueError(f"This report does not say where cells look. {why}")
-    shape = report.image.shape[:2]
+    shape = image.shape[:2]
     count = len(levels)
     cols = min(count, 3)
     with styled(style):
         figure, axes = panels(-(-count // cols), cols, shape, width or DOUBLE)
         for ax in axes.flat[count:]:
             ax.set_axis_off()
-        for ax, level in zip(axes.flat, levels, strict=False):
-            photograph(ax, report.image, grey=True)
-            ax.images[0].set_alpha(0.35)
-            ax.set_title(_title(level))
+        for ax, (level, sight) in zip(axes.flat, levels, strict=False):
+            photograph(ax, image, grey=True).set_alpha(0.35)
+            ax.set_title(_title(level, sight))
             codes = [finding.code for finding in report if finding.level == level.index]
             for spine in ax.spines.values():
                 spine.set(color=ALARM if codes else level_color(level.name), linewidth=1.6)
-            _draw(ax, level, shape[1], codes)
+            _draw(ax, level, sight, shape[1], codes)
         foot(figure, _legend(report))
         fit(figure, len(axes))
     return figure
 
 
-def _draw(ax, level: GridLevel, across: float, codes: list[str]) -> None:
+def _sights(report: GridReport) -> Iterator[tuple[GridLevel, Sight]]:
+    """The levels of which is known where their cells look."""
+    for level in report.levels:
+        if level.sight is not None:
+            yield level, level.sight
+
+
+def _draw(ax: Axes, level: GridLevel, sight: Sight, across: float, codes: list[str]) -> None:
     """The cells of one level and what belongs to them, enlarged about their middles; faults and factor in words."""
-    sight, color = level.sight, level_color(level.name)
+    color = level_color(level.name)
     away = sight.seen - sight.declared
     factor = min(CELL * across / level.stride, ROOM * across / max(np.abs(away).max(), 1e-9))
     factor = 1.0 if factor < 1.5 else factor
@@ -74,13 +87,13 @@ def _draw(ax, level: GridLevel, across: float, codes: list[str]) -> None:
         ax.text(0.02, 0.98, "\n".join(dict.fromkeys(codes)), ha="left", va="top", color=ALARM, gid="codes", **place)
 
 
-def _title(level: GridLevel) -> str:
+def _title(level: GridLevel, sight: Sight) -> str:
     """The numbers of one level, in three or four lines."""
-    pitch = np.abs(np.diag(level.sight.slope)) * level.stride
+    pitch = np.abs(np.diag(sight.slope)) * level.stride
     lines = [
         "{}, {} × {} cells of {:g} px".format(level.name, *level.cells, level.stride),
         f"cells look {pitch[0]:.1f} × {pitch[1]:.1f} px apart",
-        f"and {_signed(level.sight.offset)} cells off" if level.sight.straight else "and not where they lie",
+        f"and {_signed(sight.offset)} cells off" if sight.straight else "and not where they lie",
     ]
     if level.aim.offset is not None:
         lines.append(f"boxes measured {_signed(level.aim.offset)} off")
@@ -95,13 +108,12 @@ def _signed(offset: np.ndarray) -> str:
 
 
 def _legend(report: GridReport) -> list[Line2D]:
-    point = {"linestyle": "none", "color": "black"}
-    handles = [
-        Line2D([], [], marker="s", mfc="none", mec="0.4", linestyle="none", ms=6, label="cell, as declared"),
-        Line2D([], [], marker="+", ms=5, label="its middle", **point),
-        Line2D([], [], marker="o", color="0.4", mec="black", mew=0.6, ms=4.5, linewidth=1.4, label="where it looks"),
-    ]
+    looks = Line2D([], [], marker="o", color="0.4", mec="black", mew=0.6, ms=4.5, linewidth=1.4, label="where it looks")
+    handles = [ring("cell, as declared", "0.4", size=6), _point("its middle", "+", 5), looks]
     if any(level.aim.offset is not None for level in report.levels):
-        words = "where its box is measured from"
-        handles.append(Line2D([], [], marker="D", mfc="none", mew=0.7, ms=5.5, label=words, **point))
+        handles.append(_point("where its box is measured from", "D", 5.5, mew=0.7))
     return handles
+
+
+def _point(label: str, marker: str, size: float, mew: float | None = None) -> Line2D:
+    return Line2D([], [], marker=marker, mfc="none", mew=mew, ms=size, label=label, linestyle="none", color="black")

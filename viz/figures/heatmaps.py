@@ -2,36 +2,40 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
-from matplotlib.lines import Line2D
+from matplotlib.artist import Artist
 from matplotlib.patches import Patch
 
 from anatomy import Trace, select_levels
 
+from ..canvas.arguments import ClassChoice, LevelChoice
 from ..canvas.cell_values import Reading, readings
 from ..canvas.frame import cell_boxes
 from ..canvas.heat import MISSING_HATCH, colour_scale, draw_heat, heat_scale
+from ..canvas.layout import fit, panels
+from ..canvas.legend import foot, ring
 from ..canvas.palette import MISSING, level_color
-from ..canvas.photo import cell_marks, fit, foot, panels, photograph, stretch_note
-from ..canvas.style import DOUBLE, SINGLE, Picture, styled
+from ..canvas.photo import cell_marks, photograph, stretch_note
+from ..canvas.style import DOUBLE, SINGLE, Picture, Style, styled
 
 FLOOR = -15.0  # logits below it, probabilities under 3e-7, are drawn alike
 
 
 def heatmaps(
     trace: Trace | Sequence[Trace],
-    classes=None,
+    classes: ClassChoice | None = None,
     what: str = "objectness",
     *,
     titles: Sequence[str] | None = None,
-    level="all",
+    level: LevelChoice = "all",
     scale: str = "shared",
     limits: tuple[float, float] | None = None,
     cells: bool = True,
     cmap: str = "magma",
     width: float | None = None,
-    style=None,
+    style: Style = None,
 ) -> Picture:
     """Draw what each cell of each level answers, one panel a level, upon the photograph that it looked at.
 
@@ -50,9 +54,11 @@ def heatmaps(
     levels = traces[0].levels
     chosen = select_levels(levels, level)
     names = [""] * len(traces) if titles is None else titles
-    rows = [row for one, name in zip(traces, names, strict=True) for row in _rows(one, name, classes, what)]
-    values = [[row.heat[index] for index in chosen] for _, row in rows]
-    every = [heat for line in values for heat in line]
+    rows: list[tuple[Trace, Reading]] = []
+    for one, name in zip(traces, names, strict=True):
+        rows += _rows(one, name, classes, what)
+    values = [_of_levels(row, chosen) for _, row in rows]
+    every = list(chain.from_iterable(values))
     least = {"floor": FLOOR} if what == "logit" else {"low": 0.0}
     shape = max((one.image.shape[:2] for one in traces), key=lambda size: size[0] / size[1])
     with styled(style):
@@ -80,14 +86,14 @@ def heatmaps(
     return figure
 
 
-def _check(scale, limits) -> None:
+def _check(scale: str, limits: tuple[float, float] | None) -> None:
     if scale not in ("shared", "panel"):
         raise ValueError(f"scale must be 'shared' or 'panel', but {scale!r} was given.")
     if limits is not None and not (np.shape(limits) == (2,) and limits[0] < limits[1]):
         raise ValueError(f"limits must be (low, high) with low below high, but {limits!r} was given.")
 
 
-def _check_traces(traces: list[Trace], titles) -> None:
+def _check_traces(traces: list[Trace], titles: Sequence[str] | None) -> None:
     if not traces or any(not isinstance(one, Trace) for one in traces):
         raise ValueError("A trace, or several in a sequence, are needed.")
     levels = [[level.name for level in one.levels] for one in traces]
@@ -97,20 +103,25 @@ def _check_traces(traces: list[Trace], titles) -> None:
         raise ValueError(f"titles must be one for each of {len(traces)} traces, but {titles!r} was given.")
 
 
-def _rows(trace: Trace, title: str, classes, what: str) -> list[tuple[Trace, Reading]]:
+def _rows(trace: Trace, title: str, classes: ClassChoice | None, what: str) -> list[tuple[Trace, Reading]]:
     """One row of panels for each reading of a trace, named by its title and its class."""
     found = readings(trace, classes, what)
     return [(trace, replace(row, name="\n".join(filter(None, (title, row.name))))) for row in found]
 
 
-def _legend(rows, chosen, heats, cells: bool) -> list:
+def _of_levels(row: Reading, chosen: Sequence[int]) -> list[np.ndarray]:
+    return [row.heat[index] for index in chosen]
+
+
+def _legend(
+    rows: Sequence[tuple[Trace, Reading]], chosen: Sequence[int], heats: Sequence[np.ndarray], cells: bool
+) -> list[Artist]:
+    marked: set[int] = set()
+    for trace, row in rows if cells else ():
+        marked.update(trace.detections.level[row.found].tolist())
     levels = rows[0][0].levels
-    marked = {index for trace, row in rows for index in trace.detections.level[row.found].tolist()} if cells else ()
-    ring = {"marker": "s", "markerfacecolor": "none", "markersize": 5, "linestyle": "none"}
-    handles = [
-        Line2D([], [], color=level_color(name), label=f"cell of a {name} detection", **ring)
-        for name in (levels[index].name for index in chosen if index in marked)
-    ]
+    names = [levels[index].name for index in chosen if index in marked]
+    handles: list[Artist] = [ring(f"cell of a {name} detection", level_color(name)) for name in names]
     missing = sum(int(np.isnan(heat).sum()) for heat in heats)
     if missing:
         words = f"not a number: {missing} cells"
@@ -118,7 +129,7 @@ def _legend(rows, chosen, heats, cells: bool) -> list:
     return handles
 
 
-def _mark(rows, chosen, axes) -> None:
+def _mark(rows: Sequence[tuple[Trace, Reading]], chosen: Sequence[int], axes: np.ndarray) -> None:
     """Outline the cells that made detections, each in the panel of its level."""
     for (trace, row), line in zip(rows, axes, strict=True):
         found = trace.detections

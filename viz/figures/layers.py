@@ -1,15 +1,16 @@
 """The pyramid as a diagram with shapes, and where the cost lies."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from anatomy import Layer, LayerTable
 
 from ..canvas.palette import ink, level_color
-from ..canvas.style import DOUBLE, Picture, styled
+from ..canvas.style import DOUBLE, Picture, Style, styled
 
 NARROW, TALL, GAP, ROW_GAP, COLUMN_GAP = 0.7, 0.44, 0.12, 0.24, 0.28  # inches: a block and the room between blocks
 LEFT, EDGE, HEADING, BAR = 0.8, 0.08, 0.3, 0.22
@@ -33,29 +34,37 @@ class Plan:
     @classmethod
     def of(cls, blocks: tuple[Layer, ...], width: float | None) -> "Plan":
         """A row a level, finest on top; parts side by side, in each the blocks of a level from left to right."""
-        levels = tuple(sorted({block.level for block in blocks}, key=lambda name: float(name[1:])))
-        parts = list(dict.fromkeys(part(block) for block in blocks))
-        cells = {(name, level): [] for name in parts for level in levels}
+        levels = tuple(sorted({level_of(block) for block in blocks}, key=lambda name: float(name[1:])))
+        cells: dict[tuple[str, str], list[Layer]] = {}
         for block in blocks:
-            cells[part(block), block.level].append(block)
-        counts = {name: max(len(cells[name, level]) for level in levels) for name in parts}
+            cells.setdefault((part(block), level_of(block)), []).append(block)
+        parts = list(dict.fromkeys(name for name, _ in cells))
+        counts = {name: _fullest(cells, name) for name in parts}
         gaps = LEFT + EDGE + COLUMN_GAP * (len(parts) - 1) + GAP * (sum(counts.values()) - len(parts))
         width = width or max(DOUBLE, gaps + NARROW * sum(counts.values()))
         wide = (width - gaps) / sum(counts.values())
         height = HEADING + len(levels) * (TALL + ROW_GAP)
-        place, columns, left = {}, [], LEFT
+        starts: dict[str, float] = {}
+        columns, left = [], LEFT
         for name in parts:
             right = left + counts[name] * (wide + GAP) - GAP
             columns.append((name, left, right))
-            for row, level in enumerate(levels):
-                for i, block in enumerate(cells[name, level]):
-                    y = height - HEADING - row * (TALL + ROW_GAP) - TALL
-                    place[block.path, block.turn] = (left + i * (wide + GAP), y)
+            starts[name] = left
             left = right + COLUMN_GAP
+        place: dict[tuple[str, int], tuple[float, float]] = {}
+        for (name, level), row in cells.items():
+            y = height - HEADING - levels.index(level) * (TALL + ROW_GAP) - TALL
+            for i, block in enumerate(row):
+                place[block.path, block.turn] = (starts[name] + i * (wide + GAP), y)
         return cls(width, height, wide, levels, place, tuple(columns))
 
 
-def layers(table: LayerTable, *, width: float | None = None, style=None) -> Picture:
+def _fullest(cells: Mapping[tuple[str, str], Sequence[Layer]], part: str) -> int:
+    """The most blocks that one level has in a part."""
+    return max(len(row) for (name, _), row in cells.items() if name == part)
+
+
+def layers(table: LayerTable, *, width: float | None = None, style: Style = None) -> Picture:
     """Draw a network's blocks level by level, with shapes and multiply-adds, and what its parts and levels cost.
 
     A block's bar is its share of the multiply-adds, the fullest one that of the costliest block; arrows are the data
@@ -83,12 +92,19 @@ def layers(table: LayerTable, *, width: float | None = None, style=None) -> Pict
     return figure
 
 
+def level_of(block: Layer) -> str:
+    """The level of a block; raises ValueError for a layer that lies on none."""
+    if block.level is None:
+        raise ValueError(f"{block.path} lies on no level of the pyramid, so it has no place in its diagram.")
+    return block.level
+
+
 def part(layer: Layer) -> str:
     """The column of a layer: the heads of all levels are one."""
     return "head" if layer.group.startswith("head") else layer.group
 
 
-def _inches(figure: Picture, bottom: float, height: float):
+def _inches(figure: Picture, bottom: float, height: float) -> Axes:
     """Axes without frame over the whole width, whose coordinates are inches."""
     wide, tall = figure.get_size_inches()
     ax = figure.add_axes((0, bottom / tall, 1, height / tall))
@@ -97,7 +113,7 @@ def _inches(figure: Picture, bottom: float, height: float):
     return ax
 
 
-def _draw_diagram(ax, table: LayerTable, blocks: tuple[Layer, ...], plan: Plan) -> None:
+def _draw_diagram(ax: Axes, table: LayerTable, blocks: tuple[Layer, ...], plan: Plan) -> None:
     for name, left, right in plan.columns:
         ax.text((left + right) / 2, plan.height - 0.1, name, ha="center", va="top")
     for row, level in enumerate(plan.levels):
@@ -111,26 +127,28 @@ def _draw_diagram(ax, table: LayerTable, blocks: tuple[Layer, ...], plan: Plan) 
             _draw_arrow(ax, plan.place[source, turn], plan.place[block.path, block.turn], plan.wide)
     most = max(block.multiply_adds for block in blocks) or 1
     names = _short_names(blocks)
-    longest = max(len(line) for block in blocks for line in (names[block.path], _cut(block.type), _shape(block)))
+    longest = max(max(map(len, _lines(block, names[block.path]))) for block in blocks)
     size = min(7.0, plan.wide * 72 / (BROAD * longest))
     for block in blocks:
         _draw_block(ax, block, names[block.path], plan.place[block.path, block.turn], plan.wide, size, most)
 
 
-def _draw_block(ax, block: Layer, name: str, place, wide: float, size: float, most: int) -> None:
+def _draw_block(
+    ax: Axes, block: Layer, name: str, place: tuple[float, float], wide: float, size: float, most: int
+) -> None:
     x, y = place
-    color = level_color(block.level)
+    color = level_color(level_of(block))
     ground = tuple(1 - 0.25 * (1 - value) for value in to_rgb(color))
     ax.add_patch(Rectangle(place, wide, TALL, facecolor=ground, edgecolor=color, linewidth=0.6, gid="block"))
     share = block.multiply_adds / most
     ax.add_patch(Rectangle(place, wide * share, 0.05, facecolor=color, edgecolor="none", gid=f"cost:{block.path}"))
     looks = {"ha": "center", "va": "top", "fontsize": size, "gid": f"text:{block.path}"}
-    for line, text in enumerate((name, _cut(block.type), _shape(block))):
+    for line, text in enumerate(_lines(block, name)):
         top = y + TALL - 0.03 - line * 0.12
         ax.text(x + wide / 2, top, text, fontweight="normal" if line else "bold", **looks)
 
 
-def _draw_arrow(ax, start, end, wide: float) -> None:
+def _draw_arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], wide: float) -> None:
     """From block to block: along a row, over what lies between; across rows, from edge to edge."""
     (x0, y0), (x1, y1) = start, end
     bend = 0.0
@@ -157,6 +175,11 @@ def _draw_arrow(ax, start, end, wide: float) -> None:
     ax.add_patch(arrow)
 
 
+def _lines(block: Layer, name: str) -> tuple[str, str, str]:
+    """What stands in a block."""
+    return name, _cut(block.type), _shape(block)
+
+
 def _short_names(blocks: tuple[Layer, ...]) -> dict[str, str]:
     """Paths without what all of them begin with, or what the column says already, or what is too long."""
     starts = {block.path.partition(".")[0] for block in blocks}
@@ -178,8 +201,16 @@ def _shape(block: Layer) -> str:
     return "×".join(map(str, block.outputs[0][1:]))
 
 
-def _bars(table: LayerTable) -> list[tuple[str, list[tuple[str, float, str]]]]:
-    """Rows of (name, share, colour) segments: multiply-adds and parameters, by part and by level."""
+@dataclass(frozen=True)
+class Bar:
+    """A row of segments: what it is of, and name, share and colour of each."""
+
+    words: str
+    segments: tuple[tuple[str, float, str], ...]
+
+
+def _bars(table: LayerTable) -> list[Bar]:
+    """Multiply-adds and parameters, by part and by level."""
     parts, levels = table.totals(), dict(sorted(table.totals("level").items(), key=lambda entry: entry[0] or "~"))
     colors = {name: PLAIN[i % len(PLAIN)] for i, name in enumerate(parts)}
     colors |= {name: level_color(name.rpartition(" ")[2]) for name in parts if name.startswith("head P")}
@@ -188,24 +219,24 @@ def _bars(table: LayerTable) -> list[tuple[str, list[tuple[str, float, str]]]]:
     for what, field in (("multiply-adds", "multiply_adds_share"), ("parameters", "params_share")):
         for by, costs in (("part", parts), ("level", levels)):
             segments = [(name, getattr(cost, field), colors.get(name, "0.9")) for name, cost in costs.items()]
-            rows.append((f"{what}\nby {by}", segments))
+            rows.append(Bar(f"{what}\nby {by}", tuple(segments)))
     return rows
 
 
-def _draw_bars(ax, bars, width: float, height: float) -> None:
+def _draw_bars(ax: Axes, bars: Sequence[Bar], width: float, height: float) -> None:
     y = height - 0.08
     ax.text(LEFT, y, "Where the cost lies", va="top", ha="left")
     y -= HEADING - 0.08
-    for what, segments in bars:
+    for bar in bars:
         y -= BAR + 0.1
         x, room = LEFT, width - LEFT - EDGE
-        ax.text(LEFT - 0.08, y + BAR / 2, what, ha="right", va="center", fontsize="x-small")
-        for name, share, color in segments:
+        ax.text(LEFT - 0.08, y + BAR / 2, bar.words, ha="right", va="center", fontsize="x-small")
+        for name, share, color in bar.segments:
             size = (share * room, BAR)
             ax.add_patch(Rectangle((x, y), *size, facecolor=color, edgecolor="white", linewidth=0.5, gid=f"bar:{name}"))
             if share >= LEAST:
                 text = f"{name or 'no level'} {share:.0%}"
                 text = text if len(text) * 0.055 < size[0] else f"{share:.0%}"
-                looks = {"ha": "center", "va": "center", "fontsize": "x-small", "color": ink(color)}
-                ax.text(x + size[0] / 2, y + BAR / 2, text, **looks)
+                where = (x + size[0] / 2, y + BAR / 2)
+                ax.text(*where, text, ha="center", va="center", fontsize="x-small", color=ink(color))
             x += size[0]

@@ -1,26 +1,28 @@
 """Which level pays which part of the loss, for objects of which size."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from diagnosis import SIZES, LossByLevel
 
+from ..canvas.layout import room
+from ..canvas.legend import foot
 from ..canvas.palette import MISSING
-from ..canvas.photo import MARGIN, foot
-from ..canvas.style import DOUBLE, Picture, styled
+from ..canvas.style import DOUBLE, Picture, Style, styled
 
 # Paul Tol, "Colour schemes", muted, from dark to light, https://personal.sron.nl/~pault/; no level has these colours
 SIZE_COLORS = dict(zip(SIZES, ("#882255", "#CC6677", "#DDCC77", MISSING), strict=True))
 
 
-def loss_by_level(result: LossByLevel, *, width: float | None = None, style=None) -> Picture:
+def loss_by_level(result: LossByLevel, *, width: float | None = None, style: Style = None) -> Picture:
     """Draw the loss items as bars, one panel an item, one bar a level, stacked by the size of the objects.
 
     All items share one scale, so that bars can be compared; a last panel counts the positive cells. Returns a Figure.
     """
     with styled(style):
         figure = Picture(figsize=(width or DOUBLE, 2.6), layout="constrained")
-        figure.get_layout_engine().set(w_pad=MARGIN, h_pad=MARGIN)
+        room(figure, across=None, down=None)
         axes = figure.subplots(1, len(result.items) + 1)
         most = max(float(result.values.sum(1).max()), 1e-12)
         for i, (ax, item) in enumerate(zip(axes, result.items, strict=False)):
@@ -36,7 +38,7 @@ def loss_by_level(result: LossByLevel, *, width: float | None = None, style=None
     return figure
 
 
-def _bars(ax, result: LossByLevel, values: np.ndarray, form: str, gid: str) -> None:
+def _bars(ax: Axes, result: LossByLevel, values: np.ndarray, form: str, gid: str) -> None:
     """One bar a level of ``values`` (levels, sizes), its sum above it."""
     places, base = np.arange(len(values)), np.zeros(len(values))
     for size, column in zip(SIZES, values.T, strict=True):
@@ -44,7 +46,7 @@ def _bars(ax, result: LossByLevel, values: np.ndarray, form: str, gid: str) -> N
             places, column, bottom=base, width=0.75, color=SIZE_COLORS[size], ec="white", lw=0.4, gid=f"{gid}:{size}"
         )
         base = base + column
-    for place, total in zip(places, base, strict=True):
+    for place, total in zip(places.tolist(), base.tolist(), strict=True):
         text = ax.text(place, total, form.format(total), ha="center", va="bottom", fontsize="small", gid=f"{gid}:sum")
         text.set_in_layout(False)
     ax.set_xticks(places, result.level_names)

@@ -1,18 +1,23 @@
 """Objects found and missed on the photograph, and the candidates that came nearest to finding the missed ones."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from anatomy import Trace
-from diagnosis import STAGES, Missed
+from diagnosis import STAGES, Candidate, Missed
 
 from ..canvas.frame import cell_boxes, corners
 from ..canvas.labels import Label, write_labels
+from ..canvas.layout import fit, panels
+from ..canvas.legend import foot, retitle, ring
 from ..canvas.palette import level_color
-from ..canvas.photo import cell_marks, fit, foot, outline, panels, photograph, stretch_note
-from ..canvas.style import DOUBLE, SINGLE, Picture, styled
+from ..canvas.photo import cell_marks, outline, photograph, stretch_note
+from ..canvas.style import DOUBLE, SINGLE, Picture, Style, styled
 
 FOUND, LOST = "#FFFFFF", "#E8112D"  # neither is the colour of a level
 DASHES = (0, (3, 1.5))
@@ -20,7 +25,13 @@ FAR = 0.2  # IoU: candidates of other levels that overlap less are not drawn
 
 
 def missed(
-    result: Missed, *, label: bool = True, cells: bool = True, most: int = 20, width: float | None = None, style=None
+    result: Missed,
+    *,
+    label: bool = True,
+    cells: bool = True,
+    most: int = 20,
+    width: float | None = None,
+    style: Style = None,
 ) -> Picture:
     """Draw the objects that were found thin, those that were missed bold, and why.
 
@@ -53,24 +64,25 @@ def missed(
             order = sorted(result.objects.tolist(), key=lambda i: -area[i])
             left_out = write_labels(ax, [_label(result, i) for i in order[:most]], marked) + len(order[most:])
             if left_out:
-                legend.set_title("\n".join([*notes, f"Labels: {left_out} of {len(order)} left out."]))
+                retitle(figure, legend, [*notes, f"Labels: {left_out} of {len(order)} left out."])
                 fit(figure)
     return figure
 
 
-def _cells(trace: Trace, candidates) -> np.ndarray:
-    places = [[getattr(candidate, name) for candidate in candidates] for name in ("level", "row", "col")]
-    return cell_boxes(trace, *places)
+def _cells(trace: Trace, candidates: Iterable[Candidate]) -> np.ndarray:
+    places = np.array([(one.level, one.row, one.col) for one in candidates], dtype=np.int64).reshape(-1, 3)
+    return cell_boxes(trace, *places.T)
 
 
-def _draw_candidates(ax, result: Missed, level: int) -> None:
+def _draw_candidates(ax: Axes, result: Missed, level: int) -> None:
     """One level's candidates: drawn through where they came nearest of all levels, otherwise dashed if they overlap."""
     name = result.trace.levels[level].name
     rows = [(result.candidates[i][level], result.best[i] == level) for i in result.objects]
-    for decisive, width, line in ((False, 0.8, DASHES), (True, 1.2, "-")):
-        shown = [candidate.xyxy for candidate, best in rows if best == decisive and candidate.iou >= (not best) * FAR]
-        boxes = np.array(shown).reshape(-1, 4)
-        outline(ax, corners(boxes), level_color(name), width=width, style=line, gid=f"candidate:{name}:{decisive}")
+    color = level_color(name)
+    near = [candidate.xyxy for candidate, best in rows if not best and candidate.iou >= FAR]
+    outline(ax, corners(near), color, width=0.8, style=DASHES, gid=f"candidate:{name}:False")
+    nearest = [candidate.xyxy for candidate, best in rows if best]
+    outline(ax, corners(nearest), color, width=1.2, gid=f"candidate:{name}:True")
 
 
 def _label(result: Missed, i: int) -> Label:
@@ -97,9 +109,9 @@ def _summary(result: Missed) -> str:
     return f"{head} ({'; '.join(parts)})" if parts else head
 
 
-def _legend(result: Missed, cells: bool) -> list:
+def _legend(result: Missed, cells: bool) -> list[Artist]:
     trace = result.trace
-    handles = [
+    handles: list[Artist] = [
         Line2D([], [], color=LOST, linewidth=2.0, label=f"missed: {len(result.objects)}"),
         Line2D([], [], color="0.55", linewidth=0.8, label=f"found: {int((result.found >= 0).sum())} (white)"),
     ]
@@ -112,6 +124,5 @@ def _legend(result: Missed, cells: bool) -> list:
             Line2D([], [], color="0.4", linewidth=0.8, linestyle=DASHES, label=f"came less near, IoU ≥ {FAR:g}")
         )
         if cells:
-            ring = {"marker": "s", "markerfacecolor": "none", "markersize": 4, "linestyle": "none"}
-            handles.append(Line2D([], [], color="0.4", label="the cell that came nearest", **ring))
+            handles.append(ring("the cell that came nearest", "0.4", size=4))
     return handles

@@ -1,19 +1,25 @@
 """The scale of every layer, forward and backward: over steps as heatmaps, of one pass as two profiles."""
 
 import textwrap
+from itertools import islice
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from diagnosis import Numerics
+from diagnosis.scales.result import Scales
 
+from ..canvas.heat import arrow_ends, ends
+from ..canvas.layout import room
+from ..canvas.legend import foot
 from ..canvas.palette import MISSING
-from ..canvas.photo import foot
-from ..canvas.style import DOUBLE, Picture, label_powers, power_of_ten, styled
+from ..canvas.style import DOUBLE, Picture, Style, label_powers, power_of_ten, styled
 
 NAN, INF = "black", "#E8112D"
 SCALE = ListedColormap(colormaps["viridis"](np.linspace(0.15, 1, 256)), "scale")  # its dark end is far from black
@@ -34,7 +40,7 @@ MARKED = {  # code -> colour and word of the arrow
 }
 
 
-def numerics(result: Numerics, *, most: int = 12, width: float | None = None, style=None) -> Picture:
+def numerics(result: Numerics, *, most: int = 12, width: float | None = None, style: Style = None) -> Picture:
     """Draw the root mean square of each layer's output and gradient, in the order of execution from top to bottom.
 
     Several passes make a heatmap layer × step of its logarithm below the loss; NaN is black, infinity red, what was
@@ -46,14 +52,14 @@ def numerics(result: Numerics, *, most: int = 12, width: float | None = None, st
     tall = float(np.clip(ROW * count, LEAST, MOST))
     with styled(style):
         figure = Picture(figsize=(width or DOUBLE, tall + (1.9 if steps > 1 else 1.1)), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.02)
-        ratios = {"height_ratios": [0.7, tall]} if steps > 1 else {}
+        room(figure)
+        rows = [0.7, tall] if steps > 1 else [1]
         columns = [1, 1, 0.75] if told else [1, 1]
-        axes = figure.subplots(1 + (steps > 1), len(columns), squeeze=False, width_ratios=columns, **ratios)
+        axes = figure.subplots(len(rows), len(columns), squeeze=False, width_ratios=columns, height_ratios=rows)
         forward, backward = axes[-1, :2]
         if steps > 1:
-            for ax, line in ((axes[0, 0], _loss), (axes[0, 1], _gradient)):
-                line(ax, result)
+            _loss(axes[0, 0], result)
+            _gradient(axes[0, 1], result)
         for ax, scales, what in ((forward, result.forward, "output"), (backward, result.backward, "gradient")):
             if steps > 1:
                 _heatmap(figure, ax, result, scales.rms, what)
@@ -66,7 +72,7 @@ def numerics(result: Numerics, *, most: int = 12, width: float | None = None, st
         for ax in axes[:, 2:].flat:
             ax.set_axis_off()
         if told:
-            _marks(axes[-1, 2], result, dict(list(told.items())[:most]), tall)
+            _marks(axes[-1, 2], result, dict(islice(told.items(), most)), tall)
         figure.suptitle(_title(result))
         left_out = len(told) - most
         notes = [f"Arrows: the first {most} layers that findings name, {left_out} left out."] if left_out > 0 else []
@@ -83,17 +89,17 @@ def _title(result: Numerics) -> str:
     return head + (f"\n{textwrap.fill(str(first), 110)}" if first else "")
 
 
-def _loss(ax, result: Numerics) -> None:
+def _loss(ax: Axes, result: Numerics) -> None:
     _curve(ax, result.losses, "loss")
 
 
-def _gradient(ax, result: Numerics) -> None:
+def _gradient(ax: Axes, result: Numerics) -> None:
     """The norm of the gradient of all weights; a missing one counts as nothing."""
     with np.errstate(over="ignore"):
         _curve(ax, np.sqrt(np.nansum(result.gradient_norm**2, 1)), "norm of the weights' gradient")
 
 
-def _curve(ax, values: np.ndarray, title: str) -> None:
+def _curve(ax: Axes, values: np.ndarray, title: str) -> None:
     """A line over the steps; where it is not finite a cross at the upper edge."""
     steps, good = np.arange(len(values)), np.isfinite(values)
     ax.plot(steps[good], values[good], ".-", color="0.2", linewidth=1, markersize=4, gid=title)
@@ -105,18 +111,14 @@ def _curve(ax, values: np.ndarray, title: str) -> None:
     colors = [NAN if np.isnan(value) else INF for value in values[~good]]
     ax.scatter(bad, np.full(len(bad), 0.9), marker="x", s=14, c=colors, transform=ax.get_xaxis_transform())
     ax.set(title=title, xlim=(-0.5, len(values) - 0.5), xticks=[])
-    ax.yaxis.set_major_locator(MaxNLocator(3)) if ax.get_yscale() == "linear" else None
+    if ax.get_yscale() == "linear":
+        ax.yaxis.set_major_locator(MaxNLocator(3))
 
 
-def _heatmap(figure, ax, result: Numerics, rms: np.ndarray, what: str) -> None:
+def _heatmap(figure: Picture, ax: Axes, result: Numerics, rms: np.ndarray, what: str) -> None:
     logs = np.log10(np.where(rms > 0, rms, np.nan), where=np.isfinite(rms), out=np.full(rms.shape, np.nan))
-    drawn = ax.imshow(
-        logs.T,
-        cmap=SCALE.with_extremes(bad=MISSING),
-        norm=_norm(logs, result.calm),
-        aspect="auto",
-        interpolation="none",
-    )
+    norm = _norm(logs, result.calm)
+    drawn = ax.imshow(logs.T, cmap=SCALE.with_extremes(bad=MISSING), norm=norm, aspect="auto", interpolation="none")
     drawn.set_gid(f"scale:{what}")
     scales = result.forward if what == "output" else result.backward
     over = np.where(scales.non_finite > 0, np.where(np.isnan(scales.largest), 1.0, 0.0), np.nan)
@@ -124,12 +126,10 @@ def _heatmap(figure, ax, result: Numerics, rms: np.ndarray, what: str) -> None:
     broken.set_gid(f"non-finite:{what}")
     ax.set_xlabel("optimizer steps before the pass")
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    low, high = drawn.norm.vmin, drawn.norm.vmax
-    ends = (np.nanmin(logs) < low, np.nanmax(logs) > high) if np.isfinite(logs).any() else (False, False)
-    extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[ends]
-    bar = figure.colorbar(
-        drawn, ax=ax, location="bottom", extend=extend, aspect=30, pad=0.01, label=f"RMS of the {what}"
-    )
+    low, high = ends(norm)
+    extend = arrow_ends(below=bool((logs < low).any()), above=bool((logs > high).any()))
+    label = f"RMS of the {what}"
+    bar = figure.colorbar(drawn, ax=ax, location="bottom", extend=extend, aspect=30, pad=0.01, label=label)
     bar.locator = MaxNLocator(5, integer=True)
     bar.formatter = FuncFormatter(lambda value, _: power_of_ten(round(value)) if value == round(value) else "")
     bar.update_ticks()
@@ -145,7 +145,7 @@ def _norm(logs: np.ndarray, calm: int) -> Normalize:
     return Normalize(low - spare, high + spare)
 
 
-def _profile(ax, scales, what: str) -> None:
+def _profile(ax: Axes, scales: Scales, what: str) -> None:
     """RMS and largest value of one pass along depth; what is not finite stands at the right edge."""
     place, rms, largest = np.arange(scales.rms.shape[1]), scales.rms[0], scales.largest[0]
     good = (rms > 0) & np.isfinite(largest)
@@ -170,11 +170,11 @@ def _profile(ax, scales, what: str) -> None:
     ax.set_axisbelow(True)
 
 
-def _groups(ax, paths: list[str], room: int) -> None:
+def _groups(ax: Axes, paths: list[str], room: int) -> None:
     """Names at the left: whole paths where there is room, otherwise what neighbours have in common."""
     runs: list[tuple[str, int, int]] = []
     for depth in range(max((path.count(".") for path in paths), default=0) + 1, 0, -1):
-        runs = _runs([".".join(path.split(".")[:depth]) for path in paths])
+        runs = _runs([_shortened(path, depth) for path in paths])
         if len(runs) <= room:
             break
     apart = len(paths) / max(room, 1)
@@ -190,6 +190,10 @@ def _groups(ax, paths: list[str], room: int) -> None:
     ax.tick_params(axis="y", which="minor", length=3, width=0.4)
 
 
+def _shortened(path: str, depth: int) -> str:
+    return ".".join(path.split(".")[:depth])
+
+
 def _runs(names: list[str]) -> list[tuple[str, int, int]]:
     """Stretches of equal neighbours: name, first place, place after the last."""
     starts = [place for place, name in enumerate(names) if not place or name != names[place - 1]]
@@ -202,28 +206,29 @@ def _told(result: Numerics) -> dict[int, list[tuple[str, str]]]:
     places |= {origin.name: origin.layer for origin in result.origins if origin.layer is not None}
     told: dict[int, list[tuple[str, str]]] = {}
     for finding in result.findings:
-        index, step = places.get(finding.evidence.get("layer")), finding.evidence.get("step")
+        index, step = places.get(str(finding.evidence.get("layer"))), finding.evidence.get("step")
         if index is not None and finding.code in MARKED:
             color, words = MARKED[finding.code]
             told.setdefault(index, []).append((color, f"{words} after {step} step(s)" if step else words))
     return told
 
 
-def _marks(ax, result: Numerics, told: dict[int, list[tuple[str, str]]], tall: float) -> None:
+def _marks(ax: Axes, result: Numerics, told: dict[int, list[tuple[str, str]]], tall: float) -> None:
     """Arrows from the right margin at layers, each with its name and what findings say of it."""
     chosen = sorted(told)
-    texts = [f"{result.layers[index].name}\n" + ", ".join(words for _, words in told[index]) for index in chosen]
     ax.set(xlim=(0, 1), ylim=(len(result.layers) - 0.5, -0.5))
     gap = 2.3 * LINE / tall * len(result.layers)
-    for index, at, text in zip(chosen, _spread(chosen, gap, len(result.layers)), texts, strict=True):
+    for index, at in zip(chosen, _spread(chosen, gap, len(result.layers)), strict=True):
+        color = told[index][0][0]
+        said = ", ".join(words for _, words in told[index])
         ax.annotate(
-            text,
+            f"{result.layers[index].name}\n{said}",
             (0.0, index),
             (0.13, at),
-            color=told[index][0][0],
+            color=color,
             fontsize=6,
             va="center",
-            arrowprops={"arrowstyle": "-|>", "color": told[index][0][0], "linewidth": 0.8, "shrinkA": 1, "shrinkB": 0},
+            arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 0.8, "shrinkA": 1, "shrinkB": 0},
             annotation_clip=False,
         )
 
@@ -240,16 +245,17 @@ def _spread(places: list[int], gap: float, count: int) -> np.ndarray:
     return at
 
 
-def _legend(result: Numerics) -> list:
+def _legend(result: Numerics) -> list[Artist]:
     scales = (result.forward, result.backward)
-    nan = any((np.isnan(part.largest) & (part.non_finite > 0)).any() for part in scales)
-    inf = any((np.isinf(part.largest) & (part.non_finite > 0)).any() for part in scales)
-    shape = {"marker": "x", "linestyle": "none", "markersize": 4}
-    handle = (
-        (lambda color, label: Patch(color=color, label=label))
-        if len(result) > 1
-        else (lambda color, label: Line2D([], [], color=color, label=label, **shape))
-    )
-    handles = [handle(NAN, "NaN")] * nan + [handle(INF, "infinity")] * inf
-    missing = any(np.isnan(part.zeros).any() for part in scales) and len(result) > 1
-    return handles + [Patch(color=MISSING, label="no value or zero")] * missing
+    heatmap = len(result) > 1
+    handles: list[Artist] = []
+    for words, color, kind in (("NaN", NAN, np.isnan), ("infinity", INF, np.isinf)):
+        if any((kind(part.largest) & (part.non_finite > 0)).any() for part in scales):
+            handles.append(Patch(color=color, label=words) if heatmap else _cross(words, color))
+    if heatmap and any(np.isnan(part.zeros).any() for part in scales):
+        handles.append(Patch(color=MISSING, label="no value or zero"))
+    return handles
+
+
+def _cross(label: str, color: str) -> Line2D:
+    return Line2D([], [], color=color, label=label, marker="x", linestyle="none", markersize=4)

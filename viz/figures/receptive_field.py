@@ -4,16 +4,20 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from matplotlib.colors import PowerNorm
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize, PowerNorm
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
 from anatomy import ReceptiveField
 
 from ..canvas.frame import corners, input_frame
 from ..canvas.heat import colour_scale
+from ..canvas.layout import fit, panels
+from ..canvas.legend import foot
 from ..canvas.palette import MISSING, level_color
-from ..canvas.photo import fit, foot, outline, panels, photograph, stretch_note
-from ..canvas.style import DOUBLE, SINGLE, Picture, styled
+from ..canvas.photo import outline, photograph, stretch_note
+from ..canvas.style import DOUBLE, SINGLE, Picture, Style, styled
 
 GRAIN = 64  # the gradient is summed over blocks, so many along the longer side, as single px only flicker
 STRONG = 0.99  # the share of blocks below the top of the colour scale
@@ -21,7 +25,11 @@ SEES, LOOKS, POINT, CENTER = ":", "--", "+", "o"
 
 
 def receptive_field(
-    field: ReceptiveField | Sequence[ReceptiveField], *, cmap: str = "magma", width: float | None = None, style=None
+    field: ReceptiveField | Sequence[ReceptiveField],
+    *,
+    cmap: str = "magma",
+    width: float | None = None,
+    style: Style = None,
 ) -> Picture:
     """Draw one receptive field, or several side by side, upon the first image that it was measured on.
 
@@ -60,7 +68,7 @@ def _blocks(field: ReceptiveField) -> np.ndarray:
     return blocks / (np.quantile(blocks, STRONG) or blocks.max())
 
 
-def _heat(ax, heat: np.ndarray, frame: np.ndarray, norm, cmap):
+def _heat(ax: Axes, heat: np.ndarray, frame: np.ndarray, norm: Normalize, cmap: str) -> AxesImage:
     left, top, right, bottom = frame
     strength = norm(heat).filled(0).clip(0, 1)
     drawn = ax.imshow(
@@ -77,7 +85,7 @@ def _heat(ax, heat: np.ndarray, frame: np.ndarray, norm, cmap):
     return drawn
 
 
-def _outlines(ax, field: ReceptiveField) -> None:
+def _outlines(ax: Axes, field: ReceptiveField) -> None:
     back = field.images[0].letterbox.to_original
     color = level_color(field.level.name)
     if np.isfinite(field.theoretical).all():

@@ -1,21 +1,28 @@
 """What a target encoder writes into each level, upon the photograph: lit cells, the boxes they hold, the true boxes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from numpy.typing import ArrayLike
 
 from anatomy.head.levels import level_name
 from diagnosis import TargetLayout
+from diagnosis.doctor.layout import as_xyxy
 from diagnosis.objects.overlap import pair_overlaps
 
-from ..canvas.frame import corners
+from ..canvas.frame import corners, vertices
+from ..canvas.layout import fit, panels
+from ..canvas.legend import foot
 from ..canvas.palette import level_color
-from ..canvas.photo import fit, foot, outline, panels, photograph, stretch_note
-from ..canvas.style import DOUBLE, SINGLE, Picture, styled
+from ..canvas.photo import outline, photograph, stretch_note
+from ..canvas.style import DOUBLE, SINGLE, Picture, Style, styled
 
 LIT = 0.5  # a cell counts as an object's when its objectness, or its largest class, exceeds this
 FITS = 0.5  # IoU with a true box from which a decoded one counts as right
@@ -23,16 +30,31 @@ TRUE, WRONG = "#FFFFFF", "#E8112D"
 GREY = 128
 
 
+@dataclass(frozen=True)
+class Written:
+    """What an encoder wrote into one level, in px of the image.
+
+    ``strength`` (h, w) of its objectness or largest class, ``cells`` (h, w, 4) xyxy; of the k lit cells ``points``
+    (k, 2) xy, their anchor points, and ``boxes`` (k, 4) xyxy, the boxes that they hold.
+    """
+
+    name: str
+    strength: np.ndarray
+    cells: np.ndarray
+    points: np.ndarray
+    boxes: np.ndarray
+
+
 def targets(
-    encoded: Sequence,
+    encoded: Sequence[ArrayLike],
     layout: TargetLayout,
     image: np.ndarray | None = None,
-    boxes=None,
+    boxes: ArrayLike | None = None,
     *,
     image_size: tuple[int, int] | None = None,
     title: str | None = None,
     width: float | None = None,
-    style=None,
+    style: Style = None,
 ) -> Picture:
     """Draw an encoder's output, one panel a level, so that a scrambled one shows at a glance.
 
@@ -48,28 +70,27 @@ def targets(
     height, across = _size(levels, layout, image, image_size)
     image = np.full((height, across, 3), GREY, np.uint8) if image is None else image
     truth = None if boxes is None else np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-    readings = [_read(level, layout, index, (height, across)) for index, level in enumerate(levels)]
-    reach = [
-        (shape[1] * s, shape[0] * s) for shape, s in zip([x.shape[1:] for x in levels], layout.strides, strict=True)
-    ]
-    frame = (0, 0, max(across, *(x for x, _ in reach)), max(height, *(y for _, y in reach)))
+    found = [_read(level, layout, index, (height, across)) for index, level in enumerate(levels)]
+    right = max(across, *(level.shape[2] * stride for level, stride in zip(levels, layout.strides, strict=True)))
+    bottom = max(height, *(level.shape[1] * stride for level, stride in zip(levels, layout.strides, strict=True)))
     with styled(style):
-        figure, axes = panels(1, len(levels), frame[3:1:-1], width or (SINGLE if len(levels) == 1 else DOUBLE))
-        wrong, lit = 0, 0
-        for ax, level, reading, stride in zip(axes[0], levels, readings, layout.strides, strict=True):
-            photograph(ax, image, grey=True, frame=frame)
+        figure, axes = panels(1, len(levels), (bottom, right), width or (SINGLE if len(levels) == 1 else DOUBLE))
+        wrong = 0
+        for ax, level in zip(axes[0], found, strict=True):
+            photograph(ax, image, grey=True, frame=(0, 0, right, bottom))
             ax.set_facecolor("#E4E4E4")
-            bad = _draw(ax, reading, level_name(stride), truth)
-            wrong, lit = wrong + bad, lit + len(reading["boxes"])
-            _title(ax, level_name(stride), level.shape[1:], len(reading["boxes"]), bad, truth)
+            bad = _draw(ax, level, truth)
+            wrong += bad
+            _title(ax, level, bad, truth)
         if title:
             axes[0, 0].set_ylabel(title)
-        foot(figure, _legend(layout, truth, wrong, lit), stretch_note(frame[2], frame[3]))
+        lit = sum(len(level.boxes) for level in found)
+        foot(figure, _legend(layout, truth, wrong, lit), stretch_note(right, bottom))
         fit(figure)
     return figure
 
 
-def _check(levels, layout: TargetLayout) -> None:
+def _check(levels: Sequence[np.ndarray], layout: TargetLayout) -> None:
     if len(levels) != len(layout.strides):
         raise ValueError(f"The layout has {len(layout.strides)} strides, but {len(levels)} levels were given.")
     for index, level in enumerate(levels):
@@ -79,17 +100,23 @@ def _check(levels, layout: TargetLayout) -> None:
             )
 
 
-def _size(levels, layout: TargetLayout, image, image_size) -> tuple[int, int]:
+def _size(
+    levels: Sequence[np.ndarray],
+    layout: TargetLayout,
+    image: np.ndarray | None,
+    image_size: tuple[int, int] | None,
+) -> tuple[int, int]:
     """Height and width of the image in px: its own, as given, or what the finest grid covers."""
     if image is not None:
-        return image.shape[:2]
+        return image.shape[0], image.shape[1]
     if image_size is not None:
         return int(image_size[0]), int(image_size[1])
-    return tuple(int(side * layout.strides[0]) for side in levels[0].shape[1:])
+    rows, columns = levels[0].shape[1:]
+    return int(rows * layout.strides[0]), int(columns * layout.strides[0])
 
 
-def _read(level: np.ndarray, layout: TargetLayout, index: int, size) -> dict[str, np.ndarray]:
-    """Strength and outline of every cell, and of the lit ones centre and decoded box, all in px."""
+def _read(level: np.ndarray, layout: TargetLayout, index: int, size: tuple[int, int]) -> Written:
+    """The cells of a level, and the boxes of those that count as an object's."""
     stride = layout.strides[index]
     channels = list(layout.class_channels) if layout.objectness is None else [layout.objectness]
     strength = np.nan_to_num(level[channels].max(0))
@@ -97,38 +124,23 @@ def _read(level: np.ndarray, layout: TargetLayout, index: int, size) -> dict[str
     cells = np.stack((col, row, col + 1, row + 1), -1) * stride
     on = strength > LIT
     point = (np.stack((col, row), -1)[on] + layout.grid_offset) * stride
-    return {
-        "strength": strength,
-        "cells": cells,
-        "points": point,
-        "boxes": _decode(level[list(layout.box)][:, on].T, point, stride, layout, size),
-    }
+    boxes = _decode(level[list(layout.box)][:, on].T, point, stride, layout, size)
+    return Written(level_name(stride), strength, cells, point, boxes)
 
 
-def _decode(values: np.ndarray, point: np.ndarray, stride: float, layout: TargetLayout, size) -> np.ndarray:
+def _decode(
+    values: np.ndarray, point: np.ndarray, stride: float, layout: TargetLayout, size: tuple[int, int]
+) -> np.ndarray:
     """(k, 4) box channels of cells with these anchor points (k, 2) as xyxy px."""
     height, width = size
     unit = {"px": (1, 1), "stride": (stride, stride), "normalized": (width, height)}[layout.unit]
-    first, second = values[:, :2] * unit, values[:, 2:] * unit
-    if layout.format == "ltrb":
-        return np.concatenate((point - first, point + second), 1)
-    first = first + point if layout.relative else first
-    if layout.format == "xyxy":
-        return np.concatenate((first, second + point if layout.relative else second), 1)
-    low = first - second / 2 if layout.format == "cxcywh" else first
-    return np.concatenate((low, low + second), 1)
+    return as_xyxy(values * np.tile(unit, 2), point, layout.format, relative=layout.relative)
 
 
-def _draw(ax, reading, name: str, truth) -> int:
+def _draw(ax: Axes, level: Written, truth: np.ndarray | None) -> int:
     """Cells, true boxes, decoded boxes and the way from cell to box; returns how many boxes fit no object."""
-    strong = reading["strength"] > 0.02
-    opacity = 0.15 + 0.75 * reading["strength"][strong].clip(0, 1)
-    cells = PolyCollection(
-        corners(reading["cells"][strong]), facecolors=[to_rgba(level_color(name), value) for value in opacity], lw=0
-    )
-    cells.set_gid(f"cells:{name}")
-    ax.add_collection(cells, autolim=False)
-    boxes, points = reading["boxes"], reading["points"]
+    name, boxes, points = level.name, level.boxes, level.points
+    _draw_cells(ax, level)
     bad = np.zeros(len(boxes), bool)
     if truth is not None:
         bad = ~(pair_overlaps(boxes, truth) >= FITS).any(1)
@@ -137,22 +149,33 @@ def _draw(ax, reading, name: str, truth) -> int:
     for chosen, color, what in ((~bad, level_color(name), "fits"), (bad, WRONG, "wrong")):
         outline(ax, corners(boxes[chosen]), color, width=0.8, gid=f"{what}:{name}", halo=False)
         ways = np.stack((points[chosen], (boxes[chosen, :2] + boxes[chosen, 2:]) / 2), 1)
-        lines = LineCollection(ways, colors=color, linewidths=0.5)
+        lines = LineCollection(vertices(ways), colors=color, linewidths=0.5)
         lines.set_gid(f"way:{what}:{name}")
         ax.add_collection(lines, autolim=False)
     return int(bad.sum())
 
 
-def _title(ax, name: str, shape, lit: int, bad: int, truth) -> None:
-    words = f"{name}: {shape[0]} × {shape[1]} cells, {lit} lit"
+def _draw_cells(ax: Axes, level: Written) -> None:
+    """Every cell in the colour of its level, the stronger its value."""
+    strong = level.strength > 0.02
+    opacity = 0.15 + 0.75 * level.strength[strong].clip(0, 1)
+    colors = [to_rgba(level_color(level.name), value) for value in opacity.tolist()]
+    cells = PolyCollection(vertices(corners(level.cells[strong])), facecolors=colors, lw=0)
+    cells.set_gid(f"cells:{level.name}")
+    ax.add_collection(cells, autolim=False)
+
+
+def _title(ax: Axes, level: Written, bad: int, truth: np.ndarray | None) -> None:
+    rows, columns = level.strength.shape
+    words = f"{level.name}: {rows} × {columns} cells, {len(level.boxes)} lit"
     ax.set_title(words if truth is None else f"{words}, {bad} wrong")
     for spine in ax.spines.values():
-        spine.set(color=level_color(name), linewidth=1.4)
+        spine.set(color=level_color(level.name), linewidth=1.4)
 
 
-def _legend(layout: TargetLayout, truth, wrong: int, lit: int) -> list:
+def _legend(layout: TargetLayout, truth: np.ndarray | None, wrong: int, lit: int) -> list[Artist]:
     what = "largest class" if layout.objectness is None else "objectness"
-    handles = [Patch(facecolor="0.5", label=f"cell, the stronger its {what}")]
+    handles: list[Artist] = [Patch(facecolor="0.5", label=f"cell, the stronger its {what}")]
     handles.append(Line2D([], [], color="0.5", linewidth=0.8, label=f"box that a lit cell holds: {lit}"))
     if truth is not None:
         handles.append(Line2D([], [], color=WRONG, linewidth=0.8, label=f"and that fits no object: {wrong}"))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..layout import as_xyxy
 from .readings import Reading, Written, pixels, predict
 
 FEWEST = 8
@@ -63,13 +64,7 @@ def decoded(reading: Reading, written: Written) -> np.ndarray:
     """(n, 4) xyxy px: the boxes that the channels mean as they are declared."""
     values = written.values["here"] * pixels(reading.unit, reading.stride, written)
     anchor = (np.stack((written.columns, written.rows), 1) + reading.offset) * reading.stride
-    if reading.format == "ltrb":
-        return np.concatenate((anchor - values[:, :2], anchor + values[:, 2:]), 1)
-    first, last = values[:, :2] + anchor * reading.relative, values[:, 2:]
-    if reading.format == "xyxy":
-        return np.concatenate((first, last + anchor * reading.relative), 1)
-    low = first - last / 2 if reading.format == "cxcywh" else first
-    return np.concatenate((low, low + last), 1)
+    return as_xyxy(values, anchor, reading.format, relative=reading.relative)
 
 
 @dataclass(frozen=True)
