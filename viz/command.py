@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 import anatomy
 import surgery
@@ -38,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _write(model, options):
+def _write(model: object, options: argparse.Namespace) -> Path:
     predict_args = {"conf": options.conf, "iou": options.iou, "imgsz": options.imgsz}
     if options.device:
         predict_args["device"] = options.device

@@ -17,7 +17,7 @@ class NotWritten(OSError):
     """The disk refused: nothing of the report was moved in."""
 
 
-def open_place(out_dir, overwrite: bool) -> Path:
+def open_place(out_dir: str | Path, overwrite: bool) -> Path:
     """The absolute path of a folder that may be written; what killed reports left beside it is cleared first.
 
     Errors as ``check_place``.
@@ -53,7 +53,8 @@ def check_place(place: Path, overwrite: bool) -> Path:
         )
     others = mark.foreign(place)
     if others:
-        held = ", ".join(map(repr, others[:3])) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        held = ", ".join(map(repr, others[:3])) + more
         raise FileExistsError(
             f"Overwriting replaces a report and nothing else, but {str(place)!r} also holds {held}, which the report "
             "did not write or which was changed since. Move that away, or give another folder."

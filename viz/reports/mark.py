@@ -3,6 +3,7 @@
 import hashlib
 import json
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from surgery.files import write_whole
@@ -42,7 +43,8 @@ def foreign(folder: Path) -> list[str]:
     """What lies in a report that the report did not write as it is now: paths in it, sorted; folders end in "/"."""
     listed = read(folder) or {}
     ours = {MARK, *listed}
-    folders = {f"{parent.as_posix()}/" for name in ours for parent in Path(name).parents if parent != Path(".")}
+    parents = set(chain.from_iterable(Path(name).parents for name in ours)) - {Path(".")}
+    folders = {f"{parent.as_posix()}/" for parent in parents}
     there = _files(folder) | {f"{name}/" for name in _folders(folder)}
     changed = {name for name in listed if name in there and _digest(folder / name) != listed[name]}
     return sorted((there - ours - folders) | changed)

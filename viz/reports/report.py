@@ -1,13 +1,14 @@
 """A folder that tells all about one image or thousands: figures, a page, tables, and the edits of the model."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from contextlib import closing
 from pathlib import Path
 
 import surgery
 from anatomy import Trace, whole_number
 
+from ..canvas.style import Style
 from .folder import NotWritten, disk, free_name, move_in, open_place, staging
 from .mark import seal
 from .sheets import FORMATS, KINDS
@@ -18,14 +19,14 @@ BAR = {"desc": "report", "unit": " images", "delay": 1}  # as tqdm takes them; s
 
 def report(
     traces: Trace | Iterable[Trace],
-    out_dir,
-    formats=("png", "pdf"),
+    out_dir: str | Path,
+    formats: str | Sequence[str] = ("png", "pdf"),
     *,
-    model=None,
-    figures=KINDS[:4],
+    model: object = None,
+    figures: str | Sequence[str] = KINDS[:4],
     best: int = 3,
     dpi: int = 200,
-    style=None,
+    style: Style = None,
     title: str = "Detections by pyramid level",
     about: Mapping[str, object] | None = None,
     overwrite: bool = False,
@@ -45,9 +46,7 @@ def report(
     where there is no trace, FileNotFoundError or FileExistsError for the place, OSError where the disk refuses.
     """
     formats, figures = _choice(formats, FORMATS, "format"), _choice(figures, KINDS, "figure")
-    for value, what in ((best, "best, the number of distributions and maps,"), (dpi, "dpi")):
-        if whole_number(value, what) < (what == "dpi"):
-            raise ValueError(f"{what} must be {'at least 1' if what == 'dpi' else '0 or more'}, but {value} was given.")
+    _check(best, dpi)
     source = _traces(traces)
     edits = None if model is None else surgery.history(model)
     place = open_place(out_dir, overwrite)
@@ -66,8 +65,6 @@ def report(
         finally:
             if inspect.isgenerator(traces):
                 traces.close()  # a stream holds the model's predictor while it is open
-        if not writer.count:
-            raise ValueError("A report needs at least one trace, but the iterable was empty. Nothing was written.")
         with disk(place):
             writer.finish(title, about or {}, edits, _note(stopped, writer.count))
             seal(stage)
@@ -79,7 +76,15 @@ def report(
     return place
 
 
-def _choice(given, known: tuple[str, ...], what: str) -> tuple[str, ...]:
+def _check(best: int, dpi: int) -> None:
+    what = "best, the number of distributions and maps,"
+    if whole_number(best, what) < 0:
+        raise ValueError(f"{what} must be 0 or more, but {best} was given.")
+    if whole_number(dpi, "dpi") < 1:
+        raise ValueError(f"dpi must be at least 1, but {dpi} was given.")
+
+
+def _choice(given: str | Iterable[str], known: tuple[str, ...], what: str) -> tuple[str, ...]:
     """The given names, each once, in the order of ``known``; raises ValueError for none and for an unknown one."""
     given = (given,) if isinstance(given, str) else tuple(given)
     wrong = [entry for entry in given if entry not in known]
@@ -89,7 +94,7 @@ def _choice(given, known: tuple[str, ...], what: str) -> tuple[str, ...]:
     return tuple(entry for entry in known if entry in given)
 
 
-def _traces(traces) -> Iterable[Trace]:
+def _traces(traces: Trace | Iterable[Trace]) -> Iterable[Trace]:
     if isinstance(traces, Trace):
         return [traces]
     if isinstance(traces, str | Path) or not isinstance(traces, Iterable):
@@ -102,7 +107,7 @@ def _traces(traces) -> Iterable[Trace]:
 
 def _bar(source: Iterable[Trace], progress: bool) -> Iterable[Trace]:
     """The same traces behind a progress bar, unless there is but one."""
-    total = len(source) if hasattr(source, "__len__") else None
+    total = len(source) if isinstance(source, Sized) else None
     if not progress or total == 1:
         return source
     from tqdm.auto import tqdm

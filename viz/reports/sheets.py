@@ -2,8 +2,9 @@
 
 import base64
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 from anatomy import Trace
 from diagnosis import attribute, faithfulness
 
+from ..canvas.style import Style
 from ..figures.anchor_grid import anchor_grid
 from ..figures.attribution import attribution
 from ..figures.detections import detections
@@ -49,44 +51,73 @@ class Thumbnail:
     height: int
 
 
-def sheets(trace: Trace, kinds, best: int, style) -> Iterator[Sheet]:
+def sheets(trace: Trace, kinds: Sequence[str], best: int, style: Style) -> Iterator[Sheet]:
     """Every figure of an image, those that stand beside its name first; ``best`` is how many distributions and maps."""
-    found, names = trace.detections, [level.name for level in trace.levels]
-    surest = np.argsort(-found.confidence, kind="stable")[:best].tolist()
-    if "detections" in kinds:
-        text = f"Detections: {len(found)}, each in the colour of its level, with its cell and the rivals it suppressed."
-        yield Sheet("detections", text, lambda: detections(trace, style=style), main=True)
-    if "heatmaps" in kinds:
-        text = f"Objectness of every cell on {', '.join(names)}, one scale for all."
-        yield Sheet("heatmaps", text, lambda: heatmaps(trace, style=style), main=True)
-        for i, name in enumerate(names):
-            text = f"Objectness on {name}, on a scale of its own."
-            yield Sheet(f"heatmap_{name}", text, lambda i=i: heatmaps(trace, level=i, style=style))
-    if "anchor_grid" in kinds:
-        for i, name in enumerate(names):
-            text = f"Cells and anchor points of {name}."
-            yield Sheet(f"anchor_grid_{name}", text, lambda i=i: anchor_grid(trace, level=i, style=style))
-    if "distribution" in kinds and trace.reg_max > 1:
-        for i in surest:
-            text = f"Distances of detection {i} ({found.class_name[i]}, {found.level_name[i]}) as distributions."
-            yield Sheet(f"distribution_{i}", text, lambda i=i: distribution(trace, i, style=style))
-    if "features" in kinds:
-        for i, name in enumerate(names):
-            text = f"The strongest channels that the class convolution of {name} reads."
-            yield Sheet(f"features_{name}", text, lambda i=i: features(trace, level=i, style=style))
-    if "attribution" in kinds:
-        for i in surest:
-            who = f"{i} ({found.class_name[i]}, {found.level_name[i]})"
-            text = f"Which pixels speak for detection {who} and which against it, and the tests of the map."
-            yield Sheet(f"attribution_{i}", text, lambda i=i: _explained(trace, i, style))
+    surest = np.argsort(-trace.detections.confidence, kind="stable")[:best].tolist()
+    makers = {
+        "detections": lambda: _of_detections(trace, style),
+        "heatmaps": lambda: _of_heatmaps(trace, style),
+        "anchor_grid": lambda: _of_anchor_grids(trace, style),
+        "distribution": lambda: _of_distributions(trace, surest, style),
+        "features": lambda: _of_features(trace, style),
+        "attribution": lambda: _of_attributions(trace, surest, style),
+    }
+    for kind, make in makers.items():
+        if kind in kinds:
+            yield from make()
 
 
-def _explained(trace: Trace, i: int, style) -> Figure:
+def _of_detections(trace: Trace, style: Style) -> Iterator[Sheet]:
+    count = len(trace.detections)
+    text = f"Detections: {count}, each in the colour of its level, with its cell and the rivals it suppressed."
+    yield Sheet("detections", text, partial(detections, trace, style=style), main=True)
+
+
+def _of_heatmaps(trace: Trace, style: Style) -> Iterator[Sheet]:
+    names = ", ".join(level.name for level in trace.levels)
+    text = f"Objectness of every cell on {names}, one scale for all."
+    yield Sheet("heatmaps", text, partial(heatmaps, trace, style=style), main=True)
+    for level in trace.levels:
+        text = f"Objectness on {level.name}, on a scale of its own."
+        yield Sheet(f"heatmap_{level.name}", text, partial(heatmaps, trace, level=level.index, style=style))
+
+
+def _of_anchor_grids(trace: Trace, style: Style) -> Iterator[Sheet]:
+    for level in trace.levels:
+        text = f"Cells and anchor points of {level.name}."
+        yield Sheet(f"anchor_grid_{level.name}", text, partial(anchor_grid, trace, level=level.index, style=style))
+
+
+def _of_distributions(trace: Trace, surest: Sequence[int], style: Style) -> Iterator[Sheet]:
+    for i in surest if trace.reg_max > 1 else ():
+        text = f"Distances of detection {_named(trace, i)} as distributions."
+        yield Sheet(f"distribution_{i}", text, partial(distribution, trace, i, style=style))
+
+
+def _of_features(trace: Trace, style: Style) -> Iterator[Sheet]:
+    for level in trace.levels:
+        text = f"The strongest channels that the class convolution of {level.name} reads."
+        yield Sheet(f"features_{level.name}", text, partial(features, trace, level=level.index, style=style))
+
+
+def _of_attributions(trace: Trace, surest: Sequence[int], style: Style) -> Iterator[Sheet]:
+    for i in surest:
+        which = f"detection {_named(trace, i)} and which against it"
+        text = f"Which pixels speak for {which}, and the tests of the map."
+        yield Sheet(f"attribution_{i}", text, partial(_explained, trace, i, style))
+
+
+def _named(trace: Trace, i: int) -> str:
+    """A detection by its number, class and level."""
+    return f"{i} ({trace.detections.class_name[i]}, {trace.detections.level_name[i]})"
+
+
+def _explained(trace: Trace, i: int, style: Style) -> Figure:
     made = attribute(trace, i)
     return attribution(made, faithfulness(made), style=style)
 
 
-def write(sheet: Sheet, folder: Path, formats, dpi: int, side: int | None) -> Thumbnail | None:
+def write(sheet: Sheet, folder: Path, formats: Sequence[str], dpi: int, side: int | None) -> Thumbnail | None:
     """Draw a figure once and write it in every format; its thumbnail, ``side`` px wide, or None where None is asked."""
     figure = sheet.draw()
     figure.draw_without_rendering()
@@ -105,7 +136,8 @@ def write(sheet: Sheet, folder: Path, formats, dpi: int, side: int | None) -> Th
     small.thumbnail((side, 4 * side), Image.Resampling.LANCZOS)
     jpeg = io.BytesIO()
     small.save(jpeg, "jpeg", quality=QUALITY, optimize=True)
-    return Thumbnail(sheet, f"data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode()}", *small.size)
+    source = f"data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode()}"
+    return Thumbnail(sheet, source, width=small.width, height=small.height)
 
 
 def _png(figure: Figure, dpi: int) -> bytes:

@@ -2,14 +2,17 @@
 
 import re
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from anatomy import Trace
+
+if TYPE_CHECKING:
+    from polars import DataFrame, Schema
 
 FORMULA = "^[=+\\-@\t\r\n＝＋－＠]"  # how a text begins that a spreadsheet may run as a formula
 
 
-def neutral(frame):
+def neutral(frame: "DataFrame") -> "DataFrame":
     """A DataFrame for CSV: an apostrophe before every text that a spreadsheet would take for a formula.
 
     As OWASP advises, https://owasp.org/www-community/attacks/CSV_Injection; names of columns too, numbers are left.
@@ -26,10 +29,11 @@ class Table:
     ``file`` gets them for people and spreadsheets, ``raw`` as they are.
     """
 
-    def __init__(self, file: BinaryIO, raw: BinaryIO):
-        self.file, self.raw, self.schema = file, raw, None
+    def __init__(self, file: BinaryIO, raw: BinaryIO) -> None:
+        self.file, self.raw = file, raw
+        self.schema: Schema | None = None
 
-    def add(self, name: str, path: str, trace: Trace):
+    def add(self, name: str, path: str, trace: Trace) -> "DataFrame":
         """Append one image; returns its rows as a DataFrame."""
         import polars
 
@@ -42,8 +46,7 @@ class Table:
             polars.all(),
         ).with_columns(polars.col("width", "height").cast(polars.Int64))
         header = self.schema is None
-        if header:
-            self.schema = dict(frame.schema)
+        self.schema = self.schema or frame.schema
         frame = frame.cast(self.schema)
         neutral(frame).write_csv(self.file, include_header=header)
         frame.write_csv(self.raw, include_header=header)

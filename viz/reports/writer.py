@@ -3,13 +3,15 @@
 import re
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 import surgery
 from anatomy import Trace
+from surgery import Edit
 
+from ..canvas.style import Style
 from . import page as page
 from .sheets import sheets, write
 from .table import Table
@@ -21,10 +23,14 @@ SIDES = ((10, 1100, 560), (100, 640, None), (None, 240, None))  # up to which im
 class Writer:
     """Writes image after image into a folder; what it keeps in memory does not grow with their number."""
 
-    def __init__(self, stage: Path, formats, figures, best: int, dpi: int, style):
+    def __init__(
+        self, stage: Path, formats: Sequence[str], figures: Sequence[str], best: int, dpi: int, style: Style
+    ) -> None:
         self.stage, self.formats, self.figures = stage, formats, figures
         self.best, self.dpi, self.style = best, dpi, style
-        self.count, self.rows, self.first, self.tally = 0, 0, None, Counter()
+        self.count, self.rows = 0, 0
+        self.first: Trace | None = None
+        self.tally: Counter[tuple[str, str]] = Counter()
         self.files = [(stage / name).open("wb") for name in ("detections.csv", ".rows", ".images", ".table")]
         self.table = Table(self.files[0], self.files[3])
         self.marks = [0] * len(self.files)
@@ -55,43 +61,59 @@ class Writer:
         shown = [write(it, folder, self.formats, self.dpi, side if it.main else small) for it in drawn]
         frame = self.table.add(name, path, trace)
         told = islice(frame.iter_rows(named=True), max(ROWS - self.rows, 0))
-        self.files[1].write("".join(page.table_row(number, row) for row in told).encode())
+        self.files[1].write(page.table_rows(number, told).encode())
         names, thumbnails = [it.name for it in drawn], [entry for entry in shown if entry]
         section = page.image_section(number, name, path, trace, names, thumbnails, self.formats)
         self.files[2].write(section.encode())
         for file in self.files:
             file.flush()  # a full disk is met here, and not at the end
 
-    def finish(self, title: str, about: Mapping, edits, note: str) -> None:
-        """Write the page, the Parquet file and the recipe; nothing of an image that was not finished is in them."""
+    def finish(self, title: str, about: Mapping[str, object], edits: Sequence[Edit] | None, note: str) -> None:
+        """Write the page, the Parquet file and the recipe; nothing of an image that was not finished is in them.
+
+        Raises ValueError where no image was.
+        """
+        if self.first is None:
+            raise ValueError("A report needs at least one trace, but the iterable was empty. Nothing was written.")
         for file, mark in zip(self.files, self.marks, strict=True):
             file.truncate(mark)
         self.close()
         self.table.to_parquet(self.stage / ".table", self.stage / "detections.parquet")
         if edits is not None:
             surgery.write_recipe(edits, self.stage / "recipe.json")
-        more = f"The first {ROWS} of {self.rows} rows." if self.rows > ROWS else ""
-        head = page.opening(title, self._facts(about), note, self.first, self.tally, edits, more)
-        with (self.stage / "index.html").open("wb") as out:
-            for part in (head, self.stage / ".rows", page.between(), self.stage / ".images", page.closing()):
-                if isinstance(part, str):
-                    out.write(part.encode())
-                else:
-                    with part.open("rb") as file:
-                        shutil.copyfileobj(file, out)
-                    part.unlink()
+        self._write_page(self.first, title, about, edits, note)
+
+    def _write_page(
+        self, first: Trace, title: str, about: Mapping[str, object], edits: Sequence[Edit] | None, note: str
+    ) -> None:
+        levels = tuple(level.name for level in first.levels)
+        told = page.Told(
+            title=title,
+            note=note,
+            facts=self._facts(first, about),
+            levels=levels,
+            classes=page.by_class(self.tally, levels),
+            edits=None if edits is None else tuple(page.in_words(first, edit) for edit in edits),
+            shown=min(self.rows, ROWS),
+            found=self.rows,
+        )
+        rows, images = self.stage / ".rows", self.stage / ".images"
+        page.write_page(self.stage / "index.html", told, rows, images)
+        rows.unlink()
+        images.unlink()
 
     def close(self) -> None:
+        """Close the files that every image is appended to."""
         for file in self.files:
             file.close()
 
-    def _facts(self, about: Mapping) -> dict[str, str]:
-        levels = (f"{level.name} (stride {level.stride:g} px)" for level in self.first.levels)
+    def _facts(self, first: Trace, about: Mapping[str, object]) -> dict[str, str]:
+        levels = (f"{level.name} (stride {level.stride:g} px)" for level in first.levels)
         facts = {"images": str(self.count), "detections": str(self.rows), "levels": ", ".join(levels)}
-        facts["classes"] = f"{len(self.first.names)}, of which {len({name for name, _ in self.tally})} were found"
-        if self.first.limits.conf is not None:
-            facts["confidence"] = f"at least {self.first.limits.conf:g}"
-        if "distribution" in self.figures and self.first.reg_max == 1:
+        facts["classes"] = f"{len(first.names)}, of which {len({name for name, _ in self.tally})} were found"
+        if first.limits.conf is not None:
+            facts["confidence"] = f"at least {first.limits.conf:g}"
+        if "distribution" in self.figures and first.reg_max == 1:
             facts["distributions"] = "none: this head puts out each side of a box as one number (reg_max = 1)"
         return facts | {str(key): str(value) for key, value in about.items()} | {"written": page.made_with()}
 
@@ -99,10 +121,11 @@ class Writer:
 class Names:
     """Names for the folders of images: the stem of the source, unique by a number, fit for every file system."""
 
-    def __init__(self):
-        self.taken = {}
+    def __init__(self) -> None:
+        self.taken: dict[str, int] = {}
 
     def new(self, path: str) -> str:
+        """A name for the folder of this image that no other has, upper and lower case alike."""
         stem = re.sub(r"[^\w.-]+", "_", Path(path).stem)[:80].strip(".") or "image"
         key = stem.casefold()
         count = self.taken.get(key, 0) + 1
@@ -114,6 +137,6 @@ class Names:
         return name
 
 
-def plain(text) -> str:
+def plain(text: object) -> str:
     """A path as text that UTF-8 can hold: bytes of a file name that are none become marks."""
     return str(text).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
