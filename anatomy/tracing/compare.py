@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .detections import Detections
-from .matching import by_anchor, by_overlap, check_one_image, check_traces, one_network, overlaps
+from .matching import by_anchor, by_overlap, check_one_image, check_traces, one_network
+from .overlap import pair_overlaps
 from .trace import Trace
 
 
@@ -134,7 +135,7 @@ def _told(before: Trace, after: Trace, pairs: np.ndarray, by: str, iou: float) -
     if before.names == after.names:
         shift[both] = (classes[both, 1] - classes[both, 0]) % len(before.names)
     overlap = np.full(len(pairs), np.nan)
-    overlap[both] = overlaps(old.xyxy, new.xyxy)[pairs[both, 0], pairs[both, 1]]
+    overlap[both] = pair_overlaps(old.xyxy, new.xyxy)[pairs[both, 0], pairs[both, 1]]
     anchor = np.where(there[:, 0], anchors[:, 0], anchors[:, 1])
     freed = np.full(len(pairs), -1, np.int64)
     if by == "anchor":

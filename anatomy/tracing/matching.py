@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from .detections import Detections
+from .overlap import pair_overlaps
 from .recorded import RecordedHead
 from .trace import Trace
 
@@ -70,7 +71,7 @@ def by_overlap(old: Detections, new: Detections, iou: float) -> dict[int, int]:
 
     Pairs of one class name are made first; what is left is then paired whatever its class.
     """
-    overlap = overlaps(old.xyxy, new.xyxy)
+    overlap = pair_overlaps(old.xyxy, new.xyxy)
     named = np.asarray(old.class_name, dtype=object)[:, None] == np.asarray(new.class_name, dtype=object)[None]
     partner: dict[int, int] = {}
     taken: set[int] = set()
@@ -82,12 +83,3 @@ def by_overlap(old: Detections, new: Detections, iou: float) -> dict[int, int]:
                 partner[i] = j
                 taken.add(j)
     return partner
-
-
-def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """IoU of every box of ``first`` (n, 4) with every one of ``second`` (m, 4), xyxy -> (n, m)."""
-    first, second = first.astype(np.float64)[:, None], second.astype(np.float64)[None]
-    low, high = np.maximum(first[..., :2], second[..., :2]), np.minimum(first[..., 2:], second[..., 2:])
-    shared = (high - low).clip(min=0).prod(2)
-    union = (first[..., 2:] - first[..., :2]).prod(2) + (second[..., 2:] - second[..., :2]).prod(2) - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)

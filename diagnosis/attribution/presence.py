@@ -47,8 +47,9 @@ def _held(one: Subject, box: Tensor, made, decoded) -> Tensor:
 
 def _overlap(boxes: Tensor, box: Tensor) -> Tensor:
     """IoU of (B, 4, A) xyxy boxes with one (4,), (B, A)."""
-    low = torch.maximum(boxes[:, :2], box[:2, None])
-    high = torch.minimum(boxes[:, 2:], box[2:, None])
-    shared = (high - low).clamp(min=0).prod(1)
-    area = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(1) + (box[2:] - box[:2]).prod()
-    return shared / (area - shared).clamp(min=1e-9)
+    from torchvision.ops import box_iou
+
+    low, high = boxes[:, :2], boxes[:, 2:]
+    filled = torch.cat((low, torch.maximum(low, high)), 1)  # a side before the other leaves nothing
+    overlap = box_iou(filled.mT.flatten(0, 1), box[None])
+    return overlap.view(len(boxes), -1).nan_to_num(0.0)

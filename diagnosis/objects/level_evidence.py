@@ -6,8 +6,7 @@ import numpy as np
 
 from anatomy import Trace, finite_number
 from anatomy.arguments import whole_numbers
-
-from .overlap import pair_overlaps
+from anatomy.tracing.overlap import pair_overlaps
 
 VERDICTS = {
     "necessary": "nothing takes its place",

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from anatomy import Trace, finite_number
+from anatomy.tracing.overlap import pair_overlaps
 
 from .labels import check_objects
-from .overlap import pair_overlaps, reachable_overlap
+from .overlap import reachable_overlap
 
 # in the order in which a candidate passes them: the later the stage, the nearer it came
 STAGES = {

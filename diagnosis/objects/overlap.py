@@ -1,17 +1,8 @@
-"""Intersection over union of upright boxes, in numpy."""
+"""The best that a box of a cell could do: how far it can overlap an object."""
 
 import numpy as np
 
-
-def pair_overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """IoU (n, m) of boxes (n, 4) and (m, 4) xyxy; 0 where both are empty."""
-    first, second = np.asarray(first, np.float64).reshape(-1, 1, 4), np.asarray(second, np.float64).reshape(1, -1, 4)
-    shared = (
-        (np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])).clip(0).prod(-1)
-    )
-    area = [(boxes[..., 2:] - boxes[..., :2]).clip(0).prod(-1) for boxes in (first, second)]
-    total = area[0] + area[1] - shared
-    return np.divide(shared, total, out=np.zeros_like(total), where=total > 0)
+from anatomy.tracing.overlap import pair_overlaps
 
 
 def reachable_overlap(box: np.ndarray, points: np.ndarray, far: np.ndarray) -> np.ndarray:

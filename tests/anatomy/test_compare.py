@@ -11,7 +11,8 @@ import torch
 import anatomy
 import surgery
 import viz
-from anatomy.tracing.matching import by_overlap, one_network, overlaps
+from anatomy.tracing.matching import by_overlap, one_network
+from anatomy.tracing.overlap import pair_overlaps
 
 ARGS = {"imgsz": 192}
 
@@ -152,8 +153,8 @@ def test_pairs_are_one_to_one_best_first_and_of_one_class_before_others(trace):
 
 def test_overlaps_by_hand():
     boxes = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 20, 30]], np.float32)
-    assert np.allclose(overlaps(boxes, boxes), [[1, 1 / 3, 0], [1 / 3, 1, 0], [0, 0, 0]])
-    assert overlaps(boxes[:0], boxes).shape == (0, 3)
+    assert np.allclose(pair_overlaps(boxes, boxes), [[1, 1 / 3, 0], [1 / 3, 1, 0], [0, 0, 0]])
+    assert pair_overlaps(boxes[:0], boxes).shape == (0, 3)
 
 
 def test_classes_of_two_models_are_compared_by_name_and_not_by_number(trace):

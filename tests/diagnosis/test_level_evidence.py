@@ -8,8 +8,8 @@ import pytest
 import anatomy
 import diagnosis
 import surgery
+from anatomy.tracing.overlap import pair_overlaps
 from diagnosis.objects.level_evidence import SILENCED
-from diagnosis.objects.overlap import pair_overlaps
 
 from .given_boxes import given_trace
 

@@ -13,9 +13,9 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
 from anatomy.head.levels import level_name
+from anatomy.tracing.overlap import pair_overlaps
 from diagnosis import TargetLayout
 from diagnosis.doctor.layout import as_xyxy
-from diagnosis.objects.overlap import pair_overlaps
 
 from ..canvas.frame import corners, vertices
 from ..canvas.layout import fit, panels
