@@ -1,45 +1,5 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, as checkpoints and recipes are."""
 
-import os
-import tempfile
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import BinaryIO
+from anatomy.archive import write_whole
 
-from .drafts import abandoned, draft_prefix
-
-
-def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
-    """Let ``write`` fill a draft beside ``path``, which then takes its place in one step; returns the path.
-
-    A full disk, an interruption or a kill leaves what was there before; the draft of a process that was killed goes
-    when the next one writes here. Raises OSError where it cannot be written.
-    """
-    for left in abandoned(path):
-        with suppress(OSError):
-            left.unlink()
-    try:
-        handle, draft = tempfile.mkstemp(prefix=draft_prefix(path), suffix=".tmp", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(draft, _mode(path))
-            os.replace(draft, path)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(draft)
-    except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
-        raise OSError(f"{str(path)!r} was not written ({error}); what was there before is whole.") from error
-    return path
-
-
-def _mode(path: Path) -> int:
-    """The permissions that a plain write would leave: those of the file there, or the umask's."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
+__all__ = ["write_whole"]

@@ -1,10 +1,11 @@
-"""Read a torch archive as values alone: nothing that it names is imported, called or installed."""
+"""Files of checkpoints: read as values alone, so that nothing they name is run, and written whole or not at all."""
 
 from .machine import Program, Reference, read_program
 from .plain import Reader
+from .whole import write_whole
 from .zipped import Archive, open_archive
 
-__all__ = ["Archive", "Program", "Reader", "Reference", "open_archive", "read_plain", "read_program"]
+__all__ = ["Archive", "Program", "Reader", "Reference", "open_archive", "read_plain", "read_program", "write_whole"]
 
 
 def read_plain(path, key: str | None = None):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import surgery
-from surgery.drafts import draft_prefix, this_process
+from anatomy.archive.drafts import draft_prefix, this_process
 from surgery.files import write_whole
 
 KILLED = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import viz
-from surgery.drafts import draft_prefix, this_process
+from anatomy.archive.drafts import draft_prefix, this_process
 
 QUICK = {"formats": "png", "figures": ("detections",), "dpi": 50, "progress": False}
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from surgery.drafts import abandoned, draft_prefix
+from anatomy.archive.drafts import abandoned, draft_prefix
+from anatomy.archive.whole import allowed
 
 from . import mark as mark
 
@@ -92,9 +93,7 @@ def staging(place: Path) -> Iterator[Path]:
     except OSError as error:
         raise NotWritten(f"No folder can be made in {str(place.parent)!r} ({error}). Give another.") from error
     try:
-        umask = os.umask(0)
-        os.umask(umask)
-        stage.chmod(0o777 & ~umask)
+        stage.chmod(allowed(0o777))
         with disk(place):
             mark.begin(stage)
         yield stage

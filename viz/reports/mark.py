@@ -6,7 +6,7 @@ from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
-from surgery.files import write_whole
+from anatomy.archive import write_whole
 
 MARK = "report.json"
 FORMAT = "detector-workbench report"
