@@ -96,11 +96,15 @@ def _check(scale: str, limits: tuple[float, float] | None) -> None:
 def _check_traces(traces: list[Trace], titles: Sequence[str] | None) -> None:
     if not traces or any(not isinstance(one, Trace) for one in traces):
         raise ValueError("A trace, or several in a sequence, are needed.")
-    levels = [[level.name for level in one.levels] for one in traces]
+    levels = [_level_names(one) for one in traces]
     if any(names != levels[0] for names in levels):
         raise ValueError(f"Traces below one another must have the same levels, but have {levels}. Draw each by itself.")
     if titles is not None and (isinstance(titles, str) or len(titles) != len(traces)):
         raise ValueError(f"titles must be one for each of {len(traces)} traces, but {titles!r} was given.")
+
+
+def _level_names(trace: Trace) -> list[str]:
+    return [level.name for level in trace.levels]
 
 
 def _rows(trace: Trace, title: str, classes: ClassChoice | None, what: str) -> list[tuple[Trace, Reading]]:

@@ -1,6 +1,6 @@
 """The pyramid as a diagram with shapes, and where the cost lies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -10,58 +10,14 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from anatomy import Layer, LayerTable
 
 from ..canvas.palette import ink, level_color
-from ..canvas.style import DOUBLE, Picture, Style, styled
+from ..canvas.style import Picture, Style, styled
+from .layer_plan import COLUMN_GAP, EDGE, HEADING, LEFT, ROW_GAP, TALL, Plan, level_of, part
 
-NARROW, TALL, GAP, ROW_GAP, COLUMN_GAP = 0.7, 0.44, 0.12, 0.24, 0.28  # inches: a block and the room between blocks
-LEFT, EDGE, HEADING, BAR = 0.8, 0.08, 0.3, 0.22
+BAR = 0.22  # inches
 PLAIN = ("0.55", "0.75", "0.65", "0.85")  # parts that belong to no level
 LONGEST = 16  # letters of a line in a block
 BROAD = 0.69  # ems that a letter takes at most, on average
 LEAST = 0.03  # share of a bar from which its segment is named
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Where each block stands, in inches: ``place`` lower left corners by path and turn, ``columns`` name and ends."""
-
-    width: float
-    height: float
-    wide: float
-    levels: tuple[str, ...]
-    place: Mapping[tuple[str, int], tuple[float, float]]
-    columns: tuple[tuple[str, float, float], ...]
-
-    @classmethod
-    def of(cls, blocks: tuple[Layer, ...], width: float | None) -> "Plan":
-        """A row a level, finest on top; parts side by side, in each the blocks of a level from left to right."""
-        levels = tuple(sorted({level_of(block) for block in blocks}, key=lambda name: float(name[1:])))
-        cells: dict[tuple[str, str], list[Layer]] = {}
-        for block in blocks:
-            cells.setdefault((part(block), level_of(block)), []).append(block)
-        parts = list(dict.fromkeys(name for name, _ in cells))
-        counts = {name: _fullest(cells, name) for name in parts}
-        gaps = LEFT + EDGE + COLUMN_GAP * (len(parts) - 1) + GAP * (sum(counts.values()) - len(parts))
-        width = width or max(DOUBLE, gaps + NARROW * sum(counts.values()))
-        wide = (width - gaps) / sum(counts.values())
-        height = HEADING + len(levels) * (TALL + ROW_GAP)
-        starts: dict[str, float] = {}
-        columns, left = [], LEFT
-        for name in parts:
-            right = left + counts[name] * (wide + GAP) - GAP
-            columns.append((name, left, right))
-            starts[name] = left
-            left = right + COLUMN_GAP
-        place: dict[tuple[str, int], tuple[float, float]] = {}
-        for (name, level), row in cells.items():
-            y = height - HEADING - levels.index(level) * (TALL + ROW_GAP) - TALL
-            for i, block in enumerate(row):
-                place[block.path, block.turn] = (starts[name] + i * (wide + GAP), y)
-        return cls(width, height, wide, levels, place, tuple(columns))
-
-
-def _fullest(cells: Mapping[tuple[str, str], Sequence[Layer]], part: str) -> int:
-    """The most blocks that one level has in a part."""
-    return max(len(row) for (name, _), row in cells.items() if name == part)
 
 
 def layers(table: LayerTable, *, width: float | None = None, style: Style = None) -> Picture:
@@ -90,18 +46,6 @@ def layers(table: LayerTable, *, width: float | None = None, style: Style = None
         )
         figure.text(0.5, 1 - 0.08 / figure.get_figheight(), title, ha="center", va="top")
     return figure
-
-
-def level_of(block: Layer) -> str:
-    """The level of a block; raises ValueError for a layer that lies on none."""
-    if block.level is None:
-        raise ValueError(f"{block.path} lies on no level of the pyramid, so it has no place in its diagram.")
-    return block.level
-
-
-def part(layer: Layer) -> str:
-    """The column of a layer: the heads of all levels are one."""
-    return "head" if layer.group.startswith("head") else layer.group
 
 
 def _inches(figure: Picture, bottom: float, height: float) -> Axes:

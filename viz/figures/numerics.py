@@ -4,30 +4,21 @@ import textwrap
 from itertools import islice
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from diagnosis import Numerics
-from diagnosis.scales.result import Scales
 
-from ..canvas.heat import arrow_ends, ends
 from ..canvas.layout import room
 from ..canvas.legend import foot
 from ..canvas.palette import MISSING
-from ..canvas.style import DOUBLE, Picture, Style, label_powers, power_of_ten, styled
+from ..canvas.style import DOUBLE, Picture, Style, styled
+from .numerics_panels import INF, NAN, draw_gradient, draw_heatmap, draw_loss, draw_profile
 
-NAN, INF = "black", "#E8112D"
-SCALE = ListedColormap(colormaps["viridis"](np.linspace(0.15, 1, 256)), "scale")  # its dark end is far from black
-BEYOND = 4  # decades beyond the calm passes that the colours still tell apart
-SPAN = 3  # decades that the colours cover at least, so that small differences look small
 ROW, LEAST, MOST = 0.07, 3.2, 7.0  # inches a layer, and of all layers together
 LINE = 0.105  # inches that a line of small text takes
-LIMITS = {"output": (65504, "fp16 ends"), "gradient": (2.0**-24, "fp16 begins")}
 MARKED = {  # code -> colour and word of the arrow
     "non_finite": (INF, "first non-finite"),
     "runaway": ("#D55E00", "runs away"),
@@ -58,13 +49,13 @@ def numerics(result: Numerics, *, most: int = 12, width: float | None = None, st
         axes = figure.subplots(len(rows), len(columns), squeeze=False, width_ratios=columns, height_ratios=rows)
         forward, backward = axes[-1, :2]
         if steps > 1:
-            _loss(axes[0, 0], result)
-            _gradient(axes[0, 1], result)
+            draw_loss(axes[0, 0], result)
+            draw_gradient(axes[0, 1], result)
         for ax, scales, what in ((forward, result.forward, "output"), (backward, result.backward, "gradient")):
             if steps > 1:
-                _heatmap(figure, ax, result, scales.rms, what)
+                draw_heatmap(figure, ax, result, scales.rms, what)
             else:
-                _profile(ax, scales, what)
+                draw_profile(ax, scales, what)
             ax.set_title(f"{what} of each layer")
             ax.set_ylim(count - 0.5, -0.5)
         _groups(forward, [layer.path for layer in result.layers], int(tall / LINE))
@@ -89,95 +80,14 @@ def _title(result: Numerics) -> str:
     return head + (f"\n{textwrap.fill(str(first), 110)}" if first else "")
 
 
-def _loss(ax: Axes, result: Numerics) -> None:
-    _curve(ax, result.losses, "loss")
-
-
-def _gradient(ax: Axes, result: Numerics) -> None:
-    """The norm of the gradient of all weights; a missing one counts as nothing."""
-    with np.errstate(over="ignore"):
-        _curve(ax, np.sqrt(np.nansum(result.gradient_norm**2, 1)), "norm of the weights' gradient")
-
-
-def _curve(ax: Axes, values: np.ndarray, title: str) -> None:
-    """A line over the steps; where it is not finite a cross at the upper edge."""
-    steps, good = np.arange(len(values)), np.isfinite(values)
-    ax.plot(steps[good], values[good], ".-", color="0.2", linewidth=1, markersize=4, gid=title)
-    positive = values[good & (values > 0)]
-    if len(positive) == good.sum() and len(positive) and positive.max() > 20 * positive.min():
-        ax.set_yscale("log")
-        label_powers(ax.yaxis)
-    bad = steps[~good]
-    colors = [NAN if np.isnan(value) else INF for value in values[~good]]
-    ax.scatter(bad, np.full(len(bad), 0.9), marker="x", s=14, c=colors, transform=ax.get_xaxis_transform())
-    ax.set(title=title, xlim=(-0.5, len(values) - 0.5), xticks=[])
-    if ax.get_yscale() == "linear":
-        ax.yaxis.set_major_locator(MaxNLocator(3))
-
-
-def _heatmap(figure: Picture, ax: Axes, result: Numerics, rms: np.ndarray, what: str) -> None:
-    logs = np.log10(np.where(rms > 0, rms, np.nan), where=np.isfinite(rms), out=np.full(rms.shape, np.nan))
-    norm = _norm(logs, result.calm)
-    drawn = ax.imshow(logs.T, cmap=SCALE.with_extremes(bad=MISSING), norm=norm, aspect="auto", interpolation="none")
-    drawn.set_gid(f"scale:{what}")
-    scales = result.forward if what == "output" else result.backward
-    over = np.where(scales.non_finite > 0, np.where(np.isnan(scales.largest), 1.0, 0.0), np.nan)
-    broken = ax.imshow(over.T, cmap=ListedColormap([INF, NAN]), vmin=0, vmax=1, aspect="auto", interpolation="none")
-    broken.set_gid(f"non-finite:{what}")
-    ax.set_xlabel("optimizer steps before the pass")
-    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    low, high = ends(norm)
-    extend = arrow_ends(below=bool((logs < low).any()), above=bool((logs > high).any()))
-    label = f"RMS of the {what}"
-    bar = figure.colorbar(drawn, ax=ax, location="bottom", extend=extend, aspect=30, pad=0.01, label=label)
-    bar.locator = MaxNLocator(5, integer=True)
-    bar.formatter = FuncFormatter(lambda value, _: power_of_ten(round(value)) if value == round(value) else "")
-    bar.update_ticks()
-
-
-def _norm(logs: np.ndarray, calm: int) -> Normalize:
-    """Colours span the calm passes, and of what came after them a few decades more."""
-    usual, every = (part[np.isfinite(part)] for part in (logs[: calm + 1], logs))
-    if not len(usual):
-        return Normalize(0, 1)
-    low, high = max(every.min(), usual.min() - BEYOND), min(every.max(), usual.max() + BEYOND)
-    spare = max(SPAN - (high - low), 0) / 2
-    return Normalize(low - spare, high + spare)
-
-
-def _profile(ax: Axes, scales: Scales, what: str) -> None:
-    """RMS and largest value of one pass along depth; what is not finite stands at the right edge."""
-    place, rms, largest = np.arange(scales.rms.shape[1]), scales.rms[0], scales.largest[0]
-    good = (rms > 0) & np.isfinite(largest)
-    ax.set_xscale("log")
-    label_powers(ax.xaxis)
-    ax.plot(largest[good], place[good], "-", color="0.7", linewidth=0.8, gid=f"largest:{what}")
-    ax.plot(rms[good], place[good], ".-", color="#0072B2", linewidth=1, markersize=3, gid=f"rms:{what}")
-    for kind, color, chosen in (("nan", NAN, np.isnan(largest)), ("inf", INF, np.isinf(largest))):
-        which = place[chosen & (scales.non_finite[0] > 0)]
-        ax.scatter(
-            np.full(len(which), 0.97), which, marker="x", s=9, color=color, transform=ax.get_yaxis_transform(), gid=kind
-        )
-    limit, words = LIMITS[what]
-    low, high = ax.get_xlim()
-    if low < limit < high:
-        ax.axvline(limit, color="0.4", linewidth=0.8, linestyle=":")
-        ax.annotate(
-            words, (limit, 1), (1, -2), xycoords=("data", "axes fraction"), textcoords="offset points", va="top"
-        )
-    ax.set_xlabel(f"{what}: RMS, and the largest in grey")
-    ax.grid(axis="x", color="0.9", linewidth=0.5)
-    ax.set_axisbelow(True)
-
-
-def _groups(ax: Axes, paths: list[str], room: int) -> None:
+def _groups(ax: Axes, paths: list[str], lines: int) -> None:
     """Names at the left: whole paths where there is room, otherwise what neighbours have in common."""
     runs: list[tuple[str, int, int]] = []
     for depth in range(max((path.count(".") for path in paths), default=0) + 1, 0, -1):
         runs = _runs([_shortened(path, depth) for path in paths])
-        if len(runs) <= room:
+        if len(runs) <= lines:
             break
-    apart = len(paths) / max(room, 1)
+    apart = len(paths) / max(lines, 1)
     shown, last = [], -np.inf
     for name, first, end in runs:
         middle = (first + end - 1) / 2

@@ -124,8 +124,11 @@ def by_class(tally: Counter[tuple[str, str]], levels: Sequence[str]) -> tuple[Cl
     totals: Counter[str] = Counter()
     for (name, _), count in tally.items():
         totals[name] += count
-    ordered = totals.most_common()
-    return tuple(ClassCount(name, tuple(tally[name, level] for level in levels), total) for name, total in ordered)
+    counts = []
+    for name, total in totals.most_common():
+        of_levels = tuple(tally[name, level] for level in levels)
+        counts.append(ClassCount(name, of_levels, total))
+    return tuple(counts)
 
 
 def in_words(first: Trace, edit: Edit) -> tuple[str, str]:
