@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 import torch
 
+from anatomy.archive import write_whole
+
 from ..scenes.dataset import write_dataset
 from ..scenes.scenes import CLASS_NAMES
 from .demo import WEIGHTS
@@ -67,9 +69,7 @@ def main(argv: list[str] | None = None) -> int:
     if score.map50 < FLOOR:
         print(f"mAP50 must reach {FLOOR}, but was {score.map50:.3f}: {options.out} is left as it was.")
         return 1
-    partial = options.out.with_name(options.out.name + ".part")
-    partial.write_bytes(candidate.read_bytes())
-    os.replace(partial, options.out)
+    write_whole(options.out, lambda file: file.write(candidate.read_bytes()))
     print(f"installed {options.out}, {options.out.stat().st_size / 1e6:.2f} MB")
     return 0
 

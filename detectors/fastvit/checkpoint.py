@@ -1,6 +1,5 @@
 """Checkpoints: a configuration and a state dict, nothing that needs more than ``weights_only`` to open."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -8,7 +7,7 @@ from typing import Any, ClassVar, Self
 import timm
 import torch
 
-from anatomy.archive import read_plain
+from anatomy.archive import read_plain, write_whole
 
 from ..pyramid.detector import LevelDetector
 
@@ -99,11 +98,7 @@ def contents(model: Stored) -> dict:
 
 def save(model: Stored, path: str | Path, **extra) -> Path:
     """Writes the detector, and whatever plain data comes with it, whole or not at all; returns the path."""
-    path = Path(path)
-    partial = path.with_name(path.name + ".part")
-    torch.save(contents(model) | extra, partial)
-    os.replace(partial, path)
-    return path
+    return write_whole(Path(path), lambda file: torch.save(contents(model) | extra, file))
 
 
 def read(path: str | Path) -> dict:

@@ -50,11 +50,11 @@ def write_dataset(
             image = folder / "images" / split / f"{i:06d}{suffix}"
             if not image.exists():  # written after its labels
                 scene = draw_scene(seed * _STRIDE + first + i, size, n_objects)
-                _replace(folder / "labels" / split / f"{i:06d}.txt", yolo_labels(scene).encode())
-                _replace(image, _encode(scene.image, suffix))
+                replace(folder / "labels" / split / f"{i:06d}.txt", yolo_labels(scene).encode())
+                replace(image, _encode(scene.image, suffix))
     names = "".join(f"  {i}: {name}\n" for i, name in enumerate(CLASS_NAMES))
     train = "train" if n_train else "val"
-    _replace(data, f"train: images/{train}\nval: images/val\nnames:\n{names}".encode())
+    replace(data, f"train: images/{train}\nval: images/val\nnames:\n{names}".encode())
     return data
 
 
@@ -81,7 +81,7 @@ def _claim(folder: pathlib.Path, recipe: dict) -> None:
             f"{folder} must be empty or hold this same data set, but it holds other files. Choose another folder."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(marker, json.dumps(recipe).encode())
+    replace(marker, json.dumps(recipe).encode())
 
 
 def _encode(image: np.ndarray, suffix: str) -> bytes:
@@ -89,8 +89,8 @@ def _encode(image: np.ndarray, suffix: str) -> bytes:
     return cv2.imencode(suffix, np.ascontiguousarray(image[..., ::-1]), options)[1].tobytes()
 
 
-def _replace(path: pathlib.Path, content: bytes) -> None:
-    """Writes a file that is never seen half-written."""
+def replace(path: pathlib.Path, content: bytes) -> None:
+    """Writes one of thousands of files, none of which is ever seen half-written."""
     partial = path.with_name(path.name + ".part")
     partial.write_bytes(content)
     os.replace(partial, path)

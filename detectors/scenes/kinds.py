@@ -4,7 +4,6 @@ Run as `python -m detectors.scenes.kinds FOLDER [--train N] [--val N] [--side PX
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from .dataset import yolo_labels
+from .dataset import replace, yolo_labels
 from .scenes import CLASS_NAMES, Scene, draw_scene
 
 KINDS = {
@@ -44,9 +43,7 @@ def write_kinds(folder, train: int, val: int, side: int = 192, seed: int = 0) ->
             if not image.exists():  # written after its labels
                 scene = draw_kinds(seed * 1_000_000 + first + i, side)
                 (folder / "labels" / split / f"{i:06d}.txt").write_text(yolo_labels(scene))
-                partial = image.with_suffix(".part")
-                partial.write_bytes(cv2.imencode(".png", np.ascontiguousarray(scene.image[..., ::-1]))[1].tobytes())
-                os.replace(partial, image)
+                replace(image, cv2.imencode(".png", np.ascontiguousarray(scene.image[..., ::-1]))[1].tobytes())
     data = folder / "data.yaml"
     names = "".join(f"  {i}: {name}\n" for i, name in enumerate(KINDS))
     data.write_text(f"train: images/train\nval: images/val\nnames:\n{names}")

@@ -191,8 +191,12 @@ def test_other_grids_and_sizes_compare_by_place(model, trace, other, picture):
 
 def test_empty_traces_compare(model, other, trace, picture):
     none = anatomy.trace(model, picture, conf=1.0, **ARGS)
-    assert set(anatomy.compare(none, other).status) == {"new"}
-    assert set(anatomy.compare(other, none).status) == {"gone"}
+    new, gone = anatomy.compare(none, other), anatomy.compare(other, none)
+    assert set(new.status) == {"new"} and set(gone.status) == {"gone"}
+    for told, there in ((new, 1), (gone, 0)):
+        assert told.anchors[:, there].tolist() == other.detections.anchor.tolist()
+        assert set(told.anchors[:, 1 - there].tolist()) == {-1}
+        assert set(told.classes[:, 1 - there].tolist()) == {-1}
     assert len(anatomy.compare(none, none)) == 0
     assert anatomy.compare(none, none).to_df().schema == anatomy.compare(trace, trace).to_df().schema
     assert repr(anatomy.compare(none, none)) == "Comparison(0 detections matched by anchor)"

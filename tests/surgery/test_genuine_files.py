@@ -136,3 +136,20 @@ def test_a_stopped_training_goes_on(stopped, by):
     finally:
         stopped.write_bytes(kept)  # a training that goes on writes into the same folder
     assert began == list(range(1, EPOCHS))
+
+
+@pytest.mark.parametrize("task", [None, "dance", ["detect"]])
+def test_a_task_that_is_none_is_read_from_the_head(build, picture, tmp_path, task):
+    model = build("yolov8n-seg", picture)
+    model.model.task = task
+    torch.save({"model": model.model, "train_args": {"imgsz": 64}}, tmp_path / "task.pt")
+    assert surgery.load(tmp_path / "task.pt").task == "segment"
+
+
+def test_the_stride_of_a_network_is_its_own_where_it_has_one(build, picture, tmp_path):
+    model = build("yolov8n-p6", picture)
+    torch.save({"model": model.model, "train_args": {"imgsz": 64}}, tmp_path / "six.pt")
+    assert surgery.load(tmp_path / "six.pt").model.stride.tolist() == [8, 16, 32, 64]
+    del model.model.stride
+    torch.save({"model": model.model, "train_args": {"imgsz": 64}}, tmp_path / "none.pt")
+    assert surgery.load(tmp_path / "none.pt").model.stride.tolist() == [32]
