@@ -4,7 +4,8 @@ from .arguments import finite_number, whole_number
 from .errors import CheckpointError, SelectionError, SourceError, UnsupportedModelError
 from .families.registry import describe, open_checkpoint
 from .head.evaluating import evaluating
-from .head.head import Candidates, Head, Limits, Outputs, Pass, Targets
+from .head.forward import Candidates, Limits, Outputs, Pass, Targets
+from .head.head import Head
 from .head.letterbox import Letterbox
 from .head.levels import Level, select_class, select_classes, select_level, select_levels
 from .head.pyramid import Pyramid

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from .head import Head, Pass
+from .forward import Pass
+from .head import Head
 from .sources import check_original, open_door
 from .turns import turns
 

@@ -9,7 +9,8 @@ from torch import Tensor
 from ..errors import UnsupportedModelError
 from ..families.registry import describe
 from ..head.evaluating import evaluating
-from ..head.head import Head, Pass
+from ..head.forward import Pass
+from ..head.head import Head
 from ..head.passes import run_passes
 from ..head.sources import nothing_read
 

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from ..head.at_rest import at_rest
-from ..head.head import Head, Limits, Pass
+from ..head.forward import Limits, Pass
+from ..head.head import Head
 from ..head.letterbox import Letterbox
 from ..head.pyramid import Pyramid
 

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..head.head import Head, Pass, peak
+from ..head.forward import Pass, peak
+from ..head.head import Head
 from .same_bits import Kind, convolve, kind_of, multiply, part_size, product_is_equal, rows_can_move
 
 Rows = tuple[Tensor, Tensor | None]

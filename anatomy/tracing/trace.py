@@ -12,7 +12,8 @@ from torch import Tensor
 from ..arguments import whole_number, whole_numbers
 from ..families.registry import describe
 from ..head.evaluating import evaluating
-from ..head.head import Head, Limits, Pass, Targets
+from ..head.forward import Limits, Pass, Targets
+from ..head.head import Head
 from ..head.letterbox import Letterbox
 from ..head.levels import SILENT_LOGIT, Level, select_class, select_classes, select_level, select_levels
 from ..head.passes import run_passes

@@ -18,12 +18,14 @@ from torchvision.ops import batched_nms, box_iou, clip_boxes_to_image
 
 from ...arguments import share, whole_number
 from ...errors import UnsupportedModelError
-from ...head.head import Candidates, Head, Limits, Outputs, Pass
+from ...head.evaluating import evaluation_mode
+from ...head.forward import Candidates, Limits, Outputs, Pass
+from ...head.head import Head
 from ...head.images import open_images
 from ...head.letterbox import Letterbox
 from ...head.levels import Level, level_name
 from ...head.turns import turns
-from .passes import Heard, evaluating, overhear
+from .passes import Heard, overhear
 
 BRANCH = "one2many"
 CLASS_CONV = "head.classification_head.cls_logits"
@@ -233,7 +235,7 @@ def _names(net) -> dict[int, str]:
 def _measure_strides(net) -> tuple[int, ...]:
     """The stride of each level, from the grids of one small empty image, once a backbone."""
     if net.backbone not in _strides:
-        with torch.inference_mode(), turns(net).passes, evaluating(net):
+        with torch.inference_mode(), turns(net).passes, evaluation_mode(net):
             maps = net.backbone(next(net.parameters()).new_zeros(1, 3, PROBE, PROBE))
         maps = [maps] if isinstance(maps, Tensor) else list(maps.values())
         _strides[net.backbone] = tuple(PROBE // level.shape[3] for level in maps)

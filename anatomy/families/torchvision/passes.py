@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...head.evaluating import evaluation_mode
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -33,7 +35,7 @@ def overhear(net: nn.Module, image: np.ndarray, imgsz: int | None) -> Heard:
     pixels = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1).contiguous().float() / 255
     classes = net.head.classification_head.cls_logits
     modules = {"transform": net.transform, "anchors": net.anchor_generator, "head": net.head, "classes": classes}
-    with _overheard(modules) as heard, evaluating(net), _sized(net.transform, imgsz):
+    with _overheard(modules) as heard, evaluation_mode(net), _sized(net.transform, imgsz):
         net([pixels.to(next(net.parameters()))])
     [(_, (frames, _))], [(_, (priors,))], [((inputs,), outputs)] = (heard[k] for k in ("transform", "anchors", "head"))
     return Heard(
@@ -57,18 +59,6 @@ def _overheard(modules: dict[str, nn.Module]) -> Iterator[dict[str, list]]:
             note = lambda _, inputs, output, calls=heard[name]: calls.append((inputs, output))  # noqa: E731
             stack.callback(module.register_forward_hook(note).remove)
         yield heard
-
-
-@contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """Evaluation mode within the block; afterwards every module has its own mode again."""
-    modes = {module: module.training for module in net.modules()}
-    try:
-        net.eval()
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from ultralytics.utils.metrics import batch_probiou, box_iou
 from ultralytics.utils.tal import TaskAlignedAssigner
 
 from ...errors import UnsupportedModelError
-from ...head.head import Candidates, Head, Limits, Outputs, Pass, Targets
+from ...head.forward import Candidates, Limits, Outputs, Pass, Targets
+from ...head.head import Head
 from ...head.levels import Level, level_name
 from ...head.mark import Mark, is_marked, mark_of, unmarked
 from ...head.pyramid import Pyramid

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...head.head import Pass
+from ...head.forward import Pass
 from ...head.pyramid import Pyramid
 from ...head.scores import all_scores, candidates, column_scores
 

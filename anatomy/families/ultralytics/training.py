@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ...head.head import Pass, Targets
+from ...head.forward import Pass, Targets
 
 
 @torch.inference_mode(False)
