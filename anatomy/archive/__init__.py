@@ -1,5 +1,8 @@
 """Read a torch archive as values alone: nothing that it names is imported, called or installed."""
 
+from os import PathLike
+from typing import Any
+
 from .machine import Program, Reference, read_program
 from .plain import Reader
 from .zipped import Archive, open_archive
@@ -7,7 +10,7 @@ from .zipped import Archive, open_archive
 __all__ = ["Archive", "Program", "Reader", "Reference", "open_archive", "read_plain", "read_program"]
 
 
-def read_plain(path, key: str | None = None):
+def read_plain(path: str | PathLike, key: str | None = None) -> Any:
     """What an archive of plain data and tensors holds; CheckpointError, naming what it asks for, where it is more.
 
     With ``key`` the value of this one entry of its dictionary, None where there is none; the others are not looked at.

@@ -3,6 +3,7 @@
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any
 
 from ..errors import CheckpointError
@@ -231,7 +232,7 @@ OPERATIONS: dict[str, Callable[[Machine, Any], object]] = {
 }
 
 
-def read_program(pickle: bytes, path="the file") -> Program:
+def read_program(pickle: bytes, path: str | PathLike = "the file") -> Program:
     """The value that a pickle describes, made of plain containers, numbers, texts and the notes above.
 
     ``path`` is named by errors. Raises CheckpointError for operations that torch.save never writes, and for what is

@@ -4,6 +4,7 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path, PurePosixPath
 
 from ..errors import CheckpointError
@@ -50,7 +51,7 @@ class Archive:
 
 
 @contextmanager
-def open_archive(path) -> Iterator[Archive]:
+def open_archive(path: str | PathLike) -> Iterator[Archive]:
     """The archive at exactly this path. FileNotFoundError, or CheckpointError for what is no whole torch archive."""
     path = Path(path)
     if not path.exists():

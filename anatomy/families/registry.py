@@ -46,7 +46,7 @@ def describe(model) -> Head:
         return model.describe_head()
     found = family(model)
     if found is not None:
-        return found(model)
+        return found(model)  # pyright: ignore[reportCallIssue]  # each family's own head is made of a model
     raise UnsupportedModelError(
         f"{type(model).__name__} is no detector that the workbench knows: it takes an Ultralytics YOLO object, its "
         "`.model`, torchvision's FCOS or RetinaNet, or a detector with a `describe_head()` method. Consider "

@@ -118,7 +118,7 @@ class Pass:
         """The largest class logit of each cell, (h * w,) a level."""
         return tuple(map(peak, self.logits))
 
-    def evolve(self, **changes) -> "Pass":
+    def evolve(self, **changes: Any) -> "Pass":
         """A copy with changes; peaks can be given with them, and are kept where the logits stay."""
         new = object.__new__(type(self))  # as copy.copy, which is many times slower
         new.__dict__.update(self.__dict__)
@@ -130,4 +130,4 @@ class Pass:
     @property
     def shapes(self) -> tuple[tuple[int, int], ...]:
         """Grid (rows, columns) of each level."""
-        return tuple(tuple(level.shape[1:]) for level in self.logits)
+        return tuple((level.shape[1], level.shape[2]) for level in self.logits)

@@ -38,8 +38,8 @@ def open_door(source, *, multiple: int | None = None, channels: int = 3):
     return source
 
 
-def _open_list(source: list | tuple, multiple: int | None, channels: int) -> list:
-    """Every entry on its own; tensors together where the family reads a batch of them."""
+def _open_list(source: list | tuple, multiple: int | None, channels: int) -> list | Tensor:
+    """Every entry on its own; tensors together, as a batch, where the family reads one."""
     if not source:
         raise SourceError("At least one image is needed, but an empty list was given.")
     if all(isinstance(entry, Tensor) for entry in source) and multiple:

@@ -3,12 +3,16 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .detections import Detections
 from .matching import by_anchor, by_overlap, check_one_image, check_traces, one_network, overlaps
 from .trace import Trace
+
+if TYPE_CHECKING:
+    from polars import DataFrame
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,7 +61,7 @@ class Comparison:
         told = ", ".join(f"{count} {status}" for status, count in Counter(self.status).items())
         return f"Comparison({len(self)} detections matched {how}{': ' * bool(told)}{told})"
 
-    def to_df(self):
+    def to_df(self) -> "DataFrame":
         """One row a detection or pair, as a polars DataFrame; indices count from 0; null where there is none."""
         import polars
 

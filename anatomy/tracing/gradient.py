@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,7 +56,7 @@ class DifferentiablePass:
         return torch.autograd.grad(answer, self.pixels, retain_graph=True)[0][0]
 
 
-def differentiate(model, image, **predict_args) -> DifferentiablePass:
+def differentiate(model: Any, image: Any, **predict_args: Any) -> DifferentiablePass:
     """Run ``predict()`` on one image, then the same network on the same input again, with a graph.
 
     ``model``: a Head, or whatever ``anatomy.describe`` takes; ``predict_args`` go to its ``passes``. The network is
@@ -66,19 +67,31 @@ def differentiate(model, image, **predict_args) -> DifferentiablePass:
     _check_precision(head)
     with head.undisturbed():
         with closing(run_passes(head, image, **predict_args)) as passes:
-            run = next(passes, None)
-        if run is None:
+            pass_ = next(passes, None)
+        if pass_ is None:
             raise nothing_read(image)
-        return differentiate_pass(head, run)
+        return differentiate_pass(head, pass_)
 
 
-def differentiate_pass(head: Head, run: Pass) -> DifferentiablePass:
+def differentiate_pass(head: Head, pass_: Pass) -> DifferentiablePass:
     """The network on the input of a finished pass again, with a graph; errors as in ``differentiate``."""
     _check_precision(head)
     with evaluating(head), torch.enable_grad():
-        pixels = None if run.frame is None else run.frame.detach().clone().requires_grad_()
-        logits = head.forward(pixels, run.branch).logits
-    return DifferentiablePass(run, pixels, tuple(level[0] for level in logits), head.anchors_per_cell)
+        pixels = network_input(pass_).detach().clone().requires_grad_()
+        logits = head.forward(pixels, pass_.branch).logits
+    return DifferentiablePass(
+        run=pass_, pixels=pixels, logits=tuple(level[0] for level in logits), anchors=head.anchors_per_cell
+    )
+
+
+def network_input(pass_: Pass) -> Tensor:
+    """What the network read in a pass, (1, c, H, W); UnsupportedModelError where its family does not keep it."""
+    if pass_.frame is None:
+        raise UnsupportedModelError(
+            "This pass holds no network input, so it cannot be run again step by step. Its family keeps none: let its "
+            "passes give the frame; see anatomy.Pass."
+        )
+    return pass_.frame
 
 
 def _check_precision(head: Head) -> None:

@@ -24,7 +24,7 @@ def one_network(before: Trace, after: Trace) -> bool:
     return all(a.shape == b.shape and a.dtype == b.dtype and torch.equal(a.cpu(), b.cpu()) for a, b in features)
 
 
-def check_traces(*given) -> None:
+def check_traces(*given: object) -> None:
     """Refuse what is no trace (TypeError)."""
     for entry in given:
         if not isinstance(entry, Trace):
