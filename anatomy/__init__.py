@@ -1,5 +1,7 @@
 """Read a detector: its levels, one traced forward pass, the provenance of each detection, and its last step again."""
 
+from typing import Any
+
 from .arguments import finite_number, whole_number
 from .errors import CheckpointError, SelectionError, SourceError, UnsupportedModelError
 from .families.registry import describe, open_checkpoint
@@ -22,7 +24,7 @@ from .tracing.detections import Detections, Rivals
 from .tracing.trace import Trace, stream, trace
 
 
-def levels(model) -> tuple[Level, ...]:
+def levels(model: Any) -> tuple[Level, ...]:
     """The pyramid levels of a model's head in its own order, which is finest first in published detectors.
 
     Raises UnsupportedModelError, with the reason, for a model without per-level class rows.

@@ -41,6 +41,7 @@ class Archive:
         return self._sizes.get(f"{self._root}data/{key}")
 
     def storage(self, key: str) -> bytes:
+        """The bytes of a storage; CheckpointError where they cannot be read."""
         return self._read(f"data/{key}")
 
     def _read(self, name: str) -> bytes:

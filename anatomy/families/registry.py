@@ -1,6 +1,8 @@
 """Which family of detectors reads a model; this file alone tells families apart."""
 
 from collections.abc import Callable, Mapping
+from os import PathLike
+from typing import Any
 
 from torch import nn
 
@@ -29,13 +31,13 @@ FAMILIES: Mapping[str, Callable[[], type[Head]]] = {
 }
 
 
-def family(model) -> type[Head] | None:
+def family(model: Any) -> type[Head] | None:
     """The class that describes models such as this one, or modules such as they are made of; None: no known family."""
     homes = [kind.__module__ for kind in type(model).__mro__]
     return next((load() for place, load in FAMILIES.items() if any(home.startswith(place) for home in homes)), None)
 
 
-def describe(model) -> Head:
+def describe(model: Any) -> Head:
     """The description of a model's head.
 
     ``model`` is a YOLO object, its ``.model``, torchvision's FCOS or RetinaNet, or any detector whose
@@ -54,11 +56,12 @@ def describe(model) -> Head:
     )
 
 
-def describes_itself(model) -> bool:
+def describes_itself(model: Any) -> bool:
+    """Whether a model has a ``describe_head()`` of its own."""
     return callable(getattr(type(model), "describe_head", None))
 
 
-def plain_network(model):
+def plain_network(model: Any) -> Any:
     """The network of a model object, detector or not; what is neither a module nor known to hold one comes back."""
     if describes_itself(model) and not isinstance(model, nn.Module):
         return model.describe_head().net
@@ -76,7 +79,7 @@ def merge(net: nn.Module, head: Head | None = None) -> nn.Module:
     return next((found for found in known if found.fuse is not Head.fuse), Head).fuse(net)
 
 
-def open_checkpoint(path, *, trusted: bool = False):
+def open_checkpoint(path: str | PathLike, *, trusted: bool = False) -> Any:
     """A YOLO object from exactly this ``.pt`` file; nothing of the file runs unless ``trusted``.
 
     The file is read once, as values alone; its tensors and plain attributes are put into modules made here, of classes

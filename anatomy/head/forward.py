@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ..errors import UnsupportedModelError
 from .at_rest import PickledAtRest
 
 
@@ -112,6 +113,16 @@ class Pass:
     private: Any = None
     frame: Tensor | None = None
     inputs: tuple[Tensor, ...] = ()
+
+    @property
+    def network_input(self) -> Tensor:
+        """``frame``, (1, 3, H, W); UnsupportedModelError where the family does not keep it."""
+        if self.frame is None:
+            raise UnsupportedModelError(
+                "This pass holds no network input, so it cannot be run again step by step: its family keeps none. Let "
+                "its passes give the frame; see anatomy.Pass."
+            )
+        return self.frame
 
     @cached_property
     def peaks(self) -> tuple[Tensor, ...]:

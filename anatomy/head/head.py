@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
+from os import PathLike
 from typing import Any
 
 from torch import Tensor, nn
@@ -79,7 +80,7 @@ class Head(ABC):
         return {}
 
     @abstractmethod
-    def passes(self, source, **predict_args) -> Iterable[Pass]:
+    def passes(self, source: Any, **predict_args: Any) -> Iterable[Pass]:
         """Run the family's own prediction over ``source``, one forward pass an image.
 
         A generator, another iterator or a list. The workbench asks for one pass after another through ``run_passes``,
@@ -181,7 +182,7 @@ class Head(ABC):
         return parts
 
     @staticmethod
-    def network(model) -> Any:
+    def network(model: Any) -> Any:
         """The plain network that a model object of this family holds; the model is one itself unless overridden."""
         return model
 
@@ -191,7 +192,7 @@ class Head(ABC):
         return merge_blocks(net)
 
     @staticmethod
-    def call(net: nn.Module, images: Tensor):
+    def call(net: nn.Module, images: Tensor) -> Any:
         """What prediction computes in ``net``, or in a copy of it, for a batch (B, 3, H, W), up to the selection."""
         return net(images)
 
@@ -221,7 +222,7 @@ class Head(ABC):
             "and the edits with surgery.write_recipe."
         )
 
-    def open(self, path, *, trusted: bool = False):
+    def open(self, path: str | PathLike, *, trusted: bool = False) -> Any:
         """The detector of a file in this family's own format; refused where a family has none.
 
         ``trusted`` lets the file run any code of its author, where the format can hold code.

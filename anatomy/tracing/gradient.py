@@ -77,21 +77,11 @@ def differentiate_pass(head: Head, pass_: Pass) -> DifferentiablePass:
     """The network on the input of a finished pass again, with a graph; errors as in ``differentiate``."""
     _check_precision(head)
     with evaluating(head), torch.enable_grad():
-        pixels = network_input(pass_).detach().clone().requires_grad_()
+        pixels = pass_.network_input.detach().clone().requires_grad_()
         logits = head.forward(pixels, pass_.branch).logits
     return DifferentiablePass(
         run=pass_, pixels=pixels, logits=tuple(level[0] for level in logits), anchors=head.anchors_per_cell
     )
-
-
-def network_input(pass_: Pass) -> Tensor:
-    """What the network read in a pass, (1, c, H, W); UnsupportedModelError where its family does not keep it."""
-    if pass_.frame is None:
-        raise UnsupportedModelError(
-            "This pass holds no network input, so it cannot be run again step by step. Its family keeps none: let its "
-            "passes give the frame; see anatomy.Pass."
-        )
-    return pass_.frame
 
 
 def _check_precision(head: Head) -> None:

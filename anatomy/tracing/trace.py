@@ -1,7 +1,7 @@
 """One traced forward pass: which level and which cell made every detection."""
 
 import copy
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,6 @@ from ..head.pyramid import Cells, Pyramid
 from ..head.sources import check_single, nothing_read, several
 from ..head.turns import turns
 from .detections import Detections
-from .gradient import network_input
 from .provenance import Provenance, decoded
 from .recorded import RecordedHead, recorded, travelled
 from .replay import rerun
@@ -206,7 +205,7 @@ class Trace:
         """What the selection was asked for: least confidence, classes, largest number of detections."""
         return self._head.limits(self._run)
 
-    def targets(self, boxes: Any, labels: Sequence[int | str]) -> Targets:
+    def targets(self, boxes: Any, labels: Iterable[Any]) -> Targets:
         """What the model's own training makes of this pass and these objects.
 
         ``boxes`` (n, 4) xyxy px of the original, ``labels`` (n,) class ids or names. Raises UnsupportedModelError for a
@@ -263,7 +262,7 @@ class Trace:
         Boxes and detections stay what they were. UnsupportedModelError where a head does not say how to run by steps.
         """
         with torch.inference_mode(False), torch.no_grad(), evaluating(self._head):
-            made = self._head.forward(network_input(self._run).clone(), self.branch)
+            made = self._head.forward(self._run.network_input.clone(), self.branch)
         logits = tuple(level[0].repeat(self.anchors_per_cell, 1, 1) for level in made.logits)
         return Trace(self._head, self._run.evolve(inputs=made.inputs, logits=logits))
 

@@ -52,7 +52,8 @@ def read_aim(head: Head, runs: Sequence[Pass], level: int) -> Aim:
 def _cells(head: Head, run: Pass, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the cells of a level: middles and box centres (n, 2) xy in cells, raw left, top, right, bottom (n, 4)."""
     pyramid = head.pyramid(run)
-    anchors = pyramid.anchor(level, *(place.ravel() for place in np.indices(pyramid.shapes[level])))
+    rows, cols = np.indices(pyramid.shapes[level])
+    anchors = pyramid.anchor(level, rows.ravel(), cols.ravel())
     index = torch.as_tensor(anchors, device=run.boxes.device)
     boxes = head.xyxy(run, index).double().cpu().numpy()
     middle = pyramid.points(anchors) / pyramid.steps[level]

@@ -51,6 +51,7 @@ class GridLevel:
 
     @property
     def agreement(self) -> float:
+        """How well its cells' answer moved as a whole, of both moves the worse; 1 is exactly."""
         return min(self.right.agreement, self.down.agreement)
 
     @property

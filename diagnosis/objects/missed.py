@@ -1,6 +1,7 @@
 """Why an object was not found: its best candidate on every level, and the stage that stopped each."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,6 +9,9 @@ from anatomy import Trace, finite_number
 
 from .labels import check_objects
 from .overlap import pair_overlaps, reachable_overlap
+
+if TYPE_CHECKING:
+    from polars import DataFrame
 
 # in the order in which a candidate passes them: the later the stage, the nearer it came
 STAGES = {
@@ -91,7 +95,7 @@ class Missed:
         lines = [f"  object {i} ({names[int(self.labels[i])]}): {self.reason(i)}" for i in self.objects.tolist()]
         return "\n".join([head, *lines])
 
-    def to_df(self):
+    def to_df(self) -> "DataFrame":
         """One row a level of every missed object, as a polars DataFrame; ``decisive``: this one came nearest."""
         import polars
 
@@ -126,7 +130,7 @@ class Missed:
 
 
 def missed(
-    trace: Trace, boxes, labels, *, iou: float = 0.5, conf: float | None = None, positives: bool = False
+    trace: Trace, boxes: Any, labels: Any, *, iou: float = 0.5, conf: float | None = None, positives: bool = False
 ) -> Missed:
     """Say of every object that was not found which stage stopped its best candidate on each level.
 

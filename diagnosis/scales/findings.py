@@ -83,7 +83,7 @@ def _chain(result: Numerics) -> Iterator[Finding]:
         else:
             low[index], start[index] = low[best], start[best]
     growth = {index: rms[index] / value for index, value in low.items()}
-    top = max(growth, key=growth.get, default=None)
+    top = max(growth, key=lambda index: growth[index], default=None)
     if top is None or growth[top] < CHAIN:
         return
     ahead = [index for index in growth if start[index] == start[top] and index <= top]
@@ -100,7 +100,8 @@ def _chain(result: Numerics) -> Iterator[Finding]:
 def _amplifies(result: Numerics) -> Iterator[Finding]:
     """Single layers, in the last calm pass; the innermost where one lies in another."""
     step = result.calm
-    tall = [index for index in np.flatnonzero(_gain(result, step) >= TENFOLD) if _may_amplify(result, step, index)]
+    candidates = np.flatnonzero(_gain(result, step) >= TENFOLD).tolist()
+    tall = [index for index in candidates if _may_amplify(result, step, index)]
     for index in tall:
         layer = result.layers[index]
         if any(result.layers[other].path.startswith(f"{layer.path}.") for other in tall):

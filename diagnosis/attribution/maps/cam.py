@@ -41,7 +41,7 @@ CHANNELS: dict[str, Weigh] = {"gradcam": gradcam, "gradcam++": gradcam_plus_plus
 CELLS: dict[str, Weigh] = {"layercam": layercam, "odam": odam}
 
 
-def cam(subjects: Sequence[Subject], method: str, layer=None) -> list[Heat]:
+def cam(subjects: Sequence[Subject], method: str, layer: int | str | None = None) -> list[Heat]:
     """One map a subject, all of one trace; those of a level go through its head together.
 
     ``layer``: None for what the head of its level reads, the index or name of another level, or the path of a module

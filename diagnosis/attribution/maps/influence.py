@@ -78,7 +78,8 @@ def _inside(one: Subject) -> Tensor:
     """Which px of the network input lie in the box and ``MARGIN`` around it, (h, w) bool."""
     low, high = one.trace.letterbox.to_input(one.box).reshape(2, 2)
     far = MARGIN * np.maximum(high - low, 1)
-    return torch.from_numpy(within(one.trace.input_shape, (*(low - far), *(high + far)))).to(one.trace.frame.device)
+    inside = within(one.trace.input_shape, (*(low - far), *(high + far)))
+    return torch.from_numpy(inside).to(one.trace.run.network_input.device)
 
 
 @contextmanager
