@@ -119,8 +119,8 @@ class Pass:
         """``frame``, (1, 3, H, W); UnsupportedModelError where the family does not keep it."""
         if self.frame is None:
             raise UnsupportedModelError(
-                "This pass holds no network input, so it cannot be run again step by step: its family keeps none. Let "
-                "its passes give the frame; see anatomy.Pass."
+                "The head of this pass does not say how to run its network step by step: its passes keep no network "
+                "input. Let them fill Pass.frame, and give the head a method forward(images, branch); see anatomy.Head."
             )
         return self.frame
 

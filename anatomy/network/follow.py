@@ -306,7 +306,8 @@ def _reduced(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:
     if dims & set(here.at):
         return here.lost()
     gone = dims if output.ndim < source.ndim else set()
-    return here.moved({i: i - sum(dim < i for dim in gone) for i in range(source.ndim)})
+    left = [dim for dim in range(source.ndim) if dim not in gone]
+    return here.moved({old: new for new, old in enumerate(left)})
 
 
 def _product(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:

@@ -130,11 +130,16 @@ class _Whole(nn.Module):
 def _fitting(net: nn.Module, head: Head | None, shape: tuple[int, ...]) -> str:
     """The sizes nearby that the network takes, found by trying."""
     for step in [int(max(level.stride for level in head.levels))] if head is not None else OTHERS:
-        sizes = {tuple(max(side + part, step) // step * step for side in shape[2:]) for part in (0, step - 1)}
+        sizes = {_multiples(shape[2:], step, 0), _multiples(shape[2:], step, step - 1)}
         fitting = [size for size in sorted(sizes - {shape[2:]}) if _takes(net, head, (*shape[:2], *size))]
         if fitting:
             return f"Multiples of {step} px fit: {' or '.join(map(str, fitting))}."
     return "No size nearby fits either: the cause lies elsewhere, in the channels or in the model itself."
+
+
+def _multiples(sides: tuple[int, ...], step: int, more: int) -> tuple[int, ...]:
+    """Each side, with ``more`` px, cut to a multiple of ``step``, one step at least."""
+    return tuple(max(side + more, step) // step * step for side in sides)
 
 
 def _takes(net: nn.Module, head: Head | None, shape: tuple[int, ...]) -> bool:

@@ -66,15 +66,12 @@ class Comparison:
         import polars
 
         index = {name: getattr(self, name) for name in ("before", "after", "class_shift", "freed_from")}
-        names = self.names, self.names_after or self.names
-        named = [
-            [known.get(class_id) for class_id in column]
-            for known, column in zip(names, self.classes.T.tolist(), strict=True)
-        ]
+        before, after = self.classes.T.tolist()
+        names_after = self.names_after or self.names
         text = {
             "level_name": self.levels,
-            "class_before": named[0],
-            "class_after": named[1],
+            "class_before": [self.names.get(class_id) for class_id in before],
+            "class_after": [names_after.get(class_id) for class_id in after],
             "status": self.status,
             "level_after": self.levels_after,
         }

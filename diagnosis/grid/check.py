@@ -66,24 +66,24 @@ def check_grid(
         if not open_levels or misfits:
             break
         with head.undisturbed():
-            runs = probe(head, step, seed + turn, args)
-        probes += len(runs)
-        misfits = check_shapes(head, runs[0])
+            passes = probe(head, step, seed + turn, args)
+        probes += len(passes)
+        misfits = check_shapes(head, passes[0])
         for i in () if misfits else open_levels:
-            reading = read_level(head, runs, i, step)
+            reading = read_level(head, passes, i, step)
             if i not in readings or reading.agreement > readings[i].agreement:
                 readings[i] = reading
     subject = f"grid of {type(head.net).__name__}"
     if misfits:
         return GridReport(subject, tuple(as_reversal(head, misfits)), probes)
     view, seen, blind = _look(head, step, args) if sight else (None, {}, "")
-    offsets, passes = ({}, 0) if data is None else object_offsets(model, data, predict_args)
+    offsets, more = ({}, 0) if data is None else object_offsets(model, data, predict_args)
     levels = tuple(replace(readings[i], sight=seen.get(i), objects=offsets.get(i)) for i in range(len(strides)))
     findings: list[Finding] = []
     for level in levels:
         findings += judge(level, step)
     findings = as_reversal(head, findings)
-    probes += passes + LOOKS * bool(seen)
+    probes += more + LOOKS * bool(seen)
     return GridReport(subject=subject, findings=tuple(findings), probes=probes, levels=levels, image=view, blind=blind)
 
 

@@ -125,7 +125,7 @@ def level_evidence(trace: Trace, detections: Any = None, *, iou: float = 0.5) ->
     if wrong:
         raise IndexError(f"Detection {wrong[0]} does not exist: this trace has {len(found)}.")
     after: dict[tuple, Trace] = {}
-    successors = []
+    successors, verdicts = [], []
     every = np.arange(trace.pyramid.count if chosen else 0)
     boxes = trace.letterbox.to_original(trace.decode(every))
     for i in chosen:
@@ -138,11 +138,10 @@ def level_evidence(trace: Trace, detections: Any = None, *, iou: float = 0.5) ->
                 after[silent] = trace.silenced(*silent)
             then[part] = _successor(trace, after[silent], i, iou) or _left(trace, after[silent], i, near, overlap[near])
         successors.append(then)
-    verdicts = tuple(
-        {part: _verdict(who, int(found.class_id[i])) for part, who in then.items()}
-        for i, then in zip(chosen, successors, strict=True)
+        verdicts.append({part: _verdict(who, class_id) for part, who in then.items()})
+    return LevelEvidence(
+        trace=trace, detections=tuple(chosen), successors=tuple(successors), verdicts=tuple(verdicts), iou=iou
     )
-    return LevelEvidence(trace, tuple(chosen), tuple(successors), verdicts, iou)
 
 
 def _successor(before: Trace, after: Trace, i: int, iou: float) -> Successor | None:

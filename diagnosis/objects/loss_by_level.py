@@ -53,12 +53,13 @@ class LossByLevel:
         import polars
 
         rows = [(level, size) for level in range(len(self.level_names)) for size in range(len(SIZES))]
-        columns = {
+        columns: dict[str, list] = {
             "level_name": [self.level_names[level] for level, _ in rows],
             "size": [SIZES[size] for _, size in rows],
             "cells": [int(self.cells[place]) for place in rows],
         }
-        columns |= {item: [float(self.values[place][i]) for place in rows] for i, item in enumerate(self.items)}
+        for index, item in enumerate(self.items):
+            columns[item] = [float(self.values[place][index]) for place in rows]
         return polars.DataFrame(columns)
 
 

@@ -184,7 +184,10 @@ def _gradients(result: Numerics) -> Iterator[Finding]:
     """Along depth, in the last finite pass; then over steps."""
     step = result.calm
     norm = np.where(np.isfinite(result.backward.norm[step]), result.backward.norm[step], 0.0)
-    taken = {place for layer, pull in zip(result.layers, norm, strict=True) if pull > 0 for place in layer.inputs}
+    taken: set[int] = set()
+    for layer, pull in zip(result.layers, norm, strict=True):
+        if pull > 0:
+            taken.update(layer.inputs)
     ends = [index for index in range(len(norm)) if index not in taken and norm[index] > 0]
     if ends and norm.max() >= EXPLODES * norm[ends].max():
         index = int(np.flatnonzero(norm >= EXPLODES * norm[ends].max())[-1])

@@ -75,7 +75,12 @@ def _put_back(now: dict, before: dict) -> None:
 def _optimizer_state(optimizer: Optimizer) -> tuple[dict, list[dict]]:
     """Its state and its groups, tensors copied."""
     state = {key: _copied(values) for key, values in optimizer.state.items()}
-    return state, [_copied({key: group[key] for key in group if key != "params"}) for group in optimizer.param_groups]
+    return state, [_settings(group) for group in optimizer.param_groups]
+
+
+def _settings(group: dict) -> dict:
+    """What a group of parameters holds beside them, tensors copied."""
+    return _copied({key: value for key, value in group.items() if key != "params"})
 
 
 def _copied(values: dict) -> dict:

@@ -18,7 +18,6 @@ from ultralytics.nn.autobackend import check_class_names
 from ultralytics.nn.modules import head as heads
 from ultralytics.nn.tasks import BaseModel
 from ultralytics.utils import DEFAULT_CFG_DICT
-from ultralytics.utils.metrics import batch_probiou, box_iou
 from ultralytics.utils.tal import TaskAlignedAssigner
 
 from ...errors import UnsupportedModelError
@@ -29,6 +28,7 @@ from ...head.mark import Mark, is_marked, mark_of, unmarked
 from ...head.pyramid import Pyramid
 from ...head.turns import turns
 from .arguments import check_predict_args
+from .candidates import seen_by_nms, xywh_to_xyxy
 from .declared import Branch, Network, Predictor, Stream, Yolo, detection_head, last_conv
 from .layout import BOXES, BRANCHES, check_names, detect_module
 from .lock import PredictorLock, joined_lock
@@ -36,9 +36,6 @@ from .opening import open_checkpoint, wrap
 from .runners import Kinds, holders, look_around, predictors, runners, strange
 from .tap import Tap, apart, overridden, running_network
 from .training import read_criterion
-
-NMS_CLASS_SHIFT = 7680.0  # px a class: `max_wh` of ultralytics.utils.nms.non_max_suppression
-NMS_MOST = 30_000  # `max_nms` of the same: of more candidates it sees the best alone
 
 KINDS = Kinds(holder=Model, predictor=BasePredictor)
 _predictors: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # bare network -> the predictor made for it here
@@ -160,41 +157,8 @@ class UltralyticsHead(Head):
 
     @torch.inference_mode()
     def candidates(self, run: Pass) -> Candidates | None:
-        """What ``ultralytics.utils.nms.non_max_suppression`` saw of this image, step by step as it chooses."""
-        if run.private.end2end:
-            return None
-        args, nc = run.private.args, len(self.names)
-        prediction = run.private.prediction
-        anchors = run.private.columns
-        if anchors is None:
-            anchors = (prediction[4 : 4 + nc].amax(0) > args.conf).nonzero().view(-1)
-            prediction = prediction[:, anchors]
-        confidence, class_id = prediction[4 : 4 + nc].max(0)
-        seen = confidence > args.conf
-        if args.classes is not None:
-            seen &= torch.isin(class_id, torch.as_tensor(args.classes, device=class_id.device))
-        seen = seen.nonzero().view(-1)
-        if len(seen) > NMS_MOST:
-            seen = seen[confidence[seen].argsort(descending=True)[:NMS_MOST]]
-        survivors = run.private.survivors
-        if not len(survivors) and args.max_det > 0:  # NMS keeps the best at least, unless its time was up before
-            seen = seen[:0]
-        rotated = args.task == "obb"
-        boxes = prediction[:4].T if rotated else xywh_to_xyxy(prediction[:4].T)
-        if rotated:
-            boxes = torch.cat((boxes, prediction[-1:].T), 1)
-        row_of = {anchor: row for row, anchor in enumerate(anchors[seen].tolist())}
-        return Candidates(
-            anchor=anchors[seen],
-            class_id=class_id[seen],
-            confidence=confidence[seen].float(),
-            boxes=boxes[seen].float(),
-            iou_threshold=args.iou,
-            shift=0.0 if args.agnostic_nms else NMS_CLASS_SHIFT,
-            pairwise_iou=batch_probiou if rotated else lambda a, b: box_iou(a, b, eps=0.0).double(),
-            chained=rotated,
-            survivors=torch.tensor([row_of[anchor] for anchor in survivors.tolist()], device=anchors.device).long(),
-        )
+        """What non-maximum suppression saw of this image; None of an end-to-end head."""
+        return None if run.private.end2end else seen_by_nms(run.private, len(self.names))
 
     def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:
         """Boxes (n, 4) xyxy px of the network input; of rotated ones those without their angle."""
@@ -375,12 +339,6 @@ class UltralyticsHead(Head):
             _predictors[self.net] = predictor
         else:
             self.yolo.predictor = predictor
-
-
-def xywh_to_xyxy(boxes: Tensor) -> Tensor:
-    """(n, 4) centre-size boxes to corners, with the arithmetic of ``ultralytics.utils.ops.xywh2xyxy``."""
-    centre, half = boxes[:, :2], boxes[:, 2:] / 2
-    return torch.cat((centre - half, centre + half), 1)
 
 
 def _mark(net: nn.Module) -> Mark:
