@@ -2,9 +2,9 @@
 
 from importlib import import_module
 
-from detectors.demo.demo import demo_scene, demo_weights
-from detectors.scenes.dataset import write_dataset
-from detectors.scenes.scenes import CLASS_NAMES, Scene, draw_scene
+from .demo.demo import demo_scene, demo_weights
+from .scenes.dataset import write_dataset
+from .scenes.scenes import CLASS_NAMES, Scene, draw_scene
 
 __all__ = ["CLASS_NAMES", "Scene", "demo_scene", "demo_weights", "draw_scene", "fastvit", "write_dataset"]
 

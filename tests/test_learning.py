@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from detectors.fastvit.training import scenes, train
+from detectors.fastvit.training import train
+from detectors.scenes import kinds as scenes
 
 ROOT = Path(__file__).parent.parent
 spec = importlib.util.spec_from_file_location("learning", ROOT / "benchmarks" / "learning.py")

@@ -1,40 +1,38 @@
-"""Which family of detectors reads a model; this file alone tells families apart."""
+"""Which family of detectors reads a model. The families are the packages beside this file, found by looking.
 
-from collections.abc import Callable, Mapping
+Each says in its ``__init__``, which loads no foreign library: ``HOMES``, where the classes of its models and modules
+are defined, and ``load_head()``, the class that describes its heads.
+"""
+
+from functools import cache
+from importlib import import_module
 from os import PathLike
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
 
 from torch import nn
 
 from ..errors import UnsupportedModelError
 from ..head.head import Head
-from .ultralytics.version import check_version
 
 
-def _ultralytics() -> type[Head]:
-    check_version()
-    from .ultralytics.head import UltralyticsHead
-
-    return UltralyticsHead
-
-
-def _torchvision() -> type[Head]:
-    from .torchvision.head import TorchvisionHead
-
-    return TorchvisionHead
-
-
-# where the classes of a family's models and modules are defined, and what loads the description of its heads
-FAMILIES: Mapping[str, Callable[[], type[Head]]] = {
-    "ultralytics.": _ultralytics,
-    "torchvision.models.detection.": _torchvision,
-}
+@cache
+def families() -> tuple[ModuleType, ...]:
+    """The families that there are, each as its package."""
+    here = __package__
+    beside = iter_modules([str(Path(__file__).parent)])
+    return tuple(import_module(f"{here}.{entry.name}") for entry in beside if entry.ispkg)
 
 
 def family(model: Any) -> type[Head] | None:
     """The class that describes models such as this one, or modules such as they are made of; None: no known family."""
-    homes = [kind.__module__ for kind in type(model).__mro__]
-    return next((load() for place, load in FAMILIES.items() if any(home.startswith(place) for home in homes)), None)
+    homes = tuple(kind.__module__ for kind in type(model).__mro__)
+    for entry in families():
+        if any(home.startswith(entry.HOMES) for home in homes):
+            return entry.load_head()
+    return None
 
 
 def describe(model: Any) -> Head:
@@ -87,7 +85,6 @@ def open_checkpoint(path: str | PathLike, *, trusted: bool = False) -> Any:
     checkpoint, or that asks for more: the message names what. ``trusted`` opens it as ``YOLO(path)`` does, which runs
     whatever the file asks for.
     """
-    check_version()
-    from .ultralytics.opening import open_checkpoint
+    from . import ultralytics
 
-    return open_checkpoint(path, trusted=trusted)
+    return ultralytics.open_checkpoint(path, trusted=trusted)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..errors import UnsupportedModelError
 from .at_rest import PickledAtRest
 
 
@@ -113,16 +112,6 @@ class Pass:
     private: Any = None
     frame: Tensor | None = None
     inputs: tuple[Tensor, ...] = ()
-
-    @property
-    def network_input(self) -> Tensor:
-        """``frame``, (1, 3, H, W); UnsupportedModelError where the family does not keep it."""
-        if self.frame is None:
-            raise UnsupportedModelError(
-                "The head of this pass does not say how to run its network step by step: its passes keep no network "
-                "input. Let them fill Pass.frame, and give the head a method forward(images, branch); see anatomy.Head."
-            )
-        return self.frame
 
     @cached_property
     def peaks(self) -> tuple[Tensor, ...]:

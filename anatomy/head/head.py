@@ -196,6 +196,12 @@ class Head(ABC):
         """What prediction computes in ``net``, or in a copy of it, for a batch (B, 3, H, W), up to the selection."""
         return net(images)
 
+    def network_input(self, run: Pass) -> Tensor:
+        """What the network read in a pass, (1, c, H, W); UnsupportedModelError where the family does not keep it."""
+        if run.frame is None:
+            raise self._closed("forward(images, branch), and let its passes fill Pass.frame")
+        return run.frame
+
     def forward(self, images: Tensor, branch: str) -> Outputs:
         """``running`` on a batch (B, 3, H, W) of network inputs, as prediction prepares them; differentiable."""
         raise self._closed("forward(images, branch)")

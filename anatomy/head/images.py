@@ -22,7 +22,7 @@ def open_images(source: Any) -> Iterator[tuple[str, np.ndarray]]:
     """
     if isinstance(source, str | Path):
         for path in _paths(str(source)):
-            yield path, _read(path)
+            yield path, read_image(path)
     elif isinstance(source, list | tuple):
         for entry in source:
             yield from open_images(entry)
@@ -37,13 +37,19 @@ def open_images(source: Any) -> Iterator[tuple[str, np.ndarray]]:
         raise nothing_read(source)
 
 
+def image_files(folder: str | Path) -> list[Path]:
+    """The image files of a folder, by name."""
+    return sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES)
+
+
 def _paths(text: str) -> list[str]:
     if Path(text).is_dir():
-        return sorted(str(path) for path in Path(text).iterdir() if path.suffix.lower() in SUFFIXES)
+        return [str(path) for path in image_files(text)]
     return sorted(glob(text)) if any(mark in text for mark in "*?[") and not Path(text).exists() else [text]
 
 
-def _read(path: str) -> np.ndarray:
+def read_image(path: str | Path) -> np.ndarray:
+    """An image file as (H, W, 3) uint8 BGR; SourceError where there is none that can be read."""
     import cv2
 
     try:

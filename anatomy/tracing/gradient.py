@@ -77,7 +77,7 @@ def differentiate_pass(head: Head, pass_: Pass) -> DifferentiablePass:
     """The network on the input of a finished pass again, with a graph; errors as in ``differentiate``."""
     _check_precision(head)
     with evaluating(head), torch.enable_grad():
-        pixels = pass_.network_input.detach().clone().requires_grad_()
+        pixels = head.network_input(pass_).detach().clone().requires_grad_()
         logits = head.forward(pixels, pass_.branch).logits
     return DifferentiablePass(
         run=pass_, pixels=pixels, logits=tuple(level[0] for level in logits), anchors=head.anchors_per_cell

@@ -262,7 +262,7 @@ class Trace:
         Boxes and detections stay what they were. UnsupportedModelError where a head does not say how to run by steps.
         """
         with torch.inference_mode(False), torch.no_grad(), evaluating(self._head):
-            made = self._head.forward(self._run.network_input.clone(), self.branch)
+            made = self._head.forward(self._head.network_input(self._run).clone(), self.branch)
         logits = tuple(level[0].repeat(self.anchors_per_cell, 1, 1) for level in made.logits)
         return Trace(self._head, self._run.evolve(inputs=made.inputs, logits=logits))
 

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from detectors.scenes.scenes import Scene, draw_scene
+from ..scenes.scenes import Scene, draw_scene
 
 WEIGHTS = pathlib.Path(__file__).parent / "weights" / "demo.pt"
 SCENE_SEED = 45

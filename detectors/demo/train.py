@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import torch
 
-from detectors.demo.demo import WEIGHTS
-from detectors.scenes.dataset import write_dataset
-from detectors.scenes.scenes import CLASS_NAMES
+from ..scenes.dataset import write_dataset
+from ..scenes.scenes import CLASS_NAMES
+from .demo import WEIGHTS
 
 MODEL = pathlib.Path(__file__).parent / "weights" / "demo.yaml"
 FLOOR = 0.85
@@ -46,7 +46,8 @@ class Score:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs every step; returns the exit status: 0, or 1 where the detector stayed below `FLOOR`."""
-    parser = argparse.ArgumentParser(prog="python -m detectors.demo.train", description=__doc__.splitlines()[0])
+    about = (__doc__ or "").partition("\n")[0]
+    parser = argparse.ArgumentParser(prog="python -m detectors.demo.train", description=about)
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("runs/demo"), help="folder for all files")
     parser.add_argument("--out", type=pathlib.Path, default=WEIGHTS, help="where the checkpoint goes")
     parser.add_argument("--scenes", type=int, default=4000, help="number of training scenes")

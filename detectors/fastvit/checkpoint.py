@@ -1,15 +1,16 @@
 """Checkpoints: a configuration and a state dict, nothing that needs more than ``weights_only`` to open."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import timm
 import torch
 
 from anatomy.archive import read_plain
 
-from .model import FastViTDetector
-from .published.naive import FAULTS, NaiveDetector
+from ..pyramid.detector import LevelDetector
 
 FORMAT = "detectors.fastvit 1"
 MOST_BRANCHES = 64
@@ -17,28 +18,55 @@ RULES = {  # of a configuration that comes from a file
     "names": lambda names: isinstance(names, list) and names and all(isinstance(name, str) for name in names),
     "backbone": lambda name: isinstance(name, str) and name in timm.list_models("fastvit*"),
     "branches": lambda count: type(count) is int and 1 <= count <= MOST_BRANCHES,
-    "naive": lambda naive: isinstance(naive, bool),
+    "naive": lambda naive: isinstance(naive, bool) and naive in Stored.kinds,
     "merged": lambda merged: merged is None or isinstance(merged, bool),
-    "faults": lambda faults: faults is None or (isinstance(faults, list) and all(map(_is_fault, faults))),
 }
 
 
-def _is_fault(name) -> bool:
-    return isinstance(name, str) and name in FAULTS
+class Stored(LevelDetector):
+    """What a detector says of itself in a checkpoint. A subclass that gives ``naive`` is built where a file says so.
+
+    ``settings``: what it was built with, by name; ``configured`` takes what else a configuration holds, after it was
+    checked by ``accepts``.
+    """
+
+    kinds: ClassVar[dict[bool, type["Stored"]]] = {}
+    settings: dict[str, Any]
+    naive: ClassVar[bool]
+
+    def __init_subclass__(cls, *, naive: bool | None = None, **more):
+        super().__init_subclass__(**more)
+        if naive is not None:
+            cls.naive = naive
+            Stored.kinds[naive] = cls
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What ``rebuild`` needs besides the weights, as plain data."""
+        return {**self.settings, "names": list(self.names.values()), "naive": self.naive}
+
+    @classmethod
+    def build(cls, config: Mapping[str, Any]) -> Self:
+        """The detector that a configuration describes, with random weights."""
+        raise NotImplementedError
+
+    @classmethod
+    def accepts(cls, config: Mapping[str, Any]) -> bool:
+        """Whether what else a configuration holds is this detector's."""
+        return config.get("faults") is None
+
+    def configured(self, config: Mapping[str, Any]) -> None:
+        """Take over what else a configuration holds."""
+
+    def reparameterize(self) -> "Stored":
+        """Merge what can be merged, in place; returns itself."""
+        raise NotImplementedError
 
 
-def config(model: FastViTDetector) -> dict:
-    """What ``rebuild`` needs besides the weights."""
-    found = {**model.settings, "names": list(model.names.values()), "naive": isinstance(model, NaiveDetector)}
-    return found | ({"faults": sorted(model.faults)} if found["naive"] else {})
-
-
-def rebuild(config: dict) -> FastViTDetector:
-    """A detector with random weights, as the configuration describes it; ValueError where it describes none."""
-    kind = NaiveDetector if config["naive"] else FastViTDetector
-    model = kind(config["names"], config["backbone"], branches=config["branches"])
-    if "faults" in config:
-        model.faults = frozenset(config["faults"])
+def rebuild(config: Mapping[str, Any]) -> Stored:
+    """A detector with random weights, as the configuration describes it."""
+    model = Stored.kinds[config["naive"]].build(config)
+    model.configured(config)
     return model.reparameterize() if config.get("merged") else model
 
 
@@ -51,6 +79,9 @@ def check(path: Path, found: dict) -> None:
         if not holds(config.get(name)):
             told = repr(config.get(name))[:60]
             raise ValueError(f"{str(path)!r} is damaged: its configuration says {name} = {told}.")
+    if not Stored.kinds[config["naive"]].accepts(config):
+        told = repr(config.get("faults"))[:60]
+        raise ValueError(f"{str(path)!r} is damaged: its configuration says faults = {told}.")
     with torch.device("meta"):  # shapes alone, so that nothing is allocated for a claim
         wanted = {name: value.shape for name, value in rebuild(config).state_dict().items()}
     given = {name: getattr(value, "shape", None) for name, value in state.items()}
@@ -61,12 +92,12 @@ def check(path: Path, found: dict) -> None:
         )
 
 
-def contents(model: FastViTDetector) -> dict:
+def contents(model: Stored) -> dict:
     """The detector as plain data and tensors."""
-    return {"format": FORMAT, "config": config(model), "state": model.state_dict()}
+    return {"format": FORMAT, "config": model.config, "state": model.state_dict()}
 
 
-def save(model: FastViTDetector, path, **extra) -> Path:
+def save(model: Stored, path: str | Path, **extra) -> Path:
     """Writes the detector, and whatever plain data comes with it, whole or not at all; returns the path."""
     path = Path(path)
     partial = path.with_name(path.name + ".part")
@@ -75,7 +106,7 @@ def save(model: FastViTDetector, path, **extra) -> Path:
     return path
 
 
-def read(path) -> dict:
+def read(path: str | Path) -> dict:
     """A checkpoint's contents. Raises FileNotFoundError, and ValueError for a file that is none of this detector's."""
     path = Path(path)
     found = read_plain(path)
@@ -87,7 +118,7 @@ def read(path) -> dict:
     return found
 
 
-def load(path) -> FastViTDetector:
+def load(path: str | Path) -> Stored:
     """The detector of a checkpoint, in evaluation mode. Errors as in ``read``; nothing of the file runs."""
     found = read(path)
     model = rebuild(found["config"])

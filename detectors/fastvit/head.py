@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..pyramid import detector
+from ..pyramid.outputs import flat, grids, points
 from .blocks import LevelOutput, mobile_one
 
 BINS = 16
@@ -16,11 +18,12 @@ PRIOR = 0.01
 https://arxiv.org/abs/1708.02002, section 4.1)."""
 
 
-class LevelHead(nn.Module):
+class LevelHead(detector.LevelHead):
     """Boxes and class logits of one level; ``classify`` is the 1 x 1 convolution whose rows are the classes."""
 
     def __init__(self, channels: int, classes: int, branches: int):
         super().__init__()
+        self.in_channels = channels
         box_width, class_width = max(BINS, channels // 4, 4 * BINS), max(channels, classes)
         self.box = mobile_one(channels, box_width, se=True, branches=branches)
         self.regress = nn.Conv2d(box_width, 4 * BINS, 1)
@@ -35,24 +38,15 @@ class LevelHead(nn.Module):
     def start_unsure(self, side: float) -> None:
         """Initial biases: each class scores ``PRIOR``, each side is ``side`` strides."""
         nn.init.normal_(self.classify.weight, std=0.01)
-        nn.init.constant_(self.classify.bias, -math.log((1 - PRIOR) / PRIOR))
-        nn.init.constant_(self.regress.bias, math.log(math.expm1(side)))
+        rare, wide = -math.log((1 - PRIOR) / PRIOR), math.log(math.expm1(side))
+        for conv, value in ((self.classify, rare), (self.regress, wide)):
+            if conv.bias is not None:
+                nn.init.constant_(conv.bias, value)
 
 
 def mean_side(raw: Tensor) -> Tensor:
     """(B, 4 * BINS, h, w) raw numbers -> (B, 4, h * w): the mean of each side's sixteen."""
     return raw.unflatten(1, (4, BINS)).mean(2).flatten(2)
-
-
-def points(shapes: Sequence[tuple[int, int]], strides: Sequence[float], like: Tensor) -> tuple[Tensor, Tensor]:
-    """Anchor points (2, A) xy px, the middles of all cells row by row and level by level, and their strides (A,)."""
-    middles, steps = [], []
-    for (rows, cols), stride in zip(shapes, strides, strict=True):
-        x = (torch.arange(cols, device=like.device, dtype=torch.float32) + 0.5) * stride
-        y = (torch.arange(rows, device=like.device, dtype=torch.float32) + 0.5) * stride
-        middles.append(torch.stack((x.repeat(rows), y.repeat_interleave(cols))))
-        steps.append(torch.full((rows * cols,), float(stride), device=like.device))
-    return torch.cat(middles, 1), torch.cat(steps)
 
 
 def distances(outputs: Sequence[LevelOutput]) -> Tensor:
@@ -63,11 +57,11 @@ def distances(outputs: Sequence[LevelOutput]) -> Tensor:
 def decode(outputs: Sequence[LevelOutput], strides: Sequence[float]) -> Tensor:
     """Boxes (B, A, 4) xyxy px of the network input: softplus distances in strides from each cell's middle (FCOS,
     https://arxiv.org/abs/1904.01355, with softplus, which has no largest value, in place of the exponential)."""
-    middle, step = points([tuple(level.boxes.shape[2:]) for level in outputs], strides, outputs[0].boxes)
+    middle, step = points(grids([level.boxes for level in outputs]), strides, outputs[0].boxes)
     left_top, right_bottom = (F.softplus(distances(outputs)) * step).chunk(2, 1)
     return torch.cat((middle - left_top, middle + right_bottom), 1).permute(0, 2, 1)
 
 
 def flat_logits(outputs: Sequence[LevelOutput]) -> Tensor:
     """Class logits (B, A, nc) of all levels, in the order of the anchors."""
-    return torch.cat([level.classes.flatten(2) for level in outputs], 2).permute(0, 2, 1)
+    return flat([level.classes for level in outputs])

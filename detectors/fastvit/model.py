@@ -1,15 +1,17 @@
 """The detector: timm's FastViT, spatial pyramid pooling, path aggregation and a head on three levels."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, cast
 
 import timm
 import torch
 from torch import Tensor, nn
 
 from ..pyramid import targets
-from ..pyramid.detector import LevelDetector
 from .blocks import LevelOutput, PyramidPooling
+from .checkpoint import Stored
+from .description import FastViTHead
 from .head import LevelHead, decode, flat_logits
 from .loss import Losses, loss
 from .neck import PathAggregation
@@ -17,7 +19,7 @@ from .neck import PathAggregation
 START_SIDE = 2.0  # strides from a cell's middle to each side of a box, before any training
 
 
-class FastViTDetector(LevelDetector):
+class FastViTDetector(Stored, naive=False):
     """Finds objects of ``names`` on levels P3, P4 and P5.
 
     ``names``: the class names, or their number. ``backbone``: a FastViT of timm; ``pretrained``: with timm's ImageNet
@@ -26,6 +28,9 @@ class FastViTDetector(LevelDetector):
     Raises ValueError for no class and for a backbone whose features are not at strides 8, 16 and 32.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self, names: int | Sequence[str], backbone: str = "fastvit_sa12", *, pretrained: bool = False, branches: int = 4
     ):
@@ -33,9 +38,10 @@ class FastViTDetector(LevelDetector):
         if operator.index(branches) < 1:
             raise ValueError(f"At least one branch is needed, but {branches!r} were given.")
         self.settings = {"backbone": backbone, "branches": branches}
-        self.backbone = _backbone(backbone, pretrained)
-        channels = tuple(self.backbone.feature_info.channels())
-        normal = self.backbone.pretrained_cfg
+        made = _backbone(backbone, pretrained)
+        self.backbone = made
+        channels = tuple(made.feature_info.channels())
+        normal = made.pretrained_cfg
         for name in ("mean", "std"):
             self.register_buffer(name, torch.tensor(normal[name]).view(1, 3, 1, 1), persistent=False)
         self.pooling = PyramidPooling(channels[-1])
@@ -43,10 +49,14 @@ class FastViTDetector(LevelDetector):
         self.heads = nn.ModuleList(LevelHead(count, len(self.names), branches) for count in channels)
         self.start()
 
+    @classmethod
+    def build(cls, config: Mapping[str, Any]) -> Self:
+        return cls(config["names"], config["backbone"], branches=config["branches"])
+
     def start(self) -> None:
         """Sets the biases that training starts from."""
-        for head in self.heads:
-            head.start_unsure(START_SIDE)
+        for head in self.level_heads:
+            cast(LevelHead, head).start_unsure(START_SIDE)
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the backbone makes of (B, 3, H, W) RGB in 0..1: maps at strides 8, 16 and 32, the last one pooled."""
@@ -55,7 +65,7 @@ class FastViTDetector(LevelDetector):
 
     def forward(self, images: Tensor) -> tuple[LevelOutput, ...]:
         """Raw outputs of each level for (B, 3, H, W) RGB in 0..1; ValueError unless both sides divide by 32."""
-        targets.grid_shapes(tuple(images.shape[2:]))
+        targets.grid_shapes((images.shape[2], images.shape[3]))
         pyramid = self.neck(self.features(images))
         return tuple(head(level) for head, level in zip(self.heads, pyramid, strict=True))
 
@@ -75,22 +85,22 @@ class FastViTDetector(LevelDetector):
         """Merges the parallel branches of every block into one convolution, in place, for inference; returns itself."""
         self.eval()
         for module in list(self.modules()):
-            if module is not self and hasattr(module, "reparameterize"):
-                module.reparameterize()
+            merge = getattr(module, "reparameterize", None)
+            if module is not self and callable(merge):
+                merge()
         self.settings["merged"] = True
         return self.requires_grad_(False)
 
     def describe_head(self):
         """The description through which anatomy, surgery and viz read, edit and replay this detector."""
-        from .description import FastViTHead
-
         return FastViTHead(self)
 
 
-def _backbone(name: str, pretrained: bool) -> nn.Module:
+def _backbone(name: str, pretrained: bool) -> Any:  # of timm, whose feature networks have no type of their own
     if not name.startswith("fastvit") or not timm.is_model(name):
         known = ", ".join(entry for entry in timm.list_models("fastvit*") if "mci" not in entry)
         raise ValueError(f"The backbone must be a FastViT of timm ({known}), but {name!r} was given.")
+    net: Any
     try:
         net = timm.create_model(name, pretrained=pretrained, features_only=True, out_indices=(1, 2, 3))
     except Exception as error:  # each hub client has errors of its own

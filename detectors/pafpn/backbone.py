@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from timm.layers import LayerNorm2d
+from timm.layers.norm import LayerNorm2d
 from timm.models.convnext import ConvNeXtBlock
 from torch import Tensor, nn
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import torch
-from timm.layers import LayerNorm2d
+from timm.layers.norm import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -86,5 +86,6 @@ class RepConv(nn.Module):
     def reparameterize(self) -> None:
         if self.point is not None:
             self.wide.weight += F.pad(self.point.weight, (1, 1, 1, 1))
-            self.wide.bias += self.point.bias
+            if self.wide.bias is not None and self.point.bias is not None:
+                self.wide.bias += self.point.bias
             self.point = None

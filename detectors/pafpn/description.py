@@ -1,11 +1,12 @@
-"""How anatomy reads this detector; this file alone knows anatomy."""
+"""How anatomy reads this detector."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from anatomy import Pass
-from detectors.fastvit.description import LevelsHead
 
-from .head import decode, flat, joint
+from ..pyramid.description import LevelsHead
+from ..pyramid.outputs import flat
+from .head import decode, joint
 from .loss import WEIGHTS, by_cell
 
 
@@ -13,9 +14,6 @@ class PafpnHead(LevelsHead):
     """Confidence is class score times objectness, which the head has of its own; the rest as in ``LevelsHead``."""
 
     grid_offset = 0.0
-
-    def width(self, head: nn.Module) -> int:
-        return head.stem[0].in_channels
 
     def raw(self, outputs: tuple) -> Tensor:
         return flat([level.boxes for level in outputs])[0].T
@@ -39,9 +37,6 @@ class PafpnHead(LevelsHead):
     def level_boxes(self, level: int, raw: Tensor) -> Tensor:
         boxes = decode([raw], self.net.strides[level : level + 1])
         return boxes.permute(0, 2, 1).unflatten(2, raw.shape[2:])
-
-    def checkpoint(self, half: bool) -> dict:
-        return super(LevelsHead, self).checkpoint(half)
 
 
 def _objectness(run: Pass) -> list[Tensor]:

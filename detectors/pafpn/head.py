@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from detectors.fastvit.head import points
+from ..pyramid import detector
+from ..pyramid.outputs import flat, grids, points
 
 PRIOR = 0.01
 """What class and objectness score at the start in every cell (https://arxiv.org/abs/1708.02002, section 4.1)."""
@@ -34,17 +35,19 @@ def unit(channels: int, kernel: int, norm: bool) -> nn.Module:
     return nn.Sequential(conv, *([nn.BatchNorm2d(channels)] if norm else []), nn.SiLU())
 
 
-class LevelHead(nn.Module):
+class LevelHead(detector.LevelHead):
     """A 1 x 1 stem, then two 3 x 3 convolutions a branch; objectness shares the branch of the boxes."""
 
     def __init__(self, channels: int, classes: int, *, norm: bool):
         super().__init__()
+        self.in_channels = channels
         self.stem = unit(channels, 1, norm)
         self.cls = nn.Sequential(unit(channels, 3, norm), unit(channels, 3, norm))
         self.box = nn.Sequential(unit(channels, 3, norm), unit(channels, 3, norm))
         self.classify, self.regress, self.detect = (nn.Conv2d(channels, count, 1) for count in (classes, 4, 1))
         for conv in (self.classify, self.detect):
-            nn.init.constant_(conv.bias, -math.log((1 - PRIOR) / PRIOR))
+            if conv.bias is not None:
+                nn.init.constant_(conv.bias, -math.log((1 - PRIOR) / PRIOR))
 
     def forward(self, x: Tensor) -> LevelOutput:
         read = self.stem(x)
@@ -52,15 +55,10 @@ class LevelHead(nn.Module):
         return LevelOutput(self.regress(box), self.classify(features), self.detect(box), features, x)
 
 
-def flat(levels: Sequence[Tensor]) -> Tensor:
-    """(B, c, h, w) a level -> (B, A, c), level by level and row by row."""
-    return torch.cat([level.flatten(2) for level in levels], 2).permute(0, 2, 1)
-
-
 def decode(raw: Sequence[Tensor], strides: Sequence[float]) -> Tensor:
     """Boxes (B, A, 4) xyxy px of the network input from raw boxes (B, 4, h, w) a level (YOLOv3,
     https://arxiv.org/abs/1804.02767, section 2.1, without the sigmoid): width and height are exponentials."""
-    middle, step = points([tuple(level.shape[2:]) for level in raw], strides, raw[0])
+    middle, step = points(grids(raw), strides, raw[0])
     middle, step = middle.T, step[:, None]
     offset, size = flat(raw).float().chunk(2, 2)
     centre, half = middle + (offset - 0.5) * step, size.exp() * step / 2

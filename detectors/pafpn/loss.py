@@ -6,16 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
-from detectors.fastvit.head import points
-from detectors.fastvit.loss import Losses as PartsOfLoss
-from detectors.pyramid.targets import STRIDES
-
-from .head import LevelOutput, decode, flat
+from ..pyramid import losses
+from ..pyramid.outputs import flat
+from ..pyramid.targets import STRIDES
+from .head import LevelOutput, decode
 
 WEIGHTS = {"boxes": 5.0, "objectness": 1.0, "classes": 1.0}
 
 
-class Losses(PartsOfLoss):
+class Losses(losses.Losses):
     """The parts of the loss of one batch, scalars that carry gradient, each a sum over the number of positives."""
 
     weights = WEIGHTS
@@ -23,30 +22,26 @@ class Losses(PartsOfLoss):
 
 def by_cell(outputs: Sequence[LevelOutput], targets: Sequence[Tensor]) -> dict[str, Tensor]:
     """What each cell adds to each part of the loss, (B, A) by name: from the outputs and the stacked targets
-    (B, 5 + nc, h, w) of each level, as ``detectors.pyramid.targets.encode`` makes them.
+    (B, 5 + nc, h, w) of each level.
 
     Boxes: 1 - IoU^2. Classes: cross-entropy in the positives, towards the IoU (https://arxiv.org/abs/2107.08430).
     """
-    target = flat(targets)
-    hit = target[..., 4] > 0
-    middle, _ = points([tuple(level.shape[2:]) for level in targets], STRIDES, target)
-    middle = middle.T.expand(len(target), -1, -1)[hit]
-    wanted = torch.cat((middle - target[..., :2][hit], middle + target[..., 2:4][hit]), 1)
-    overlap = paired_iou(decode([level.boxes for level in outputs], STRIDES)[hit], wanted)
+    wanted = losses.wanted(targets)
+    hit = wanted.hit
+    overlap = paired_iou(decode([level.boxes for level in outputs], STRIDES)[hit], wanted.boxes)
     classes = flat([level.classes for level in outputs]).float()[hit]
     objectness = flat([level.objectness for level in outputs]).float()[..., 0]
-    positives = hit.sum().clamp(min=1)
-    parts = {name: torch.zeros_like(target[..., 4]) for name in ("boxes", "classes")}
+    label = wanted.classes[hit] * overlap.detach()[:, None]
+    parts = {name: torch.zeros_like(wanted.objectness) for name in ("boxes", "classes")}
     parts["boxes"][hit] = 1 - overlap**2
-    label = target[..., 5:][hit] * overlap.detach()[:, None]
     parts["classes"][hit] = cross_entropy(classes, label, reduction="none").sum(1)
     parts["objectness"] = cross_entropy(objectness, hit.float(), reduction="none")
-    return {name: part / positives for name, part in parts.items()}
+    return {name: part / wanted.positives for name, part in parts.items()}
 
 
 def loss(outputs: Sequence[LevelOutput], targets: Sequence[Tensor]) -> Losses:
     """Losses of a batch; arguments as in ``by_cell``."""
-    return Losses(**{name: part.sum() for name, part in by_cell(outputs, targets).items()})
+    return Losses.of(by_cell(outputs, targets))
 
 
 def paired_iou(a: Tensor, b: Tensor) -> Tensor:

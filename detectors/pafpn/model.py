@@ -1,14 +1,17 @@
 """The detector: ConvNeXt stages with ELAN, an ELAN PAFPN and the head of YOLOX, with and without normalizations."""
 
 from collections.abc import Collection, Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
-from detectors.pyramid import targets
-from detectors.pyramid.detector import LevelDetector
-
+from ..pyramid import targets
+from ..pyramid.detector import LevelDetector
+from ..pyramid.outputs import flat
 from .backbone import Backbone, Four
-from .head import LevelHead, LevelOutput, decode, flat, joint
+from .blocks import RepConv
+from .description import PafpnHead
+from .head import LevelHead, LevelOutput, decode, joint
 from .loss import Losses, loss
 from .neck import ElanPafpn
 
@@ -49,7 +52,7 @@ class PafpnDetector(LevelDetector):
 
     def forward(self, images: Tensor) -> tuple[LevelOutput, ...]:
         """Raw outputs of each level for (B, 3, H, W) RGB in 0..1; ValueError unless both sides divide by 32."""
-        targets.grid_shapes(tuple(images.shape[2:]))
+        targets.grid_shapes((images.shape[2], images.shape[3]))
         pyramid = self.neck(self.backbone(images))
         return tuple(head(level) for head, level in zip(self.heads, pyramid, strict=True))
 
@@ -68,11 +71,9 @@ class PafpnDetector(LevelDetector):
     def reparameterize(self) -> "PafpnDetector":
         """Merges the two convolutions of each RepConv, in place, for inference; returns itself."""
         for out in self.neck.out:
-            out.reparameterize()
+            cast(RepConv, out).reparameterize()
         return self.eval().requires_grad_(False)
 
     def describe_head(self):
         """The description through which anatomy, surgery and viz read, edit and replay this detector."""
-        from .description import PafpnHead
-
         return PafpnHead(self)

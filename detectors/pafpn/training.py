@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 from torch.optim import AdamW
 
-from detectors.fastvit.training.scenes import KINDS, draw_kinds
-from detectors.pyramid.images import to_tensor
-
+from ..pyramid.images import to_tensor
+from ..scenes.kinds import KINDS, draw_kinds
 from .head import LevelOutput
 from .loss import loss
 from .model import PLACES, PafpnDetector

@@ -10,7 +10,9 @@ import yaml
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .images import letterbox, list_images, read, to_tensor
+from anatomy.head.images import image_files, read_image
+
+from .images import letterbox, to_tensor
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def _images(root: Path, entry) -> list[Path]:
         found = [
             image
             for folder in (place, *sorted(p for p in place.rglob("*") if p.is_dir()))
-            for image in list_images(folder)
+            for image in image_files(folder)
         ]
     else:
         raise FileNotFoundError(f"There is no folder or list of images {str(place)!r}.")
@@ -115,10 +117,10 @@ class YoloFolder(Dataset):
 
     def __getitem__(self, index: int) -> Sample:
         mirrored, index = divmod(index, len(self))
-        image = read(self.images[index])
+        image = read_image(self.images[index])
         boxes, labels = read_labels(label_file(self.images[index]), image.shape[:2], self.classes)
-        frame, gain, pad = letterbox(image, self.size)
-        boxes = torch.from_numpy(boxes * np.tile(gain, 2) + np.tile(pad, 2)).float()
+        frame, box = letterbox(image, self.size)
+        boxes = torch.from_numpy(box.to_input(boxes)).float()
         if mirrored:
             frame = frame[:, ::-1]
             boxes = torch.stack((self.size[1] - boxes[:, 2], boxes[:, 1], self.size[1] - boxes[:, 0], boxes[:, 3]), 1)

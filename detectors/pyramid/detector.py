@@ -1,22 +1,33 @@
 """What every detector with a head on three levels has in common, whatever its network."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 from torch import Tensor, nn
 
 from . import targets
+from .losses import Losses
+from .prediction import predict
 from .selection import Candidate, select
+
+
+class LevelHead(nn.Module):
+    """The head of one level, which reads ``in_channels``; output channel c of ``classify``, a 1 x 1 convolution, is the
+    row of class c."""
+
+    classify: nn.Conv2d
+    in_channels: int
 
 
 class LevelDetector(nn.Module):
     """Finds objects of ``names`` (the class names, or their number) on levels P3, P4 and P5.
 
-    A subclass says ``forward(images)``: what its head puts out, a level each; ``boxes(outputs)``: (B, A, 4) xyxy px of
-    the network input; ``logits(outputs)``: (B, A, nc), whose sigmoid is the confidence; and ``loss(outputs, wanted)``.
-    Raises ValueError for no class.
+    A subclass has ``heads``, a ``LevelHead`` a level, and says ``forward(images)``: what they put out, a level each;
+    ``boxes``, ``logits`` and ``loss``. Raises ValueError for no class.
     """
 
     strides = targets.STRIDES
+    heads: nn.ModuleList
 
     def __init__(self, names: int | Sequence[str]):
         super().__init__()
@@ -24,6 +35,23 @@ class LevelDetector(nn.Module):
         if not listed:
             raise ValueError(f"At least one class is needed, but names was {names!r}.")
         self.names: dict[int, str] = dict(enumerate(listed))
+
+    @property
+    def level_heads(self) -> list[LevelHead]:
+        """The heads, finest level first."""
+        return [cast(LevelHead, head) for head in self.heads]
+
+    def boxes(self, outputs: Sequence[Any]) -> Tensor:
+        """Boxes (B, A, 4) xyxy px of the network input, one for each anchor."""
+        raise NotImplementedError
+
+    def logits(self, outputs: Sequence[Any]) -> Tensor:
+        """Logits (B, A, nc), one row for each anchor; their sigmoid is the confidence."""
+        raise NotImplementedError
+
+    def loss(self, outputs: Sequence[Any], wanted: Sequence[Tensor]) -> Losses:
+        """Losses of a batch against the stacked targets (B, 5 + nc, h, w) of each level."""
+        raise NotImplementedError
 
     def select(self, boxes: Tensor, logits: Tensor, conf: float, iou: float) -> list[Candidate]:
         """The detections of each image, best first: from boxes (B, A, 4) px and logits (B, A, nc)."""
@@ -45,6 +73,4 @@ class LevelDetector(nn.Module):
 
     def predict(self, source, *, conf: float = 0.25, iou: float = 0.7, imgsz: int = 640) -> Iterator:
         """One ``Prediction`` for each image of a source (file, folder, (H, W, 3) BGR array, list), in px of it."""
-        from .prediction import predict
-
         return predict(self, source, conf=conf, iou=iou, imgsz=imgsz)

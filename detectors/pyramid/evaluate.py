@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from torchvision.ops import box_iou
 
+from anatomy.head.evaluating import evaluating
+from anatomy.head.turns import undisturbed
+
 from .data import Batch
-from .prediction import in_evaluation
 
 CONF, IOU = 0.01, 0.6  # thresholds of the detections that are scored
 
@@ -54,7 +56,7 @@ def evaluate(model, batches: Iterable[Batch]) -> Score:
     """The score of a model over the batches of a data set; the model's mode is as before when it returns."""
     count = len(model.names)
     confidence, right, objects = [[] for _ in range(count)], [[] for _ in range(count)], [0] * count
-    with in_evaluation(model):
+    with undisturbed(model), evaluating(model):
         for batch in batches:
             for found, boxes, labels in zip(
                 model.detect(batch.images, CONF, IOU), batch.boxes, batch.labels, strict=True

@@ -1,17 +1,18 @@
 """Images to detections in px of the original: letterbox, forward pass, selection, and the way back."""
 
-import threading
-import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..fastvit.blocks import LevelOutput
-from .images import input_size, letterbox, open_source, to_tensor
+from anatomy.head.evaluating import evaluating
+from anatomy.head.images import open_images
+from anatomy.head.letterbox import Letterbox
+from anatomy.head.turns import undisturbed
+
+from .images import input_size, letterbox, to_tensor
 from .selection import Candidate, check_thresholds
 
 
@@ -37,58 +38,34 @@ class Frame:
     input_shape: tuple[int, int]
     tensor: Tensor
     """The network input (1, 3, h, w)."""
-    outputs: tuple[LevelOutput, ...]
-    """Raw outputs of a batch of one."""
-    gain: np.ndarray
-    pad: np.ndarray
+    outputs: tuple
+    """Raw outputs of a batch of one, a level each."""
+    letterbox: Letterbox
 
     def finish(self, found: Candidate, names: dict[int, str]) -> Prediction:
         """The prediction of these detections, taken back to the original."""
-        gain, pad = (torch.from_numpy(np.tile(part, 2)).to(found.boxes) for part in (self.gain, self.pad))
+        gain, pad = (found.boxes.new_tensor([*part, *part]) for part in (self.letterbox.gain, self.letterbox.pad))
         height, width = self.image.shape[:2]
         boxes = torch.minimum(((found.boxes - pad) / gain).clamp(min=0), gain.new_tensor([width, height] * 2))
         return Prediction(self.path, self.image, names, boxes, found.confidence, found.class_id)
-
-
-_turns: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
-_making = threading.Lock()
-
-
-def turn(model: nn.Module) -> threading.RLock:
-    """The lock of a model: a thread that runs it, or changes what it is made of, holds it."""
-    with _making:
-        return _turns.setdefault(model, threading.RLock())
-
-
-@contextmanager
-def in_evaluation(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode within the block, for the thread that holds the model; then every mode is as it was."""
-    with turn(model):
-        modes = [(module, module.training) for module in model.modules() if module.training]
-        try:
-            model.eval()
-            yield
-        finally:
-            for module, mode in modes:
-                module.training = mode
 
 
 @torch.inference_mode()
 def run(model, path: str, image: np.ndarray, imgsz: int) -> Frame:
     """The model's raw outputs for one image, in evaluation mode whatever mode the model is in."""
     size = input_size(image.shape[:2], imgsz)
-    frame, gain, pad = letterbox(image, size)
+    frame, box = letterbox(image, size)
     tensor = to_tensor(frame).to(next(model.parameters()))
-    with in_evaluation(model):
+    with undisturbed(model), evaluating(model):
         outputs = model(tensor)
-    return Frame(path, image, size, tensor, outputs, gain, pad)
+    return Frame(path=path, image=image, input_shape=size, tensor=tensor, outputs=outputs, letterbox=box)
 
 
 def frames(model, source, imgsz: int) -> Iterator[Frame]:
     """Every image of a source, run through the model one at a time; ValueError for an imgsz that is no size."""
     if isinstance(imgsz, bool) or not isinstance(imgsz, int) or imgsz < 1:
         raise ValueError(f"imgsz must be a positive whole number of px, but was {imgsz!r}.")
-    return (run(model, path, image, imgsz) for path, image in open_source(source))
+    return (run(model, path, image, imgsz) for path, image in open_images(source))
 
 
 def predict(model, source, *, conf: float, iou: float, imgsz: int) -> Iterator[Prediction]:

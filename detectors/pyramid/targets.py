@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..fastvit.head import points
+from .outputs import points
 
 STRIDES = (8, 16, 32)
 LARGEST = (48.0, 96.0, float("inf"))

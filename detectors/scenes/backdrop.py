@@ -56,8 +56,8 @@ def _clutter(image: np.ndarray, rng: np.random.Generator, colors: np.ndarray) ->
         knots = start + np.cumsum(np.cumsum(step, axis=0) * 0.5, axis=0)
         fine = cv2.resize(knots.astype(np.float32), (2, 40), interpolation=cv2.INTER_CUBIC)
         color = colors[rng.integers(len(colors))] * rng.uniform(0.75, 1.25)
-        points = np.round(fine * 16).astype(np.int32)[None]
-        cv2.polylines(image, points, False, np.clip(color, 0, 255).tolist(), int(rng.integers(1, 4)), cv2.LINE_AA, 4)
+        points = np.round(fine * 16).astype(np.int32)
+        cv2.polylines(image, [points], False, np.clip(color, 0, 255).tolist(), int(rng.integers(1, 4)), cv2.LINE_AA, 4)
     for _ in range(rng.poisson(30 * amount) if rng.random() < 0.5 else 0):
         x, y = rng.uniform(0, width), rng.uniform(0, height)
         dx, dy = rng.normal(0, 3, 2)

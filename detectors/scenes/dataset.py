@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from detectors.scenes.scenes import CLASS_NAMES, Scene, draw_scene
+from .scenes import CLASS_NAMES, Scene, draw_scene
 
 _STRIDE = 1_000_000  # seeds per data set: the two halves are for training and validation
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from detectors.scenes.backdrop import random_color
+from .backdrop import random_color
 
 
 def rasterize(contours: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.scenes.backdrop import draw_backdrop
-from detectors.scenes.painting import cast_shadow, develop, paint, rasterize
-from detectors.scenes.shapes import SHAPES, outline
+from .backdrop import draw_backdrop
+from .painting import cast_shadow, develop, paint, rasterize
+from .shapes import SHAPES, outline
 
 CLASS_NAMES: tuple[str, ...] = tuple(SHAPES)
 """The class names; the position is the class id."""

@@ -5,9 +5,10 @@ import torch
 from torchvision.ops import box_iou
 
 from detectors.fastvit.blocks import LevelOutput
-from detectors.fastvit.head import BINS, decode, points
+from detectors.fastvit.head import BINS, decode
 from detectors.fastvit.published import naive
 from detectors.pyramid import targets
+from detectors.pyramid.outputs import points
 
 SIZE = (96, 160)
 SMALL, MIDDLE, LARGE = [8.0, 8, 32, 40], [60.0, 10, 120, 60], [20.0, 0, 150, 90]

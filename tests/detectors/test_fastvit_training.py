@@ -12,13 +12,14 @@ import torch
 from detectors.fastvit import FastViTDetector, load
 from detectors.fastvit.loss import loss
 from detectors.fastvit.published import naive
-from detectors.fastvit.training import scenes, train
+from detectors.fastvit.training import train
 from detectors.fastvit.training.run import Options, Run
 from detectors.pyramid import targets
 from detectors.pyramid.data import YoloFolder, collate, label_file, open_data, read_labels
 from detectors.pyramid.evaluate import average_precision, evaluate, hits
 from detectors.pyramid.images import input_size, letterbox
 from detectors.pyramid.selection import select
+from detectors.scenes import kinds as scenes
 
 TINY = Options("fastvit_t8", branches=1, naive=False, pretrained=False, imgsz=64, epochs=10, batch=2, seed=0)
 
@@ -151,11 +152,13 @@ def test_the_letterbox_is_that_of_anatomy():
     for _ in range(50):
         height, width = (int(side) for side in rng.integers(3, 300, 2))
         size = input_size((height, width), int(rng.integers(1, 8)) * 32)
-        frame, gain, pad = letterbox(np.zeros((height, width, 3), np.uint8), size)
-        fitted = Letterbox.fit((height, width), size)
-        assert (tuple(gain), tuple(pad)) == (fitted.gain, fitted.pad)
+        frame, box = letterbox(np.zeros((height, width, 3), np.uint8), size)
+        assert box == Letterbox.fit((height, width), size)
         assert frame.shape[:2] == size
-        assert ((frame == 0).all(2).sum()) == round(height * gain[1]) * round(width * gain[0])
+        rows, cols = round(height * box.gain[1]), round(width * box.gain[0])
+        left, top = box.pad
+        assert (frame[top : top + rows, left : left + cols] == 0).all()
+        assert ((frame == 0).all(2).sum()) == rows * cols
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ fault can be switched on by itself, so that a doctor can be tried on one at a ti
 """
 
 import math
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -14,9 +15,10 @@ from torchvision.ops import complete_box_iou_loss, nms, sigmoid_focal_loss
 from ...pyramid import targets
 from ...pyramid.selection import CLASS_SHIFT, MAX_DETECTIONS, Candidate, above
 from ..blocks import LevelOutput
-from ..head import BINS, flat_logits
+from ..head import BINS, LevelHead, flat_logits
 from ..loss import Losses
 from ..model import FastViTDetector
+from .description import NaiveHead
 
 ENCODER_FAULTS = {
     "swapped_size": "image height and width are used one for the other",
@@ -102,7 +104,7 @@ def decode(outputs: Sequence[LevelOutput], faults: Collection[str] = (*ENCODER_F
     levels = []
     for level, stride in zip(outputs, targets.STRIDES, strict=True):
         raw = level.boxes.float().unflatten(1, (4, BINS))
-        centre = raw[:, :2].sigmoid().mean(2) + cell_grid(*raw.shape[3:], faults).to(raw)
+        centre = raw[:, :2].sigmoid().mean(2) + cell_grid(raw.shape[3], raw.shape[4], faults).to(raw)
         size = raw[:, 2:].sigmoid().mean(2) if "bounded_size" in faults else raw[:, 2:].mean(2).exp()
         levels.append((torch.cat((centre, size), 1) * stride).flatten(2))
     return torch.cat(levels, 2)
@@ -112,7 +114,8 @@ def raw(wanted: Sequence[Tensor], faults: Collection[str] = tuple(HEAD_FAULTS)) 
     """The outputs that a right decoder turns into these targets (B, 5 + nc, h, w) a level, as near as the head can."""
     found = []
     for level, stride in zip(wanted, targets.STRIDES, strict=True):
-        inside = (level[:, :2] / stride - cell_grid(*level.shape[2:], ())).clamp(NEARLY, 1 - NEARLY).logit()
+        inside = level[:, :2] / stride - cell_grid(level.shape[2], level.shape[3], ())
+        inside = inside.clamp(NEARLY, 1 - NEARLY).logit()
         size = (level[:, 2:4] / stride).clamp(min=NEARLY)
         size = size.clamp(max=1 - NEARLY).logit() if "bounded_size" in faults else size.log()
         boxes = torch.cat((inside, size), 1).repeat_interleave(BINS, 1)
@@ -135,12 +138,11 @@ def loss(
     target = torch.cat([level.flatten(2) for level in wanted], 2)
     hit = target[:, 4] > 0
     positives = hit.sum().clamp(min=1)
-    focal = [
-        sigmoid_focal_loss(predicted.float(), truth, reduction="sum") / positives
-        for predicted, truth in ((logits, target[:, 5:].permute(0, 2, 1)), (logits.amax(2), target[:, 4]))
-    ]
+    classes = sigmoid_focal_loss(logits.float(), target[:, 5:].permute(0, 2, 1), reduction="sum")
+    objectness = sigmoid_focal_loss(logits.amax(2).float(), target[:, 4], reduction="sum")
     predicted, truth = (rows_of_four(part, faults)[hit.reshape(-1)] for part in (boxes, target[:, :4]))
-    return Losses(*focal, complete_box_iou_loss(predicted, truth, reduction="sum") / positives)
+    placed = complete_box_iou_loss(predicted, truth, reduction="sum")
+    return Losses(classes=classes / positives, objectness=objectness / positives, boxes=placed / positives)
 
 
 def select(
@@ -158,7 +160,11 @@ def select(
     return [Candidate(image.anchor % count, image.class_id, image.confidence, image.boxes) for image in found]
 
 
-class NaiveDetector(FastViTDetector):
+def _is_fault(name) -> bool:
+    return isinstance(name, str) and name in FAULTS
+
+
+class NaiveDetector(FastViTDetector, naive=True):
     """The same network with the published targets, decoding, losses and suppression.
 
     ``faults``: names of ``FAULTS``, at first all of them; ``net.faults -= {"viewed_grid"}`` mends one.
@@ -166,9 +172,25 @@ class NaiveDetector(FastViTDetector):
 
     faults: Set[str] = frozenset(FAULTS)
 
+    @property
+    def config(self) -> dict[str, Any]:
+        return super().config | {"faults": sorted(self.faults)}
+
+    @classmethod
+    def accepts(cls, config: Mapping[str, Any]) -> bool:
+        faults = config.get("faults")
+        return faults is None or (isinstance(faults, list) and all(map(_is_fault, faults)))
+
+    def configured(self, config: Mapping[str, Any]) -> None:
+        if config.get("faults") is not None:
+            self.faults = frozenset(config["faults"])
+
+    def describe_head(self):
+        return NaiveHead(self)
+
     def start(self) -> None:
-        for head in self.heads:
-            head.start_unsure(math.log(2))
+        for head in self.level_heads:
+            cast(LevelHead, head).start_unsure(math.log(2))
 
     def boxes(self, outputs):
         return rows_of_four(decode(outputs, self.faults), self.faults).view(len(outputs[0].boxes), -1, 4)

@@ -82,7 +82,7 @@ def _note(path: Path, row: dict[str, float]) -> None:
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit status: 0, 130 after Ctrl-C."""
     program = "python -m detectors.fastvit.training.train"
-    parser = argparse.ArgumentParser(prog=program, description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=program, description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="data YAML in YOLO's format")
     parser.add_argument("--work", type=Path, required=True, help="folder for last.pt and scores.csv")
     parser.add_argument("--naive", action="store_true", help="train the published, faulty version")

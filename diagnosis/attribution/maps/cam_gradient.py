@@ -79,7 +79,7 @@ def layer_gradients(subject: Subject, layer: int | str) -> Weighed:
     modules = dict(head.running.named_modules())
     path = layer if isinstance(layer, str) and layer in modules else None
     level = _level(trace, layer) if path is None else None
-    caught, frame = [], trace.run.network_input.detach().clone().requires_grad_()
+    caught, frame = [], trace.head.network_input(trace.run).detach().clone().requires_grad_()
     with ExitStack() as stack:
         if path is not None:
             hook = modules[path].register_forward_hook(lambda _, __, output: caught.append(output))

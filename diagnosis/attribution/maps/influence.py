@@ -79,7 +79,7 @@ def _inside(one: Subject) -> Tensor:
     low, high = one.trace.letterbox.to_input(one.box).reshape(2, 2)
     far = MARGIN * np.maximum(high - low, 1)
     inside = within(one.trace.input_shape, (*(low - far), *(high + far)))
-    return torch.from_numpy(inside).to(one.trace.run.network_input.device)
+    return torch.from_numpy(inside).to(one.trace.head.network_input(one.trace.run).device)
 
 
 @contextmanager

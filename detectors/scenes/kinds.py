@@ -1,6 +1,6 @@
 """Draws a small data set to train on: synthetic scenes whose twelve shapes are sorted into three kinds.
 
-Run as `python -m detectors.fastvit.training.scenes FOLDER [--train N] [--val N] [--side PX] [--seed N]`.
+Run as `python -m detectors.scenes.kinds FOLDER [--train N] [--val N] [--side PX] [--seed N]`.
 """
 
 import argparse
@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
-from detectors.scenes.dataset import yolo_labels
-from detectors.scenes.scenes import CLASS_NAMES, Scene, draw_scene
+from .dataset import yolo_labels
+from .scenes import CLASS_NAMES, Scene, draw_scene
 
 KINDS = {
     "curved": ("disc", "ring", "crescent", "heart", "drop"),
@@ -55,8 +55,8 @@ def write_kinds(folder, train: int, val: int, side: int = 192, seed: int = 0) ->
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns 0."""
-    program = "python -m detectors.fastvit.training.scenes"
-    parser = argparse.ArgumentParser(prog=program, description=__doc__.splitlines()[0])
+    program = "python -m detectors.scenes.kinds"
+    parser = argparse.ArgumentParser(prog=program, description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--train", type=int, default=1200, help="number of training scenes")
     parser.add_argument("--val", type=int, default=150, help="number of held-out scenes")
