@@ -137,7 +137,9 @@ class Head(ABC):
 
     def pyramid(self, run: Pass) -> Pyramid:
         """Where the anchors of this pass lie and how they are numbered."""
-        return Pyramid(run.shapes, self.steps(run), self.grid_offset, self.anchors_per_cell)
+        return Pyramid(
+            shapes=run.shapes, steps=self.steps(run), offset=self.grid_offset, anchors_per_cell=self.anchors_per_cell
+        )
 
     def limits(self, run: Pass) -> Limits:
         """What this pass was asked for; a head that does not say leaves it open."""

@@ -81,7 +81,7 @@ class Pyramid:
         level = np.searchsorted(self.starts, anchors, side="right") - 1
         cell, turn = np.divmod(anchors - self.starts[level], self.anchors_per_cell)
         row, col = np.divmod(cell, np.asarray([cols for _, cols in self.shapes])[level])
-        return Cells(level, row, col, turn)
+        return Cells(level=level, row=row, col=col, turn=turn)
 
     @overload
     def anchor(self, level: int, row: int, col: int, turn: int = 0) -> int: ...

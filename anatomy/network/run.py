@@ -109,7 +109,7 @@ def listen(
         parent = open_calls[-1] if open_calls else None
         path = _nearest(paths[id(module)], parent)
         given = [entry for entry in tree_leaves((args, kwargs)) if isinstance(entry, Tensor)]
-        call = Call(path, module, turns[path], parent, shapes(given))
+        call = Call(path=path, module=module, turn=turns[path], parent=parent, inputs=shapes(given))
         call.sources = tuple(dict.fromkeys(path for entry in given for path in makers(entry)))
         turns[path] += 1
         calls.append(call)

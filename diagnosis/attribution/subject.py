@@ -255,7 +255,7 @@ class Picker:
 def _picker(head: Head, level: int, what: str, class_id: int, other: int | None) -> Picker:
     if what == "entropy" and head.reg_max == 1:
         raise UnsupportedModelError("This head has reg_max = 1: it has no DFL bins, so their entropy does not exist.")
-    return Picker(head, level, what, class_id, other)
+    return Picker(head=head, level=level, what=what, class_id=class_id, other=other)
 
 
 def _arrived(kept: dict, chosen: dict) -> Subject:

@@ -34,14 +34,18 @@ def check_shapes(head: Head, pass_: Pass) -> list[Finding]:
             message = (
                 f"{level.name} has {rows} × {cols} cells where {expected[0]} × {expected[1]} are declared: transpose."
             )
-            findings.append(Finding("axes_swapped", "error", level.index, message, evidence))
+            findings.append(
+                Finding(code="axes_swapped", severity="error", level=level.index, message=message, evidence=evidence)
+            )
         else:
             evidence["measured_stride"] = width / cols
             message = (
                 f"{level.name} declares stride {level.stride:g}, has {rows} × {cols} cells on {height} × {width} px; "
                 f"its stride is {width / cols:g}."
             )
-            findings.append(Finding("wrong_stride", "error", level.index, message, evidence))
+            findings.append(
+                Finding(code="wrong_stride", severity="error", level=level.index, message=message, evidence=evidence)
+            )
     return findings
 
 
@@ -75,7 +79,17 @@ def as_reversal(head: Head, findings: Sequence[Finding]) -> list[Finding]:
     evidence = {"declared": tuple(declared), "measured": tuple(measured)}
     words = f"The levels work with strides {measured}, declared are {declared}: turn the order of the outputs around."
     rest = [finding for finding in findings if finding.code != "wrong_stride"]
-    return [Finding("levels_reversed", "error", None, words, evidence, ("wrong_stride",)), *rest]
+    return [
+        Finding(
+            code="levels_reversed",
+            severity="error",
+            level=None,
+            message=words,
+            evidence=evidence,
+            consequences=("wrong_stride",),
+        ),
+        *rest,
+    ]
 
 
 def _finding(level: GridLevel, code: str, message: str, severity: str = "error", **more: Any) -> Finding:
@@ -91,7 +105,13 @@ def _finding(level: GridLevel, code: str, message: str, severity: str = "error",
     if level.sight is not None:
         evidence["sight_offset"] = tuple(np.round(level.sight.offset, 2).tolist())
         evidence["sight_scatter"] = round(level.sight.scatter, 2)
-    return Finding(code, severity, level.index, f"{level.name}: {message}", {**evidence, **more})
+    return Finding(
+        code=code,
+        severity=severity,
+        level=level.index,
+        message=f"{level.name}: {message}",
+        evidence={**evidence, **more},
+    )
 
 
 def _away(offset: np.ndarray) -> str:

@@ -113,4 +113,11 @@ def _split(trace: Trace, boxes: Any, labels: Any) -> LossByLevel:
     cells = np.zeros(values.shape[:2], np.int64)
     np.add.at(cells, (level, group), 1)
     names = tuple(entry.name for entry in trace.levels)
-    return LossByLevel(names, tuple(targets.losses), values, cells, np.bincount(sizes, minlength=3)[:3], 1)
+    return LossByLevel(
+        level_names=names,
+        items=tuple(targets.losses),
+        values=values,
+        cells=cells,
+        objects=np.bincount(sizes, minlength=3)[:3],
+        images=1,
+    )

@@ -162,7 +162,17 @@ def missed(
     if positives:
         owner = trace.targets(boxes, labels).object.cpu().numpy()
         count = np.bincount(owner[owner >= 0], minlength=len(boxes)).astype(np.int64)
-    return Missed(trace, boxes, labels, found, candidates, np.asarray(best, np.int64), count, float(iou), float(conf))
+    return Missed(
+        trace=trace,
+        boxes=boxes,
+        labels=labels,
+        found=found,
+        candidates=candidates,
+        best=np.asarray(best, np.int64),
+        positives=count,
+        iou=float(iou),
+        conf=float(conf),
+    )
 
 
 def _match(trace: Trace, boxes: np.ndarray, labels: np.ndarray, iou: float) -> np.ndarray:

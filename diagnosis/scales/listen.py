@@ -140,7 +140,9 @@ class Listener:
         place = Value(path, self.inside[-1].path if self.inside else None, made=False)
         given = tensors(args) + tensors(kwargs) if kwargs else tensors(args)
         inputs = tuple(self._note(tensor, place)[0] for tensor in given)
-        self.inside.append(Inside(module, path, inputs, tuple(tensor.shape for tensor in given)))
+        self.inside.append(
+            Inside(module=module, path=path, inputs=inputs, shapes=tuple(tensor.shape for tensor in given))
+        )
         self.called.add(module)
 
     def _leave(self, module: nn.Module, args, output) -> None:

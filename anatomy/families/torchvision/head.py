@@ -77,7 +77,13 @@ class TorchvisionHead(Head):
         self.anchors_per_cell = net.head.classification_head.num_anchors
         self.names = _names(net)
         self.levels = tuple(
-            Level(index, level_name(stride), float(stride), net.backbone.out_channels, {BRANCH: CLASS_CONV})
+            Level(
+                index=index,
+                name=level_name(stride),
+                stride=float(stride),
+                in_channels=net.backbone.out_channels,
+                paths={BRANCH: CLASS_CONV},
+            )
             for index, stride in enumerate(_measure_strides(net))
         )
 

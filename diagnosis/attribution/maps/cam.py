@@ -74,7 +74,16 @@ def eigencam(subjects: Sequence[Subject]) -> list[Heat]:
         found, name = components[one.level], trace.levels[one.level].name
         signed = found * (1.0 if found[one.row, one.col] >= 0 else -1.0)
         words = f"what the {name} head reads"
-        heats.append(Heat(signed, trace.steps[one.level], "activation", True, words, trace.grid_offset))
+        heats.append(
+            Heat(
+                grid=signed,
+                step=trace.steps[one.level],
+                unit="activation",
+                signed=True,
+                layer=words,
+                offset=trace.grid_offset,
+            )
+        )
     return heats
 
 

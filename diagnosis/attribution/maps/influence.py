@@ -51,7 +51,9 @@ def influence(
             grid = (_sum(one, layers, smooth) + _sum(one, own, smooth)) / 2
             step = tuple(side / cells for side, cells in zip(trace.input_shape[::-1], grid.shape[::-1], strict=True))
             words = "all convolutions before the head"
-            heats.append(Heat(grid, step, "evidence, mean size 1", True, words, passes=3 + 4 * steps))
+            heats.append(
+                Heat(grid=grid, step=step, unit="evidence, mean size 1", signed=True, layer=words, passes=3 + 4 * steps)
+            )
     return heats
 
 
