@@ -240,12 +240,12 @@ class Trace:
         ``surgery.zero_classes(model, level, classes)``, and as quick, also where levels share their rows.
         """
         levels, chosen = select_levels(self.levels, level), list(select_classes(self.names, classes))
-        logits, rows = list(self._run.logits), list(self._run.rows)
+        logits = list(self._run.logits)
         for index in levels:
             logits[index] = logits[index].clone()
             logits[index].unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = SILENT_LOGIT
-            rows[index] = self._silent_rows(rows[index], chosen)
-        pass_ = self._run.evolve(logits=tuple(logits), rows=tuple(rows))
+        silent = [self._silent_rows(rows, chosen) if i in levels else rows for i, rows in enumerate(self._run.rows)]
+        pass_ = self._run.evolve(logits=tuple(logits), rows=tuple(silent))
         return Trace(self._head, self._head.finish(pass_))
 
     def _silent_rows(self, rows: tuple[Tensor, Tensor | None], chosen: list[int]) -> tuple[Tensor, Tensor | None]:
