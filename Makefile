@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test lint format bench weights clean
+.PHONY: help setup demo lab test check lint format bench weights clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -25,6 +25,9 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 
 test: lint  ## run the gates, then every test and every notebook
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
+check: lint  ## run the gates, then all tests but notebooks, browser and trainings
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile -m 'not long'
 
 lint: $(READY)  ## run the gates of .pre-commit-config.yaml
 	@if git rev-parse --git-dir >/dev/null 2>&1; then \

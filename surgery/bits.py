@@ -37,13 +37,15 @@ def differing(now: Rows, kept: Rows) -> Tensor:
     """(rows,) bool: which rows are not those that were kept, in the dtype of ``now``; all, where shapes differ."""
     if equal(now, kept):
         return torch.zeros(len(now[0]), dtype=torch.bool, device=now[0].device)
-    return _differing(now, tuple(None if part is None else part.to(now[0]) for part in kept))
+    weight, bias = kept
+    return _differing(now, (weight.to(now[0]), None if bias is None else bias.to(now[0])))
 
 
 def exact_differing(ours: Rows, theirs: Rows) -> Tensor:
     """(rows,) bool: which rows differ in the dtype that can hold both exactly; all, where shapes differ."""
     dtype, device = torch.promote_types(ours[0].dtype, theirs[0].dtype), ours[0].device
-    there = tuple(None if part is None else part.to(device) for part in theirs)
+    weight, bias = theirs
+    there = weight.to(device), None if bias is None else bias.to(device)
     return _differing(cast(ours, dtype), cast(there, dtype))
 
 

@@ -4,6 +4,7 @@ import gc
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 
 from torch import Tensor
 
@@ -101,7 +102,7 @@ class Certificate:
         return notes + ([self.precision] if self.precision else [])
 
 
-def certify(model, against=None, *, trusted: bool = False) -> Certificate:
+def certify(model: object, against: str | PathLike[str] | None = None, *, trusted: bool = False) -> Certificate:
     """Compare the model with its original.
 
     ``against``: path of a checkpoint of the model's own family; then everything is compared with it, bit for bit,
@@ -160,7 +161,9 @@ def _file_rows(head: Head, theirs: Head) -> dict[Place, Rows]:
     return {place: here(theirs, place) for place in places(head) if place in there}
 
 
-def _check(head: Head, place: Place, rows: dict[Place, Rows], original, drift: dict[Place, Tensor]) -> RowCheck:
+def _check(
+    head: Head, place: Place, rows: dict[Place, Rows], original: str | None, drift: dict[Place, Tensor]
+) -> RowCheck:
     """Rows that the original has not are changed; nothing is, and nothing is equal, where there is no original."""
     branch, level = place
     entry, anchors = head.levels[level], head.anchors_per_cell

@@ -1,7 +1,9 @@
 """Checkpoints: written whole or not at all, opened by Ultralytics alone, read with care."""
 
 from collections.abc import Callable
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,7 +16,7 @@ from .places import all_rows
 from .record import KEY, Ledger, pack, unpack
 
 
-def save(model, path, *, half: bool | None = None) -> Path:
+def save(model: object, path: str | PathLike[str], *, half: bool | None = None) -> Path:
     """Write the model, edits included, as a plain ``.pt`` that Ultralytics alone opens; returns the path.
 
     ``half``: store float16 as ``YOLO.save`` does (True), keep the model's precision (False), or float16 exactly when
@@ -38,7 +40,7 @@ def save(model, path, *, half: bool | None = None) -> Path:
     return path
 
 
-def load(path, *, trusted: bool = False, opener: Callable | None = None):
+def load(path: str | PathLike[str], *, trusted: bool = False, opener: Callable[[Path], Any] | None = None) -> Any:
     """Open a checkpoint as a YOLO object; a history saved with it can be undone.
 
     Nothing of the file runs, is installed or fetched unless ``trusted``; see ``anatomy.open_checkpoint``. ``opener``
@@ -55,7 +57,7 @@ def load(path, *, trusted: bool = False, opener: Callable | None = None):
     return model
 
 
-def read_record(head: Head, entry, path) -> None:
+def read_record(head: Head, entry: object, path: str | PathLike[str]) -> None:
     """Give a network that was opened from a file its record: that of the network itself, else the file's ``entry``.
 
     The network itself carries one where another program than ``save`` wrote it after an edit, such as ``YOLO.save``.

@@ -3,13 +3,19 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
+from torch import Tensor
+
+from anatomy import Level
 from anatomy.arguments import shown
 
 from .files import write_whole
 from .parameters import Parameters, plain
-from .signatures import check_edit
+from .rows import Rows
+from .table import operation_of
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Edit:
     parameters: Mapping[str, object] = field(default_factory=dict)
     branches: tuple[str, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("levels", "classes", "branches"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
@@ -38,13 +44,18 @@ class Edit:
         return {entry.name: plain(getattr(self, entry.name)) for entry in fields(self)}
 
     @classmethod
-    def from_dict(cls, entry: Mapping) -> "Edit":
+    def from_dict(cls, entry: Mapping[str, Any]) -> "Edit":
         """The edit of one recipe entry; raises ValueError for a field that is missing, unknown or of no use."""
         wanted = {"operation", "levels", "classes", "parameters", "branches"}
         if not isinstance(entry, Mapping) or not {"operation", "levels"} <= set(entry) <= wanted:
             raise ValueError(f"A recipe entry needs the fields {sorted(wanted)}, but {shown(entry)} was given.")
-        edit = {"classes": (), "parameters": {}, "branches": ()} | dict(entry)
-        check_edit(**edit)
+        edit: dict[str, Any] = {"classes": (), "parameters": {}, "branches": ()} | dict(entry)
+        operation_of(edit["operation"]).check(
+            levels=edit["levels"],
+            classes=edit["classes"],
+            parameters=edit["parameters"],
+            branches=edit["branches"],
+        )
         return cls(
             operation=edit["operation"],
             levels=tuple(edit["levels"]),
@@ -59,38 +70,60 @@ class Edit:
         return f"{self.operation}({', '.join([f'levels={list(self.levels)}', *chosen, *values])})"
 
 
-def _shorten(value) -> str:
-    return (
-        f"[{', '.join(map(str, value[:8]))}, …]" if isinstance(value, tuple) and len(value) > 8 else str(plain(value))
-    )
+def _shorten(value: object) -> str:
+    if isinstance(value, tuple) and len(value) > 8:
+        return f"[{', '.join(map(str, value[:8]))}, …]"
+    return str(plain(value))
 
 
-def as_edits(edits) -> tuple[Edit, ...]:
+def check(edit: Edit) -> None:
+    """Refuse an edit, made by hand, that its operation can make on no model; ValueError, naming field and rule."""
+    operation_of(edit.operation).check(edit.levels, edit.classes, edit.parameters, edit.branches)
+
+
+def edited(weight: Tensor, bias: Tensor | None, edit: Edit, anchors: int = 1) -> Rows:
+    """The rows of one convolution after an edit; where a cell has several anchors, those of each are edited alike."""
+    return operation_of(edit.operation).changed((weight, bias), edit.classes, edit.parameters, anchors)
+
+
+def tell(edit: Edit, levels: Sequence[Level], names: Mapping[int, str]) -> str:
+    """An edit in words, with the names of levels and classes; those of each operation stand in its row of the table."""
+    operation = operation_of(edit.operation)
+    where = "all levels"
+    if len(edit.levels) != len(levels):
+        where = ", ".join(levels[index].name for index in edit.levels)
+    chosen = operation.classes.told([names[index] for index in edit.classes], len(names))
+    return f"{where}: {operation.words(chosen, **edit.parameters)}"
+
+
+def as_edits(edits: object) -> tuple[Edit, ...]:
     """One edit, several, or the path of a recipe as a tuple of edits; raises TypeError for anything else."""
     if isinstance(edits, Edit):
         return (edits,)
     if isinstance(edits, str | Path):
         return read_recipe(edits)
-    several = isinstance(edits, Iterable) and not isinstance(edits, Mapping | bytes)
-    found = tuple(edits) if several else (edits,)
-    for entry in found:
-        if not isinstance(entry, Edit):
-            raise TypeError(
-                f"Edits are an Edit, a sequence of Edits or the path of a recipe, but {shown(entry)} was given. "
-                "Edit.from_dict makes an edit of one entry of a recipe; surgery.history(model) gives those of a model."
-            )
-    return found
+    if isinstance(edits, Iterable) and not isinstance(edits, Mapping | bytes):
+        return tuple(_as_edit(entry) for entry in edits)
+    return (_as_edit(edits),)
 
 
-def write_recipe(edits: Sequence[Edit], path) -> Path:
+def _as_edit(entry: object) -> Edit:
+    if isinstance(entry, Edit):
+        return entry
+    raise TypeError(
+        f"Edits are an Edit, a sequence of Edits or the path of a recipe, but {shown(entry)} was given. "
+        "Edit.from_dict makes an edit of one entry of a recipe; surgery.history(model) gives those of a model."
+    )
+
+
+def write_recipe(edits: Edit | Iterable[Edit], path: str | PathLike[str]) -> Path:
     """Write edits as a JSON list, whole or not at all; returns the path. TypeError for what is no edit."""
-    edits = as_edits(edits)
-    lines = ",\n".join(json.dumps(edit.to_dict()) for edit in edits)
+    lines = ",\n".join(json.dumps(edit.to_dict()) for edit in as_edits(edits))
     text = f"[\n{lines}\n]\n" if lines else "[]\n"
     return write_whole(Path(path), lambda file: file.write(text.encode()))
 
 
-def read_recipe(path) -> tuple[Edit, ...]:
+def read_recipe(path: str | PathLike[str]) -> tuple[Edit, ...]:
     """Read the edits of a JSON recipe; raises ValueError for anything else."""
     try:
         entries = json.loads(Path(path).read_text())

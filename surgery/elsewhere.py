@@ -35,5 +35,8 @@ def precision(head: Head, theirs: Head) -> str | None:
 
 
 def _tensors(head: Head) -> Mapping[str, Tensor]:
-    rows = {f"{path}.{part}" for level in head.levels for path in level.paths.values() for part in ("weight", "bias")}
+    rows = set()
+    for level in head.levels:
+        for path in level.paths.values():
+            rows |= {f"{path}.weight", f"{path}.bias"}
     return {name: value for name, value in head.net.state_dict().items() if name not in rows}

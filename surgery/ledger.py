@@ -4,18 +4,22 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
+import torch
 from torch import Tensor
 
 from anatomy import Head, UnsupportedModelError, describe, whole_number
 from anatomy.head.mark import mark_of
 
-from .edit import Edit
+from .edit import Edit, edited
 from .memory import ended, forget_end, ledger, tell_end
-from .places import Place, alive, all_rows, clone, fits, out_of_step, put, write
+from .places import Apart, Place, alive, all_rows, clone, fits, out_of_step, put, write
 from .record import Ledger, Record
-from .rows import Rows, edited
+from .rows import Rows
 from .standing import Broken, RecordError, RecordWarning, as_passed, broken, drifted, fingerprint, in_words, through
+
+Model = TypeVar("Model")
 
 
 def apply(head: Head, edit: Edit) -> Edit:
@@ -39,7 +43,7 @@ def apply(head: Head, edit: Edit) -> Edit:
     return edit
 
 
-def history(model) -> tuple[Edit, ...]:
+def history(model: object) -> tuple[Edit, ...]:
     """The edits applied to this model and not undone, oldest first.
 
     Warns (RecordWarning, once a state) when the rows are not those that these edits left, as after a training step or
@@ -53,7 +57,7 @@ def history(model) -> tuple[Edit, ...]:
     return tuple(record.edit for record in book.records)
 
 
-def undo(model, n: int = 1, *, force: bool = False) -> tuple[Edit, ...]:
+def undo(model: object, n: int = 1, *, force: bool = False) -> tuple[Edit, ...]:
     """Take back the last n edits, bit for bit; returns them, newest first. ValueError when fewer are recorded.
 
     Raises RecordError (a RuntimeError), and changes nothing, where the rows are not those that these edits left:
@@ -77,7 +81,9 @@ def _undo(head: Head, n: int, force: bool) -> tuple[Edit, ...]:
             + (f" The record of {lost} more ended when the network was replaced (train, load)." if lost else "")
         )
     taken = book.records[len(book.records) - n :][::-1]
-    rows = {place: kept for record in taken for place, kept in record.before.items()}
+    rows: dict[Place, Rows] = {}
+    for record in taken:
+        rows.update(record.before)  # of several edits at a place, the oldest is last
     rows = as_passed(alive(head, rows), through(head, book))
     _check_shapes(head, rows)
     if not force:
@@ -88,14 +94,14 @@ def _undo(head: Head, n: int, force: bool) -> tuple[Edit, ...]:
     return tuple(record.edit for record in taken)
 
 
-def reset(model, *, force: bool = False) -> tuple[Edit, ...]:
+def reset(model: object, *, force: bool = False) -> tuple[Edit, ...]:
     """Take back every edit; returns them, newest first. Errors and ``force`` as in ``undo``."""
     head = describe(model)
     with head.undisturbed():
         return _undo(head, len(ledger(head).records), force)
 
 
-def forget(model) -> tuple[Edit, ...]:
+def forget(model: object) -> tuple[Edit, ...]:
     """Drop the record and keep the rows: as they are they become the original. Returns the edits that it held."""
     head = describe(model)
     with head.undisturbed():
@@ -107,7 +113,7 @@ def forget(model) -> tuple[Edit, ...]:
 
 
 @contextmanager
-def scratch(model) -> Iterator:
+def scratch(model: Model) -> Iterator[Model]:
     """Whatever happens to class rows inside the block is gone after it, however it ends; blocks can be nested.
 
     Rows and history are put back bit for bit, rows changed by hand included, on the network that was entered and on
@@ -141,7 +147,7 @@ def rollback(head: Head, rows: dict[Place, Rows] | None = None) -> Iterator[None
 
 
 @contextmanager
-def restored(head: Head, rows: dict[Place, Rows], apart: list, *, always: bool) -> Iterator[None]:
+def restored(head: Head, rows: dict[Place, Rows], apart: Apart, *, always: bool) -> Iterator[None]:
     """Rows and history are put back at the end of the block, or only where it does not come to its end.
 
     ``apart``: convolutions of predictors, and the rows that they have in place of these.
@@ -181,7 +187,7 @@ def _to_the_end(action: Callable[[], None]) -> None:
         raise interruption
 
 
-def _put_back(head: Head, rows: dict[Place, Rows], apart: list, book: Ledger, kept: Ledger) -> None:
+def _put_back(head: Head, rows: dict[Place, Rows], apart: Apart, book: Ledger, kept: Ledger) -> None:
     with head.undisturbed():
         other = _misfits(head, rows)
         write(head, {place: entry for place, entry in alive(head, rows).items() if place not in other})
@@ -198,7 +204,7 @@ def _put_back(head: Head, rows: dict[Place, Rows], apart: list, book: Ledger, ke
         )
 
 
-def _still_holds(model, head: Head) -> bool:
+def _still_holds(model: object, head: Head) -> bool:
     try:
         return describe(model).net is head.net
     except UnsupportedModelError:
@@ -242,7 +248,11 @@ def _check_shapes(head: Head, rows: dict[Place, Rows]) -> None:
 
 def _misfits(head: Head, rows: dict[Place, Rows]) -> list[Place]:
     """The live places whose convolution has another shape than the rows."""
-    return [place for place, kept in alive(head, rows).items() if not fits(head.class_conv(*place[::-1]), kept)]
+    found = []
+    for (branch, level), kept in alive(head, rows).items():
+        if not fits(head.class_conv(level, branch), kept):
+            found.append((branch, level))
+    return found
 
 
 def _names(head: Head, found: list[Place]) -> str:
@@ -275,11 +285,17 @@ def _check_finite(head: Head, edit: Edit, before: dict[Place, Rows], after: dict
     for (branch, level), rows in after.items():
         dtypes = {conv.weight.dtype for conv in (head.class_conv(level, branch), *head.twins(level, branch))}
         for new, old in zip(rows, before[branch, level], strict=True):
-            for dtype in dtypes:
-                if new is not None and not _finite(new.to(dtype)) and _finite(old.to(dtype)):
-                    raise ValueError(
-                        f"{edit} would make rows of level {level} infinite in {dtype}. Nothing is changed."
-                    )
+            dtype = None if new is None or old is None else _overflowing(old, new, dtypes)
+            if dtype is not None:
+                raise ValueError(f"{edit} would make rows of level {level} infinite in {dtype}. Nothing is changed.")
+
+
+def _overflowing(old: Tensor, new: Tensor, dtypes: set[torch.dtype]) -> torch.dtype | None:
+    """The dtype in which the old values are finite and the new ones are not; None if there is none."""
+    for dtype in dtypes:
+        if not _finite(new.to(dtype)) and _finite(old.to(dtype)):
+            return dtype
+    return None
 
 
 def _finite(values: Tensor) -> bool:

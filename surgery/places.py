@@ -1,5 +1,7 @@
 """Where class rows stand in a network, and in the copies that ``predict()`` runs: read, compared, written."""
 
+from itertools import product
+
 import torch
 from torch import Tensor, nn
 
@@ -9,11 +11,12 @@ from .bits import in_step
 from .rows import Rows
 
 Place = tuple[str, int]  # branch, level
+Apart = list[tuple[nn.Conv2d, Rows]]  # convolutions of predictors with rows of their own
 
 
 def places(head: Head) -> list[Place]:
     """Every level of every live branch."""
-    return [(branch, level.index) for branch in head.branches for level in head.levels]
+    return list(product(head.branches, (level.index for level in head.levels)))
 
 
 def distinct(head: Head) -> list[Place]:
@@ -43,10 +46,12 @@ def here(head: Head, place: Place) -> Rows:
 
 
 def clone(head: Head, place: Place) -> Rows:
+    """A copy of the rows at a place, which later edits leave alone."""
     return cloned(here(head, place))
 
 
 def cloned(rows: Rows) -> Rows:
+    """A copy of rows."""
     weight, bias = rows
     return weight.clone(), None if bias is None else bias.clone()
 
@@ -64,7 +69,7 @@ def write(head: Head, rows: dict[Place, Rows]) -> None:
             put(conv, kept)
 
 
-def out_of_step(head: Head, rows: dict[Place, Rows]) -> list[tuple[nn.Conv2d, Rows]]:
+def out_of_step(head: Head, rows: dict[Place, Rows]) -> Apart:
     """Convolutions that predictors run in place of these, but with rows of their own, and a clone of those."""
     found = []
     for (branch, level), kept in rows.items():
@@ -78,13 +83,18 @@ def put(conv: nn.Conv2d, rows: Rows) -> None:
     weight, bias = rows
     _copy(conv.weight, weight)
     if bias is not None:
-        _copy(conv.bias, bias)
+        _copy(conv.bias, bias)  # pyright: ignore[reportArgumentType]  # these rows fit, so there is a bias
 
 
 def fits(conv: nn.Conv2d, rows: Rows) -> bool:
     """Whether rows have the shape of a convolution's."""
-    now = standing(conv)
-    return all((a is None) == (b is None) and (a is None or a.shape == b.shape) for a, b in zip(now, rows, strict=True))
+    return all(_same_shape(now, other) for now, other in zip(standing(conv), rows, strict=True))
+
+
+def _same_shape(a: Tensor | None, b: Tensor | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return a.shape == b.shape
 
 
 def _copy(target: Tensor, source: Tensor) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -9,9 +10,9 @@ from torch import Tensor
 from anatomy import Head
 
 from .bits import equal
-from .edit import Edit
+from .edit import Edit, edited
 from .places import Place, fits
-from .rows import Rows, edited
+from .rows import Rows
 
 KEY = "surgery"  # where the record lies in a checkpoint
 
@@ -49,13 +50,14 @@ class Ledger:
 
     def linked(self, before: dict[Place, Rows]) -> dict[Place, Rows]:
         """These rows, those that are what the record left being the very same tensors: kept once, told at a glance."""
-        left = {place: self.newest(place) for place in before}
-        return {
-            place: left[place] if left[place] is not None and equal(rows, left[place]) else rows
-            for place, rows in before.items()
-        }
+        found = {}
+        for place, rows in before.items():
+            left = self.newest(place)
+            found[place] = left if left is not None and equal(rows, left) else rows
+        return found
 
     def copy(self) -> "Ledger":
+        """Another ledger with the same edits and rows; what is done to it does not reach this one."""
         return Ledger(dict(self.baseline), list(self.records), self.told)
 
     def take(self, other: "Ledger") -> None:
@@ -63,6 +65,7 @@ class Ledger:
         self.baseline, self.records, self.told = dict(other.baseline), list(other.records), other.told
 
     def plain(self) -> dict | None:
+        """The ledger as plain data for a pickle; None where it holds no original."""
         return pack(self) if self.baseline else None
 
 
@@ -77,7 +80,7 @@ def pack(book: Ledger) -> dict:
     }
 
 
-def unpack(entry, head: Head) -> Ledger:
+def unpack(entry: object, head: Head) -> Ledger:
     """The ledger of a file's entry, whose rows must fit this head; raises ValueError naming what is wrong with it.
 
     An entry without ``after`` is of an earlier version: what each edit left is computed anew.
@@ -88,7 +91,7 @@ def unpack(entry, head: Head) -> Ledger:
         raise ValueError(f"The record of edits cannot be read: {type(error).__name__}: {error}.") from error
 
 
-def _unpack(entry, head: Head) -> Ledger:
+def _unpack(entry: object, head: Head) -> Ledger:
     if not isinstance(entry, Mapping):
         raise ValueError(f"The record of edits must be a mapping, but it is a {type(entry).__name__}.")
     missing = {"edits", "before", "baseline"} - set(entry)
@@ -114,7 +117,7 @@ def _record(head: Head, index: int, edit, before, after=None) -> Record:
     what = f"edit {index} of the record"
     edit = _edit(head, edit, what)
     before = _rows(head, before, f"before {what}")
-    named = {(branch, level) for branch in edit.branches for level in edit.levels}
+    named = set(product(edit.branches, edit.levels))
     if not before or not set(before) <= named:
         raise ValueError(f"The rows before {what} stand at {sorted(before)}, but the edit goes to {sorted(named)}.")
     if after is None:
@@ -145,10 +148,15 @@ def _listed(entry: Mapping, name: str) -> list:
 
 
 def _packed(rows: dict[Place, Rows], shared: dict[int, Tensor]) -> list:
-    return [
-        [branch, level, *(None if part is None else shared.setdefault(id(part), part.detach().cpu()) for part in kept)]
-        for (branch, level), kept in rows.items()
-    ]
+    found = []
+    for (branch, level), (weight, bias) in rows.items():
+        found.append([branch, level, _once(weight, shared), None if bias is None else _once(bias, shared)])
+    return found
+
+
+def _once(part: Tensor, shared: dict[int, Tensor]) -> Tensor:
+    """The tensor on the CPU: the same one for every record that holds it."""
+    return shared.setdefault(id(part), part.detach().cpu())
 
 
 def _rows(head: Head, entries, what: str) -> dict[Place, Rows]:
@@ -167,13 +175,16 @@ def _rows(head: Head, entries, what: str) -> dict[Place, Rows]:
         conv = head.class_conv(level, branch if branch in head.branches else head.branches[0])
         whole = fits(conv, (weight, bias)) if branch in head.branches else len(weight) == len(conv.weight)
         if not whole or (bias is not None and bias.shape != weight.shape[:1]):
-            shapes = [None if part is None else tuple(part.shape) for part in (weight, bias)]
             raise ValueError(
-                f"The rows {what} at {branch}, level {level}, have the shapes {shapes}, but this head has "
-                f"{[None if part is None else tuple(part.shape) for part in (conv.weight, conv.bias)]}."
+                f"The rows {what} at {branch}, level {level}, have the shapes {_shapes(weight, bias)}, but this head "
+                f"has {_shapes(conv.weight, conv.bias)}."
             )
         found[branch, level] = weight, bias
     return found
+
+
+def _shapes(*parts: Tensor | None) -> list[tuple[int, ...] | None]:
+    return [None if part is None else tuple(part.shape) for part in parts]
 
 
 def _is_rows(value) -> bool:

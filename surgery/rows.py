@@ -1,83 +1,91 @@
-"""The arithmetic of each operation on the class rows of one convolution; nothing here knows a model.
+"""The arithmetic of class rows of one convolution, for one anchor of a cell; nothing here knows a model or an edit.
 
-Each operation takes the weight (nc, c, kh, kw), the bias (nc,) or None and the edit, and returns new tensors.
+Each function takes the rows, the class ids that are chosen and the values of its operation, and returns new rows. What
+it does not change it hands back as it is.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from anatomy.head.levels import SILENT_LOGIT
 
-from .edit import Edit
+Rows = tuple[Tensor, Tensor | None]  # weight (nc, c, kh, kw), bias (nc,) or None
+Chosen = tuple[int, ...]  # class ids
 
-Rows = tuple[Tensor, Tensor | None]
+
+class NoBias(ValueError):
+    """Rows without a bias, of which it would have to be changed."""
 
 
-def shift(weight: Tensor, bias: Tensor | None, edit: Edit) -> Rows:
-    k = int(edit.parameters["k"]) % len(weight)
+def shift(rows: Rows, chosen: Chosen, k: int) -> Rows:
+    """Row c moves to (c + k) mod nc."""
+    weight, bias = rows
+    k = int(k) % len(weight)
     return weight.roll(k, 0), None if bias is None else bias.roll(k, 0)
 
 
-def permute(weight: Tensor, bias: Tensor | None, edit: Edit) -> Rows:
-    order = torch.tensor(edit.parameters["order"], device=weight.device)
-    return weight[order], None if bias is None else bias[order]
+def permute(rows: Rows, chosen: Chosen, order: Sequence[int]) -> Rows:
+    """Row i becomes old row order[i]."""
+    return _taken(rows, torch.tensor(order, device=rows[0].device))
 
 
-def swap(weight: Tensor, bias: Tensor | None, edit: Edit) -> Rows:
-    order = torch.arange(len(weight), device=weight.device)
-    order[list(edit.classes)] = order[list(edit.classes[::-1])]
-    return weight[order], None if bias is None else bias[order]
+def swap(rows: Rows, chosen: Chosen) -> Rows:
+    """The two chosen rows change places."""
+    order = torch.arange(len(rows[0]), device=rows[0].device)
+    order[list(chosen)] = order[list(chosen[::-1])]
+    return _taken(rows, order)
 
 
-def zero(weight: Tensor, bias: Tensor | None, edit: Edit) -> Rows:
-    weight, chosen, kind = weight.clone(), list(edit.classes), edit.parameters["bias"]
-    weight[chosen] = 0
-    if kind == "keep":
-        return weight, bias
-    bias = _own_bias(bias, edit)
-    bias[chosen] = SILENT_LOGIT if kind == "silence" else 0.0
-    return weight, bias
+def zero(rows: Rows, chosen: Chosen, bias: str) -> Rows:
+    """The chosen weights become 0; their biases are silenced ("silence"), left ("keep") or set to 0 ("zero")."""
+    weight = rows[0].clone()
+    weight[list(chosen)] = 0
+    if bias == "keep":
+        return weight, rows[1]
+    biases = _own_bias(rows)
+    biases[list(chosen)] = SILENT_LOGIT if bias == "silence" else 0.0
+    return weight, biases
 
 
-def scale(weight: Tensor, bias: Tensor | None, edit: Edit) -> Rows:
-    weight, chosen, factor = weight.clone(), list(edit.classes), edit.parameters["factor"]
-    weight[chosen] *= factor
+def scale(rows: Rows, chosen: Chosen, factor: float) -> Rows:
+    """The chosen rows, weight and bias, are multiplied."""
+    weight, bias = rows[0].clone(), rows[1]
+    weight[list(chosen)] *= factor
     if bias is not None:
         bias = bias.clone()
-        bias[chosen] *= factor
+        bias[list(chosen)] *= factor
     return weight, bias
 
 
-def offset(weight: Tensor, bias: Tensor | None, edit: Edit) -> Rows:
-    bias = _own_bias(bias, edit)
-    bias[list(edit.classes)] += edit.parameters["delta"]
-    return weight, bias
+def offset(rows: Rows, chosen: Chosen, delta: float) -> Rows:
+    """A number is added to the chosen biases."""
+    bias = _own_bias(rows)
+    bias[list(chosen)] += delta
+    return rows[0], bias
 
 
-def _own_bias(bias: Tensor | None, edit: Edit) -> Tensor:
-    if bias is None:
-        raise ValueError(f"{edit.operation} changes the bias, but this class convolution has none. Use scale_classes.")
-    return bias.clone()
-
-
-def edited(weight: Tensor, bias: Tensor | None, edit: Edit, anchors: int = 1) -> Rows:
-    """The rows after an edit; where a cell has several anchors, the nc rows of each are edited alike."""
-    operation = OPERATIONS[edit.operation]
-    if anchors == 1:
-        return operation(weight, bias, edit)
+def split(rows: Rows, anchors: int) -> list[Rows]:
+    """The nc rows of each of a cell's anchors."""
+    weight, bias = rows
     biases = (None,) * anchors if bias is None else bias.chunk(anchors)
-    weights, biases = zip(*map(operation, weight.chunk(anchors), biases, (edit,) * anchors), strict=True)
-    return torch.cat(weights), None if bias is None else torch.cat(biases)
+    return list(zip(weight.chunk(anchors), biases, strict=True))
 
 
-OPERATIONS: dict[str, Callable[[Tensor, Tensor | None, Edit], Rows]] = {
-    "shift_classes": shift,
-    "permute_classes": permute,
-    "swap_classes": swap,
-    "zero_classes": zero,
-    "scale_classes": scale,
-    "bias_classes": offset,
-    "mute_level": zero,
-}
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The rows of all anchors, from those of each."""
+    weights = [weight for weight, _ in parts]
+    biases = [bias for _, bias in parts if bias is not None]
+    return torch.cat(weights), torch.cat(biases) if biases else None
+
+
+def _taken(rows: Rows, order: Tensor) -> Rows:
+    weight, bias = rows
+    return weight[order], None if bias is None else bias[order]
+
+
+def _own_bias(rows: Rows) -> Tensor:
+    if rows[1] is None:
+        raise NoBias("These rows have no bias.")
+    return rows[1].clone()

@@ -38,9 +38,12 @@ def expected(head: Head, book: Ledger) -> dict[Place, Rows]:
 
 def drifted(head: Head, book: Ledger) -> dict[Place, Tensor]:
     """By place, the rows (bool) as they stand that are not those of the record; places without any are left out."""
-    return {
-        place: rows for place, kept in expected(head, book).items() if (rows := _unlike(here(head, place), kept)).any()
-    }
+    found = {}
+    for place, kept in expected(head, book).items():
+        rows = _unlike(here(head, place), kept)
+        if rows.any():
+            found[place] = rows
+    return found
 
 
 def broken(head: Head, book: Ledger, count: int) -> list[Broken]:

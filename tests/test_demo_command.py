@@ -15,6 +15,8 @@ import ultralytics
 
 from detectors import demo_weights
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parent.parent
 FIGURES = ("before", "after", "compare", "heatmaps", "anchors")
 

@@ -9,6 +9,8 @@ import pytest
 from detectors.fastvit.training import train
 from detectors.scenes import kinds as scenes
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parent.parent
 spec = importlib.util.spec_from_file_location("learning", ROOT / "benchmarks" / "learning.py")
 learning = importlib.util.module_from_spec(spec)

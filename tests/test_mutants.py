@@ -82,7 +82,7 @@ def test_of_an_error_the_rule_is_changed_and_not_the_message():
 
 
 def test_every_change_of_the_project_is_one_change_that_can_be_read():
-    texts = sources(["surgery", "anatomy/letterbox.py"])
+    texts = sources(["surgery", "anatomy/head/letterbox.py"])
     changes = drawn(texts, 40, seed=3)
     assert changes == drawn(texts, 40, seed=3) != drawn(texts, 40, seed=4)
     assert len({(change.path, change.line, change.col, change.kind) for change in changes}) == 40
@@ -115,6 +115,7 @@ def reach(tmp_path):
         "t.py::shares": {"seconds": 2.0, "passed": True, "fixtures": ["t.py::made"]},
         "t.py::fails": {"seconds": 0.1, "passed": False, "fixtures": ["t.py::made"]},
         "u.py::other": {"seconds": 3.0, "passed": True, "fixtures": []},
+        "v.py::child": {"seconds": 0.5, "passed": True, "fixtures": ["v.py::run"]},
     }
     lines = {
         "anatomy/a.py": {
@@ -124,16 +125,22 @@ def reach(tmp_path):
             "4": [],
         }
     }
-    (tmp_path / "t.json").write_text(json.dumps({"tests": tests, "lines": lines}))
+    (tmp_path / "t.json").write_text(json.dumps({"tests": tests, "lines": lines, "starters": ["fixture v.py::run"]}))
     return Reach.read([tmp_path / "t.json"])
 
 
-def test_those_that_run_the_line_are_asked_quick_files_first_and_those_that_share_its_fixtures_after_them(reach):
+def test_those_that_run_the_line_are_asked_quick_files_first_and_those_that_may_run_it_after_them(reach):
     source = "a = 1\n" * 4
     assert reach.failing == ("t.py::fails",)
-    assert reach.tests(change_at(1), source) == ["u.py::other", "t.py::quick", "t.py::slow", "t.py::shares"]
-    assert reach.tests(change_at(2), source) == ["t.py::quick"]
-    assert reach.tests(change_at(3), source) == ["t.py::shares", "t.py::slow"]
+    assert reach.tests(change_at(1), source) == [
+        "u.py::other",
+        "t.py::quick",
+        "t.py::slow",
+        "t.py::shares",
+        "v.py::child",
+    ]
+    assert reach.tests(change_at(2), source) == ["t.py::quick", "v.py::child"]
+    assert reach.tests(change_at(3), source) == ["t.py::shares", "t.py::slow", "v.py::child"]
 
 
 def test_the_table_counts_equivalent_mutants_apart():

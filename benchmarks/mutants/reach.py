@@ -83,6 +83,7 @@ class Reach:
     users: dict[str, set[str]]  # shared fixture -> tests
     sharing: dict[str, set[str]]  # test -> shared fixtures of one file
     lines: dict[str, dict[int, set[str]]]  # path -> line -> tests
+    starters: frozenset[str] = frozenset()  # tests that start a Python of their own, whose lines are not known
 
     @classmethod
     def read(cls, kept: Iterable[Path]) -> "Reach":
@@ -96,18 +97,26 @@ class Reach:
                 if ".py::" in name:  # defined in a test file: what its tests share was most likely made by one of them
                     sharing[nodeid].add(name)
         lines: dict = defaultdict(lambda: defaultdict(set))
+        starters: set[str] = set()
         for part in parts:
             local = part["tests"].keys() & seconds.keys()
+            starters |= _tests_of(part["starters"], users) & local
             for path, contexts in part["lines"].items():
                 for line, names in contexts.items():
-                    for name in names:
-                        own = users[name.removeprefix(FIXTURE)] & local if name.startswith(FIXTURE) else {name}
-                        lines[path][int(line)] |= own & local
+                    lines[path][int(line)] |= _tests_of(names, users) & local
         failing = tuple(nodeid for nodeid, test in tests.items() if not test["passed"])
-        return cls(seconds, failing, dict(users), dict(sharing), {path: dict(at) for path, at in lines.items()})
+        return cls(
+            seconds=seconds,
+            failing=failing,
+            users=dict(users),
+            sharing=dict(sharing),
+            lines={path: dict(at) for path, at in lines.items()},
+            starters=frozenset(starters),
+        )
 
     def tests(self, change: Change, source: str) -> list[str]:
-        """The tests to ask, in order: those that run the line, then those that share a fixture with one of them.
+        """The tests to ask, in order: those that run the line, then those that share a fixture with one of them, and
+        those that start a Python of their own, which may run it.
 
         Of a line that runs at import alone, those that run a line with one of its names; or else of the same file.
         """
@@ -116,7 +125,8 @@ class Reach:
         direct = direct or self._of(at, at)
         fixtures = {name for nodeid in direct for name in self.sharing.get(nodeid, ())}
         indirect = {nodeid for name in fixtures for nodeid in self.users[name]} - direct
-        return [*self._in_order(direct), *self._in_order(indirect)]
+        unseen = self.starters - direct - indirect
+        return [*self._in_order(direct), *self._in_order(indirect), *self._in_order(unseen)]
 
     @staticmethod
     def _of(at: dict[int, set[str]], lines: Iterable[int]) -> set[str]:
@@ -141,3 +151,11 @@ class Reach:
         cost = {name: sum(self.seconds[nodeid] for nodeid in tests) for name, tests in files.items()}
         quick = sorted(files, key=lambda name: (cost[name], name))
         return [nodeid for name in quick for nodeid in sorted(files[name], key=lambda n: (self.seconds[n], n))]
+
+
+def _tests_of(contexts: Iterable[str], users: dict[str, set[str]]) -> set[str]:
+    """The tests of these contexts: each a test, or a fixture that several share."""
+    found: set[str] = set()
+    for name in contexts:
+        found |= users[name.removeprefix(FIXTURE)] if name.startswith(FIXTURE) else {name}
+    return found

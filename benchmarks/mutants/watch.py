@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Collection
 from pathlib import Path
 
@@ -11,11 +12,20 @@ FIXTURE = "fixture "  # how the context of a fixture that several tests share be
 
 
 class Recorder:
-    """Lines by test. What a fixture of a wider scope than one test runs counts for all tests that use it."""
+    """Lines by test. What a fixture of a wider scope than one test runs counts for all tests that use it.
+
+    Of a Python that a test starts no line is seen, so it is noted who starts one.
+    """
 
     def __init__(self, coverage, tree: Path):
         self._coverage, self._tree, self._context = coverage, tree, ""
         self.tests: dict[str, dict] = {}
+        self._starters: set[str] = set()
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, args: tuple) -> None:
+        if event == "subprocess.Popen" and sys.executable in (args[0], *map(str, args[1])):
+            self._starters.add(self._context)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item):
@@ -47,13 +57,13 @@ class Recorder:
         self._coverage.switch_context(context)
 
     def found(self) -> dict:
-        """Tests with seconds, outcome and fixtures, and the contexts of each line of each source."""
+        """Tests with seconds, outcome and fixtures; the contexts of each line of each source; who starts a Python."""
         data = self._coverage.get_data()
         lines = {}
         for path in data.measured_files():
             contexts = {line: [name for name in names if name] for line, names in data.contexts_by_lineno(path).items()}
             lines[Path(path).relative_to(self._tree).as_posix()] = contexts
-        return {"tests": self.tests, "lines": lines}
+        return {"tests": self.tests, "lines": lines, "starters": sorted(self._starters - {""})}
 
 
 def _name(fixturedef) -> str:

@@ -11,6 +11,8 @@ import viz
 from detectors import demo_scene, demo_weights
 from viz.explorer.words import table_lines
 
+pytestmark = pytest.mark.long
+
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PATIENCE = 60_000  # ms
 FAILED = ".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']"

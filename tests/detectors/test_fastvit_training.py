@@ -183,6 +183,7 @@ def arguments(data, work, *more):
     return ["--data", str(data), "--work", str(work), *fixed, *more]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [[], ["--naive"]])
 def test_the_command_trains_and_its_checkpoint_opens(data, tmp_path, capsys, kind):
     assert train.main(arguments(data, tmp_path / "run", *kind)) == 0
@@ -203,6 +204,7 @@ def test_options_that_cannot_be_are_refused(more, message):
         replace(TINY, **more)
 
 
+@pytest.mark.long
 def test_ctrl_c_loses_nothing_and_a_resumed_run_ends_where_an_unbroken_one_does(data, tmp_path, monkeypatch, capsys):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     train.main(arguments(data, whole))
@@ -222,6 +224,7 @@ def test_ctrl_c_loses_nothing_and_a_resumed_run_ends_where_an_unbroken_one_does(
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
 
 
+@pytest.mark.long
 def test_learning_brings_the_loss_down(data):
     opened = open_data(data)
     run = Run(TINY, opened.names, len(opened.train))

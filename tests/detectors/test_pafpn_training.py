@@ -9,6 +9,8 @@ import torch
 from detectors.pafpn import PLACES, criterion, draw_batches, half_width, learn, optimizer
 from diagnosis import numerics
 
+pytestmark = pytest.mark.long
+
 STEPS, SIDE = 16, 64
 FLOAT32_EXP = math.log(torch.finfo(torch.float32).max)  # 88.7: the exponential of more is infinite
 

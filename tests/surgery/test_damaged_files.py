@@ -12,7 +12,7 @@ from detectors import fastvit
 from tests.surgery.hostile.cases_calls import genuine
 
 ROUNDS = 150
-WEIGHTS = Path(fastvit.__file__).parents[1] / "weights" / "demo.pt"
+WEIGHTS = Path(fastvit.__file__).parents[1] / "demo" / "weights" / "demo.pt"
 
 
 @pytest.fixture(scope="module")

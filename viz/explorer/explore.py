@@ -1,9 +1,23 @@
 """The explorer: a panel for notebooks, in which a detector is looked at, edited and restored by hand."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 from .state import Explorer
 
+if TYPE_CHECKING:
+    from .panel import Panel
 
-def explore(model, image, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **predict_args):
+
+def explore(
+    model: object,
+    image: object,
+    *,
+    conf: float = 0.25,
+    iou: float = 0.7,
+    imgsz: int | Sequence[int] = 640,
+    **predict_args: Any,
+) -> "Panel":
     """A panel on one image: click a box to see what made it, change class rows, see the effect at once, take it back.
 
     Arguments as in ``anatomy.trace``. Returns an ipywidgets object for JupyterLab, VS Code and Colab, and displays

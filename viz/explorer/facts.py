@@ -96,7 +96,9 @@ def explain(trace: Trace, anchor: int, before: Trace | None = None) -> Facts:
 
 def index_of(trace: Trace, anchor: int | None) -> int | None:
     """The index of the detection that this anchor made, or None."""
-    found = np.flatnonzero(trace.detections.anchor == anchor) if anchor is not None else ()
+    if anchor is None:
+        return None
+    found = np.flatnonzero(trace.detections.anchor == anchor)
     return int(found[0]) if len(found) else None
 
 
@@ -119,8 +121,8 @@ def _entropy(trace: Trace, anchor: int, before: Trace | None) -> tuple[np.ndarra
     if trace.reg_max == 1:
         return None, NO_BINS
     for source in (trace, before):
-        index = index_of(source, anchor) if source is not None else None
-        if index is not None:
+        index = None if source is None else index_of(source, anchor)
+        if source is not None and index is not None:
             bins = source.distribution(index).double()
             return -torch.special.xlogy(bins, bins).sum(1).div(np.log(2)).cpu().numpy(), ""
     return None, NO_BOX
@@ -128,16 +130,22 @@ def _entropy(trace: Trace, anchor: int, before: Trace | None) -> tuple[np.ndarra
 
 def _verdict(trace: Trace, anchor: int, index: int | None, lost_to: int | None, before: Trace | None) -> str:
     """One sentence: what became of this cell, and what it was before."""
-    was = index_of(before, anchor) if before is not None else None
-    old = f"{before.detections.class_name[was]} {before.detections.confidence[was]:.2f}" if was is not None else ""
+    was = None if before is None else index_of(before, anchor)
+    old = "" if before is None or was is None else _named(before, was)
     if index is None:
         why = "its best class stays below the threshold"
         if lost_to is not None:
-            why = f"suppressed by {trace.detections.class_name[lost_to]} {trace.detections.confidence[lost_to]:.2f}"
+            why = f"suppressed by {_named(trace, lost_to)}"
         return f"Gone: it was {old}; now {why}." if old else f"No detection: {why}."
     if before is None or before is trace:
         return "A detection."
     if not old:
         return "New: it was no detection before the edits."
-    now = f"{trace.detections.class_name[index]} {trace.detections.confidence[index]:.2f}"
-    return "A detection, as before the edits." if now == old else f"Changed: it was {old}."
+    if _named(trace, index) == old:
+        return "A detection, as before the edits."
+    return f"Changed: it was {old}."
+
+
+def _named(trace: Trace, index: int) -> str:
+    """A detection by its class and confidence."""
+    return f"{trace.detections.class_name[index]} {trace.detections.confidence[index]:.2f}"

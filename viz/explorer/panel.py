@@ -1,13 +1,15 @@
 """The widget around an ``Explorer``: controls bound to its methods, and the figure in an ipympl canvas."""
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import ipywidgets as w
 from ipympl.backend_nbagg import Canvas, FigureManager
 
 from .look import STYLE_SHEET, scale_html
 from .picture import LivePicture
-from .state import LIVE, OPERATIONS, WHAT, Explorer
+from .state import CONTROLS, LIVE, WHAT, Explorer
 from .words import facts_html, history_html, legend_html, message_html, table_lines, table_style
 
 LABEL = "52px"
@@ -36,7 +38,7 @@ class Panel(w.VBox):
         self.add_class("workbench")
         self.refresh()
 
-    def act(self, action, *arguments) -> None:
+    def act(self, action: Callable[..., str], *arguments: Any) -> None:
         """Run an action of the explorer and show what came of it."""
         self.explorer.attempt(action, *arguments)
         self.refresh()
@@ -60,7 +62,7 @@ class Panel(w.VBox):
         self.class_ = w.Dropdown(options=[("any class", ANY), *classes], **_line("class"))
         self.what = w.ToggleButtons(options=WHAT, style={"button_width": "82px"})
         self.follow = w.Checkbox(True, indent=False, layout=w.Layout(width="20px"))
-        self.operation = w.ToggleButtons(options=list(OPERATIONS), style={"button_width": "82px"})
+        self.operation = w.ToggleButtons(options=list(CONTROLS), style={"button_width": "82px"})
         self.shift = w.IntSlider(0, -reach, reach, disabled=not reach, **_line("classes"))
         self.bias = w.FloatSlider(0, min=-MOST_BIAS, max=MOST_BIAS, step=0.1, readout_format="+.1f", **_line("logits"))
         self.bias.add_class("workbench-bias")
@@ -72,8 +74,9 @@ class Panel(w.VBox):
         self.recipe = w.Button(description="Save recipe (.json)", layout=w.Layout(width="49%"))
         self.checkpoint = w.Button(description="Save checkpoint (.pt)", layout=w.Layout(width="49%"))
         self.table = w.Select(rows=14, layout=w.Layout(width="98%"))
-        for name in ("head", "facts", "history", "message", "legend", "scale", "style_sheet"):
-            setattr(self, f"{name}_html", w.HTML())
+        self.head_html, self.facts_html, self.history_html = w.HTML(), w.HTML(), w.HTML()
+        self.message_html, self.legend_html, self.scale_html = w.HTML(), w.HTML(), w.HTML()
+        self.style_sheet_html = w.HTML()
 
     def _bind(self) -> None:
         explorer = self.explorer
@@ -91,19 +94,20 @@ class Panel(w.VBox):
         self.recipe.on_click(lambda _: self.act(explorer.save_recipe, self.path.value))
         self.checkpoint.on_click(lambda _: self.act(explorer.save_checkpoint, self.path.value))
 
-    def _on(self, control, action) -> None:
+    def _on(self, control: w.Widget, action: Callable[[Any], object]) -> None:
         control.observe(lambda change: None if self._busy else action(change["new"]), "value")
 
-    def _clicked(self, event) -> None:
+    def _clicked(self, event: Any) -> None:
         if event.inaxes is not None:
             self.act(self.explorer.pick, event.xdata, event.ydata)
 
     def _applied(self) -> None:
-        operation = self.operation.value
+        operation = str(self.operation.value)
         if operation in LIVE:
             self.act(self.explorer.keep)
         else:
-            other = self.other.value if operation == "swap" and self.other.value != ANY else None
+            asked = CONTROLS[operation].with_class and self.other.value != ANY
+            other = self.other.value if asked else None
             self.act(self.explorer.edit, operation, other)
 
     def _show(self) -> None:
@@ -112,12 +116,12 @@ class Panel(w.VBox):
         self.level.value = explorer.levels[0] if len(explorer.levels) == 1 else "all"
         self.class_.value = ANY if explorer.class_id is None else explorer.class_id
         self.what.value, self.follow.value = explorer.what, explorer.follow
-        operation, live = self.operation.value, explorer.live
+        operation, live = str(self.operation.value), explorer.live
         for slider, name in ((self.shift, "shift"), (self.bias, "bias")):
             slider.layout.display = "" if operation == name else "none"
             if live is None:
                 slider.value = 0
-        self.other.layout.display = "" if operation == "swap" else "none"
+        self.other.layout.display = "" if CONTROLS[operation].with_class else "none"
         self.apply.description = "Keep" if operation in LIVE else "Apply"
         self.apply.disabled = operation in LIVE and live is None
         self.undo.disabled = self.reset.disabled = not explorer.history
@@ -148,7 +152,7 @@ class Panel(w.VBox):
         self.style_sheet_html.value = f"<style>{STYLE_SHEET}{table_style(rows)}</style>"
 
     @contextmanager
-    def _unheard(self):
+    def _unheard(self) -> Iterator[None]:
         """Controls that are set inside the block do not act."""
         before, self._busy = self._busy, True
         try:
@@ -192,7 +196,7 @@ def _title(text: str) -> w.HTML:
     return w.HTML(f"<div class='workbench-title'>{text}</div>")
 
 
-def _labelled(text: str, *controls) -> w.HBox:
+def _labelled(text: str, *controls: w.Widget) -> w.HBox:
     label = w.Label(text, layout=w.Layout(width=LABEL, justify_content="flex-end", margin="2px 4px 0 2px"))
     return w.HBox([label, *controls])
 

@@ -6,6 +6,7 @@ from matplotlib import colormaps
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from anatomy import Trace
 
@@ -43,8 +44,8 @@ class LivePicture:
         image = explorer.before.image
         height, width = image.shape[:2]
         scale = min(size[0] / width, size[1] / height)
-        self.size = tuple(max(round(side * scale), 120) for side in (width, height))  # px: width, height
-        self.figure = Figure(figsize=np.array(self.size) / DPI, dpi=DPI)
+        self.size = max(round(width * scale), 120), max(round(height * scale), 120)  # px
+        self.figure = Figure(figsize=(self.size[0] / DPI, self.size[1] / DPI), dpi=DPI)
         self.ax = self.figure.add_axes((0, 0, 1, 1))
         self.ax.set_axis_off()
         smaller = cv2.resize(image, self.size, interpolation=cv2.INTER_AREA)
@@ -54,7 +55,7 @@ class LivePicture:
         self.heat = self.ax.imshow(np.zeros((1, 1, 4), np.uint8), gid="heat", **everywhere)
         self.ax.set(xlim=(0, width), ylim=(height, 0))
         self.faces = {gid: self._collection(gid, *look) for gid, look in FACES.items()}
-        self.labels = [self._label(at) for at in range(MOST_LABELS)]
+        self.labels = [self._label() for _ in range(MOST_LABELS)]
         self._limits: dict = {}
         self.update()
 
@@ -117,7 +118,7 @@ class LivePicture:
         self._put("cell halo", cell, "black")
         self._put("cell", cell, color)
 
-    def _cell(self):
+    def _cell(self) -> tuple[np.ndarray, str | list]:
         """The selected cell, a detection or not: its corners, drawn no smaller than 9 px of the screen, and colour."""
         trace, anchor = self.explorer.trace, self.explorer.anchor
         if anchor is None:
@@ -161,9 +162,10 @@ class LivePicture:
         faces = PolyCollection([], facecolors="none", linewidths=width, linestyles=style, zorder=order, gid=gid)
         if gid == "halo":
             faces.set_alpha(0.5)
-        return self.ax.add_collection(faces, autolim=False)
+        self.ax.add_collection(faces, autolim=False)
+        return faces
 
-    def _label(self, at: int):
+    def _label(self) -> Text:
         looks = {"fontsize": FONT, "zorder": 20, "clip_on": True, "parse_math": False, "usetex": False}
         text = self.ax.text(0, 0, "", va="bottom", ha="left", gid="label", **looks)
         text.set_in_layout(False)

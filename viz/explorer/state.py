@@ -1,27 +1,49 @@
 """What an explorer panel knows and does, without a widget: focus, selection, live edits, undo, saving."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import anatomy
 import surgery
 from anatomy import Trace, select_class, select_levels
+from surgery.edit import tell
+from surgery.operations import One, OneOrMore, carry_out
 
 from ..canvas.frame import cell_at
 from .facts import Facts, explain, index_of
-from .words import Row, rows_of, tell
+from .words import Row, rows_of
 
 WHAT = ("score", "objectness", "logit", "nothing")
-LIVE = ("shift", "bias")  # operations that a slider moves
-OPERATIONS = {
-    "shift": lambda model, levels, class_id, value: surgery.shift_classes(model, levels, value),
-    "bias": lambda model, levels, class_id, value: surgery.bias_classes(model, levels, class_id, value),
-    "swap": lambda model, levels, class_id, value: surgery.swap_classes(model, levels, class_id, value),
-    "silence": lambda model, levels, class_id, value: surgery.zero_classes(model, levels, class_id),
+
+
+@dataclass(frozen=True)
+class Control:
+    """One kind of edit that the panel offers.
+
+    ``operation``: its row in the table of surgery. ``parameter``: the one that takes the control's value, if any.
+    ``given``: parameters that it always has. ``with_class``: its value is a second class. ``live``: a slider moves it.
+    """
+
+    operation: str
+    parameter: str = ""
+    given: Mapping[str, object] = field(default_factory=dict)
+    with_class: bool = False
+    live: bool = False
+
+
+CONTROLS = {
+    "shift": Control("shift_classes", parameter="k", live=True),
+    "bias": Control("bias_classes", parameter="delta", live=True),
+    "swap": Control("swap_classes", with_class=True),
+    "silence": Control("zero_classes", given={"bias": "silence"}),
 }
+LIVE = tuple(name for name, control in CONTROLS.items() if control.live)
 
 
 class Explorer:
@@ -34,7 +56,16 @@ class Explorer:
     and ``failed`` tell how the last ``attempt`` ended. Arguments as in ``anatomy.trace``, with its errors.
     """
 
-    def __init__(self, model, image, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **predict_args):
+    def __init__(
+        self,
+        model: object,
+        image: object,
+        *,
+        conf: float = 0.25,
+        iou: float = 0.7,
+        imgsz: Any = 640,
+        **predict_args: Any,
+    ):
         self.before: Trace = anatomy.trace(model, image, conf=conf, iou=iou, imgsz=imgsz, **predict_args)
         self.model, self.trace = model, self.before
         self.levels = tuple(range(len(self.trace.levels)))
@@ -55,7 +86,7 @@ class Explorer:
         done = self.history if self._live else ()
         return self._live if done and done[-1] is self._live else None
 
-    def look(self, level=None, class_=None, what: str | None = None) -> str:
+    def look(self, level: OneOrMore | None = None, class_: One | None = None, what: str | None = None) -> str:
         """Turn the focus; what is None stays. ``level`` as everywhere, ``class_`` an id, a name, or "any"."""
         levels = self.levels if level is None else select_levels(self.trace.levels, level)
         class_id = self.class_id
@@ -103,7 +134,7 @@ class Explorer:
             best.append((float(heat[level][row, col]), self.trace.anchor(level, row, col)))
         return self.select_anchor(max(best)[1])
 
-    def edit(self, operation: str, value=None) -> str:
+    def edit(self, operation: str, value: Any = None) -> str:
         """Edit the class in focus at the levels in focus, for good until undone.
 
         ``operation``: "shift" by ``value`` classes, "bias" by ``value`` logits, "swap" with the class ``value``, or
@@ -111,19 +142,21 @@ class Explorer:
         """
         self.keep()
         edit = self._change(operation, value)
-        return f"{tell(edit, self.trace)}. {self._count()}"
+        if edit is None:
+            raise ValueError(f"{operation!r} needs a value, but none was given. Give the classes to move, or logits.")
+        return f"{self._told(edit)}. {self._count()}"
 
-    def slide(self, operation: str, value) -> str:
+    def slide(self, operation: str, value: float | None) -> str:
         """What a slider does at every move: its edit of a move ago is taken back, and the new one stands; 0 is none."""
         if operation not in LIVE:
             raise ValueError(f"A slider moves {' or '.join(map(repr, LIVE))}, but {operation!r} was given. Use edit().")
         self._live = self._change(operation, value or None, instead=self.live)
-        return f"{tell(self._live, self.trace) if self._live else 'No edit'}. {self._count()}"
+        return f"{self._told(self._live)}. {self._count()}"
 
     def keep(self) -> str:
         """Keep the live edit of the slider: its next move adds another edit instead of replacing this one."""
         kept, self._live = self.live, None
-        return f"Kept: {tell(kept, self.trace)}." if kept else ""
+        return f"Kept: {self._told(kept)}." if kept else ""
 
     def undo(self) -> str:
         """Take back the last edit, bit for bit; ValueError where there is none."""
@@ -135,14 +168,14 @@ class Explorer:
         """Take back every edit."""
         return self._taken_back(surgery.reset(self.model))
 
-    def save_recipe(self, path) -> str:
+    def save_recipe(self, path: str | PathLike[str]) -> str:
         """Write the edits as a JSON recipe, whole or not at all; OSError where that is not possible."""
         path = _writable(path, ".json")
         self.keep()
         surgery.write_recipe(self.history, path)
         return f"{len(self.history)} edit(s) written to {path}."
 
-    def save_checkpoint(self, path) -> str:
+    def save_checkpoint(self, path: str | PathLike[str]) -> str:
         """Write the edited model as a ``.pt`` that Ultralytics opens; errors as ``surgery.save``."""
         path = _writable(path, ".pt")
         self.keep()
@@ -157,7 +190,7 @@ class Explorer:
         """The table: one row for each anchor that makes a detection now or made one at the start."""
         return rows_of(self.before, self.trace)
 
-    def attempt(self, action: Callable[..., str], *arguments) -> bool:
+    def attempt(self, action: Callable[..., str], *arguments: Any) -> bool:
         """Run an action; its sentence, or its error, becomes ``message``. Returns whether it went well."""
         try:
             self.message, self.failed = action(*arguments), False
@@ -167,22 +200,31 @@ class Explorer:
 
     def _change(self, operation: str, value, instead: surgery.Edit | None = None) -> surgery.Edit | None:
         """Apply an edit in place of the live one, if any, and replay; on an error all is as before."""
-        if operation not in OPERATIONS:
-            raise ValueError(f"There is no operation {operation!r}. There are {', '.join(map(repr, OPERATIONS))}.")
-        if operation == "swap" and (self.class_id is None or value is None):
+        if operation not in CONTROLS:
+            raise ValueError(f"There is no operation {operation!r}. There are {', '.join(map(repr, CONTROLS))}.")
+        control = CONTROLS[operation]
+        if control.with_class and (self.class_id is None or value is None):
             raise ValueError("A swap needs two classes: choose one in focus, and the other to swap it with.")
         with self._as_before_on_error(instead):
             if instead is not None:
                 surgery.undo(self.model)
             edit = None
-            if value is not None or operation not in LIVE:
-                class_id = "all" if self.class_id is None else self.class_id
-                edit = OPERATIONS[operation](self.model, list(self.levels), class_id, value)
+            if value is not None or not control.live:
+                edit = self._carry_out(control, value)
             self.trace = self.trace.replay()
         return edit
 
+    def _carry_out(self, control: Control, value: Any) -> surgery.Edit:
+        classes: Any = tuple(self.trace.names) if self.class_id is None else self.class_id
+        if control.with_class:
+            classes = (self.class_id, value)
+        values = dict(control.given)
+        if control.parameter:
+            values[control.parameter] = value
+        return carry_out(self.model, control.operation, self.levels, classes, values)
+
     @contextmanager
-    def _as_before_on_error(self, live: surgery.Edit | None):
+    def _as_before_on_error(self, live: surgery.Edit | None) -> Iterator[None]:
         count = len(self.history) - (live is not None)
         try:
             yield
@@ -192,10 +234,13 @@ class Explorer:
                 (self._live,) = surgery.apply(self.model, live)
             raise
 
-    def _taken_back(self, edits) -> str:
+    def _told(self, edit: surgery.Edit | None) -> str:
+        return "No edit" if edit is None else tell(edit, self.trace.levels, self.trace.names)
+
+    def _taken_back(self, edits: tuple[surgery.Edit, ...]) -> str:
         self._live = None
         self.trace = self.trace.replay()
-        told = "; ".join(tell(edit, self.trace) for edit in edits)
+        told = "; ".join(self._told(edit) for edit in edits)
         return f"Taken back: {told}. {self._count()}" if told else "There was no edit to take back."
 
     def _count(self) -> str:
@@ -203,7 +248,7 @@ class Explorer:
         return f"{now} detections" + (f", {before} at the start." if now != before else ".")
 
 
-def _writable(path, ending: str) -> Path:
+def _writable(path: str | PathLike[str], ending: str) -> Path:
     """``path`` as a Path, checked for its ending and its folder."""
     if not str(path).strip():
         raise ValueError(f"Give the name of a file that ends in {ending}.")

@@ -1,4 +1,4 @@
-"""What an explorer panel says, as rows, sentences and HTML; plain functions of traces and facts."""
+"""What an explorer panel says, as rows and HTML; the words of an edit stand in surgery's table of operations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,13 @@ import numpy as np
 import anatomy
 from anatomy import Trace
 from surgery import Edit
+from surgery.edit import tell
 
 from ..canvas.palette import ink, level_color
 from .facts import SIDES, Facts
 
 MOST_RIVALS = 6
+WORDS = (1, 3, 4, 6)  # columns of the table that hold no number
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def rows_of(before: Trace, trace: Trace) -> list[Row]:
     rows = []
     for i, j, status in zip(joined.before.tolist(), joined.after.tolist(), joined.status, strict=True):
         found, at = (trace.detections, j) if j >= 0 else (before.detections, i)
-        change = {"same": "", "gone": "gone", "new": "new"}.get(status)
+        change = "" if status == "same" else str(status)
         if status == "class":
             change = f"was {before.detections.class_name[i]}"
         elif status == "confidence":
@@ -58,25 +60,6 @@ def rows_of(before: Trace, trace: Trace) -> list[Row]:
     return rows
 
 
-def tell(edit: Edit, trace: Trace) -> str:
-    """An edit in words, with the names of levels and classes."""
-    every = len(edit.levels) == len(trace.levels)
-    where = "all levels" if every else ", ".join(trace.levels[index].name for index in edit.levels)
-    names = [trace.names[index] for index in edit.classes]
-    chosen = "every class" if len(names) == len(trace.names) > 1 else ", ".join(names)
-    given = edit.parameters
-    words = {
-        "shift_classes": lambda: f"classes shifted by {given['k']:+d}",
-        "bias_classes": lambda: f"{chosen} biased by {given['delta']:+.2f}",
-        "swap_classes": lambda: f"{' and '.join(names)} swapped",
-        "zero_classes": lambda: f"{chosen} silenced" if given["bias"] == "silence" else f"{chosen} zeroed",
-        "scale_classes": lambda: f"{chosen} scaled by {given['factor']:g}",
-        "permute_classes": lambda: "classes permuted",
-        "mute_level": lambda: "muted",
-    }.get(edit.operation)
-    return f"{where}: {words() if words else edit.operation}"
-
-
 def table_lines(rows: Sequence[Row]) -> tuple[str, list[str]]:
     """A header and one line a row, in columns of equal width for a monospaced font (with no-break spaces)."""
     columns = [("", "class", "conf", "level", "cell", "rivals", "since the start")]
@@ -85,14 +68,17 @@ def table_lines(rows: Sequence[Row]) -> tuple[str, list[str]]:
         place = f"({row.row}, {row.col})"
         shown = (str(number), row.class_name, f"{row.confidence:.2f}", row.level_name, place, rivals, row.change)
         columns.append(shown)
-    widths = [max(len(text) for text in column) for column in zip(*columns, strict=True)]
-    left = (1, 3, 4, 6)
-    lines = [
-        "  ".join(t.ljust(w) if at in left else t.rjust(w) for at, (t, w) in enumerate(zip(line, widths, strict=True)))
-        for line in columns
-    ]
-    header, *lines = (line.rstrip().replace(" ", "\u00a0") for line in lines)
+    widths = [max(map(len, column)) for column in zip(*columns, strict=True)]
+    header, *lines = [_padded(line, widths) for line in columns]
     return header, lines
+
+
+def _padded(texts: Sequence[str], widths: Sequence[int]) -> str:
+    """One line of the table: words to the left of their columns, numbers to the right."""
+    parts = []
+    for column, (text, width) in enumerate(zip(texts, widths, strict=True)):
+        parts.append(text.ljust(width) if column in WORDS else text.rjust(width))
+    return "  ".join(parts).rstrip().replace(" ", "\u00a0")
 
 
 def table_style(rows: Sequence[Row]) -> str:
@@ -168,13 +154,14 @@ def _distances(facts: Facts, trace: Trace) -> str:
         "entropy (bit)": [] if facts.entropy is None else [f"{bit:.2f}" for bit in facts.entropy],
     }
     head = "".join(f"<th>{side}</th>" for side in ("from cell to side", *SIDES))
-    body = "".join(
-        f"<tr><td>{name}</td>{''.join(f'<td>{text}</td>' for text in texts)}</tr>"
-        for name, texts in lines.items()
-        if texts
-    )
+    body = "".join(_line(name, texts) for name, texts in lines.items() if texts)
     note = facts.no_entropy or f"No side can lie beyond {(trace.reg_max - 1) * facts.stride:g} px."
     return f"<table><tr>{head}</tr>{body}</table><div><small>{escape(note)}</small></div>"
+
+
+def _line(name: str, texts: Sequence[str]) -> str:
+    cells = "".join(f"<td>{text}</td>" for text in texts)
+    return f"<tr><td>{name}</td>{cells}</tr>"
 
 
 def _rivals(facts: Facts, trace: Trace) -> str:
@@ -196,7 +183,10 @@ def history_html(edits: Sequence[Edit], live: Edit | None, trace: Trace) -> str:
     """The edits, newest last; the one that the slider still holds is marked."""
     if not edits:
         return "<div class='workbench-history'><i>No edit.</i></div>"
-    lines = [f"<li>{escape(tell(edit, trace))}{' <em>(live)</em>' if edit is live else ''}</li>" for edit in edits]
+    lines = []
+    for edit in edits:
+        mark = " <em>(live)</em>" if edit is live else ""
+        lines.append(f"<li>{escape(tell(edit, trace.levels, trace.names))}{mark}</li>")
     return f"<div class='workbench-history'><ol>{''.join(lines)}</ol></div>"
 
 
