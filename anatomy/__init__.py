@@ -1,10 +1,13 @@
 """Read a detector: its levels, one traced forward pass, the provenance of each detection, and its last step again."""
 
+from typing import Any
+
 from .arguments import finite_number, whole_number
 from .errors import CheckpointError, SelectionError, SourceError, UnsupportedModelError
 from .families.registry import describe, open_checkpoint
 from .head.evaluating import evaluating
-from .head.head import Candidates, Head, Limits, Outputs, Pass, Targets
+from .head.forward import Candidates, Limits, Outputs, Pass, Targets
+from .head.head import Head
 from .head.letterbox import Letterbox
 from .head.levels import Level, select_class, select_classes, select_level, select_levels
 from .head.pyramid import Pyramid
@@ -21,7 +24,7 @@ from .tracing.detections import Detections, Rivals
 from .tracing.trace import Trace, stream, trace
 
 
-def levels(model) -> tuple[Level, ...]:
+def levels(model: Any) -> tuple[Level, ...]:
     """The pyramid levels of a model's head in its own order, which is finest first in published detectors.
 
     Raises UnsupportedModelError, with the reason, for a model without per-level class rows.

@@ -5,6 +5,7 @@ import operator
 from collections.abc import Mapping
 from numbers import Real
 from reprlib import Repr
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -14,24 +15,24 @@ SHORT = Repr()  # never deep, however a value is nested
 SHORT.maxstring = SHORT.maxother = SHORT.maxlong = SOME
 
 
-def shown(value) -> str:
+def shown(value: object) -> str:
     """A value and its type, short enough for an error message."""
     text = SHORT.repr(value)
     text = text if len(text) <= SOME else f"{text[:SOME]}…"
     return f"{text} ({type(value).__name__})"
 
 
-def scalar(value):
+def scalar(value: Any) -> Any:
     """What a 0-d tensor or array holds, as a Python number; anything else as it is."""
     return value.item() if isinstance(value, Tensor | np.ndarray) and value.ndim == 0 else value
 
 
-def whole_number(value, what: str) -> int:
+def whole_number(value: Any, what: str) -> int:
     """``value`` as an int; integers of numpy and torch pass, 0-d ones too; bools, floats, text and arrays do not.
 
     Raises TypeError.
     """
-    number = scalar(value)
+    number: Any = scalar(value)
     if not isinstance(number, bool | Tensor | np.ndarray):
         try:
             return operator.index(number)
@@ -40,7 +41,7 @@ def whole_number(value, what: str) -> int:
     raise TypeError(f"{what} must be a whole number, but {shown(value)} was given.")
 
 
-def finite_number(value, what: str, remedy: str = "") -> float:
+def finite_number(value: Any, what: str, remedy: str = "") -> float:
     """``value`` as a float; raises TypeError for what is no real number, ValueError for what is not finite."""
     number = scalar(value)
     if isinstance(number, bool) or not isinstance(number, Real):
@@ -54,7 +55,7 @@ def finite_number(value, what: str, remedy: str = "") -> float:
     return number
 
 
-def share(value, what: str) -> float:
+def share(value: Any, what: str) -> float:
     """``value`` as a float from 0 to 1; raises TypeError and ValueError."""
     number = finite_number(value, what)
     if not 0 <= number <= 1:
@@ -62,7 +63,7 @@ def share(value, what: str) -> float:
     return number
 
 
-def whole_numbers(values, what: str) -> np.ndarray:
+def whole_numbers(values: Any, what: str) -> np.ndarray:
     """One whole number or several as (n,) int64; raises TypeError for anything else, floats without fraction too."""
     if not isinstance(values, str | bytes | Mapping | set | frozenset):
         values = values.cpu() if isinstance(values, Tensor) else values

@@ -92,10 +92,12 @@ class Report:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
+        """The findings that are errors."""
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
+        """The findings that are warnings."""
         return tuple(finding for finding in self.findings if finding.severity == "warning")
 
     @property
@@ -105,6 +107,7 @@ class Report:
 
     @property
     def codes(self) -> tuple[str, ...]:
+        """The codes of the findings, each once."""
         return tuple(dict.fromkeys(finding.code for finding in self.findings))
 
     def __str__(self) -> str:

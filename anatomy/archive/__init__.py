@@ -1,5 +1,8 @@
 """Files of checkpoints: read as values alone, so that nothing they name is run, and written whole or not at all."""
 
+from os import PathLike
+from typing import Any
+
 from .machine import Program, Reference, read_program
 from .plain import Reader
 from .whole import write_whole
@@ -8,7 +11,7 @@ from .zipped import Archive, open_archive
 __all__ = ["Archive", "Program", "Reader", "Reference", "open_archive", "read_plain", "read_program", "write_whole"]
 
 
-def read_plain(path, key: str | None = None):
+def read_plain(path: str | PathLike, key: str | None = None) -> Any:
     """What an archive of plain data and tensors holds; CheckpointError, naming what it asks for, where it is more.
 
     With ``key`` the value of this one entry of its dictionary, None where there is none; the others are not looked at.

@@ -3,6 +3,7 @@
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any
 
 from ..errors import CheckpointError
@@ -63,21 +64,25 @@ class Machine:
         self._left = ALWAYS + PER_BYTE * size
 
     def charge(self, size: int) -> None:
+        """Count bytes of memory; ValueError beyond what the pickle may take."""
         self._left -= size
         if self._left < 0:
             raise ValueError("it makes more objects than a checkpoint of its size can need")
 
-    def push(self, value, size: int = VALUE) -> None:
+    def push(self, value: Any, size: int = VALUE) -> None:
+        """Put a value on the stack, at this cost in bytes."""
         self.charge(size)
         self.stack.append(value)
 
-    def pop(self):
+    def pop(self) -> Any:
+        """Take the topmost value; ValueError for a mark."""
         value = self.stack.pop()
         if value is _MARK:
             raise ValueError("a mark stands where a value is needed")
         return value
 
     def pop_to_mark(self) -> list:
+        """Take the values above the last mark, and the mark."""
         last = len(self.stack) - 1
         while self.stack[last] is not _MARK:  # an IndexError where there is no mark
             last -= 1
@@ -88,24 +93,29 @@ class Machine:
         return values
 
     def remember(self, index: int) -> None:
+        """Note the topmost value under a number."""
         self.charge(NOTE)
         self.memo[index] = self.stack[-1]
 
     def reference(self, name: str) -> None:
+        """Push a name of something importable."""
         self.push(self.names.setdefault(name, Reference(name)), NOTE)
 
-    def make(self, made_by, args) -> None:
+    def make(self, made_by: Any, args: Any) -> None:
+        """Push the note of a call; ValueError where no name is called."""
         if not isinstance(made_by, Reference) or type(args) is not tuple:
             raise ValueError("it calls what is no name")
         self.push(Object(made_by, args), OBJECT)
 
     def build(self) -> None:
+        """Give the topmost value, as its state, to the note of a call below it."""
         state, made = self.pop(), self.stack[-1]
         if not isinstance(made, Object) or made.state is not None:
             raise ValueError("it gives a state to what can have none")
         made.state = state
 
     def put_items(self, values: list) -> None:
+        """Put keys and values, in turns, into the topmost dictionary or note."""
         held = self.stack[-1]
         if len(values) % 2:
             raise ValueError("a key has no value")
@@ -121,6 +131,7 @@ class Machine:
                 raise ValueError("it puts items into what holds none")
 
     def put_entries(self, values: list) -> None:
+        """Append values to the topmost list or note."""
         held = self.stack[-1]
         if isinstance(held, Object):
             held.entries.extend(values)
@@ -129,14 +140,17 @@ class Machine:
         else:
             raise ValueError("it appends to what is no list")
 
-    def container(self, value) -> None:
+    def container(self, value: Any) -> None:
+        """Push a list, tuple or dictionary."""
         self.push(value, CONTAINER)
 
     def tuple_of(self, count: int) -> None:
+        """Make a tuple of the topmost values."""
         values = tuple(self.pop() for _ in range(count))[::-1]
         self.container(values)
 
     def integer(self, value: int) -> None:
+        """Push a whole number of bounded length."""
         if abs(value) >> (8 * LONGEST_INT):
             raise ValueError("a number is too long")
         self.push(value)
@@ -231,7 +245,7 @@ OPERATIONS: dict[str, Callable[[Machine, Any], object]] = {
 }
 
 
-def read_program(pickle: bytes, path="the file") -> Program:
+def read_program(pickle: bytes, path: str | PathLike = "the file") -> Program:
     """The value that a pickle describes, made of plain containers, numbers, texts and the notes above.
 
     ``path`` is named by errors. Raises CheckpointError for operations that torch.save never writes, and for what is

@@ -52,7 +52,13 @@ class Reader:
     what a refusal says that can be done about it.
     """
 
-    def __init__(self, archive: Archive, known: Callable[[str], bool] = lambda name: False, make=None, remedy=""):
+    def __init__(
+        self,
+        archive: Archive,
+        known: Callable[[str], bool] = lambda name: False,
+        make: Callable[[Object], Any] | None = None,
+        remedy: str = "",
+    ):
         self.archive, self._remedy = archive, remedy
         self._known, self._make = known, make
         self._made: dict[int, Any] = {}
@@ -73,7 +79,7 @@ class Reader:
                 f"was run.{self._remedy}"
             )
 
-    def value(self, given):
+    def value(self, given: Any) -> Any:
         """Plain data, or a tensor; CheckpointError for anything else.
 
         What holds itself, or is so often shared that it could not be written out, is refused: whatever walks through
@@ -91,7 +97,7 @@ class Reader:
             raise self.refusal("holds more values than a checkpoint of its size can need")
         return self._made[key]
 
-    def _read(self, given, key: int) -> None:
+    def _read(self, given: Any, key: int) -> None:
         if key in self._open:
             raise self.refusal("holds a container within itself")
         if len(self._open) >= DEEPEST:
@@ -104,18 +110,19 @@ class Reader:
         self._counts[key] = self._values - before
         self._open.remove(key)
 
-    def remember(self, given, made) -> None:
+    def remember(self, given: Any, made: Any) -> None:
         """Let ``made`` stand for a value of the program, before what lies within is read: that may refer to it."""
         self._kept.append(given)
         self._made[id(given)] = made
 
     def refusal(self, why: str) -> CheckpointError:
+        """The error for a file of which this is so: what ``why`` says of it."""
         return CheckpointError(
             f"{str(self.archive.path)!r} is damaged, or asks for more than can be checked: it {why}. Nothing was run."
             f"{self._remedy}"
         )
 
-    def _convert(self, given):
+    def _convert(self, given: Any) -> Any:
         if isinstance(given, list):
             return [self.value(entry) for entry in given]
         if isinstance(given, dict):
@@ -126,7 +133,7 @@ class Reader:
             return self._object(given)
         raise self.refusal(f"uses {_what(given)} as a value")
 
-    def _object(self, given: Object):
+    def _object(self, given: Object) -> Any:
         name = given.made_by.name
         if self._make is not None and self._known(name):
             return self._make(given)
@@ -135,7 +142,7 @@ class Reader:
             raise self.refusal(f"makes an object of {_shorten(name)} where plain data is needed")
         return read(self, given)
 
-    def _key(self, key):
+    def _key(self, key: Any) -> Any:
         key = self.value(key)
         if type(key) not in KEYS or (type(key) is int and abs(key) >> LONGEST_KEY):
             raise self.refusal(f"uses a {type(key).__name__} as a key")
@@ -157,7 +164,7 @@ class Reader:
     def _size(self, given: Object) -> torch.Size:
         return torch.Size(_whole(self.value(given.args[0]), "a size"))
 
-    def _path(self, given: Object):
+    def _path(self, given: Object) -> str:
         parts = self.value(given.args)
         return str(PATHS[given.made_by.name](*[part for part in parts if isinstance(part, str)]))
 
@@ -173,7 +180,7 @@ class Reader:
             raise ValueError("it is no numeric type")
         return np.dtype(name)
 
-    def _scalar(self, given: Object):
+    def _scalar(self, given: Object) -> np.generic:
         dtype, content = (self.value(part) for part in given.args)
         return np.frombuffer(content, dtype, 1)[0]
 
@@ -259,14 +266,14 @@ READERS = {
 }
 
 
-def _whole(values, what: str) -> tuple[int, ...]:
+def _whole(values: Any, what: str) -> tuple[int, ...]:
     whole = isinstance(values, tuple | list) and all(type(value) is int for value in values)
     if not whole or any(not 0 <= value < 1 << 40 for value in values):
         raise ValueError(f"{what} is not made of whole numbers from 0")
     return tuple(values)
 
 
-def _what(given) -> str:
+def _what(given: Any) -> str:
     return f"the name {_shorten(given.name)}" if isinstance(given, Reference) else f"a {type(given).__name__}"
 
 

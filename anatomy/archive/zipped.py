@@ -4,6 +4,7 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path, PurePosixPath
 
 from ..errors import CheckpointError
@@ -40,6 +41,7 @@ class Archive:
         return self._sizes.get(f"{self._root}data/{key}")
 
     def storage(self, key: str) -> bytes:
+        """The bytes of a storage; CheckpointError where they cannot be read."""
         return self._read(f"data/{key}")
 
     def _read(self, name: str) -> bytes:
@@ -50,7 +52,7 @@ class Archive:
 
 
 @contextmanager
-def open_archive(path) -> Iterator[Archive]:
+def open_archive(path: str | PathLike) -> Iterator[Archive]:
     """The archive at exactly this path. FileNotFoundError, or CheckpointError for what is no whole torch archive."""
     path = Path(path)
     if not path.exists():

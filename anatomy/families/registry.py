@@ -6,9 +6,11 @@ are defined, and ``load_head()``, the class that describes its heads.
 
 from functools import cache
 from importlib import import_module
+from os import PathLike
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
+from typing import Any
 
 from torch import nn
 
@@ -24,7 +26,7 @@ def families() -> tuple[ModuleType, ...]:
     return tuple(import_module(f"{here}.{entry.name}") for entry in beside if entry.ispkg)
 
 
-def family(model) -> type[Head] | None:
+def family(model: Any) -> type[Head] | None:
     """The class that describes models such as this one, or modules such as they are made of; None: no known family."""
     homes = tuple(kind.__module__ for kind in type(model).__mro__)
     for entry in families():
@@ -33,7 +35,7 @@ def family(model) -> type[Head] | None:
     return None
 
 
-def describe(model) -> Head:
+def describe(model: Any) -> Head:
     """The description of a model's head.
 
     ``model`` is a YOLO object, its ``.model``, torchvision's FCOS or RetinaNet, or any detector whose
@@ -44,7 +46,7 @@ def describe(model) -> Head:
         return model.describe_head()
     found = family(model)
     if found is not None:
-        return found(model)
+        return found(model)  # pyright: ignore[reportCallIssue]  # each family's own head is made of a model
     raise UnsupportedModelError(
         f"{type(model).__name__} is no detector that the workbench knows: it takes an Ultralytics YOLO object, its "
         "`.model`, torchvision's FCOS or RetinaNet, or a detector with a `describe_head()` method. Consider "
@@ -52,11 +54,12 @@ def describe(model) -> Head:
     )
 
 
-def describes_itself(model) -> bool:
+def describes_itself(model: Any) -> bool:
+    """Whether a model has a ``describe_head()`` of its own."""
     return callable(getattr(type(model), "describe_head", None))
 
 
-def plain_network(model):
+def plain_network(model: Any) -> Any:
     """The network of a model object, detector or not; what is neither a module nor known to hold one comes back."""
     if describes_itself(model) and not isinstance(model, nn.Module):
         return model.describe_head().net
@@ -74,7 +77,7 @@ def merge(net: nn.Module, head: Head | None = None) -> nn.Module:
     return next((found for found in known if found.fuse is not Head.fuse), Head).fuse(net)
 
 
-def open_checkpoint(path, *, trusted: bool = False):
+def open_checkpoint(path: str | PathLike, *, trusted: bool = False) -> Any:
     """A YOLO object from exactly this ``.pt`` file; nothing of the file runs unless ``trusted``.
 
     The file is read once, as values alone; its tensors and plain attributes are put into modules made here, of classes

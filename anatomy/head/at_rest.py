@@ -1,13 +1,14 @@
 """Values as they are pickled: every tensor on the CPU, and no more memory than it needs."""
 
 import copy
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
 
-def at_rest(value):
+def at_rest(value: Any) -> Any:
     """The same value with every tensor on the CPU, in memory of its own; tuples, lists, dicts and dataclasses anew."""
     if isinstance(value, Tensor):
         return value.detach().cpu().clone(memory_format=torch.contiguous_format)
@@ -23,17 +24,20 @@ def at_rest(value):
         for field in fields(value):
             object.__setattr__(rested, field.name, at_rest(getattr(value, field.name)))
         return rested
-    return value.cpu() if callable(getattr(value, "cpu", None)) else value
+    to_cpu = getattr(value, "cpu", None)
+    return to_cpu() if callable(to_cpu) else value
 
 
 class PickledAtRest:
     """A dataclass whose tensors are pickled from the CPU; a copy in memory keeps them where they are."""
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]  # of the dataclass that inherits this
+
     def __getstate__(self) -> dict:
         return {field.name: at_rest(getattr(self, field.name)) for field in fields(self)}
 
-    def __copy__(self):
+    def __copy__(self) -> Self:
         return type(self)(**vars(self))
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict) -> Self:
         return type(self)(**{name: copy.deepcopy(value, memo) for name, value in vars(self).items()})

@@ -2,11 +2,26 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .head import Head
+
+Tensors = dict[str, Any]  # parameters or buffers of a module by name, as torch holds them
+
+
+@contextmanager
+def evaluation_mode(net: nn.Module) -> Iterator[None]:
+    """Evaluation mode within the block; afterwards every module has its own mode again."""
+    modes = [(module, module.training) for module in net.modules()]
+    try:
+        net.eval()
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 @contextmanager
@@ -21,21 +36,29 @@ def evaluating(model: nn.Module | Head) -> Iterator[None]:
         with model.undisturbed(), evaluating(model.running):
             yield
         return
-    net = model
-    modes = [(module, module.training) for module in net.modules()]
-    swapped, gradient = [], torch.is_grad_enabled()  # leaving inference mode would switch it on
+    gradient = torch.is_grad_enabled()  # leaving inference mode would switch it on
+    with torch.inference_mode(False), torch.set_grad_enabled(gradient), evaluation_mode(model), _differentiable(model):
+        yield
+
+
+@contextmanager
+def _differentiable(net: nn.Module) -> Iterator[None]:
+    """Within the block clones stand for the parameters and buffers that were made in inference mode."""
+    replaced: list[tuple[Tensors, str, Tensor]] = []
     try:
-        with torch.inference_mode(False), torch.set_grad_enabled(gradient):
-            net.eval()
-            for module, _ in modes:
-                for held in (module._parameters, module._buffers):
-                    for name, value in held.items():
-                        if value is not None and value.is_inference():
-                            swapped.append((held, name, value))
-                            held[name] = value.clone()
-            yield
+        for held, name, value in list(_of_inference_mode(net)):
+            replaced.append((held, name, value))
+            held[name] = value.clone()
+        yield
     finally:
-        for held, name, value in swapped:
+        for held, name, value in replaced:
             held[name] = value
-        for module, mode in modes:
-            module.training = mode
+
+
+def _of_inference_mode(net: nn.Module) -> Iterator[tuple[Tensors, str, Tensor]]:
+    """The tensors of a network that were made in inference mode, each with its name and the dict that holds it."""
+    for module in net.modules():
+        for held in (module._parameters, module._buffers):
+            for name, value in held.items():
+                if value is not None and value.is_inference():
+                    yield held, name, value

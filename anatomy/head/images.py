@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from glob import glob
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -13,7 +14,7 @@ from .sources import nothing_read
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
-def open_images(source) -> Iterator[tuple[str, np.ndarray]]:
+def open_images(source: Any) -> Iterator[tuple[str, np.ndarray]]:
     """(path, (H, W, 3) uint8 BGR) of every image of a source.
 
     ``source``: a file, folder or glob; an array, PIL image or tensor as ``anatomy.pixels`` takes them, tensors rounded

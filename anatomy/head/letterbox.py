@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,13 @@ class Letterbox:
         pad = (round((input_shape[1] - width) / 2 - 0.1), round((input_shape[0] - height) / 2 - 0.1))
         return cls(original_shape, input_shape, (width / original_shape[1], height / original_shape[0]), pad)
 
-    def to_original(self, points) -> np.ndarray:
+    def to_original(self, points: ArrayLike) -> np.ndarray:
         """(..., 2) or (..., 4) xy px of the network input to px of the original; nothing is clipped."""
         points = np.asarray(points, dtype=np.float64)
         repeat = points.shape[-1] // 2
         return (points - np.tile(self.pad, repeat)) / np.tile(self.gain, repeat)
 
-    def to_input(self, points) -> np.ndarray:
+    def to_input(self, points: ArrayLike) -> np.ndarray:
         """(..., 2) or (..., 4) xy px of the original to px of the network input."""
         points = np.asarray(points, dtype=np.float64)
         repeat = points.shape[-1] // 2

@@ -4,6 +4,7 @@ import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..arguments import whole_number
 from ..errors import SelectionError
@@ -28,6 +29,7 @@ class Level:
 
     @property
     def path(self) -> str:
+        """The path of the first branch's last class convolution."""
         return next(iter(self.paths.values()))
 
 
@@ -36,7 +38,7 @@ def level_name(stride: float) -> str:
     return f"P{math.log2(stride):g}"
 
 
-def select_levels(levels: Sequence[Level], level) -> tuple[int, ...]:
+def select_levels(levels: Sequence[Level], level: Any) -> tuple[int, ...]:
     """Indices of the levels that ``level`` names: an index, a name ("P3"), a sequence of either, or "all".
 
     Raises SelectionError (a ValueError) for an unknown level, a name that several levels bear and an empty sequence,
@@ -53,7 +55,7 @@ def select_levels(levels: Sequence[Level], level) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
-def select_level(levels: Sequence[Level], level) -> int:
+def select_level(levels: Sequence[Level], level: Any) -> int:
     """Index of the one level that ``level`` names: an index or a name; errors as in ``select_levels``."""
     if not isinstance(level, str):
         index = whole_number(level, "A level given by index")
@@ -72,14 +74,14 @@ def _known(levels: Sequence[Level]) -> str:
     return ", ".join(f"{entry.index} ({entry.name}, stride {entry.stride:g})" for entry in levels)
 
 
-def _is_sequence(value) -> bool:
+def _is_sequence(value: Any) -> bool:
     """Whether a caller means several: not text, no mapping (whose values would be lost), no array of one number."""
     if isinstance(value, str | bytes | bytearray | Mapping) or getattr(value, "ndim", None) == 0:
         return False
     return isinstance(value, Iterable)
 
 
-def select_class(names: Mapping[int, str], which) -> int:
+def select_class(names: Mapping[int, str], which: Any) -> int:
     """Class id of ``which``: an id, or a name (exact first, then regardless of case).
 
     Raises SelectionError for an id out of range and for an unknown or ambiguous name, TypeError for anything else.
@@ -100,7 +102,7 @@ def select_class(names: Mapping[int, str], which) -> int:
     raise SelectionError(f"Class {which!r} does not exist among the {len(names)} classes of this head. {hint}")
 
 
-def select_classes(names: Mapping[int, str], classes) -> tuple[int, ...]:
+def select_classes(names: Mapping[int, str], classes: Any) -> tuple[int, ...]:
     """Sorted class ids of ``classes``: one id or name, a sequence of either, or "all" (unless a class is so named)."""
     if isinstance(classes, str):
         if classes == "all" and "all" not in names.values():

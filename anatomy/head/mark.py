@@ -44,7 +44,7 @@ class Mark:
         self._bearers.add(net)
         return self
 
-    def adopt(self, copy: nn.Module, predictor, *, by_hand: bool) -> None:
+    def adopt(self, copy: nn.Module, predictor: Any, *, by_hand: bool) -> None:
         """Take a network for a copy that a predictor runs."""
         mark_of(copy, self.maker).root = self
         self.runners[copy] = by_hand
@@ -65,7 +65,7 @@ class Mark:
         new._bearers.update(copies)
         return new
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple:
         record = self._carried()
         plain = record.plain() if hasattr(record, "plain") else record
         content = {} if plain is None else {"record": plain}
@@ -73,7 +73,7 @@ class Mark:
 
     def _carried(self) -> Any:
         """The record that an independent copy goes on with: of a runner, that of the network it was made from."""
-        record = self.root.record if self.record is None and self.root is not None else self.record
+        record: Any = self.root.record if self.record is None and self.root is not None else self.record
         return record.copy() if hasattr(record, "plain") else record
 
 

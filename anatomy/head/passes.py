@@ -1,13 +1,15 @@
 """The passes of any head, one after another, each while no other thread uses the network."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from typing import Any
 
-from .head import Head, Pass
+from .forward import Pass
+from .head import Head
 from .sources import check_original, open_door
 from .turns import turns
 
 
-def run_passes(head: Head, source, **predict_args) -> Iterator[Pass]:
+def run_passes(head: Head, source: Any, **predict_args: Any) -> Generator[Pass, None, None]:
     """What ``head.passes`` gives, be it a generator, another iterator or a list; it is closed where it can be.
 
     Source and arguments are checked at once, before the first pass is asked for. The network is taken while a pass runs
@@ -18,18 +20,18 @@ def run_passes(head: Head, source, **predict_args) -> Iterator[Pass]:
     return _passes(head, open_door(source, multiple=head.tensor_multiple, channels=head.channels), args)
 
 
-def _passes(head: Head, source, args: dict) -> Iterator[Pass]:
+def _passes(head: Head, source: Any, args: dict) -> Generator[Pass, None, None]:
     turn = turns(head.net).passes
     with turn:
         passes = iter(head.passes(source, **args))
     try:
         while True:
             with turn:
-                run = next(passes, None)
-            if run is None:
+                pass_ = next(passes, None)
+            if pass_ is None:
                 return
-            check_original(run.path, run.original)
-            yield run
+            check_original(pass_.path, pass_.original)
+            yield pass_
     finally:
         close = getattr(passes, "close", None)
         if close is not None:

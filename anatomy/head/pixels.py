@@ -1,5 +1,7 @@
 """Images in memory: what an array, a tensor or a PIL image must be, and the one form that it is made into."""
 
+from typing import Any
+
 import numpy as np
 from torch import Tensor
 
@@ -80,7 +82,7 @@ def as_arrays(batch: Tensor) -> list[np.ndarray]:
     return [np.ascontiguousarray(image[..., ::-1]) for image in pixels]
 
 
-def check_picture(image) -> None:
+def check_picture(image: Any) -> None:
     """Refuse a PIL image without pixels, or with more than 16 bits a pixel (SourceError)."""
     if 0 in image.size:
         raise SourceError(f"An image needs pixels, but a PIL image of {image.size} was given.")
@@ -91,7 +93,7 @@ def check_picture(image) -> None:
         )
 
 
-def picture_as_bgr(image) -> np.ndarray:
+def picture_as_bgr(image: Any) -> np.ndarray:
     """A PIL image as (H, W, 3) uint8 BGR, turned as its EXIF says; 16 bits keep their high byte."""
     from PIL import Image, ImageOps
 

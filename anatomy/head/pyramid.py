@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any, overload
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..arguments import whole_numbers
@@ -69,7 +71,7 @@ class Pyramid:
         """The anchors of each level among those of all."""
         return tuple(slice(first, last) for first, last in pairwise(self.starts.tolist()))
 
-    def cells(self, anchors=None) -> Cells:
+    def cells(self, anchors: Any = None) -> Cells:
         """The cells of flat ``anchors`` (n,), by default of all; raises ValueError beyond the grids."""
         anchors = np.arange(self.count) if anchors is None else whole_numbers(anchors, "Anchors")
         if anchors.size and (anchors.min() < 0 or anchors.max() >= self.count):
@@ -79,9 +81,15 @@ class Pyramid:
         level = np.searchsorted(self.starts, anchors, side="right") - 1
         cell, turn = np.divmod(anchors - self.starts[level], self.anchors_per_cell)
         row, col = np.divmod(cell, np.asarray([cols for _, cols in self.shapes])[level])
-        return Cells(level, row, col, turn)
+        return Cells(level=level, row=row, col=col, turn=turn)
 
-    def anchor(self, level: int, row, col, turn=0):
+    @overload
+    def anchor(self, level: int, row: int, col: int, turn: int = 0) -> int: ...
+
+    @overload
+    def anchor(self, level: int, row: ArrayLike, col: ArrayLike, turn: ArrayLike = 0) -> Any: ...
+
+    def anchor(self, level: int, row: ArrayLike, col: ArrayLike, turn: ArrayLike = 0) -> Any:
         """The flat anchor of a cell; rows and columns can be arrays. Raises ValueError outside the grid."""
         rows, cols = self.shapes[level]
         row, col, turn = np.broadcast_arrays(row, col, turn)
@@ -96,16 +104,16 @@ class Pyramid:
         anchors = self.starts[level] + (row * cols + col) * self.anchors_per_cell + turn
         return anchors if anchors.ndim else int(anchors)
 
-    def points(self, anchors=None) -> np.ndarray:
+    def points(self, anchors: Any = None) -> np.ndarray:
         """The anchor points of ``anchors``, by default of all: (n, 2) float64 xy px of the network input."""
         cells = self.cells(anchors)
         return self.points_at(cells.level, cells.row, cells.col)
 
-    def points_at(self, level, row, col) -> np.ndarray:
+    def points_at(self, level: int | np.ndarray, row: ArrayLike, col: ArrayLike) -> np.ndarray:
         """The anchor points of cells, (n,) rows and columns of one level or of a level each -> (n, 2) xy px."""
         return (np.stack((col, row), -1) + self.offset) * self._steps[level]
 
-    def outlines(self, level, row, col) -> np.ndarray:
+    def outlines(self, level: int | np.ndarray, row: ArrayLike, col: ArrayLike) -> np.ndarray:
         """The cells about their points, each a step wide and high, (n, 4) xyxy px; arguments as in ``points_at``."""
         ends = np.stack((col, row, np.add(col, 1), np.add(row, 1)), -1)
         return (ends + (self.offset - 0.5)) * np.tile(self._steps, 2)[level]
@@ -117,7 +125,7 @@ class Pyramid:
         start = self.offset - 0.5
         return (np.arange(cols + 1) + start) * step_x, (np.arange(rows + 1) + start) * step_y
 
-    def at(self, level: int, points) -> tuple[np.ndarray, np.ndarray]:
+    def at(self, level: int, points: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Row and column of the cells of a level at points (..., 2) xy px; off the grid, of the nearest."""
         step, (rows, cols) = self._steps[level], self.shapes[level]
         place = ((np.asarray(points) - (self.offset - 0.5) * step) // step).astype(np.int64)

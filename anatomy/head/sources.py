@@ -1,6 +1,7 @@
 """The door for image sources of every family: one rule, cheap enough for every call; files are only looked at."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ TAKEN = "Give an image file, a folder, an array (H, W, 3) uint8 BGR, a PIL image
 TAIL = 65536  # bytes at the end in which the closing mark is looked for; some cameras write notes behind it
 
 
-def open_door(source, *, multiple: int | None = None, channels: int = 3):
+def open_door(source: Any, *, multiple: int | None = None, channels: int = 3) -> Any:
     """The source as a head reads it: arrays are (H, W, ``channels``) uint8, tensors (B, C, H, W) in [0, 1].
 
     With ``multiple`` None a family reads no tensors, and gets arrays. Raises SourceError (a ValueError) for a file that
@@ -38,8 +39,8 @@ def open_door(source, *, multiple: int | None = None, channels: int = 3):
     return source
 
 
-def _open_list(source: list | tuple, multiple: int | None, channels: int) -> list:
-    """Every entry on its own; tensors together where the family reads a batch of them."""
+def _open_list(source: list | tuple, multiple: int | None, channels: int) -> list | Tensor:
+    """Every entry on its own; tensors together, as a batch, where the family reads one."""
     if not source:
         raise SourceError("At least one image is needed, but an empty list was given.")
     if all(isinstance(entry, Tensor) for entry in source) and multiple:
@@ -56,7 +57,7 @@ def _open_list(source: list | tuple, multiple: int | None, channels: int) -> lis
     return opened
 
 
-def _why_not(source) -> str:
+def _why_not(source: Any) -> str:
     """What an object is that is no source of images, and what to give in its place."""
     kind = type(source).__name__
     if source is None:
@@ -104,19 +105,19 @@ def _check_file(path: Path) -> None:
         )
 
 
-def nothing_read(source) -> SourceError:
+def nothing_read(source: Any) -> SourceError:
     """The error for a source out of which no image came."""
     return SourceError(
         f"{_shorten(source)} could not be read as an image. Give an image file, an array or a PIL image."
     )
 
 
-def several(source) -> SourceError:
+def several(source: Any) -> SourceError:
     """The error for a source with more than one image where one is wanted."""
     return SourceError(f"trace takes one image, but {_shorten(source)} holds several. Use anatomy.stream for those.")
 
 
-def check_single(source) -> None:
+def check_single(source: Any) -> None:
     """Refuse a source that is never one image alone: a camera (SourceError)."""
     if isinstance(source, int) and not isinstance(source, bool):
         raise SourceError(f"trace takes one image, but {source!r} was given, which names a camera. {TAKEN}")
@@ -131,6 +132,6 @@ def check_original(path: str, original: np.ndarray) -> None:
         )
 
 
-def _shorten(source) -> str:
+def _shorten(source: Any) -> str:
     text = repr(str(source)) if isinstance(source, str | Path) else f"the {type(source).__name__}"
     return text if len(text) < 200 else text[:197] + "..."

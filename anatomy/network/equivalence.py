@@ -1,12 +1,16 @@
 """What a comparison of two networks found."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..tracing.compare import Comparison
 from ..tracing.trace import Trace
 from .text import aligned
+
+if TYPE_CHECKING:
+    from polars import DataFrame
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Changes:
 
     @classmethod
     def between(cls, before: Trace, after: Trace, joined: Comparison) -> "Changes":
+        """What changes from one trace to another, by the pairs of their detections."""
         stay = (joined.before >= 0) & (joined.after >= 0)
         old, new = before.detections, after.detections
         i, j = joined.before[stay], joined.after[stay]
@@ -125,7 +130,7 @@ class Equivalence:
         """The first layer, or else output, that differs by more than the tolerance."""
         return next((row for row in (*self.rows, *self.outputs) if row.relative > self.tolerance), None)
 
-    def to_df(self):
+    def to_df(self) -> "DataFrame":
         """One row a layer and output, as a polars DataFrame."""
         import polars
 
@@ -146,8 +151,8 @@ class Equivalence:
         ]
         if self.detections is not None:
             lines.append(f"detections: {self.detections}")
-            if self.before.branch != self.after.branch:
-                lines.append(f"branches: {self.before.branch} predicts before, {self.after.branch} after")
+        if self.before is not None and self.after is not None and self.before.branch != self.after.branch:
+            lines.append(f"branches: {self.before.branch} predicts before, {self.after.branch} after")
         outputs = [
             {"output": row.path, "shape": "×".join(map(str, row.shape)), "differs by": f"{row.largest:.3g}"}
             | {"on values up to": f"{row.scale:.3g}"}

@@ -1,6 +1,7 @@
 """Whether two networks compute the same: layer by layer where they are built alike, else at their outputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +16,19 @@ from .layers import input_shape
 from .run import BrokenPass, Call, listen, network, shadow
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 0.2, torch.float16: 0.03}
+Run = Callable[[Tensor], dict[str, Tensor]]  # from a batch to named outputs
 SIDE = 128  # px of the random input, unless told
 
 
-def equivalent(a, b, image=None, *, inputs=None, tolerance: float | None = None, **predict_args) -> Equivalence:
+def equivalent(
+    a: Any,
+    b: Any,
+    image: Any = None,
+    *,
+    inputs: int | Sequence[int] | Tensor | None = None,
+    tolerance: float | None = None,
+    **predict_args: Any,
+) -> Equivalence:
     """Compare what two networks make of the same input: fused with unfused, merged with trained, half with float, saved
     with live.
 
@@ -51,12 +61,11 @@ def equivalent(a, b, image=None, *, inputs=None, tolerance: float | None = None,
             if mine.shape == other.shape and mine.is_floating_point():
                 rows.append(difference(call.path, type(call.module).__name__, call.turn, mine, other))
 
-    made = [_run(*given, images) for given in zip(copies, runs, (keep, hold_against), strict=True)]
-    outputs = [
-        difference(name, "", 0, made[0][name], made[1][name])
-        for name in made[0]
-        if name in made[1] and made[0][name].shape == made[1][name].shape
-    ]
+    made = (
+        _outputs(copies[0], runs[0], keep, images),
+        _outputs(copies[1], runs[1], hold_against, images),
+    )
+    outputs = _differences(*made)
     if not outputs:
         raise ValueError(
             f"{type(copies[0]).__name__} and {type(copies[1]).__name__} have no output in common: "
@@ -64,8 +73,16 @@ def equivalent(a, b, image=None, *, inputs=None, tolerance: float | None = None,
         )
     if tolerance is None:
         tolerance = max(TOLERANCE.get(_dtype(copy), TOLERANCE[torch.float32]) for copy in copies)
-    names = tuple(f"{type(copy).__name__} in {str(_dtype(copy)).removeprefix('torch.')}" for copy in copies)
-    return Equivalence(names, tuple(images.shape), tolerance, tuple(rows), tuple(outputs), before, after, changes)
+    return Equivalence(
+        names=(_said(copies[0]), _said(copies[1])),
+        input_shape=tuple(images.shape),
+        tolerance=tolerance,
+        rows=tuple(rows),
+        outputs=tuple(outputs),
+        before=before,
+        after=after,
+        detections=changes,
+    )
 
 
 def comparable(a: nn.Module, b: nn.Module) -> set[str]:
@@ -97,10 +114,25 @@ def difference(path: str, kind: str, turn: int, mine: Tensor, other: Tensor) -> 
     apart = apart.nan_to_num(nan=torch.inf, posinf=torch.inf)
     finite = mine[mine.isfinite()]
     scale = float(finite.abs().max()) if finite.numel() else 0.0
-    return Difference(path, kind, turn, tuple(mine.shape), float(apart.max()) if apart.numel() else 0.0, scale)
+    return Difference(
+        path=path,
+        type=kind,
+        turn=turn,
+        shape=tuple(mine.shape),
+        largest=float(apart.max()) if apart.numel() else 0.0,
+        scale=scale,
+    )
 
 
-def _predicted(models, nets, image, inputs, predict_args) -> tuple[Trace | None, Trace | None, Changes | None]:
+def _differences(mine: dict[str, Tensor], other: dict[str, Tensor]) -> list[Difference]:
+    """Of the outputs that both have, in one shape."""
+    common = [name for name in mine if name in other and mine[name].shape == other[name].shape]
+    return [difference(name, "", 0, mine[name], other[name]) for name in common]
+
+
+def _predicted(
+    models: tuple, nets: list, image: Any, inputs: Any, predict_args: dict
+) -> tuple[Trace | None, Trace | None, Changes | None]:
     """The traces of both, and what of the detections changes."""
     if image is None:
         if predict_args:
@@ -114,36 +146,43 @@ def _predicted(models, nets, image, inputs, predict_args) -> tuple[Trace | None,
     return before, after, Changes.between(before, after, compare(before, after, by="anchor"))
 
 
-def _images(net: nn.Module, before: Trace | None, inputs) -> Tensor:
+def _images(net: nn.Module, before: Trace | None, inputs: int | Sequence[int] | Tensor | None) -> Tensor:
+    """The input for both: as given, as the first detector made it of the image, or random px of that size."""
     if isinstance(inputs, Tensor):
         return inputs.detach()
     if before is not None and before.frame is not None:
         return before.frame[None].clone()
-    shape = input_shape(net, SIDE if inputs is None and before is None else inputs or before.input_shape)
-    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    if inputs is None:
+        inputs = SIDE if before is None else before.input_shape
+    return torch.rand(input_shape(net, inputs), generator=torch.Generator().manual_seed(0))
 
 
-def _runs(copies: list[nn.Module], heads: list[Head | None]) -> tuple[list[Callable], set[str]]:
+def _runs(copies: list[nn.Module], heads: list[Head | None]) -> tuple[list[Run], set[str]]:
     """How to run each network to named outputs, and the paths whose outputs these already are.
 
     Of detectors the class logits and box outputs of each level, on a branch that both have: what follows, the decoding
     and the choice of the best, can change its order by a trifle.
     """
-    if any(head is None for head in heads) or len({tuple(level.name for level in head.levels) for head in heads}) > 1:
+    first, second = heads
+    if first is None or second is None or _level_names(first) != _level_names(second):
         return [lambda images, net=net: _named(net(images)) for net in copies], {""}
-    branches = [name for name in heads[0].branches if name in heads[1].branches]
+    branches = [name for name in first.branches if name in second.branches]
     if not branches:
         raise ValueError(
-            f"The detectors have no branch in common: {heads[0].branches} against {heads[1].branches}. "
+            f"The detectors have no branch in common: {first.branches} against {second.branches}. "
             "Fusing drops one; compare before it."
         )
     holders: dict[str, set[int]] = {}
-    for level in heads[0].levels:
+    for level in first.levels:
         names = level.paths[branches[0]].split(".")
         for depth in range(len(names)):
             holders.setdefault(".".join(names[:depth]), set()).add(level.index)
     several = {path for path, held in holders.items() if len(held) > 1}
-    return [lambda images, head=head: _by_level(head, images, branches[0]) for head in heads], several
+    return [lambda images, head=head: _by_level(head, images, branches[0]) for head in (first, second)], several
+
+
+def _level_names(head: Head) -> list[str]:
+    return [level.name for level in head.levels]
 
 
 def _by_level(head: Head, images: Tensor, branch: str) -> dict[str, Tensor]:
@@ -154,12 +193,13 @@ def _by_level(head: Head, images: Tensor, branch: str) -> dict[str, Tensor]:
     return found
 
 
-def _named(outputs) -> dict[str, Tensor]:
+def _named(outputs: Any) -> dict[str, Tensor]:
     tensors = [value for value in tree_leaves(outputs) if isinstance(value, Tensor) and value.is_floating_point()]
     return {f"output {i}": value for i, value in enumerate(tensors)}
 
 
-def _run(net: nn.Module, run: Callable, keep: Callable, images: Tensor) -> dict[str, Tensor]:
+def _outputs(net: nn.Module, run: Run, keep: Callable, images: Tensor) -> dict[str, Tensor]:
+    """The outputs of a network by name, on the input in its own precision; ``keep`` hears every call."""
     held = next((value for value in net.parameters() if value.is_floating_point()), images)
     try:
         return listen(net, run, images.to(held.device, held.dtype).clone(), keep=keep)[1]
@@ -175,6 +215,10 @@ def _listed(outputs: dict[str, Tensor]) -> str:
     return ", ".join(f"{name} {tuple(value.shape)}" for name, value in outputs.items()) or "none"
 
 
+def _said(net: nn.Module) -> str:
+    return f"{type(net).__name__} in {str(_dtype(net)).removeprefix('torch.')}"
+
+
 def _dtype(net: nn.Module) -> torch.dtype:
     return next((value.dtype for value in net.parameters() if value.is_floating_point()), torch.float32)
 
@@ -184,11 +228,10 @@ def _above(path: str) -> str:
 
 
 def _child(net: nn.Module, path: str) -> nn.Module | None:
+    found: nn.Module | None = net
     for name in path.split(".") if path else ():
-        net = net._modules.get(name)
-        if net is None:
-            return None
-    return net
+        found = None if found is None else found._modules.get(name)
+    return found
 
 
 def _weights(module: nn.Module) -> list[tuple]:

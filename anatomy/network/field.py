@@ -22,10 +22,12 @@ class Axis:
 
     @property
     def stride(self) -> float:
+        """Px from cell to cell."""
         return self.step / len(self.low)
 
     @property
     def whole(self) -> bool:
+        """Whether a cell sees everything along this axis."""
         return not all(map(math.isfinite, (*self.low, *self.high)))
 
     @property
@@ -42,6 +44,7 @@ class Axis:
         return sum(middles) / len(self.low)
 
     def span(self, cell: int) -> tuple[float, float]:
+        """The first and the last px that a cell sees."""
         turn, i = divmod(cell, len(self.low))
         return self.low[i] + turn * self.step, self.high[i] + turn * self.step
 
@@ -66,9 +69,12 @@ class Axis:
         if self.whole:
             return everything(other)
         count = lcm(len(self.low), len(other.low))
-        spans = [(*self.span(i), *other.span(i)) for i in range(count)]
-        low, high = (tuple(best(span[side::2]) for span in spans) for side, best in ((0, min), (1, max)))
-        return Axis(low, high, self.stride * count)
+        low, high = [], []
+        for cell in range(count):
+            (start, end), (other_start, other_end) = self.span(cell), other.span(cell)
+            low.append(min(start, other_start))
+            high.append(max(end, other_end))
+        return Axis(tuple(low), tuple(high), self.stride * count)
 
 
 def everything(axis: Axis) -> Axis:
@@ -97,14 +103,17 @@ class Field:
 
     @property
     def size(self) -> tuple[float, float]:
+        """Height and width in px, of the cell that sees most."""
         return self.y.size, self.x.size
 
     @property
     def stride(self) -> tuple[float, float]:
+        """Px from cell to cell, (y, x)."""
         return self.y.stride, self.x.stride
 
     @property
     def center(self) -> tuple[float, float]:
+        """The middle of what cell (0, 0) sees, (x, y) px."""
         return self.x.center, self.y.center
 
     def span(self, row: int, col: int) -> np.ndarray:

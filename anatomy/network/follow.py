@@ -1,74 +1,68 @@
 """Follows receptive fields through a forward pass, operation by operation, whatever the network is made of."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from .field import Axis, Field, everything
+from .field import Axis, Field
+from .seen import Seen, made_by, makers, mark, seen
 
-MARK, MAKERS = "_field_seen", "_makers"
 SHAPES = {"view", "_unsafe_view", "reshape", "squeeze", "unsqueeze", "_reshape_alias", "flatten", "unflatten"}
 COPIES = {"clone", "detach", "alias", "contiguous", "_to_copy", "copy_", "lift_fresh", "dropout", "native_dropout"}
 NORMS = {"native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit_no_training", "miopen_batch_norm"}
 REDUCTIONS = {"mean", "sum", "amax", "amin", "max", "min", "var", "var_mean", "std", "linalg_vector_norm", "prod"}
 SOFTMAX = {"_softmax", "_log_softmax", "softmax", "log_softmax"}
+SPLITS = {"split", "split_with_sizes", "chunk", "unsafe_split", "unbind"}
 PRODUCTS = {"mm": (0, 1), "bmm": (0, 1), "addmm": (1, 2), "baddbmm": (1, 2), "matmul": (0, 1), "linear": (0, 1)}
 POOLS = {"max_pool2d", "max_pool2d_with_indices", "avg_pool2d"}
 PADS = {"constant_pad_nd", "pad", "reflection_pad2d", "replication_pad2d"}
 TAPS = {"nearest": (0, 0), "_nearest": (0, 0), "bilinear": (0, 1), "bicubic": (-1, 2)}  # first and last cell read
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What a tensor's cells see, and where in it they lie: rows and columns at ``dims``, or both at ``flat``.
+Tracked = list[tuple[Tensor, Seen]]  # tensors that the image has reached, and what they see
 
-    ``flat``: (dimension, rows, columns), row by row in one dimension. Neither: the cells are no grid any more.
+
+def _tracked(values: Any) -> Tracked:
+    found = []
+    for entry in tree_leaves(values):
+        here = seen(entry) if isinstance(entry, Tensor) else None
+        if here is not None:
+            found.append((entry, here))
+    return found
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation on tensors that the image has reached: its arguments by name, and which of them are ``tracked``.
+
+    ``pointwise``: each cell of what it makes comes of the same cell of what it is given.
     """
 
-    field: Field
-    dims: tuple[int, int] | None = None
-    flat: tuple[int, int, int] | None = None
+    name: str
+    pointwise: bool
+    given: Mapping[str, Any]
+    tracked: Tracked
 
     @property
-    def at(self) -> tuple[int, ...]:
-        return self.dims or (self.flat[:1] if self.flat else ())
+    def source(self) -> tuple[Tensor, Seen] | None:
+        """The first tracked tensor that is an argument by itself; None where they all stand in lists."""
+        for value in self.given.values():
+            here = seen(value) if isinstance(value, Tensor) else None
+            if here is not None:
+                return value, here
+        return None
 
-    def mixed(self) -> "Seen":
-        """The same cells, each of which now sees everything."""
-        return replace(self, field=Field(everything(self.field.y), everything(self.field.x)))
-
-    def lost(self) -> "Seen":
-        return Seen(self.mixed().field)
-
-    def moved(self, order: dict[int, int]) -> "Seen":
-        """After dimensions have moved: ``order`` old -> new."""
-        if self.dims:
-            return replace(self, dims=(order[self.dims[0]], order[self.dims[1]]))
-        return replace(self, flat=(order[self.flat[0]], *self.flat[1:])) if self.flat else self
-
-
-def mark(tensor: Tensor, seen: Seen) -> Tensor:
-    setattr(tensor, MARK, seen)
-    return tensor
-
-
-def seen(tensor) -> Seen | None:
-    """What a tensor sees of the image; None for one that the image has not reached."""
-    return getattr(tensor, MARK, None)
-
-
-def makers(tensor: Tensor) -> tuple[str, ...]:
-    """The paths of the modules that a tensor comes from, if nothing but plain operations happened since."""
-    return getattr(tensor, MAKERS, ())
-
-
-def made_by(tensor: Tensor, paths: tuple[str, ...]) -> None:
-    setattr(tensor, MAKERS, tuple(dict.fromkeys(paths)))
+    @property
+    def lost(self) -> Seen:
+        """What is said of the outputs where nothing better is known."""
+        return self.tracked[0][1].lost()
 
 
 class Following(TorchDispatchMode):
@@ -78,83 +72,127 @@ class Following(TorchDispatchMode):
     alone. An operation that is not known here counts as one that sees everything, so a field is never too small.
     """
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        """Run the operation, and mark what it makes."""
         made = func(*args, **(kwargs or {}))
-        tensors = [entry for entry in tree_leaves((args, kwargs)) if isinstance(entry, Tensor)]
-        if any(map(seen, tensors)):
-            given = {argument.name: value for argument, value in zip(func._schema.arguments, args, strict=False)}
-            given |= kwargs or {}
-            name = func._schema.name.partition("::")[2]
+        tracked = _tracked((args, kwargs))
+        if tracked:
+            step = _step(func, args, kwargs or {}, tracked)
             outputs = [entry for entry in tree_leaves(made) if isinstance(entry, Tensor)]
-            before = [path for entry in tensors for path in makers(entry)]
-            for output, found in zip(outputs, _spread(func, name, given, outputs), strict=False):
-                made_by(mark(output, found), tuple(before))
+            before = _all_makers((args, kwargs))
+            for output, found in zip(outputs, _spread(step, outputs), strict=False):
+                made_by(mark(output, found), before)
         return made
 
 
-def _spread(func, name: str, given: dict, outputs: list[Tensor]) -> Iterable[Seen]:
+def _step(func: Any, args: tuple, kwargs: dict, tracked: Tracked) -> Step:
+    names = [argument.name for argument in func._schema.arguments]
+    return Step(
+        name=func._schema.name.partition("::")[2],
+        pointwise=torch.Tag.pointwise in func.tags,
+        given=dict(zip(names, args, strict=False)) | kwargs,
+        tracked=tracked,
+    )
+
+
+def _all_makers(values: Any) -> list[str]:
+    """The paths that all tensors among these values come from."""
+    paths: list[str] = []
+    for entry in tree_leaves(values):
+        if isinstance(entry, Tensor):
+            paths.extend(makers(entry))
+    return paths
+
+
+def _spread(step: Step, outputs: list[Tensor]) -> list[Seen]:
     """What each output of an operation sees."""
-    source = next((value for value in given.values() if isinstance(value, Tensor) and seen(value)), None)
-    if name in ("split", "split_with_sizes", "chunk", "unsafe_split", "unbind"):
-        return _parts(source, given.get("dim", 0), outputs, name == "unbind")
-    found = _one(func, name, given, source, outputs[0]) if outputs else None
-    return [found] * len(outputs)
+    if not outputs:
+        return []
+    if step.source is None:
+        return [_joined(step, outputs[0]) if step.name == "cat" else step.lost] * len(outputs)
+    source, here = step.source
+    if step.name in SPLITS:
+        return _parts(step, source, here, outputs)
+    rule = _each_cell if step.pointwise else RULES.get(step.name) or IN_PLACE_TOO.get(step.name.rstrip("_"), _windowed)
+    return [rule(step, source, here, outputs[0])] * len(outputs)
 
 
-def _one(func, name: str, given: dict, source: Tensor | None, output: Tensor) -> Seen:
-    tracked = [value for value in tree_leaves(given) if isinstance(value, Tensor) and seen(value)]
-    lost = seen(tracked[0]).lost()
-    if source is None:
-        return _joined(given, tracked, output) if name == "cat" else lost
-    here, bare = seen(source), name.rstrip("_")
-    if name in COPIES or bare in NORMS or torch.Tag.pointwise in func.tags:
-        return _together(tracked, output)
-    if name in SHAPES:
-        return _reshaped(here, source.shape, output.shape)
-    if name in ("permute", "transpose", "t"):
-        return here.moved(_order(name, given, source.ndim))
-    if name == "expand":
-        return _together([source], output)
-    if name in ("slice", "select"):
-        return _cut(here, name, given, source)
-    if bare in SOFTMAX:
-        return here.mixed() if given["dim"] % source.ndim in here.at else here
-    if name == "native_layer_norm":
-        return here.mixed() if source.ndim - len(given["normalized_shape"]) <= max(here.at, default=-1) else here
-    if name == "native_group_norm":
-        return here.mixed()
-    if name in REDUCTIONS:
-        return _reduced(here, given, source, output)
-    if name in PRODUCTS:
-        return _product(here, given, PRODUCTS[name], tracked, source, output)
-    return _windowed(name, given, here, source, output) or lost
+def _each_cell(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:
+    """Cells computed one by one from the same cells of what is given."""
+    return _together(step.tracked, output)
 
 
-def _windowed(name: str, given: dict, here: Seen, source: Tensor, output: Tensor) -> Seen | None:
-    """Operations whose cells read a window of the grid in the last two dimensions."""
-    kernel = tuple(given["weight"].shape[2:]) if name == "convolution" else _pair(given.get("kernel_size") or 1)
-    if name == "convolution" and prod((*kernel, *given["stride"])) == 1 and not any(given["padding"]):
-        return here if min(here.at, default=2) > 1 else None
+def _expanded(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:
+    return _together([(source, here)], output)
+
+
+def _normalized_over_all(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:
+    return here.mixed()
+
+
+def _softened(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:
+    """A softmax mixes the cells where it runs along them."""
+    return here.mixed() if step.given["dim"] % source.ndim in here.at else here
+
+
+def _layer_normalized(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:
+    """A layer norm mixes the cells where one of its last dimensions runs along them."""
+    first = source.ndim - len(step.given["normalized_shape"])
+    return here.mixed() if first <= max(here.at, default=-1) else here
+
+
+def _turned(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:
+    return here.moved(_order(step.name, step.given, source.ndim))
+
+
+def _windowed(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:
+    """Operations whose cells read a window of the grid in the last two dimensions; any other has lost the grid."""
+    name, given = step.name, step.given
+    if name == "convolution" and _is_of_single_cells(given):
+        return here if min(here.at, default=2) > 1 else step.lost
     if here.dims != (source.ndim - 2, source.ndim - 1):
-        return None
-    grid = (here.field.y, here.field.x)
-    if name == "convolution" or name in POOLS:
-        stride, padding = _pair(given.get("stride") or kernel), _pair(given.get("padding", 0))
-        dilation = _pair(given.get("dilation", 1))
-        turn = _transposed if given.get("transposed") else _window
-        axes = map(turn, grid, kernel, stride, padding, dilation)
-    elif name in PADS:
-        axes = map(_shifted, grid, (given["pad" if "pad" in given else "padding"])[2::-2])
-    elif name.startswith(("upsample_", "_upsample_")):
-        taps = TAPS.get(name.split("upsample_")[1].removesuffix("2d").removesuffix("_exact").removesuffix("_aa"))
-        scale = [big / small for big, small in zip(output.shape[2:], source.shape[2:], strict=True)]
-        if taps is None or given.get("align_corners") or any(factor % 1 for factor in scale):
-            return here.mixed()
-        axes = (_upsampled(axis, int(factor), taps) for axis, factor in zip(grid, scale, strict=True))
-    elif "adaptive" in name and "pool" in name:
+        return step.lost
+    if name == "convolution":
+        return _through_windows(here, given, tuple(given["weight"].shape[2:]))
+    if name in POOLS:
+        return _through_windows(here, given, _pair(given.get("kernel_size") or 1))
+    if name in PADS:
+        return _padded(here, given["pad" if "pad" in given else "padding"])
+    if name.startswith(("upsample_", "_upsample_")):
+        return _enlarged(here, name, given, source, output)
+    return here.mixed() if "adaptive" in name and "pool" in name else step.lost
+
+
+def _is_of_single_cells(given: Mapping[str, Any]) -> bool:
+    """Whether a convolution has one weight a channel, takes every cell and pads none."""
+    return prod((*given["weight"].shape[2:], *given["stride"])) == 1 and not any(given["padding"])
+
+
+def _through_windows(here: Seen, given: Mapping[str, Any], kernel: tuple[int, ...]) -> Seen:
+    """A convolution or pooling with this kernel (y, x)."""
+    turn = _transposed if given.get("transposed") else _window
+    stride, padding = _pair(given.get("stride") or kernel), _pair(given.get("padding", 0))
+    dilation = _pair(given.get("dilation", 1))
+    axes = map(turn, (here.field.y, here.field.x), kernel, stride, padding, dilation)
+    return replace(here, field=Field(*axes))
+
+
+def _padded(here: Seen, pads: Sequence[int]) -> Seen:
+    """Padding (left, right, top, bottom), or (left, right), in cells."""
+    left, top = pads[0], pads[2] if len(pads) > 2 else 0
+    return replace(here, field=Field(_shifted(here.field.y, top), _shifted(here.field.x, left)))
+
+
+def _enlarged(here: Seen, name: str, given: Mapping[str, Any], source: Tensor, output: Tensor) -> Seen:
+    """An upsampling by a whole factor; by any other every cell counts as seeing everything."""
+    kind = name.split("upsample_")[1].removesuffix("2d").removesuffix("_exact").removesuffix("_aa")
+    taps = TAPS.get(kind)
+    factors = [big / small for big, small in zip(output.shape[2:], source.shape[2:], strict=True)]
+    if taps is None or given.get("align_corners") or any(factor % 1 for factor in factors):
         return here.mixed()
-    else:
-        return None
+    axes = [
+        _upsampled(axis, int(factor), taps) for axis, factor in zip((here.field.y, here.field.x), factors, strict=True)
+    ]
     return replace(here, field=Field(*axes))
 
 
@@ -181,65 +219,75 @@ def _shifted(axis: Axis, padding: int) -> Axis:
     return axis.through(lambda cell: (cell - padding,))
 
 
-def _pair(value) -> tuple[int, int]:
+def _pair(value: Any) -> tuple[int, int]:
     value = list(value) if isinstance(value, list | tuple) else [value]
     return (value[0], value[-1])
 
 
-def _together(tensors: list[Tensor], output: Tensor) -> Seen:
+def _together(tracked: Tracked, output: Tensor) -> Seen:
     """Cells computed one by one from the same cells of several tensors, broadcast as usual."""
-    total = None
-    for tensor in tensors:
-        shift = output.ndim - tensor.ndim
-        here = seen(tensor).moved({i: i + shift for i in range(tensor.ndim)})
-        if any(tensor.shape[i - shift] != output.shape[i] for i in here.at):
-            here = here.lost()
-        total = here if total is None else _union(total, here)
-    return total
+    return reduce(_union, [_broadcast(tensor, here, output) for tensor, here in tracked])
+
+
+def _broadcast(tensor: Tensor, here: Seen, output: Tensor) -> Seen:
+    """What a tensor sees, its dimensions counted as those of the output; lost where its cells are repeated."""
+    shift = output.ndim - tensor.ndim
+    moved = here.moved({i: i + shift for i in range(tensor.ndim)})
+    repeated = any(tensor.shape[i - shift] != output.shape[i] for i in moved.at)
+    return moved.lost() if repeated else moved
 
 
 def _union(first: Seen, second: Seen) -> Seen:
     if first.at != second.at and first.at and second.at:
         return first.lost()
     placed = first if first.at else second
-    field = Field(*(a.union(b) for a, b in ((first.field.y, second.field.y), (first.field.x, second.field.x))))
+    field = Field(first.field.y.union(second.field.y), first.field.x.union(second.field.x))
     return replace(placed, field=field)
 
 
-def _joined(given: dict, tracked: list[Tensor], output: Tensor) -> Seen:
-    dim, total = given.get("dim", 0) % output.ndim, None
-    for tensor in tracked:
-        total = seen(tensor) if total is None else _union(total, seen(tensor))
-    return total.lost() if dim in total.at else total
+def _joined(step: Step, output: Tensor) -> Seen:
+    """Tensors one after another along a dimension."""
+    total = reduce(_union, [here for _, here in step.tracked])
+    return total.lost() if step.given.get("dim", 0) % output.ndim in total.at else total
 
 
-def _parts(source: Tensor, dim: int, outputs: list[Tensor], drop: bool) -> list[Seen]:
+def _parts(step: Step, source: Tensor, here: Seen, outputs: list[Tensor]) -> list[Seen]:
     """The pieces of a tensor along a dimension, which ``unbind`` drops."""
-    here, dim, start, pieces = seen(source), dim % source.ndim, 0, []
+    dim, drops = step.given.get("dim", 0) % source.ndim, step.name == "unbind"
+    start, pieces = 0, []
     for output in outputs:
-        if drop:
-            pieces.append(_cut(here, "select", {"dim": dim}, source))
-        else:
-            pieces.append(_cut(here, "slice", {"dim": dim, "start": start}, source))
-            start += output.shape[dim]
+        pieces.append(_piece(here, source, dim, start=start, drops=drops))
+        start += 0 if drops else output.shape[dim]
     return pieces
 
 
-def _cut(here: Seen, name: str, given: dict, source: Tensor) -> Seen:
-    dim = given.get("dim", 0) % source.ndim
+def _cut(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:
+    """A slice, or one index of a dimension, which is then gone."""
+    given = step.given
+    return _piece(
+        here,
+        source,
+        given.get("dim", 0) % source.ndim,
+        start=given.get("start") or 0,
+        every=given.get("step") or 1,
+        drops=step.name == "select",
+    )
+
+
+def _piece(here: Seen, source: Tensor, dim: int, *, start: int, every: int = 1, drops: bool) -> Seen:
+    """Every n-th cell from ``start`` along a dimension; ``drops``: one of them, and the dimension is gone."""
     if dim not in here.at:
-        return here.moved({i: i - (name == "select" and dim < i) for i in range(source.ndim)})
-    start, every = given.get("start") or 0, given.get("step") or 1
-    if name == "select" or not here.dims:
+        return here.moved({i: i - (drops and dim < i) for i in range(source.ndim)})
+    if drops or not here.dims:
         return here.lost()
-    start = start % source.shape[dim] if start < 0 else start
+    first = start % source.shape[dim] if start < 0 else start
     axes = [here.field.y, here.field.x]
     side = here.dims.index(dim)
-    axes[side] = axes[side].through(lambda cell: (start + cell * every,), inputs=every)
+    axes[side] = axes[side].through(lambda cell: (first + cell * every,), inputs=every)
     return replace(here, field=Field(*axes))
 
 
-def _order(name: str, given: dict, ndim: int) -> dict[int, int]:
+def _order(name: str, given: Mapping[str, Any], ndim: int) -> dict[int, int]:
     order = list(range(ndim))
     if name == "permute":
         order = [dim % ndim for dim in given["dims"]]
@@ -249,30 +297,38 @@ def _order(name: str, given: dict, ndim: int) -> dict[int, int]:
     return {old: new for new, old in enumerate(order)}
 
 
-def _reduced(here: Seen, given: dict, source: Tensor, output: Tensor) -> Seen:
-    dims = given.get("dim")
-    dims = range(source.ndim) if dims is None or dims == [] else (dims if isinstance(dims, list) else [dims])
-    dims = {dim % source.ndim for dim in dims}
+def _reduced(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:
+    """A mean, sum or the like along some dimensions, by default along all."""
+    asked = step.given.get("dim")
+    if asked is None or asked == []:
+        asked = list(range(source.ndim))
+    dims = {dim % source.ndim for dim in (asked if isinstance(asked, list) else [asked])}
     if dims & set(here.at):
         return here.lost()
     gone = dims if output.ndim < source.ndim else set()
-    return here.moved({i: i - sum(dim < i for dim in gone) for i in range(source.ndim)})
+    left = [dim for dim in range(source.ndim) if dim not in gone]
+    return here.moved({old: new for new, old in enumerate(left)})
 
 
-def _product(here: Seen, given: dict, places: tuple[int, int], tracked, source: Tensor, output: Tensor) -> Seen:
+def _product(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:
     """A matrix product mixes what it sums over; with a matrix of weights from the right the rows stay apart."""
-    values = list(given.values())
-    left, right = values[places[0]], values[places[1]]
-    if source is left and seen(right) is None and len(tracked) == 1 and left.ndim - 1 not in here.at:
-        return here
-    return here.lost()
+    values = list(step.given.values())
+    left, right = (values[place] for place in PRODUCTS[step.name])
+    by_weights = source is left and seen(right) is None and len(step.tracked) == 1
+    return here if by_weights and left.ndim - 1 not in here.at else here.lost()
 
 
-def _reshaped(here: Seen, old: torch.Size, new: torch.Size) -> Seen:
+def _reshaped(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:
     """The grid after a change of shape that keeps the order of the elements: found again by what lies inside it."""
-    if not here.at or (here.dims and here.dims[1] != here.dims[0] + 1):
-        return here.lost() if here.at else here
-    rows, cols = (old[i] for i in here.dims) if here.dims else here.flat[1:]
+    old, new = source.shape, output.shape
+    if here.dims:
+        if here.dims[1] != here.dims[0] + 1:
+            return here.lost()
+        rows, cols = (old[i] for i in here.dims)
+    elif here.flat:
+        _, rows, cols = here.flat
+    else:
+        return here
     inside = prod(old[here.at[-1] + 1 :])
     for i in range(len(new) - 1):
         if (new[i], new[i + 1]) == (rows, cols) and prod(new[i + 2 :]) == inside:
@@ -281,3 +337,18 @@ def _reshaped(here: Seen, old: torch.Size, new: torch.Size) -> Seen:
         if new[i] % (rows * cols) == 0 and prod(new[i + 1 :]) == inside:
             return Seen(here.field, flat=(i, rows, cols))
     return here.lost()
+
+
+Rule = Callable[[Step, Tensor, Seen, Tensor], Seen]  # from the step, its source and what that sees, to an output's
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(COPIES, _each_cell),
+    **dict.fromkeys(SHAPES, _reshaped),
+    **dict.fromkeys(("permute", "transpose", "t"), _turned),
+    **dict.fromkeys(("slice", "select"), _cut),
+    **dict.fromkeys(REDUCTIONS, _reduced),
+    **dict.fromkeys(PRODUCTS, _product),
+    "expand": _expanded,
+    "native_layer_norm": _layer_normalized,
+    "native_group_norm": _normalized_over_all,
+}
+IN_PLACE_TOO: dict[str, Rule] = {**dict.fromkeys(NORMS, _each_cell), **dict.fromkeys(SOFTMAX, _softened)}

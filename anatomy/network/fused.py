@@ -1,6 +1,7 @@
 """A copy of a network as it runs in deployment: normalizations and parallel branches merged into convolutions."""
 
 from copy import deepcopy
+from typing import Any
 
 from torch import nn
 
@@ -9,7 +10,7 @@ from ..head.turns import undisturbed
 from .run import network
 
 
-def fused(model) -> nn.Module:
+def fused(model: Any) -> nn.Module:
     """A copy of a model's network, or of any block, merged for inference; the original stays as it is.
 
     Ultralytics' own ``fuse()`` for its networks and blocks; elsewhere the ``reparameterize``, ``switch_to_deploy`` or

@@ -38,10 +38,12 @@ class Layer:
 
     @property
     def input(self) -> tuple[int, ...] | None:
+        """Shape of the first input."""
         return self.inputs[0] if self.inputs else None
 
     @property
     def output(self) -> tuple[int, ...] | None:
+        """Shape of the first output."""
         return self.outputs[0] if self.outputs else None
 
 

@@ -2,8 +2,9 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from .table import LayerTable
 OTHERS = (2, 4, 8, 16, 32, 64, 128)  # px: multiples tried for a size that fits, where no head names its strides
 
 
-def layers(model, imgsz=640, *, fused: bool = False) -> LayerTable:
+def layers(model: Any, imgsz: int | Sequence[int] | Tensor = 640, *, fused: bool = False) -> LayerTable:
     """Every layer of a model: group, shapes, parameters, multiply-adds, stride and theoretical receptive field.
 
     ``model``: a detector of any supported family, or any network or block that takes one image tensor. ``imgsz``: the
@@ -38,12 +39,12 @@ def layers(model, imgsz=640, *, fused: bool = False) -> LayerTable:
     return LayerTable(type(net).__name__, shape, tuple(_rows(run, calls, parts, shape)))
 
 
-def input_shape(net: nn.Module, imgsz) -> tuple[int, ...]:
+def input_shape(net: nn.Module, imgsz: int | Sequence[int] | Tensor) -> tuple[int, ...]:
     """(B, C, H, W) of the input; ValueError or TypeError for what is none."""
     if isinstance(imgsz, Tensor) and imgsz.ndim:
         imgsz = tuple(imgsz.shape)
-    sides = tuple(imgsz) if isinstance(imgsz, list | tuple | torch.Size) else (imgsz, imgsz)
-    sides = tuple(whole_number(side, "Every side of the input") for side in sides)
+    given = tuple(imgsz) if isinstance(imgsz, list | tuple | torch.Size) else (imgsz, imgsz)
+    sides = tuple(whole_number(side, "Every side of the input") for side in given)
     if len(sides) not in (2, 4) or min(sides) < 1:
         raise ValueError(
             f"An input size must be a side in px, (height, width) or (B, C, H, W), at least 1, but {imgsz!r} was given."
@@ -59,7 +60,9 @@ def _parts(net: nn.Module, head: Head | None) -> dict[str, str]:
     return head.parts() if head is not None else children(net)
 
 
-def _run(net: nn.Module, head: Head | None, shape: tuple[int, ...], fused: bool):
+def _run(
+    net: nn.Module, head: Head | None, shape: tuple[int, ...], fused: bool
+) -> tuple[list[tuple[Call, int]], nn.Module]:
     """The calls of one pass, with the copy that made them: on the meta device, or, where an operation wants values,
     on the network's own."""
     try:
@@ -80,7 +83,9 @@ def _emptied(value: Tensor) -> Tensor:
     return value.to("meta")
 
 
-def _measured(net: nn.Module, head: Head | None, shape: tuple[int, ...], convert: Callable, fused: bool):
+def _measured(
+    net: nn.Module, head: Head | None, shape: tuple[int, ...], convert: Callable, fused: bool
+) -> tuple[list[tuple[Call, int]], nn.Module]:
     """Each call with its multiply-adds, by torchinfo, and the copy of the network that was run."""
     import torchinfo
 
@@ -117,18 +122,24 @@ class _Whole(nn.Module):
         self.net = net
         self.run = partial(type(head).call, net) if head is not None else net.__call__
 
-    def forward(self, images: Tensor):
+    def forward(self, images: Tensor) -> Any:
+        """What the head computes for a batch (B, C, H, W)."""
         return self.run(images)
 
 
 def _fitting(net: nn.Module, head: Head | None, shape: tuple[int, ...]) -> str:
     """The sizes nearby that the network takes, found by trying."""
     for step in [int(max(level.stride for level in head.levels))] if head is not None else OTHERS:
-        sizes = {tuple(max(side + part, step) // step * step for side in shape[2:]) for part in (0, step - 1)}
+        sizes = {_multiples(shape[2:], step, 0), _multiples(shape[2:], step, step - 1)}
         fitting = [size for size in sorted(sizes - {shape[2:]}) if _takes(net, head, (*shape[:2], *size))]
         if fitting:
             return f"Multiples of {step} px fit: {' or '.join(map(str, fitting))}."
     return "No size nearby fits either: the cause lies elsewhere, in the channels or in the model itself."
+
+
+def _multiples(sides: tuple[int, ...], step: int, more: int) -> tuple[int, ...]:
+    """Each side, with ``more`` px, cut to a multiple of ``step``, one step at least."""
+    return tuple(max(side + more, step) // step * step for side in sides)
 
 
 def _takes(net: nn.Module, head: Head | None, shape: tuple[int, ...]) -> bool:

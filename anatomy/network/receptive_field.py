@@ -1,7 +1,8 @@
 """What a cell can see of the image, what it does look at, and where that lies from the point that it stands for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +86,16 @@ class ReceptiveField:
 
 
 def receptive_field(
-    model, level, row=None, col=None, *, images=None, class_id=None, share: float = 0.95, imgsz=640, **predict_args
+    model: Any,
+    level: int | str,
+    row: int | None = None,
+    col: int | None = None,
+    *,
+    images: Any = None,
+    class_id: int | str | None = None,
+    share: float = 0.95,
+    imgsz: int | Sequence[int] = 640,
+    **predict_args: Any,
 ) -> ReceptiveField:
     """The theoretical and the effective receptive field of a cell, by default the middle one of its level.
 
@@ -121,7 +131,7 @@ def receptive_field(
         row=row,
         col=col,
         point=first.points(anchors[:1])[0],
-        input_shape=tuple(first.input_shape),
+        input_shape=(first.input_shape[0], first.input_shape[1]),
         theoretical=_theoretical(model, first, index, row, col),
         sensitivity=heat.astype(np.float32),
         center=np.array([steps[0] @ x, steps[1] @ y]),
@@ -132,14 +142,14 @@ def receptive_field(
     )
 
 
-def _one_level(head: Head, level) -> int:
+def _one_level(head: Head, level: Any) -> int:
     chosen = select_levels(head.levels, level)
     if len(chosen) != 1:
         raise ValueError(f"A cell lies on one level, but {level!r} names {len(chosen)}.")
     return chosen[0]
 
 
-def _traces(model, images, imgsz, predict_args) -> tuple[Trace, ...]:
+def _traces(model: Any, images: Any, imgsz: int | Sequence[int], predict_args: dict) -> tuple[Trace, ...]:
     """One trace an image, all of one input shape."""
     if images is None:
         sides = (imgsz, imgsz) if isinstance(imgsz, int) else tuple(imgsz)
@@ -165,7 +175,7 @@ def _gradient(seen: Trace, level: int, row: int, col: int, class_id: int | None)
     return slope.abs().sum(0).double().cpu().numpy()
 
 
-def _theoretical(model, seen: Trace, level: int, row: int, col: int) -> np.ndarray:
+def _theoretical(model: Any, seen: Trace, level: int, row: int, col: int) -> np.ndarray:
     """What the layer table says that the cell can see, (4,) xyxy px."""
     calls = layers(model, seen.input_shape).calls(seen.levels[level].paths[seen.branch])
     field = calls[level if len(calls) > 1 else 0].field  # a convolution that levels share is called once for each

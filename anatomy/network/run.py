@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +15,11 @@ from ..families.registry import describe, plain_network
 from ..head.head import Head
 from ..head.turns import undisturbed
 from .field import Field
-from .follow import Following, Seen, made_by, makers, mark, seen
+from .follow import Following
+from .seen import Seen, made_by, makers, mark, seen
 
 Shapes = tuple[tuple[int, ...], ...]
+Made = TypeVar("Made")
 
 
 @dataclass
@@ -42,14 +45,12 @@ class BrokenPass(RuntimeError):
 
     def __init__(self, call: Call | None, error: Exception):
         self.call = call
-        while error.__cause__ is not None:
-            error = error.__cause__
-        self.reason = error
+        self.reason = _first_cause(error)
         where = "before any layer" if call is None else f"in {named(call.path, call.module)}, given {said(call.inputs)}"
         super().__init__(f"The forward pass failed {where}: {_first_line(self.reason)}.")
 
 
-def network(model) -> tuple[nn.Module, Head | None]:
+def network(model: Any) -> tuple[nn.Module, Head | None]:
     """The network of a model and the description of its head; None where it has no head with levels."""
     try:
         head = describe(model)
@@ -84,7 +85,14 @@ def _parameter(value: Tensor) -> nn.Parameter:
     return nn.Parameter(value, requires_grad=False)
 
 
-def listen(net: nn.Module, run: Callable, images: Tensor, *, follow: bool = False, keep: Callable | None = None):
+def listen(
+    net: nn.Module,
+    run: Callable[[Tensor], Made],
+    images: Tensor,
+    *,
+    follow: bool = False,
+    keep: Callable[[Call, list[Tensor]], None] | None = None,
+) -> tuple[list[Call], Made]:
     """The calls of ``run(images)`` in the order in which they began, and what it returned.
 
     ``net`` keeps the hooks: give a ``shadow``. ``follow``: with receptive fields; ``keep(call, outputs)`` hears
@@ -101,7 +109,7 @@ def listen(net: nn.Module, run: Callable, images: Tensor, *, follow: bool = Fals
         parent = open_calls[-1] if open_calls else None
         path = _nearest(paths[id(module)], parent)
         given = [entry for entry in tree_leaves((args, kwargs)) if isinstance(entry, Tensor)]
-        call = Call(path, module, turns[path], parent, shapes(given))
+        call = Call(path=path, module=module, turn=turns[path], parent=parent, inputs=shapes(given))
         call.sources = tuple(dict.fromkeys(path for entry in given for path in makers(entry)))
         turns[path] += 1
         calls.append(call)
@@ -151,7 +159,8 @@ def _field(tensor: Tensor, images: Tensor) -> Field | None:
     return found.field if rows * cols == 1 or high * cols == wide * rows else None
 
 
-def shapes(values) -> Shapes:
+def shapes(values: Any) -> Shapes:
+    """The shapes of all tensors among these values."""
     return tuple(tuple(entry.shape) for entry in tree_leaves(values) if isinstance(entry, Tensor))
 
 
@@ -161,8 +170,16 @@ def said(found: Shapes) -> str:
 
 
 def named(path: str, module: nn.Module) -> str:
+    """A module in words, by its path and class."""
     return f"{path} ({type(module).__name__})" if path else f"{type(module).__name__} itself"
 
 
-def _first_line(error: Exception) -> str:
+def _first_cause(error: BaseException) -> BaseException:
+    """What an error was raised from, back to the first of them."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _first_line(error: BaseException) -> str:
     return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")

@@ -3,10 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from .field import Field
 from .layer import Cost, Layer
 from .text import columns, costs_text, layers_text
+
+if TYPE_CHECKING:
+    from polars import DataFrame
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,12 @@ class LayerTable:
 
     @property
     def params(self) -> int:
+        """Parameters of the whole network."""
         return self.layers[0].params
 
     @property
     def multiply_adds(self) -> int:
+        """Multiply-adds of the whole network, once an image."""
         return self.layers[0].multiply_adds
 
     @property
@@ -90,7 +96,7 @@ class LayerTable:
             if params[part] or work[part]
         }
 
-    def to_df(self):
+    def to_df(self) -> "DataFrame":
         """One row a layer, as a polars DataFrame: shapes without the batch, as "64×80×80"; ``field`` is the height of
         the receptive field in px, infinite for the whole image, null where the cells are no grid."""
         import polars

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from .detections import Detections
 from .matching import by_anchor, by_overlap, check_one_image, check_traces, one_network
 from .overlap import pair_overlaps
 from .trace import Trace
+
+if TYPE_CHECKING:
+    from polars import DataFrame
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,20 +62,17 @@ class Comparison:
         told = ", ".join(f"{count} {status}" for status, count in Counter(self.status).items())
         return f"Comparison({len(self)} detections matched {how}{': ' * bool(told)}{told})"
 
-    def to_df(self):
+    def to_df(self) -> "DataFrame":
         """One row a detection or pair, as a polars DataFrame; indices count from 0; null where there is none."""
         import polars
 
         index = {name: getattr(self, name) for name in ("before", "after", "class_shift", "freed_from")}
-        names = self.names, self.names_after or self.names
-        named = [
-            [known.get(class_id) for class_id in column]
-            for known, column in zip(names, self.classes.T.tolist(), strict=True)
-        ]
+        before, after = self.classes.T.tolist()
+        names_after = self.names_after or self.names
         text = {
             "level_name": self.levels,
-            "class_before": named[0],
-            "class_after": named[1],
+            "class_before": [self.names.get(class_id) for class_id in before],
+            "class_after": [names_after.get(class_id) for class_id in after],
             "status": self.status,
             "level_after": self.levels_after,
         }

@@ -25,6 +25,10 @@ class Rivals:
     def __len__(self) -> int:
         return len(self.anchor)
 
+    def chosen(self, which: np.ndarray) -> "Rivals":
+        """Those of a mask (k,) or of indices."""
+        return Rivals(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
+
 
 @dataclass(frozen=True)
 class Detections:

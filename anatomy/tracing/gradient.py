@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,7 +10,8 @@ from torch import Tensor
 from ..errors import UnsupportedModelError
 from ..families.registry import describe
 from ..head.evaluating import evaluating
-from ..head.head import Head, Pass
+from ..head.forward import Pass
+from ..head.head import Head
 from ..head.passes import run_passes
 from ..head.sources import nothing_read
 
@@ -54,7 +56,7 @@ class DifferentiablePass:
         return torch.autograd.grad(answer, self.pixels, retain_graph=True)[0][0]
 
 
-def differentiate(model, image, **predict_args) -> DifferentiablePass:
+def differentiate(model: Any, image: Any, **predict_args: Any) -> DifferentiablePass:
     """Run ``predict()`` on one image, then the same network on the same input again, with a graph.
 
     ``model``: a Head, or whatever ``anatomy.describe`` takes; ``predict_args`` go to its ``passes``. The network is
@@ -65,19 +67,21 @@ def differentiate(model, image, **predict_args) -> DifferentiablePass:
     _check_precision(head)
     with head.undisturbed():
         with closing(run_passes(head, image, **predict_args)) as passes:
-            run = next(passes, None)
-        if run is None:
+            pass_ = next(passes, None)
+        if pass_ is None:
             raise nothing_read(image)
-        return differentiate_pass(head, run)
+        return differentiate_pass(head, pass_)
 
 
-def differentiate_pass(head: Head, run: Pass) -> DifferentiablePass:
+def differentiate_pass(head: Head, pass_: Pass) -> DifferentiablePass:
     """The network on the input of a finished pass again, with a graph; errors as in ``differentiate``."""
     _check_precision(head)
     with evaluating(head), torch.enable_grad():
-        pixels = None if run.frame is None else run.frame.detach().clone().requires_grad_()
-        logits = head.forward(pixels, run.branch).logits
-    return DifferentiablePass(run, pixels, tuple(level[0] for level in logits), head.anchors_per_cell)
+        pixels = head.network_input(pass_).detach().clone().requires_grad_()
+        logits = head.forward(pixels, pass_.branch).logits
+    return DifferentiablePass(
+        run=pass_, pixels=pixels, logits=tuple(level[0] for level in logits), anchors=head.anchors_per_cell
+    )
 
 
 def _check_precision(head: Head) -> None:

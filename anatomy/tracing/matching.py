@@ -25,7 +25,7 @@ def one_network(before: Trace, after: Trace) -> bool:
     return all(a.shape == b.shape and a.dtype == b.dtype and torch.equal(a.cpu(), b.cpu()) for a, b in features)
 
 
-def check_traces(*given) -> None:
+def check_traces(*given: object) -> None:
     """Refuse what is no trace (TypeError)."""
     for entry in given:
         if not isinstance(entry, Trace):
@@ -55,15 +55,20 @@ def by_anchor(old: Detections, new: Detections) -> dict[int, int]:
     """{before: after} of detections with the same anchor; of several at one anchor those of one class first."""
     partner: dict[int, int] = {}
     for columns in (("anchor", "class_id"), ("anchor",)):
-        before, after = (zip(*(getattr(found, name).tolist() for name in columns), strict=True) for found in (old, new))
-        taken, free = set(partner.values()), {}
-        for index, key in enumerate(after):
+        taken = set(partner.values())
+        free: dict[tuple, list[int]] = {}
+        for index, key in enumerate(_keys(new, columns)):
             if index not in taken:
                 free.setdefault(key, []).append(index)
-        for index, key in enumerate(before):
+        for index, key in enumerate(_keys(old, columns)):
             if index not in partner and free.get(key):
                 partner[index] = free[key].pop(0)
     return partner
+
+
+def _keys(found: Detections, columns: tuple[str, ...]) -> list[tuple]:
+    """These columns of every detection."""
+    return list(zip(*[getattr(found, name).tolist() for name in columns], strict=True))
 
 
 def by_overlap(old: Detections, new: Detections, iou: float) -> dict[int, int]:

@@ -1,21 +1,25 @@
 """What travels of a trace: its tensors at rest, and what its head would be asked for, without the network."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from ..head.at_rest import at_rest
-from ..head.head import Head, Limits, Pass
+from ..head.forward import Limits, Pass
+from ..head.head import Head
 from ..head.letterbox import Letterbox
 from ..head.pyramid import Pyramid
 
 
-def recorded(head: Head, run: Pass) -> tuple["RecordedHead", Pass]:
+def recorded(head: Head, pass_: Pass) -> tuple["RecordedHead", Pass]:
     """The head and the pass of a trace as they travel: without the network and what is private to its family."""
     if isinstance(head, RecordedHead):
-        return head, run
+        return head, pass_
     parts = ("features", "rows", "logits", "box_logits", "boxes", "anchors", "result", "frame", "inputs")
-    rested = {name: at_rest(getattr(run, name)) for name in parts}
-    return RecordedHead(head, run), run.evolve(private=None, **rested)
+    rested = {name: at_rest(getattr(pass_, name)) for name in parts}
+    return RecordedHead(head, pass_), pass_.evolve(private=None, **rested)
 
 
 def travelled(what: str) -> RuntimeError:
@@ -26,8 +30,10 @@ def travelled(what: str) -> RuntimeError:
     )
 
 
-def _needs_model(name: str):
-    def refuse(self, *args, **kwargs):
+def _needs_model(name: str) -> Callable[..., Any]:
+    """A method that tells that it needs the model."""
+
+    def refuse(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise travelled(name)
 
     return refuse
@@ -53,30 +59,39 @@ class RecordedHead(Head):
         self._objectness = at_rest(head.objectness(run)) if own["objectness"] else None
 
     def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:
+        """Boxes of these anchors (n, 4) xyxy px of the network input, as they were decoded."""
         return self._xyxy[anchors]
 
     def scores(self, run: Pass) -> Tensor:
+        """As the head gave them, (nc, anchors) in [0, 1]."""
         return super().scores(run) if self._scores is None else self._scores
 
     def objectness(self, run: Pass) -> tuple[Tensor, ...]:
+        """As the head gave it, (h, w) a level in [0, 1]."""
         return super().objectness(run) if self._objectness is None else self._objectness
 
     def letterbox(self, run: Pass) -> Letterbox:
+        """How the original lay in the network input."""
         return self._letterbox
 
     def steps(self, run: Pass) -> tuple[tuple[float, float], ...]:
+        """From one anchor point to the next, (x, y) px a level."""
         return self._pyramid.steps
 
     def pyramid(self, run: Pass) -> Pyramid:
+        """Where the anchors of the pass lay."""
         return self._pyramid
 
     def corners(self, run: Pass) -> Tensor:
+        """The corners of the detections, (n, 4, 2) xy px of the original."""
         return self._corners
 
     def limits(self, run: Pass) -> Limits:
+        """What the pass was asked for."""
         return self._limits
 
-    net = running = property(_needs_model("its network"))
+    net: Any = property(_needs_model("its network"))
+    running: Any = net
     class_conv = twins = _needs_model("reading class rows")
     finish = _needs_model("replaying or silencing")
     passes, candidates, found = _needs_model("a pass"), _needs_model("selection"), _needs_model("selection")

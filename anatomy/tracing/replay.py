@@ -1,17 +1,21 @@
 """The last class convolution of each level run again, where its rows have changed; nothing before it is."""
 
+from dataclasses import dataclass
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..head.head import Head, Pass, peak
+from ..head.forward import Pass, peak
+from ..head.head import Head
 from .same_bits import Kind, convolve, kind_of, multiply, part_size, product_is_equal, rows_can_move
 
 Rows = tuple[Tensor, Tensor | None]
 
 
 @torch.inference_mode()
-def rerun(head: Head, run: Pass) -> Pass:
+def rerun(head: Head, pass_: Pass) -> Pass:
     """The pass with the class logits of the rows as they are now; its end is not done again yet.
 
     Raises RuntimeError when the model has another network, the branch is gone or the number of classes is another.
@@ -21,46 +25,68 @@ def rerun(head: Head, run: Pass) -> Pass:
             "The model was given another network since this trace (by train, load, or model = …), so its rows are not "
             "those of the network that made it. Trace the image again."
         )
-    if run.branch not in head.branches:
-        raise RuntimeError(f"The {run.branch} branch of this trace has been removed (by fuse?). Trace the image again.")
-    levels = []
-    for level, (feature, before) in enumerate(zip(run.features, run.rows, strict=True)):
-        conv = head.class_conv(level, run.branch)
-        now = conv.weight, conv.bias
-        if conv.weight.dtype != feature.dtype or conv.weight.device != feature.device:
-            now = tuple(None if part is None else part.to(feature) for part in now)
-        if now[0].shape != before[0].shape:
-            raise RuntimeError(
-                f"This trace has {len(before[0])} class rows, the model now {len(now[0])}. Trace the image again."
-            )
-        if _equal(before, now):
-            levels.append((run.logits[level], run.peaks[level], before))
-        else:
-            levels.append(_level(conv, feature, before, now, run.logits[level], run.peaks[level]))
-    logits, peaks, rows = zip(*levels, strict=True)
-    return run.evolve(logits=logits, peaks=peaks, rows=rows)
+    if pass_.branch not in head.branches:
+        raise RuntimeError(
+            f"The {pass_.branch} branch of this trace has been removed (by fuse?). Trace the image again."
+        )
+    levels = [_level(head, pass_, level) for level in range(len(pass_.features))]
+    return pass_.evolve(
+        logits=tuple(level.logits for level in levels),
+        peaks=tuple(level.peaks for level in levels),
+        rows=tuple(level.rows for level in levels),
+    )
 
 
-def _level(conv: nn.Conv2d, feature: Tensor, before: Rows, now: Rows, logits: Tensor, peaks: Tensor):
-    """Logits, peaks and rows of one level whose rows have changed."""
-    rows = tuple(None if part is None else part.clone() for part in now)
-    kind = kind_of(conv, feature, *now)
+@dataclass(frozen=True)
+class _Level:
+    """What a pass holds of one level: ``logits`` (rows, h, w), their ``peaks`` (h * w,), and the class rows."""
+
+    logits: Tensor
+    peaks: Tensor
+    rows: Rows
+
+
+def _level(head: Head, pass_: Pass, level: int) -> _Level:
+    """One level with the rows as they are now. Raises RuntimeError where their number is another."""
+    feature, before = pass_.features[level], pass_.rows[level]
+    made = _Level(logits=pass_.logits[level], peaks=pass_.peaks[level], rows=before)
+    conv = head.class_conv(level, pass_.branch)
+    now = conv.weight, conv.bias
+    if conv.weight.dtype != feature.dtype or conv.weight.device != feature.device:
+        now = conv.weight.to(feature), None if conv.bias is None else conv.bias.to(feature)
+    if now[0].shape != before[0].shape:
+        raise RuntimeError(
+            f"This trace has {len(before[0])} class rows, the model now {len(now[0])}. Trace the image again."
+        )
+    return made if _equal(before, now) else _changed_level(conv, feature, made, now)
+
+
+def _changed_level(conv: nn.Conv2d, feature: Tensor, made: _Level, now: Rows) -> _Level:
+    """One level whose rows have changed; ``made`` is what it was."""
+    weight, bias = now
+    rows = weight.clone(), None if bias is None else bias.clone()
+    kind = kind_of(conv, feature, weight, bias)
     if kind is None:
-        new = F.conv2d(feature, *now, conv.stride, conv.padding, conv.dilation, conv.groups)[0]
-        return new, peak(new), rows
-    order = _order(before, now)
+        padding = cast("tuple[int, ...]", conv.padding)  # or the name of one, which torch takes as well
+        new = F.conv2d(feature, weight, bias, conv.stride, padding, conv.dilation, conv.groups)[0]
+        return _Level(logits=new, peaks=peak(new), rows=rows)
+    order = _order(made.rows, now)
     if order is not None and rows_can_move(kind):
-        return logits[order], peaks, rows
-    changed = _changed(before, now)
+        return _Level(logits=made.logits[order], peaks=made.peaks, rows=rows)
+    changed = _changed(made.rows, now)
     size = part_size(kind, len(changed))
-    if size is not None:
-        new = _some_rows(kind, feature, now, changed, size, logits)
+    if size is not None and bias is not None:  # as every kind has one that can be multiplied in part
+        new = _some_rows(kind, feature, (weight, bias), changed, size, made.logits)
+    elif product_is_equal(kind) and bias is not None:
+        new = multiply(kind, feature, weight, bias)
     else:
-        new = (multiply if product_is_equal(kind) else convolve)(kind, feature, *now)
-    return new, peak(new), rows
+        new = convolve(kind, feature, weight, bias)
+    return _Level(logits=new, peaks=peak(new), rows=rows)
 
 
-def _some_rows(kind: Kind, feature: Tensor, now: Rows, changed: Tensor, size: int, logits: Tensor) -> Tensor:
+def _some_rows(
+    kind: Kind, feature: Tensor, now: tuple[Tensor, Tensor], changed: Tensor, size: int, logits: Tensor
+) -> Tensor:
     """The logits of a level of which only these rows, (k,) indices, have changed; they are multiplied alone."""
     padded = changed.new_full((size,), int(changed[0]))
     padded[: len(changed)] = changed
@@ -78,7 +104,11 @@ def _changed(before: Rows, now: Rows) -> Tensor:
 
 
 def _equal(a: Rows, b: Rows) -> bool:
-    return all(x is y or torch.equal(x, y) for x, y in zip(a, b, strict=True))
+    return _same(a[0], b[0]) and _same(a[1], b[1])
+
+
+def _same(a: Tensor | None, b: Tensor | None) -> bool:
+    return a is b or (a is not None and b is not None and torch.equal(a, b))
 
 
 def _order(before: Rows, now: Rows) -> Tensor | None:
@@ -91,7 +121,7 @@ def _order(before: Rows, now: Rows) -> Tensor | None:
         return None
     order = torch.empty(len(now_first), dtype=torch.int64)
     order[_rank(now)] = _rank(before)
-    moved = tuple(None if part is None else part[order] for part in before)
+    moved = before[0][order], None if before[1] is None else before[1][order]
     return order if _equal(moved, now) else None
 
 

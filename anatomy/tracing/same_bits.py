@@ -79,7 +79,12 @@ def product_is_equal(kind: Kind) -> bool:
     """Whether the matrix product of all rows gives the bits of the convolution."""
     if not kind.plain:
         return False
-    return all(torch.equal(multiply(kind, *drawn), convolve(kind, *drawn)) for drawn in _draws(kind))
+    for feature, weight, bias in _draws(kind):
+        if bias is None or not torch.equal(
+            multiply(kind, feature, weight, bias), convolve(kind, feature, weight, bias)
+        ):
+            return False
+    return True
 
 
 @lru_cache(maxsize=1024)
@@ -94,6 +99,8 @@ def part_size(kind: Kind, rows: int) -> int | None:
 @lru_cache(maxsize=1024)
 def _part_is_equal(kind: Kind, size: int) -> bool:
     for feature, weight, bias in _draws(kind):
+        if bias is None:
+            return False
         some = multiply(kind, feature, weight[:size].contiguous(), bias[:size].contiguous())
         if not torch.equal(some, convolve(kind, feature, weight, bias)[:size]):
             return False

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..head.head import Candidates
+from ..head.forward import Candidates
 
 
 def losers(candidates: Candidates, kept: Tensor, class_id: Tensor) -> tuple[Tensor, Tensor, Tensor]:

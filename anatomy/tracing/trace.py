@@ -1,9 +1,10 @@
 """One traced forward pass: which level and which cell made every detection."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,17 +13,21 @@ from torch import Tensor
 from ..arguments import whole_number, whole_numbers
 from ..families.registry import describe
 from ..head.evaluating import evaluating
-from ..head.head import Head, Limits, Pass, Targets
+from ..head.forward import Limits, Pass, Targets
+from ..head.head import Head
 from ..head.letterbox import Letterbox
 from ..head.levels import SILENT_LOGIT, Level, select_class, select_classes, select_level, select_levels
 from ..head.passes import run_passes
 from ..head.pyramid import Cells, Pyramid
 from ..head.sources import check_single, nothing_read, several
 from ..head.turns import turns
-from .detections import Detections, Rivals
+from .detections import Detections
+from .provenance import Provenance, decoded
 from .recorded import RecordedHead, recorded, travelled
 from .replay import rerun
-from .suppression import losers
+
+if TYPE_CHECKING:
+    from polars import DataFrame
 
 
 class Trace:
@@ -41,24 +46,24 @@ class Trace:
     raise RuntimeError.
     """
 
-    def __init__(self, head: Head, run: Pass):
-        self._head, self._run = head, run
+    def __init__(self, head: Head, pass_: Pass):
+        self._head, self._run = head, pass_
         self.levels: tuple[Level, ...] = head.levels
         self.names: dict[int, str] = head.names
-        self.input_shape, self.reg_max = run.input_shape, head.reg_max
+        self.input_shape, self.reg_max = pass_.input_shape, head.reg_max
         self.anchors_per_cell, self.grid_offset = head.anchors_per_cell, head.grid_offset
-        self.logits: tuple[Tensor, ...] = run.logits
+        self.logits: tuple[Tensor, ...] = pass_.logits
         if self.anchors_per_cell > 1:
-            self.logits = tuple(level.unflatten(0, (self.anchors_per_cell, -1)).amax(0) for level in run.logits)
-        self.branch, self.path, self.result = run.branch, run.path, run.result
+            self.logits = tuple(level.unflatten(0, (self.anchors_per_cell, -1)).amax(0) for level in pass_.logits)
+        self.branch, self.path, self.result = pass_.branch, pass_.path, pass_.result
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple:
         return _arrived, (*recorded(self._head, self._run), self.detections)
 
     def __copy__(self) -> "Trace":
         return Trace(self._head, self._run)
 
-    def __deepcopy__(self, memo) -> "Trace":
+    def __deepcopy__(self, memo: dict) -> "Trace":
         memo[id(self._head)] = self._head
         if not isinstance(self._head, RecordedHead):
             memo[id(self._head.net)] = self._head.net
@@ -87,18 +92,22 @@ class Trace:
 
     @property
     def features(self) -> tuple[Tensor, ...]:
+        """What the class convolution reads, (c, h, w) a level."""
         return tuple(feature[0] for feature in self._run.features)
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
+        """What the head reads, (c, h, w) a level."""
         return tuple(level[0] for level in self._run.inputs)
 
     @property
     def frame(self) -> Tensor | None:
+        """What the network reads, (3, h, w) RGB in [0, 1] unless the family scales it otherwise; None: not kept."""
         return None if self._run.frame is None else self._run.frame[0]
 
     @cached_property
     def image(self) -> np.ndarray:
+        """The original, (H, W, 3) uint8 RGB."""
         original = self._run.original
         if original.shape[2] < 3:
             return original[..., :1].repeat(3, 2)
@@ -106,6 +115,7 @@ class Trace:
 
     @cached_property
     def letterbox(self) -> Letterbox:
+        """The map between the original and the network input."""
         return self._head.letterbox(self._run)
 
     @cached_property
@@ -118,22 +128,22 @@ class Trace:
         """From one anchor point to the next, (x, y) px of the network input a level: nearly always the stride."""
         return self.pyramid.steps
 
-    def places(self, anchors=None) -> Cells:
+    def places(self, anchors: Any = None) -> Cells:
         """Level, row, column and anchor of the cell (``turn``) of ``anchors`` (n,), by default of all."""
         return self.pyramid.cells(anchors)
 
-    def points(self, anchors=None) -> np.ndarray:
+    def points(self, anchors: Any = None) -> np.ndarray:
         """The anchor points of ``anchors``, by default of all: (n, 2) xy px of the network input."""
         return self.pyramid.points(anchors)
 
-    def anchor(self, level: int, row: int, col: int) -> int:
+    def anchor(self, level: int | str, row: int, col: int) -> int:
         """The flat anchor of a cell; of several, the one with the largest class logit. ValueError outside the grid.
 
         ``level`` by index or by name.
         """
-        level = select_level(self.levels, level)
-        first = self.pyramid.anchor(level, whole_number(row, "row"), whole_number(col, "col"))
-        return first + int(self._run.logits[level][:, row, col].view(self.anchors_per_cell, -1).amax(1).argmax())
+        index = select_level(self.levels, level)
+        first = self.pyramid.anchor(index, whole_number(row, "row"), whole_number(col, "col"))
+        return first + int(self._run.logits[index][:, row, col].view(self.anchors_per_cell, -1).amax(1).argmax())
 
     def scores(self) -> Tensor:
         """What the selection holds against its threshold, (nc, anchors) float64 in [0, 1].
@@ -163,12 +173,11 @@ class Trace:
         """
         return self._head.objectness(self._run)
 
-    def decode(self, anchors) -> np.ndarray:
+    def decode(self, anchors: Any) -> np.ndarray:
         """The boxes of any anchors, (n,) -> (n, 4) xyxy px of the network input, unclipped."""
         anchors = whole_numbers(anchors, "Anchors")
         self.places(anchors)  # refuses anchors outside the grids
-        index = torch.as_tensor(anchors, device=self._run.boxes.device)
-        return self._head.xyxy(self._run, index).float().cpu().numpy()
+        return decoded(self._head, self._run, anchors)
 
     def distribution(self, i: int) -> Tensor:
         """DFL bins of detection i: (4, reg_max) probabilities for left, top, right, bottom; bin k is k strides away.
@@ -188,63 +197,15 @@ class Trace:
 
     @cached_property
     def detections(self) -> Detections:
-        run = self._run
-        xyxy, confidence, class_id = (part.cpu().numpy() for part in self._head.found(run))
-        anchors = run.anchors.cpu().numpy()
-        places, one = self.places(anchors), len(self.names)
-        at = zip(*(part.tolist() for part in (places.level, places.row, places.col)), strict=True)
-        turns = (places.turn * one).tolist()
-        logits = [
-            run.logits[level][turn : turn + one, row, col] for (level, row, col), turn in zip(at, turns, strict=True)
-        ]
-        return Detections(
-            xyxy=xyxy,
-            confidence=confidence,
-            class_id=class_id,
-            class_name=tuple(self.names[index] for index in class_id.tolist()),
-            level=places.level,
-            level_name=tuple(self.levels[index].name for index in places.level.tolist()),
-            stride=np.asarray([level.stride for level in self.levels])[places.level],
-            row=places.row,
-            col=places.col,
-            anchor=anchors,
-            branch=(self.branch,) * len(anchors),
-            center=self.letterbox.to_original(self.points(anchors)),
-            logits=torch.stack(logits).float().cpu().numpy() if logits else np.zeros((0, len(self.names)), np.float32),
-            suppressed=self._rivals(torch.from_numpy(class_id)),
-        )
-
-    def _rivals(self, class_id: Tensor) -> tuple[Rivals, ...]:
-        count, candidates = len(class_id), self._head.candidates(self._run)
-        none = torch.empty(0, dtype=torch.int64)
-        if candidates is None:
-            lost, winner, overlap, anchor, class_id, confidence = none, none, none, none, none, none.float()
-        else:
-            lost, winner, overlap = (part.cpu() for part in losers(candidates, self._run.anchors, class_id))
-            fields = (candidates.anchor, candidates.class_id, candidates.confidence)
-            anchor, class_id, confidence = (field.cpu()[lost] for field in fields)
-        places = self.places(anchor)
-        height, width = self._run.original.shape[:2]
-        boxes = self.letterbox.to_original(self.decode(anchor)).clip(0, (width, height, width, height))
-        level_name = np.asarray([level.name for level in self.levels])[places.level]
-        columns = (
-            anchor.numpy(),
-            places.level,
-            level_name,
-            places.row,
-            places.col,
-            class_id.numpy(),
-            confidence.float().numpy(),
-        )
-        columns += (overlap.float().numpy(), boxes.astype(np.float32))
-        return tuple(Rivals(*(column[winner.numpy() == i] for column in columns)) for i in range(count))
+        """What was found, with the level and the cell that made each box."""
+        return Provenance(head=self._head, pass_=self._run, pyramid=self.pyramid, letterbox=self.letterbox).detections()
 
     @property
     def limits(self) -> Limits:
         """What the selection was asked for: least confidence, classes, largest number of detections."""
         return self._head.limits(self._run)
 
-    def targets(self, boxes, labels) -> Targets:
+    def targets(self, boxes: Any, labels: Iterable[Any]) -> Targets:
         """What the model's own training makes of this pass and these objects.
 
         ``boxes`` (n, 4) xyxy px of the original, ``labels`` (n,) class ids or names. Raises UnsupportedModelError for a
@@ -255,8 +216,8 @@ class Trace:
         chosen = [select_class(self.names, label) for label in labels]
         if len(chosen) != len(boxes):
             raise ValueError(f"Each box needs one label, but {len(boxes)} boxes and {len(chosen)} labels were given.")
-        labels = torch.as_tensor(chosen, dtype=torch.int64, device=device)
-        return self._head.targets(self._run, boxes, labels)
+        classes = torch.as_tensor(chosen, dtype=torch.int64, device=device)
+        return self._head.targets(self._run, boxes, classes)
 
     def replay(self) -> "Trace":
         """What the model as its class rows are now makes of this image; backbone and neck are not run.
@@ -269,10 +230,10 @@ class Trace:
         if isinstance(self._head, RecordedHead):
             raise travelled("replay()")
         with turns(self._head.net).rows:
-            run = rerun(self._head, self._run)
-        return Trace(self._head, self._head.finish(run))
+            pass_ = rerun(self._head, self._run)
+        return Trace(self._head, self._head.finish(pass_))
 
-    def silenced(self, level, classes="all") -> "Trace":
+    def silenced(self, level: Any, classes: Any = "all") -> "Trace":
         """What the head makes of this pass while class rows are silent: their logits here, nothing in the model.
 
         ``level`` as everywhere, ``classes`` ids, names or "all"; equal to a ``replay`` after
@@ -283,14 +244,13 @@ class Trace:
         for index in levels:
             logits[index] = logits[index].clone()
             logits[index].unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = SILENT_LOGIT
-        rows = tuple(
-            self._silent_rows(pair, chosen) if index in levels else pair for index, pair in enumerate(self._run.rows)
-        )
-        return Trace(self._head, self._head.finish(self._run.evolve(logits=tuple(logits), rows=rows)))
+        silent = [self._silent_rows(rows, chosen) if i in levels else rows for i, rows in enumerate(self._run.rows)]
+        pass_ = self._run.evolve(logits=tuple(logits), rows=tuple(silent))
+        return Trace(self._head, self._head.finish(pass_))
 
     def _silent_rows(self, rows: tuple[Tensor, Tensor | None], chosen: list[int]) -> tuple[Tensor, Tensor | None]:
         """The rows that make these classes silent, so that a replay knows which logits are not the model's."""
-        weight, bias = (None if part is None else part.clone() for part in rows)
+        weight, bias = rows[0].clone(), None if rows[1] is None else rows[1].clone()
         weight.unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = 0 if bias is not None else torch.nan
         if bias is not None:
             bias.unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = SILENT_LOGIT
@@ -302,11 +262,11 @@ class Trace:
         Boxes and detections stay what they were. UnsupportedModelError where a head does not say how to run by steps.
         """
         with torch.inference_mode(False), torch.no_grad(), evaluating(self._head):
-            made = self._head.forward(self._run.frame.clone(), self.branch)
+            made = self._head.forward(self._head.network_input(self._run).clone(), self.branch)
         logits = tuple(level[0].repeat(self.anchors_per_cell, 1, 1) for level in made.logits)
         return Trace(self._head, self._run.evolve(inputs=made.inputs, logits=logits))
 
-    def to_df(self):
+    def to_df(self) -> "DataFrame":
         """One row a detection, as a polars DataFrame; boxes and centres in px of the original image."""
         import polars
 
@@ -332,14 +292,22 @@ class Trace:
         )
 
 
-def _arrived(head: Head, run: Pass, detections: Detections) -> Trace:
+def _arrived(head: Head, pass_: Pass, detections: Detections) -> Trace:
     """A trace that has travelled, with its detections as they were."""
-    trace = Trace(head, run)
+    trace = Trace(head, pass_)
     trace.__dict__["detections"] = detections
     return trace
 
 
-def stream(model, source, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **predict_args) -> Iterator[Trace]:
+def stream(
+    model: Any,
+    source: Any,
+    *,
+    conf: float = 0.25,
+    iou: float = 0.7,
+    imgsz: int | Sequence[int] = 640,
+    **predict_args: Any,
+) -> Generator[Trace, None, None]:
     """Trace every image of a source, one at a time, in constant memory.
 
     ``source``: whatever ``model.predict`` takes (folder, glob, video, list, array (H, W, 3) uint8 BGR, PIL image,
@@ -353,13 +321,21 @@ def stream(model, source, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **
     return _traces(head, run_passes(head, source, conf=conf, iou=iou, imgsz=imgsz, **predict_args))
 
 
-def _traces(head: Head, passes: Iterator[Pass]) -> Iterator[Trace]:
+def _traces(head: Head, passes: Generator[Pass, None, None]) -> Generator[Trace, None, None]:
     with closing(passes):
-        for run in passes:
-            yield Trace(head, run)
+        for pass_ in passes:
+            yield Trace(head, pass_)
 
 
-def trace(model, image, *, conf: float = 0.25, iou: float = 0.7, imgsz=640, **predict_args) -> Trace:
+def trace(
+    model: Any,
+    image: Any,
+    *,
+    conf: float = 0.25,
+    iou: float = 0.7,
+    imgsz: int | Sequence[int] = 640,
+    **predict_args: Any,
+) -> Trace:
     """Run one image through the model's own ``predict`` and keep where each detection came from.
 
     ``model``: a YOLO object, its ``.model``, torchvision's FCOS or RetinaNet, or any detector that fulfils the

@@ -1,10 +1,11 @@
 """Which part of the photograph made a detection: one entrance to all methods of attribution."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from inspect import signature
+from typing import Any
 
 import torch
 
@@ -16,7 +17,7 @@ from .maps.drise import drise
 from .maps.influence import influence
 from .maps.perturbation import ablation, integrated_gradients, kernel_shap, occlusion
 from .result import Attribution, Heat
-from .subject import Subject, subjects
+from .subject import Subject, Wanted, subjects
 
 DEFAULT = "influence"
 
@@ -59,7 +60,14 @@ BASELINES: dict[str, Method] = {
 
 
 def attribute(
-    trace: Trace, detection=0, method: str = DEFAULT, *, what="logit", class_id=None, against=None, **options
+    trace: Trace,
+    detection: Wanted = 0,
+    method: str = DEFAULT,
+    *,
+    what: str = "logit",
+    class_id: int | str | None = None,
+    against: int | str | None = None,
+    **options: Any,
 ) -> Attribution:
     """Say which part of the photograph made one number of a detection; returns an ``Attribution``.
 
@@ -72,7 +80,14 @@ def attribute(
 
 
 def attribute_all(
-    trace: Trace, detections=None, method: str = DEFAULT, *, what="logit", class_id=None, against=None, **options
+    trace: Trace,
+    detections: Iterable[Wanted] | None = None,
+    method: str = DEFAULT,
+    *,
+    what: str = "logit",
+    class_id: int | str | None = None,
+    against: int | str | None = None,
+    **options: Any,
 ) -> tuple[Attribution, ...]:
     """As ``attribute``, of several detections (None: all) at once, which costs less than one after the other.
 
@@ -116,9 +131,10 @@ def explain(chosen: Sequence[Subject], method: str, options: Mapping) -> tuple[A
     with chosen[0].trace.head.undisturbed(), torch.inference_mode(False), torch.enable_grad():
         heats = known.run(chosen, **options)
     seconds = (time.perf_counter() - start) / len(chosen)
-    return tuple(
-        Attribution(one, method, heat, seconds, dict(options)) for one, heat in zip(chosen, heats, strict=True)
-    )
+    made = []
+    for one, heat in zip(chosen, heats, strict=True):
+        made.append(Attribution(subject=one, method=method, heat=heat, seconds=seconds, options=dict(options)))
+    return tuple(made)
 
 
 def again(attribution: Attribution, subject: Subject) -> Attribution:

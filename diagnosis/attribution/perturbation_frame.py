@@ -16,7 +16,7 @@ SOFT = 2.0  # px: standard deviation of the smoothing before superpixels are sou
 
 def whole(trace: Trace) -> Tensor:
     """The network input of a trace, (1, 3, H, W), free for gradients."""
-    return trace.frame[None].detach().clone()
+    return trace.head.network_input(trace.run).detach().clone()
 
 
 def emptied(trace: Trace, by: str = "mean") -> Tensor:
@@ -47,11 +47,12 @@ def superpixels(trace: Trace, count: int) -> Tensor:
     inside = photo_area(trace)
     rows, cols = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
     place = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
-    photo = trace.frame.detach().float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()[place]
+    frame = trace.head.network_input(trace.run)[0]
+    photo = frame.detach().float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()[place]
     regions = np.zeros(inside.shape, np.int64)
     regions[place] = slic(photo, count, COMPACT, sigma=SOFT, enforce_connectivity=False, start_label=1)
     _, dense = np.unique(regions, return_inverse=True)
-    return torch.from_numpy(dense.reshape(1, 1, *inside.shape)).to(trace.frame.device)
+    return torch.from_numpy(dense.reshape(1, 1, *inside.shape)).to(frame.device)
 
 
 def _blurred(frame: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Where the values of a map lie: from a grid in the network's input to the px of the original, and back."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def photo_area(trace: Trace) -> np.ndarray:
     return ((y > 0) & (y < rows))[:, None] & ((x > 0) & (x < cols))[None]
 
 
-def within(shape: tuple[int, int], box) -> np.ndarray:
+def within(shape: tuple[int, ...], box: Iterable[float]) -> np.ndarray:
     """Which px of an image of ``shape`` have their middle in a box (4,) xyxy px, (h, w) bool."""
     x1, y1, x2, y2 = box
     y, x = (np.arange(side) + 0.5 for side in shape)

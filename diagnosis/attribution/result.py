@@ -67,6 +67,7 @@ class Attribution:
 
     @property
     def unit(self) -> str:
+        """In which the values of the map are."""
         return self.heat.unit
 
     @property

@@ -1,19 +1,21 @@
 """What an explanation explains: one number of one pass, at the cell that made it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from anatomy import Head, Trace, UnsupportedModelError, evaluating, select_class, whole_number
+from anatomy import Head, Rivals, Trace, UnsupportedModelError, evaluating, select_class, whole_number
 
 EDGES = ("left", "top", "right", "bottom")
 KINDS = ("logit", "score", "difference", "entropy", *EDGES)
 SAME = 0.02  # logits: a live network that answers otherwise is not the one that was traced
 
 Pick = Callable[[Tensor, Tensor, int, int], Tensor]
+Wanted = Any  # what a caller names a cell by, as ``subject`` says; ``_cell`` makes a ``Cell`` of it, and nothing else
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Subject:
     pick: Pick
     value: float
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple:
         kept = {field.name: getattr(self, field.name) for field in fields(self)}
         chosen = {}
         if isinstance(self.pick, Picker):
@@ -65,7 +67,14 @@ class Subject:
         return self.pick(made.logits[self.level], made.raw[self.level], self.row, self.col)
 
 
-def subject(trace: Trace, detection=0, what: str = "logit", *, class_id=None, against=None) -> Subject:
+def subject(
+    trace: Trace,
+    detection: Wanted = 0,
+    what: str = "logit",
+    *,
+    class_id: int | str | None = None,
+    against: int | str | None = None,
+) -> Subject:
     """The number to explain: by default the class logit of a detection, at the cell that made it.
 
     ``detection``: its index; (``missed`` result, i) for object i at the cell that came nearest; (``Rivals``, k) for a
@@ -77,7 +86,14 @@ def subject(trace: Trace, detection=0, what: str = "logit", *, class_id=None, ag
     return subjects(trace, [detection], what, class_id=class_id, against=against)[0]
 
 
-def subjects(trace: Trace, detections=None, what: str = "logit", *, class_id=None, against=None) -> tuple[Subject, ...]:
+def subjects(
+    trace: Trace,
+    detections: Iterable[Wanted] | None = None,
+    what: str = "logit",
+    *,
+    class_id: int | str | None = None,
+    against: int | str | None = None,
+) -> tuple[Subject, ...]:
     """As ``subject``, of several detections (None: all); the head runs once a level."""
     if what not in KINDS:
         raise ValueError(f"what must be one of {', '.join(KINDS)}, but {what!r} was given.")
@@ -87,59 +103,119 @@ def subjects(trace: Trace, detections=None, what: str = "logit", *, class_id=Non
         detections = range(max(len(trace.detections), 1))  # of none, the error speaks of the first
     given = None if class_id is None else select_class(trace.names, class_id)
     other = None if against is None else select_class(trace.names, against)
+    question = Question(what=what, class_id=given, against=other)
     outputs: dict[int, tuple[Tensor, Tensor]] = {}
     with trace.head.undisturbed():
-        return tuple(_one(trace, *_anchor(trace, wanted), what, given, other, outputs) for wanted in detections)
+        return tuple(_one(trace, _cell(trace, wanted), question, outputs) for wanted in detections)
 
 
-def _one(trace: Trace, anchor: int, made: int | None, what: str, given, other, outputs) -> Subject:
-    place = trace.places([anchor])
-    level, row, col = (int(part[0]) for part in (place.level, place.row, place.col))
-    chosen = next((c for c in (given, made) if c is not None), None)
-    chosen = int(trace.logits[level][:, row, col].argmax()) if chosen is None else chosen
-    name = trace.names[chosen]
-    words, unit = {
-        "logit": (f"logit of {name}", "logit"),
-        "score": (f"score of {name}", "probability"),
-        "difference": (f"{name} over {trace.names.get(other)}", "logit"),
-        "entropy": ("entropy of the box sides", "nats"),
-    }.get(what, (f"{what} edge of the box", "px of the network input"))
+@dataclass(frozen=True)
+class Cell:
+    """The one anchor whose number is explained, and the class that it stands for, if one is said."""
+
+    anchor: int
+    class_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every cell: ``what`` of ``KINDS``, of which class (None: the cell's own), against which."""
+
+    what: str
+    class_id: int | None
+    against: int | None
+
+
+def _one(trace: Trace, cell: Cell, question: Question, outputs: dict[int, tuple[Tensor, Tensor]]) -> Subject:
+    """The subject of one cell; ``outputs`` keeps what the head of a level makes."""
+    place = trace.places([cell.anchor])
+    level, row, col = int(place.level[0]), int(place.row[0]), int(place.col[0])
+    chosen = cell.class_id if question.class_id is None else question.class_id
+    if chosen is None:
+        chosen = int(trace.logits[level][:, row, col].argmax())
     if level not in outputs:
         outputs[level] = _answers(trace, level)
-    pick = _picker(trace.head, level, what, chosen, other)
+    pick = _picker(trace.head, level, question.what, chosen, question.against)
     value = _value(trace, pick, outputs[level], (level, chosen, row, col))
-    box = trace.letterbox.to_original(trace.decode([anchor]))[0]
-    return Subject(trace, anchor, level, row, col, chosen, box, what, words, unit, pick, value)
+    words, unit = _words(trace, question, chosen)
+    return Subject(
+        trace=trace,
+        anchor=cell.anchor,
+        level=level,
+        row=row,
+        col=col,
+        class_id=chosen,
+        box=trace.letterbox.to_original(trace.decode([cell.anchor]))[0],
+        what=question.what,
+        words=words,
+        unit=unit,
+        pick=pick,
+        value=value,
+    )
 
 
-def _anchor(trace: Trace, detection) -> tuple[int, int | None]:
-    """The anchor that is meant, and the class that it stands for, if one is said."""
-    if isinstance(detection, tuple):
-        many, i = detection
-        if hasattr(many, "candidates"):
-            i = _index(i, len(many.labels), "Object")
-            return _nearest(many, i), int(many.labels[i])
-        i = _index(i, len(many), "Rival")
-        return int(many.anchor[i]), int(many.class_id[i])
-    if isinstance(detection, dict):
-        if "anchor" not in detection or not set(detection) <= {"anchor", "class_id"}:
-            raise ValueError(f"A cell is given as {{'anchor': n}}, also with 'class_id', but {detection!r} was given.")
-        class_id = detection.get("class_id")
-        named = None if class_id is None else select_class(trace.names, class_id)
-        return whole_number(detection["anchor"], "An anchor"), named
-    if hasattr(detection, "anchor"):
-        return int(detection.anchor), getattr(detection, "class_id", None)
+def _words(trace: Trace, question: Question, class_id: int) -> tuple[str, str]:
+    """The number in words, and its unit."""
+    name = trace.names[class_id]
+    if question.what == "logit":
+        return f"logit of {name}", "logit"
+    if question.what == "score":
+        return f"score of {name}", "probability"
+    if question.what == "difference":
+        other = None if question.against is None else trace.names.get(question.against)
+        return f"{name} over {other}", "logit"
+    if question.what == "entropy":
+        return "entropy of the box sides", "nats"
+    return f"{question.what} edge of the box", "px of the network input"
+
+
+def _cell(trace: Trace, wanted: Wanted) -> Cell:
+    """The cell that a caller means; the one place that knows by what a cell can be named."""
+    if isinstance(wanted, Cell):
+        return wanted
+    if isinstance(wanted, tuple):
+        many, i = wanted
+        return _cell_of_object(many, i) if hasattr(many, "candidates") else _cell_of_rival(many, i)
+    if isinstance(wanted, dict):
+        return _cell_by_number(trace, wanted)
+    if hasattr(wanted, "anchor"):
+        return Cell(int(wanted.anchor), getattr(wanted, "class_id", None))
+    return _cell_of_detection(trace, wanted)
+
+
+def _cell_of_object(missed: Any, i: Any) -> Cell:
+    """The cell that came nearest to finding object i of a ``missed`` result."""
+    i = _index(i, len(missed.labels), "Object")
+    return Cell(_nearest(missed, i), int(missed.labels[i]))
+
+
+def _cell_of_rival(rivals: Rivals, k: Any) -> Cell:
+    k = _index(k, len(rivals), "Rival")
+    return Cell(int(rivals.anchor[k]), int(rivals.class_id[k]))
+
+
+def _cell_by_number(trace: Trace, given: dict) -> Cell:
+    """Of {"anchor": n}, also with "class_id"; ValueError for any other."""
+    if "anchor" not in given or not set(given) <= {"anchor", "class_id"}:
+        raise ValueError(f"A cell is given as {{'anchor': n}}, also with 'class_id', but {given!r} was given.")
+    class_id = given.get("class_id")
+    named = None if class_id is None else select_class(trace.names, class_id)
+    return Cell(whole_number(given["anchor"], "An anchor"), named)
+
+
+def _cell_of_detection(trace: Trace, i: Any) -> Cell:
+    """The cell that made a detection, given by its index."""
     found = trace.detections
     if not len(found):
         raise ValueError(
             "This trace has no detections to explain. Trace with a lower conf, or explain a cell: "
             "{'anchor': n}, or (diagnosis.missed(...), i) for an object that was missed."
         )
-    i = _index(detection, len(found), "Detection")
-    return int(found.anchor[i]), int(found.class_id[i])
+    i = _index(i, len(found), "Detection")
+    return Cell(int(found.anchor[i]), int(found.class_id[i]))
 
 
-def _index(i, count: int, what: str) -> int:
+def _index(i: Any, count: int, what: str) -> int:
     """An index into ``count`` things, negative ones from the end; raises TypeError and IndexError."""
     i = whole_number(i, f"{what}, given by its index,")
     if not -count <= i < count:
@@ -147,7 +223,7 @@ def _index(i, count: int, what: str) -> int:
     return i
 
 
-def _nearest(result, i: int) -> int:
+def _nearest(result: Any, i: int) -> int:
     """The anchor that came nearest to finding object i of a ``missed`` result; its detection's where it was found."""
     if result.found[i] >= 0:
         return int(result.trace.detections.anchor[result.found[i]])
@@ -179,13 +255,14 @@ class Picker:
 def _picker(head: Head, level: int, what: str, class_id: int, other: int | None) -> Picker:
     if what == "entropy" and head.reg_max == 1:
         raise UnsupportedModelError("This head has reg_max = 1: it has no DFL bins, so their entropy does not exist.")
-    return Picker(head, level, what, class_id, other)
+    return Picker(head=head, level=level, what=what, class_id=class_id, other=other)
 
 
 def _arrived(kept: dict, chosen: dict) -> Subject:
     """A subject that was pickled or copied: its number is picked through the head of the trace that it has now."""
-    pick = {"pick": Picker(kept["trace"].head, **chosen)} if chosen else {}
-    return Subject(**kept, **pick)
+    if chosen:
+        kept = kept | {"pick": Picker(kept["trace"].head, **chosen)}
+    return Subject(**kept)
 
 
 def _answers(trace: Trace, level: int) -> tuple[Tensor, Tensor]:

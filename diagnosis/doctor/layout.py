@@ -47,6 +47,7 @@ class TargetLayout:
 
     @property
     def class_channels(self) -> tuple[int, ...]:
+        """The channel of each class; ValueError for a slice without an end."""
         if isinstance(self.classes, slice):
             if self.classes.stop is None or self.classes.stop < 0 or (self.classes.start or 0) < 0:
                 raise ValueError(f"The class slice needs a start and an end from 0 up, but {self.classes} was given.")

@@ -46,7 +46,10 @@ class Notes:
     entries: dict = field(default_factory=dict)
     folded: dict = field(default_factory=dict)
 
-    def add(self, code: str, what: str, *, level: int | None = None, severity: str = "error", **evidence) -> None:
+    def add(
+        self, code: str, what: str, *, level: int | None = None, severity: str = "error", **evidence: object
+    ) -> None:
+        """Note a fault of a level, or of all; what is noted already gains levels, words and evidence."""
         entry = self.entries.setdefault((code, severity), {"levels": set(), "whats": [], "evidence": {}})
         entry["levels"].add(level)
         if what not in entry["whats"]:
@@ -55,6 +58,7 @@ class Notes:
             entry["evidence"].setdefault(name if level is None else f"{name}, level {level}", value)
 
     def has(self, *codes: str) -> bool:
+        """Whether an error of one of these codes was noted."""
         return any((code, "error") in self.entries for code in codes)
 
     def fold(self, cause: str, symptom: str) -> None:

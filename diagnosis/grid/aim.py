@@ -27,15 +27,14 @@ class Aim:
     scatter: float
 
 
-def read_aim(head: Head, runs: Sequence[Pass], level: int) -> Aim:
+def read_aim(head: Head, passes: Sequence[Pass], level: int) -> Aim:
     """The aim of a level from passes of images of one size, a plain one first.
 
     Fitted to decoded boxes and their raw sides: where opposite sides are equal the centre of a box is the point itself,
     whatever function makes sides of raw numbers. Where that does not fit, the slope alone, on the plain image.
     """
-    middle, centre, sides = (
-        np.concatenate(part) for part in zip(*(_cells(head, run, level) for run in runs), strict=True)
-    )
+    cells = [_cells(head, pass_, level) for pass_ in passes]
+    middle, centre, sides = (np.concatenate(part) for part in zip(*cells, strict=True))
     if not np.isfinite(centre).all():
         return Aim(np.full((2, 2), np.nan), None, np.inf)
     if np.isfinite(sides).all():
@@ -44,22 +43,23 @@ def read_aim(head: Head, runs: Sequence[Pass], level: int) -> Aim:
         aim = _point(head, middle[calm], centre[calm], sides[calm])
         if aim is not None:
             return aim
-    plain = slice(len(middle) // len(runs))
+    plain = slice(len(middle) // len(passes))
     fitted, scatter = _fit(middle[plain], centre[plain])
     return Aim(fitted[:2], None, scatter)
 
 
-def _cells(head: Head, run: Pass, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _cells(head: Head, pass_: Pass, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the cells of a level: middles and box centres (n, 2) xy in cells, raw left, top, right, bottom (n, 4)."""
-    pyramid = head.pyramid(run)
-    anchors = pyramid.anchor(level, *(place.ravel() for place in np.indices(pyramid.shapes[level])))
-    index = torch.as_tensor(anchors, device=run.boxes.device)
-    boxes = head.xyxy(run, index).double().cpu().numpy()
+    pyramid = head.pyramid(pass_)
+    rows, cols = np.indices(pyramid.shapes[level])
+    anchors = pyramid.anchor(level, rows.ravel(), cols.ravel())
+    index = torch.as_tensor(anchors, device=pass_.boxes.device)
+    boxes = head.xyxy(pass_, index).double().cpu().numpy()
     middle = pyramid.points(anchors) / pyramid.steps[level]
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2 / pyramid.steps[level]
-    if run.box_logits.shape[0] != 4 * head.reg_max or run.box_logits.shape[1] <= index[-1]:
+    if pass_.box_logits.shape[0] != 4 * head.reg_max or pass_.box_logits.shape[1] <= index[-1]:
         return middle, centre, np.full((len(anchors), 4), np.nan)
-    raw = run.box_logits[:, index].double().cpu().unflatten(0, (4, head.reg_max))
+    raw = pass_.box_logits[:, index].double().cpu().unflatten(0, (4, head.reg_max))
     if head.reg_max > 1:  # the mean of the bins
         raw = (raw.softmax(1) * torch.arange(head.reg_max).view(-1, 1)).sum(1, keepdim=True)
     return middle, centre, raw[:, 0].T.numpy()

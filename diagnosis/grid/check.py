@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 import anatomy
 from anatomy import Head, UnsupportedModelError, whole_number
 
-from ..findings import Report
+from ..findings import Finding, Report
 from .offset import object_offsets
 from .probe import LOOKS, ROUNDS, GridLevel, probe, read_level, sights
 from .sight import Sight
@@ -33,7 +34,13 @@ class GridReport(Report):
 
 
 def check_grid(
-    model, data: Iterable | None = None, *, step: int = 128, seed: int = 0, sight: bool = True, **predict_args
+    model: Any,
+    data: Iterable | None = None,
+    *,
+    step: int = 128,
+    seed: int = 0,
+    sight: bool = True,
+    **predict_args: Any,
 ) -> GridReport:
     """Check stride, axes, order and offset of every level against what the head declares.
 
@@ -52,29 +59,32 @@ def check_grid(
     if step <= 0 or (step % strides).any():
         raise ValueError(f"step must be a multiple of every stride {strides.tolist()} px, but {step!r} was given.")
     args = {"conf": 0.9, "iou": 0.7, **predict_args}
-    readings: list[GridLevel | None] = [None] * len(strides)
+    readings: dict[int, GridLevel] = {}
     misfits, probes = [], 0
     for turn in range(ROUNDS):
-        open_levels = [i for i, reading in enumerate(readings) if reading is None or not reading.settled]
+        open_levels = [i for i in range(len(strides)) if i not in readings or not readings[i].settled]
         if not open_levels or misfits:
             break
         with head.undisturbed():
-            runs = probe(head, step, seed + turn, args)
-        probes += len(runs)
-        misfits = check_shapes(head, runs[0])
+            passes = probe(head, step, seed + turn, args)
+        probes += len(passes)
+        misfits = check_shapes(head, passes[0])
         for i in () if misfits else open_levels:
-            reading = read_level(head, runs, i, step)
-            if readings[i] is None or reading.agreement > readings[i].agreement:
+            reading = read_level(head, passes, i, step)
+            if i not in readings or reading.agreement > readings[i].agreement:
                 readings[i] = reading
     subject = f"grid of {type(head.net).__name__}"
     if misfits:
         return GridReport(subject, tuple(as_reversal(head, misfits)), probes)
     view, seen, blind = _look(head, step, args) if sight else (None, {}, "")
-    offsets, passes = ({}, 0) if data is None else object_offsets(model, data, predict_args)
-    levels = tuple(replace(level, sight=seen.get(i), objects=offsets.get(i)) for i, level in enumerate(readings))
-    findings = as_reversal(head, [finding for level in levels for finding in judge(level, step)])
-    probes += passes + LOOKS * bool(seen)
-    return GridReport(subject, tuple(findings), probes, levels, view, blind)
+    offsets, more = ({}, 0) if data is None else object_offsets(model, data, predict_args)
+    levels = tuple(replace(readings[i], sight=seen.get(i), objects=offsets.get(i)) for i in range(len(strides)))
+    findings: list[Finding] = []
+    for level in levels:
+        findings += judge(level, step)
+    findings = as_reversal(head, findings)
+    probes += more + LOOKS * bool(seen)
+    return GridReport(subject=subject, findings=tuple(findings), probes=probes, levels=levels, image=view, blind=blind)
 
 
 def _look(head: Head, step: int, args: dict) -> tuple[np.ndarray | None, dict[int, Sight], str]:

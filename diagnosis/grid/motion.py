@@ -32,7 +32,10 @@ def measure_motion(before: np.ndarray, after: np.ndarray, expected: tuple[float,
     at = [round(value) + side - 1 for value, side in zip(expected, (height, width), strict=True)]
     on = all(0 <= place < size for place, size in zip(at, worth.shape, strict=True)) and worth[*at] > -1
     return Motion(
-        int(row) - height + 1, int(col) - width + 1, float(worth[row, col]), float(worth[*at]) if on else None
+        rows=int(row) - height + 1,
+        cols=int(col) - width + 1,
+        agreement=float(worth[row, col]),
+        declared=float(worth[*at]) if on else None,
     )
 
 

@@ -1,7 +1,8 @@
 """Do decoded boxes lie on the objects, or part of a cell beside them? Asked with labelled images."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class ObjectOffset:
         return len(self.each) >= FEWEST and self.spread[np.abs(self.offset).argmax()] <= SPREAD
 
 
-def object_offsets(model, data: Iterable, predict_args) -> tuple[dict[int, ObjectOffset], int]:
+def object_offsets(model: Any, data: Iterable, predict_args: Mapping[str, Any]) -> tuple[dict[int, ObjectOffset], int]:
     """The offset of every level that speaks for an object, and the number of passes.
 
     ``data``: (image, boxes (n, 4) xyxy px of the original, labels) an image.

@@ -51,6 +51,7 @@ class GridLevel:
 
     @property
     def agreement(self) -> float:
+        """How well its cells' answer moved as a whole, of both moves the worse; 1 is exactly."""
         return min(self.right.agreement, self.down.agreement)
 
     @property
@@ -72,25 +73,25 @@ def probe(head: Head, step: int, seed: int, args: dict) -> list[Pass]:
     return [_pass(head, image, imgsz=max(shape), **args) for image in images]
 
 
-def read_level(head: Head, runs: list[Pass], level: int, step: int) -> GridLevel:
+def read_level(head: Head, passes: list[Pass], level: int, step: int) -> GridLevel:
     """What four passes of ``probe`` tell of a level."""
-    grey, still, right, down = (run.logits[level].double().cpu().numpy() for run in runs)
+    grey, still, right, down = (pass_.logits[level].double().cpu().numpy() for pass_ in passes)
     entry = head.levels[level]
     moved = step / entry.stride
     x = measure_motion(still - grey, right - grey, (0, moved))
     y = measure_motion(still - grey, down - grey, (moved, 0))
     change = np.abs(still - grey).max(0)
     return GridLevel(
-        level,
-        entry.name,
-        entry.stride,
-        runs[0].shapes[level],
-        x,
-        y,
-        _box_motion(head, runs[1], runs[2], level, x, change),
-        _box_motion(head, runs[1], runs[3], level, y, change),
-        float(change.max() / max(np.abs(grey).max(), 1e-12)),
-        read_aim(head, runs, level),
+        index=level,
+        name=entry.name,
+        stride=entry.stride,
+        cells=passes[0].shapes[level],
+        right=x,
+        down=y,
+        boxes_right=_box_motion(head, passes[1], passes[2], level, x, change),
+        boxes_down=_box_motion(head, passes[1], passes[3], level, y, change),
+        signal=float(change.max() / max(np.abs(grey).max(), 1e-12)),
+        aim=read_aim(head, passes, level),
     )
 
 
@@ -122,10 +123,10 @@ def _picture(pixels: Tensor) -> np.ndarray:
 
 def _pass(head: Head, image: np.ndarray, **args) -> Pass:
     with closing(run_passes(head, image, **args)) as passes:
-        run = next(passes, None)
-    if run is None:
+        pass_ = next(passes, None)
+    if pass_ is None:
         raise nothing_read(image)
-    return run
+    return pass_
 
 
 def _box_motion(head: Head, before: Pass, after: Pass, level: int, move: Motion, change: np.ndarray) -> np.ndarray:
@@ -139,6 +140,6 @@ def _box_motion(head: Head, before: Pass, after: Pass, level: int, move: Motion,
         return np.full(2, np.nan)
     here = pyramid.anchor(level, row, col)
     there = pyramid.anchor(level, row + move.rows, col + move.cols)
-    boxes = (Trace(head, run).decode(anchors) for run, anchors in ((before, here), (after, there)))
+    boxes = (Trace(head, pass_).decode(anchors) for pass_, anchors in ((before, here), (after, there)))
     first, second = ((box[:, :2] + box[:, 2:]) / 2 for box in boxes)
     return np.nanmedian(second - first, 0)

@@ -71,7 +71,13 @@ def look(view: DifferentiablePass, level: Level, pyramid: Pyramid) -> Sight:
     row, col = np.array(chosen).T
     declared = pyramid.points_at(level.index, row, col)
     maps = (view.gradient(level.index, *cell).double().abs().sum(0).cpu().numpy() for cell in chosen)
-    return Sight(row, col, declared, np.array([_centre(weight, REACH * level.stride) for weight in maps]), level.stride)
+    return Sight(
+        row=row,
+        col=col,
+        declared=declared,
+        seen=np.array([_centre(weight, REACH * level.stride) for weight in maps]),
+        stride=level.stride,
+    )
 
 
 def average(sights: Sequence[Sight]) -> Sight:

@@ -1,6 +1,7 @@
 """What the readings of a grid say against what the head declares."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from anatomy import Head, Pass
 
 from ..findings import Finding
 from .probe import CLEAR, SEEN, GridLevel
-from .sight import STRAIGHT
+from .sight import STRAIGHT, Sight
 
 MARGIN = 0.25  # by which another displacement must agree better than the declared one
 SCATTER = 0.15  # cells: boxes that follow their cells so closely tell the decoder's grid
@@ -21,10 +22,10 @@ FEWEST = 8  # rows and columns: on smaller grids a patch changes too much of wha
 FIRST, LAST = -1.0, 0.75
 
 
-def check_shapes(head: Head, run: Pass) -> list[Finding]:
+def check_shapes(head: Head, pass_: Pass) -> list[Finding]:
     """Grids whose size is not that of the input over the declared stride."""
-    findings, (height, width) = [], run.input_shape
-    for level, (rows, cols) in zip(head.levels, run.shapes, strict=True):
+    findings, (height, width) = [], pass_.input_shape
+    for level, (rows, cols) in zip(head.levels, pass_.shapes, strict=True):
         expected = (round(height / level.stride), round(width / level.stride))
         if (rows, cols) == expected:
             continue
@@ -33,28 +34,33 @@ def check_shapes(head: Head, run: Pass) -> list[Finding]:
             message = (
                 f"{level.name} has {rows} × {cols} cells where {expected[0]} × {expected[1]} are declared: transpose."
             )
-            findings.append(Finding("axes_swapped", "error", level.index, message, evidence))
+            findings.append(
+                Finding(code="axes_swapped", severity="error", level=level.index, message=message, evidence=evidence)
+            )
         else:
             evidence["measured_stride"] = width / cols
             message = (
                 f"{level.name} declares stride {level.stride:g}, has {rows} × {cols} cells on {height} × {width} px; "
                 f"its stride is {width / cols:g}."
             )
-            findings.append(Finding("wrong_stride", "error", level.index, message, evidence))
+            findings.append(
+                Finding(code="wrong_stride", severity="error", level=level.index, message=message, evidence=evidence)
+            )
     return findings
 
 
 def judge(level: GridLevel, step: int) -> Iterator[Finding]:
     """What one level's reading says against its declaration: its cells first, then its boxes."""
     fault = _motion_fault(level, step)
-    if fault is not None and level.agreement < CLEAR and _steady(level, STEADY):
-        fault = None if level.sight.straight else _sight_fault(level) or fault
+    sight = _steady_sight(level, STEADY)
+    if fault is not None and level.agreement < CLEAR and sight is not None:
+        fault = None if sight.straight else _sight_fault(level) or fault
     if fault is not None:
         yield fault
         if fault.code != "undecided":
             return
-    elif _steady(level, STEADY) and level.sight.straight:
-        offset, doubt = level.sight.offset, 2 * level.sight.error
+    elif sight is not None and sight.straight:
+        offset, doubt = sight.offset, 2 * sight.error
         if offset.min() < FIRST - doubt or offset.max() > LAST + doubt:
             words = f"its cells look {_away(offset)} of their points. Look for a roll, a padding or a crop on the way."
             yield _finding(level, "off_by_one_cell", words, offset=tuple(offset.tolist()))
@@ -67,16 +73,26 @@ def as_reversal(head: Head, findings: Sequence[Finding]) -> list[Finding]:
     """Wrong strides that are the declared ones in the opposite order are one fault."""
     wrong = {f.level: f.evidence["measured_stride"] for f in findings if f.code == "wrong_stride"}
     declared = [level.stride for level in head.levels]
-    measured = [wrong.get(i, stride) for i, stride in enumerate(declared)]
+    measured = [cast(float, wrong.get(i, stride)) for i, stride in enumerate(declared)]
     if not wrong or not np.allclose(measured, declared[::-1], rtol=0.15):
         return list(findings)
     evidence = {"declared": tuple(declared), "measured": tuple(measured)}
     words = f"The levels work with strides {measured}, declared are {declared}: turn the order of the outputs around."
     rest = [finding for finding in findings if finding.code != "wrong_stride"]
-    return [Finding("levels_reversed", "error", None, words, evidence, ("wrong_stride",)), *rest]
+    return [
+        Finding(
+            code="levels_reversed",
+            severity="error",
+            level=None,
+            message=words,
+            evidence=evidence,
+            consequences=("wrong_stride",),
+        ),
+        *rest,
+    ]
 
 
-def _finding(level: GridLevel, code: str, message: str, severity: str = "error", **more) -> Finding:
+def _finding(level: GridLevel, code: str, message: str, severity: str = "error", **more: Any) -> Finding:
     evidence = {
         "declared_stride": level.stride,
         "moved_for_x": (level.right.rows, level.right.cols),
@@ -89,7 +105,13 @@ def _finding(level: GridLevel, code: str, message: str, severity: str = "error",
     if level.sight is not None:
         evidence["sight_offset"] = tuple(np.round(level.sight.offset, 2).tolist())
         evidence["sight_scatter"] = round(level.sight.scatter, 2)
-    return Finding(code, severity, level.index, f"{level.name}: {message}", {**evidence, **more})
+    return Finding(
+        code=code,
+        severity=severity,
+        level=level.index,
+        message=f"{level.name}: {message}",
+        evidence={**evidence, **more},
+    )
 
 
 def _away(offset: np.ndarray) -> str:
@@ -113,15 +135,17 @@ def _motion_fault(level: GridLevel, step: int) -> Finding | None:
     )
 
 
-def _steady(level: GridLevel, most: float) -> bool:
-    return level.sight is not None and level.sight.scatter <= most
+def _steady_sight(level: GridLevel, most: float) -> Sight | None:
+    """Where the cells look, if they scatter by no more than ``most`` cells."""
+    return level.sight if level.sight is not None and level.sight.scatter <= most else None
 
 
 def _sight_fault(level: GridLevel) -> Finding | None:
     """The same, asked of the cells' gradients."""
-    seen = level.sight.slope
-    if not _steady(level, SHARP) or abs(np.linalg.det(seen)) < 0.1:
+    sight = _steady_sight(level, SHARP)
+    if sight is None or abs(np.linalg.det(sight.slope)) < 0.1:
         return None
+    seen = sight.slope
     words = f"cells one column apart look {np.round(seen[0] * level.stride, 1).tolist()} px apart"
     return _slope_fault(level, np.linalg.inv(seen), words, STRAIGHT) or _finding(
         level, "scrambled_layout", f"{words}. Check reshapes."
@@ -171,16 +195,16 @@ def _boxes_fault(level: GridLevel, step: int) -> Finding | None:
 def _offset_fault(level: GridLevel) -> Finding | None:
     """The boxes follow their cells; do they lie beside them? The decoder tells, and labelled objects know better."""
     point, objects = level.aim.offset, level.objects
-    sure = objects is not None and objects.sure
-    evidence = {"decoder_offset": None if point is None else tuple(point.tolist())}
-    if sure and np.abs(objects.offset).max() >= HALF:
-        words = f"boxes lie {_away(objects.offset)} of {len(objects.each)} labelled objects"
-        evidence |= {"spread": tuple(objects.spread.tolist()), "objects": len(objects.each)}
-        return _offset_finding(level, objects.offset, f"{words}. Check the grid offset of the decoder.", **evidence)
+    known = objects if objects is not None and objects.sure else None
+    evidence: dict[str, Any] = {"decoder_offset": None if point is None else tuple(point.tolist())}
+    if known is not None and np.abs(known.offset).max() >= HALF:
+        words = f"boxes lie {_away(known.offset)} of {len(known.each)} labelled objects"
+        evidence |= {"spread": tuple(known.spread.tolist()), "objects": len(known.each)}
+        return _offset_finding(level, known.offset, f"{words}. Check the grid offset of the decoder.", **evidence)
     if point is None or np.abs(point).max() < HALF:
         return None
     words = f"boxes are measured from a point {_away(point)} of the points of their cells"
-    if sure:
+    if known is not None:
         words = (
             f"{words}, and yet lie on the labelled objects: the detector was trained so. Declare it where you encode."
         )
@@ -188,6 +212,6 @@ def _offset_fault(level: GridLevel) -> Finding | None:
     return _offset_finding(level, point, f"{words}. Check the grid offset of the decoder.", **evidence)
 
 
-def _offset_finding(level: GridLevel, offset: np.ndarray, words: str, severity: str = "error", **more) -> Finding:
+def _offset_finding(level: GridLevel, offset: np.ndarray, words: str, severity: str = "error", **more: Any) -> Finding:
     code = "half_cell_offset" if np.abs(offset).max() < WHOLE else "off_by_one_cell"
     return _finding(level, code, words, severity, offset=tuple(offset.tolist()), **more)

@@ -1,7 +1,8 @@
 """Which cells of which levels training would make answer for each object, by the model's own assigner."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,6 +10,9 @@ import anatomy
 from anatomy import Trace
 
 from .labels import check_objects
+
+if TYPE_CHECKING:
+    from polars import DataFrame
 
 SPARED = {
     "": "",
@@ -70,7 +74,7 @@ class Assignment:
         lines += [f"  object {i} ({self.names()[i]}) gets none: {SPARED[self.why[i]]}" for i in self.without]
         return "\n".join(lines)
 
-    def to_df(self):
+    def to_df(self) -> "DataFrame":
         """One row a positive cell, as a polars DataFrame; points in px of the original."""
         import polars
 
@@ -95,7 +99,15 @@ class Assignment:
         )
 
 
-def assign(model, image, boxes, labels, *, imgsz=640, **predict_args) -> Assignment:
+def assign(
+    model: Any,
+    image: Any,
+    boxes: Any,
+    labels: Any,
+    *,
+    imgsz: int | Sequence[int] = 640,
+    **predict_args: Any,
+) -> Assignment:
     """Which cells training would make positive for each object of one image, by the model as it is now.
 
     ``image`` as in ``anatomy.trace``, or a ``Trace`` of this model, and then nothing is run; ``boxes`` (n, 4) xyxy px
@@ -106,7 +118,7 @@ def assign(model, image, boxes, labels, *, imgsz=640, **predict_args) -> Assignm
     return assign_trace(trace, boxes, labels)
 
 
-def assign_trace(trace: Trace, boxes, labels) -> Assignment:
+def assign_trace(trace: Trace, boxes: Any, labels: Any) -> Assignment:
     """``assign`` for a pass that has been traced; nothing is run."""
     boxes, labels = check_objects(trace, boxes, labels)
     targets = trace.targets(boxes, labels)

@@ -1,6 +1,7 @@
 """Labelled objects as a caller gives them: boxes and class ids or names, checked at the door."""
 
 from collections.abc import Iterable, Mapping, Set
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -9,7 +10,7 @@ from anatomy import Trace, select_class
 from anatomy.arguments import shown
 
 
-def check_objects(trace: Trace, boxes, labels) -> tuple[np.ndarray, np.ndarray]:
+def check_objects(trace: Trace, boxes: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """``boxes`` as (n, 4) float64 xyxy px of the original, ``labels`` (ids or names) as (n,) int64.
 
     Raises ValueError for boxes that are no boxes, lie off the image or do not match the labels; SelectionError for an
@@ -44,11 +45,11 @@ def check_objects(trace: Trace, boxes, labels) -> tuple[np.ndarray, np.ndarray]:
     return boxes, np.asarray(ids, dtype=np.int64)
 
 
-def _box_array(boxes) -> np.ndarray:
+def _box_array(boxes: Any) -> np.ndarray:
     """(n, 4) float64; raises ValueError for what holds no such numbers."""
     boxes = boxes.detach().cpu() if isinstance(boxes, Tensor) else boxes
     try:
-        numbers = np.asarray(boxes)
+        numbers: np.ndarray[Any, np.dtype[Any]] = np.asarray(boxes)
     except ValueError:  # rows of several lengths
         numbers = np.empty(1, dtype=object)
     if numbers.size and numbers.dtype.kind not in "iuf":
@@ -59,7 +60,7 @@ def _box_array(boxes) -> np.ndarray:
     return numbers
 
 
-def _label_list(labels) -> list:
+def _label_list(labels: Any) -> list:
     """Class ids and names, one a box; raises TypeError for what has no order, such as a set or a mapping."""
     if isinstance(labels, Tensor | np.ndarray):
         return list(labels.detach().cpu().reshape(-1)) if isinstance(labels, Tensor) else list(labels.reshape(-1))

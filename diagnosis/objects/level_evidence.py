@@ -1,12 +1,16 @@
 """Does a detection need its level? Silence the level, or the class row that made it, and see who takes its place."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from anatomy import Trace, finite_number
 from anatomy.arguments import whole_numbers
 from anatomy.tracing.overlap import pair_overlaps
+
+if TYPE_CHECKING:
+    from polars import DataFrame
 
 VERDICTS = {
     "necessary": "nothing takes its place",
@@ -69,7 +73,7 @@ class LevelEvidence:
         who = f"{name} {successor.confidence:.2f} from {level} ({successor.row}, {successor.col})"
         return f"then {who}" if successor.detected else f"what is left, {who}, is no detection"
 
-    def to_df(self):
+    def to_df(self) -> "DataFrame":
         """Two rows a detection, as a polars DataFrame: without its class row, and without its level."""
         import polars
 
@@ -102,7 +106,7 @@ class LevelEvidence:
         return polars.DataFrame(rows, schema={name: kinds[name] for name in order})
 
 
-def level_evidence(trace: Trace, detections=None, *, iou: float = 0.5) -> LevelEvidence:
+def level_evidence(trace: Trace, detections: Any = None, *, iou: float = 0.5) -> LevelEvidence:
     """For each detection (all, an index or several), who takes its place without its class row, and without its level.
 
     A successor is a detection that was not there before and overlaps the box by at least ``iou``: of the same class
@@ -120,8 +124,9 @@ def level_evidence(trace: Trace, detections=None, *, iou: float = 0.5) -> LevelE
     if wrong:
         raise IndexError(f"Detection {wrong[0]} does not exist: this trace has {len(found)}.")
     after: dict[tuple, Trace] = {}
-    successors = []
-    boxes = trace.letterbox.to_original(trace.decode(np.arange(trace.pyramid.count))) if chosen else None
+    successors, verdicts = [], []
+    every = np.arange(trace.pyramid.count if chosen else 0)
+    boxes = trace.letterbox.to_original(trace.decode(every))
     for i in chosen:
         level, class_id = int(found.level[i]), int(found.class_id[i])
         overlap = pair_overlaps(found.xyxy[i : i + 1], boxes)[0]
@@ -132,11 +137,10 @@ def level_evidence(trace: Trace, detections=None, *, iou: float = 0.5) -> LevelE
                 after[silent] = trace.silenced(*silent)
             then[part] = _successor(trace, after[silent], i, iou) or _left(trace, after[silent], i, near, overlap[near])
         successors.append(then)
-    verdicts = tuple(
-        {part: _verdict(who, int(found.class_id[i])) for part, who in then.items()}
-        for i, then in zip(chosen, successors, strict=True)
+        verdicts.append({part: _verdict(who, class_id) for part, who in then.items()})
+    return LevelEvidence(
+        trace=trace, detections=tuple(chosen), successors=tuple(successors), verdicts=tuple(verdicts), iou=iou
     )
-    return LevelEvidence(trace, tuple(chosen), tuple(successors), verdicts, iou)
 
 
 def _successor(before: Trace, after: Trace, i: int, iou: float) -> Successor | None:
@@ -149,8 +153,17 @@ def _successor(before: Trace, after: Trace, i: int, iou: float) -> Successor | N
         return None
     same = there[new.class_id[there] == old.class_id[i]]
     j = max(same if len(same) else there, key=lambda at: new.confidence[at])
-    place = (int(part[j]) for part in (new.anchor, new.level, new.row, new.col, new.class_id))
-    return Successor(True, *place, float(new.confidence[j]), float(overlap[j]), new.xyxy[j])
+    return Successor(
+        detected=True,
+        anchor=int(new.anchor[j]),
+        level=int(new.level[j]),
+        row=int(new.row[j]),
+        col=int(new.col[j]),
+        class_id=int(new.class_id[j]),
+        confidence=float(new.confidence[j]),
+        iou=float(overlap[j]),
+        xyxy=new.xyxy[j],
+    )
 
 
 def _left(before: Trace, after: Trace, i: int, near: np.ndarray, overlap: np.ndarray) -> Successor | None:
@@ -160,10 +173,19 @@ def _left(before: Trace, after: Trace, i: int, near: np.ndarray, overlap: np.nda
     if not scores.any():
         return None
     at = int(scores.argmax())
-    place = after.places(near[at : at + 1])
-    where = (int(part[0]) for part in (near[at : at + 1], place.level, place.row, place.col))
-    xyxy = after.letterbox.to_original(after.decode(near[at : at + 1]))[0]
-    return Successor(False, *where, class_id, float(scores[at]), float(overlap[at]), xyxy)
+    anchor = near[at : at + 1]
+    place = after.places(anchor)
+    return Successor(
+        detected=False,
+        anchor=int(anchor[0]),
+        level=int(place.level[0]),
+        row=int(place.row[0]),
+        col=int(place.col[0]),
+        class_id=class_id,
+        confidence=float(scores[at]),
+        iou=float(overlap[at]),
+        xyxy=after.letterbox.to_original(after.decode(anchor))[0],
+    )
 
 
 def _verdict(successor: Successor | None, class_id: int) -> str:

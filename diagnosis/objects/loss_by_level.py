@@ -1,7 +1,8 @@
 """The training loss of a detector, split by the level whose cells pay it and by the size of the objects."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,6 +10,9 @@ import anatomy
 from anatomy import Trace
 
 from .labels import check_objects
+
+if TYPE_CHECKING:
+    from polars import DataFrame
 
 SIZES = ("small", "medium", "large", "background")
 SMALL, MEDIUM = 32**2, 96**2  # px² of the original: COCO's bounds, https://cocodataset.org/#detection-eval
@@ -44,21 +48,30 @@ class LossByLevel:
             lines.append(f"  {name}: {parts}")
         return "\n".join(lines)
 
-    def to_df(self):
+    def to_df(self) -> "DataFrame":
         """One row a level and size, as a polars DataFrame."""
         import polars
 
         rows = [(level, size) for level in range(len(self.level_names)) for size in range(len(SIZES))]
-        columns = {
+        columns: dict[str, list] = {
             "level_name": [self.level_names[level] for level, _ in rows],
             "size": [SIZES[size] for _, size in rows],
             "cells": [int(self.cells[place]) for place in rows],
         }
-        columns |= {item: [float(self.values[place][i]) for place in rows] for i, item in enumerate(self.items)}
+        for index, item in enumerate(self.items):
+            columns[item] = [float(self.values[place][index]) for place in rows]
         return polars.DataFrame(columns)
 
 
-def loss_by_level(model, image, boxes=None, labels=None, *, imgsz=640, **predict_args) -> LossByLevel:
+def loss_by_level(
+    model: Any,
+    image: Any,
+    boxes: Any = None,
+    labels: Any = None,
+    *,
+    imgsz: int | Sequence[int] = 640,
+    **predict_args: Any,
+) -> LossByLevel:
     """Split the model's own training loss by level and object size.
 
     ``image`` as in ``anatomy.trace`` (or a ``Trace`` of this model) with ``boxes`` (n, 4) xyxy px of the original and
@@ -87,7 +100,7 @@ def loss_by_level(model, image, boxes=None, labels=None, *, imgsz=640, **predict
     )
 
 
-def _split(trace: Trace, boxes, labels) -> LossByLevel:
+def _split(trace: Trace, boxes: Any, labels: Any) -> LossByLevel:
     boxes, labels = check_objects(trace, boxes, labels)
     targets = trace.targets(boxes, labels)
     sizes = np.digitize((boxes[:, 2:] - boxes[:, :2]).prod(1), (SMALL, MEDIUM))
@@ -100,4 +113,11 @@ def _split(trace: Trace, boxes, labels) -> LossByLevel:
     cells = np.zeros(values.shape[:2], np.int64)
     np.add.at(cells, (level, group), 1)
     names = tuple(entry.name for entry in trace.levels)
-    return LossByLevel(names, tuple(targets.losses), values, cells, np.bincount(sizes, minlength=3)[:3], 1)
+    return LossByLevel(
+        level_names=names,
+        items=tuple(targets.losses),
+        values=values,
+        cells=cells,
+        objects=np.bincount(sizes, minlength=3)[:3],
+        images=1,
+    )

@@ -1,6 +1,7 @@
 """Why an object was not found: its best candidate on every level, and the stage that stopped each."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from anatomy.tracing.overlap import pair_overlaps
 
 from .labels import check_objects
 from .overlap import reachable_overlap
+
+if TYPE_CHECKING:
+    from polars import DataFrame
 
 # in the order in which a candidate passes them: the later the stage, the nearer it came
 STAGES = {
@@ -92,7 +96,7 @@ class Missed:
         lines = [f"  object {i} ({names[int(self.labels[i])]}): {self.reason(i)}" for i in self.objects.tolist()]
         return "\n".join([head, *lines])
 
-    def to_df(self):
+    def to_df(self) -> "DataFrame":
         """One row a level of every missed object, as a polars DataFrame; ``decisive``: this one came nearest."""
         import polars
 
@@ -127,7 +131,7 @@ class Missed:
 
 
 def missed(
-    trace: Trace, boxes, labels, *, iou: float = 0.5, conf: float | None = None, positives: bool = False
+    trace: Trace, boxes: Any, labels: Any, *, iou: float = 0.5, conf: float | None = None, positives: bool = False
 ) -> Missed:
     """Say of every object that was not found which stage stopped its best candidate on each level.
 
@@ -159,7 +163,17 @@ def missed(
     if positives:
         owner = trace.targets(boxes, labels).object.cpu().numpy()
         count = np.bincount(owner[owner >= 0], minlength=len(boxes)).astype(np.int64)
-    return Missed(trace, boxes, labels, found, candidates, np.asarray(best, np.int64), count, float(iou), float(conf))
+    return Missed(
+        trace=trace,
+        boxes=boxes,
+        labels=labels,
+        found=found,
+        candidates=candidates,
+        best=np.asarray(best, np.int64),
+        positives=count,
+        iou=float(iou),
+        conf=float(conf),
+    )
 
 
 def _match(trace: Trace, boxes: np.ndarray, labels: np.ndarray, iou: float) -> np.ndarray:

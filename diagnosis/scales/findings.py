@@ -34,14 +34,26 @@ def _non_finite(result: Numerics) -> Iterator[Finding]:
         if origin.how == "made" and result.dtype == "float16":
             message += f" float16 ends at {FP16_LARGEST:.0f}: compute this layer in float32 or bfloat16."
         evidence = {"step": origin.step, "layer": origin.name, "how": origin.how, "direction": origin.direction}
-        yield Finding("non_finite", "error", None, message, evidence | {"largest": origin.largest})
+        yield Finding(
+            code="non_finite",
+            severity="error",
+            level=None,
+            message=message,
+            evidence=evidence | {"largest": origin.largest},
+        )
 
 
 def _sick_weights(result: Numerics) -> Iterator[Finding]:
     bad = [path for path, norm in zip(result.parameters, result.weight_norm[0], strict=True) if not np.isfinite(norm)]
     if bad:
         message = f"Before the first pass {_names(bad)} held NaN or infinity. Load or initialize the weights again."
-        yield Finding("non_finite", "error", None, message, {"parameters": len(bad), "step": 0})
+        yield Finding(
+            code="non_finite",
+            severity="error",
+            level=None,
+            message=message,
+            evidence={"parameters": len(bad), "step": 0},
+        )
 
 
 def _runaway(result: Numerics) -> Iterator[Finding]:
@@ -63,7 +75,9 @@ def _runaway(result: Numerics) -> Iterator[Finding]:
     evidence = {"layer": layer.name, "step": step, "growth": float(growth[step, first]), "most": float(most)}
     evidence["layers"] = ahead
     worst = np.nanmax(growth) >= TENFOLD**2 or any(origin.step > step for origin in result.origins)
-    yield Finding("runaway", "error" if worst else "warning", None, message, evidence)
+    yield Finding(
+        code="runaway", severity="error" if worst else "warning", level=None, message=message, evidence=evidence
+    )
 
 
 def _chain(result: Numerics) -> Iterator[Finding]:
@@ -83,7 +97,7 @@ def _chain(result: Numerics) -> Iterator[Finding]:
         else:
             low[index], start[index] = low[best], start[best]
     growth = {index: rms[index] / value for index, value in low.items()}
-    top = max(growth, key=growth.get, default=None)
+    top = max(growth, key=lambda index: growth[index], default=None)
     if top is None or growth[top] < CHAIN:
         return
     ahead = [index for index in growth if start[index] == start[top] and index <= top]
@@ -94,20 +108,27 @@ def _chain(result: Numerics) -> Iterator[Finding]:
     )
     evidence = {"layer": result.layers[first].name, "from": result.layers[start[top]].name}
     evidence |= {"to": result.layers[top].name, "growth": float(growth[top]), "step": step}
-    yield Finding("runaway", "warning", None, message, evidence)
+    yield Finding(code="runaway", severity="warning", level=None, message=message, evidence=evidence)
 
 
 def _amplifies(result: Numerics) -> Iterator[Finding]:
     """Single layers, in the last calm pass; the innermost where one lies in another."""
     step = result.calm
-    tall = [index for index in np.flatnonzero(_gain(result, step) >= TENFOLD) if _may_amplify(result, step, index)]
+    candidates = np.flatnonzero(_gain(result, step) >= TENFOLD).tolist()
+    tall = [index for index in candidates if _may_amplify(result, step, index)]
     for index in tall:
         layer = result.layers[index]
         if any(result.layers[other].path.startswith(f"{layer.path}.") for other in tall):
             continue
         gain, out = result.gain[step, index], result.forward.rms[step, index]
         message = f"{layer} puts out RMS {out:.3g} for an input of {out / gain:.3g}, {gain:.3g} times (pass {step})."
-        yield Finding("amplifies", "warning", None, message, _place(result, index, step, gain))
+        yield Finding(
+            code="amplifies",
+            severity="warning",
+            level=None,
+            message=message,
+            evidence=_place(result, index, step, gain),
+        )
 
 
 def _faint(result: Numerics) -> Iterator[Finding]:
@@ -121,7 +142,13 @@ def _faint(result: Numerics) -> Iterator[Finding]:
             f"{result.layers[index]} puts out RMS {rms[index]:.2g} (pass {step}), and {len(small)} layer(s) less "
             f"than {FAINT:g}: what comes after sees biases alone. Check initialization and normalization before it."
         )
-        yield Finding("faint", "warning", None, message, _place(result, index, step, rms[index]))
+        yield Finding(
+            code="faint",
+            severity="warning",
+            level=None,
+            message=message,
+            evidence=_place(result, index, step, rms[index]),
+        )
 
 
 def _gain(result: Numerics, step: int) -> np.ndarray:
@@ -166,7 +193,13 @@ def _dead(result: Numerics) -> Iterator[Finding]:
         if which:
             names = [result.layers[index].name for index in which]
             message = f"{_names(names)}: {len(which)} layer(s) {words}, in every pass; {result.layers[which[0]]} first."
-            yield Finding("dead_layer", "warning", None, message, {"layer": names[0], "layers": tuple(names)})
+            yield Finding(
+                code="dead_layer",
+                severity="warning",
+                level=None,
+                message=message,
+                evidence={"layer": names[0], "layers": tuple(names)},
+            )
 
 
 def _saturated(result: Numerics) -> Iterator[Finding]:
@@ -176,20 +209,29 @@ def _saturated(result: Numerics) -> Iterator[Finding]:
             f"{share[index]:.0%} of the units of {result.layers[index]} are at its bounds, where nothing is learned."
         )
         evidence = {"layer": result.layers[index].name, "share": float(share[index])}
-        yield Finding("saturated_layer", "warning", None, message, evidence)
+        yield Finding(code="saturated_layer", severity="warning", level=None, message=message, evidence=evidence)
 
 
 def _gradients(result: Numerics) -> Iterator[Finding]:
     """Along depth, in the last finite pass; then over steps."""
     step = result.calm
     norm = np.where(np.isfinite(result.backward.norm[step]), result.backward.norm[step], 0.0)
-    taken = {place for layer, pull in zip(result.layers, norm, strict=True) if pull > 0 for place in layer.inputs}
+    taken: set[int] = set()
+    for layer, pull in zip(result.layers, norm, strict=True):
+        if pull > 0:
+            taken.update(layer.inputs)
     ends = [index for index in range(len(norm)) if index not in taken and norm[index] > 0]
     if ends and norm.max() >= EXPLODES * norm[ends].max():
         index = int(np.flatnonzero(norm >= EXPLODES * norm[ends].max())[-1])
         times = norm[index] / norm[ends].max()
         message = f"On the way back the gradient has grown {times:.3g} times at {result.layers[index]} (pass {step})."
-        yield Finding("exploding_gradient", "warning", None, message, _place(result, index, step, times))
+        yield Finding(
+            code="exploding_gradient",
+            severity="warning",
+            level=None,
+            message=message,
+            evidence=_place(result, index, step, times),
+        )
     small = np.flatnonzero((norm > 0) & (norm < VANISHES * norm.max()))
     if len(small):
         index = int(small[-1])
@@ -198,13 +240,25 @@ def _gradients(result: Numerics) -> Iterator[Finding]:
             f"The gradient at {result.layers[index]} is {share:.2g} of the largest (pass {step}); "
             f"{len(small)} layer(s) get less than a millionth."
         )
-        yield Finding("vanishing_gradient", "warning", None, message, _place(result, index, step, share))
+        yield Finding(
+            code="vanishing_gradient",
+            severity="warning",
+            level=None,
+            message=message,
+            evidence=_place(result, index, step, share),
+        )
     total = np.sqrt(np.nansum(result.gradient_norm**2, 1))
     wild = np.flatnonzero(np.isfinite(total) & (total >= TENFOLD**2 * total[0]))
     if len(wild) and total[0] > 0:
         times = total[wild[0]] / total[0]
         message = f"The gradient of all weights is {times:.3g} times that of pass 0 after {wild[0]} step(s). Clip it."
-        yield Finding("exploding_gradient", "warning", None, message, {"step": int(wild[0]), "ratio": float(times)})
+        yield Finding(
+            code="exploding_gradient",
+            severity="warning",
+            level=None,
+            message=message,
+            evidence={"step": int(wild[0]), "ratio": float(times)},
+        )
 
 
 def _place(result: Numerics, index: int, step: int, ratio: float) -> dict:
@@ -221,7 +275,9 @@ def _untrained(result: Numerics) -> Iterator[Finding]:
         message = (
             f"The loss does not reach {_names(never)}: {len(never)} trainable tensor(s) without a gradient{called}."
         )
-        yield Finding("untrained", "warning", None, message, {"parameters": tuple(never)})
+        yield Finding(
+            code="untrained", severity="warning", level=None, message=message, evidence={"parameters": tuple(never)}
+        )
 
 
 def _updates(result: Numerics) -> Iterator[Finding]:
@@ -239,7 +295,13 @@ def _updates(result: Numerics) -> Iterator[Finding]:
             "the learning rate, or warm it up."
         )
         evidence = {"parameter": result.parameters[index], "ratio": float(worst), "step": int(step), "weights": many}
-        yield Finding("update_too_large", "error" if worst >= 1 else "warning", None, message, evidence)
+        yield Finding(
+            code="update_too_large",
+            severity="error" if worst >= 1 else "warning",
+            level=None,
+            message=message,
+            evidence=evidence,
+        )
 
 
 def _fp16(result: Numerics) -> Iterator[Finding]:
@@ -254,7 +316,13 @@ def _fp16(result: Numerics) -> Iterator[Finding]:
                 f"The {words} of {result.layers[index]} reaches {most:.3g} in pass {step}: fp16 ends at "
                 f"{FP16_LARGEST:.0f} and would make it infinite. bfloat16 holds it."
             )
-            yield Finding("fp16_overflow", "warning", None, message, _place(result, index, int(step), np.nan))
+            yield Finding(
+                code="fp16_overflow",
+                severity="warning",
+                level=None,
+                message=message,
+                evidence=_place(result, index, int(step), np.nan),
+            )
     lost = result.backward.lost[result.calm]
     many = np.flatnonzero(lost >= 0.5)
     if len(many):
@@ -264,7 +332,7 @@ def _fp16(result: Numerics) -> Iterator[Finding]:
             f"{lost[worst]:.0%} of it at {result.layers[worst]}. Scale the loss (torch.amp.GradScaler) or use bfloat16."
         )
         evidence = {"layer": result.layers[worst].name, "share": float(lost[worst]), "layers": len(many)}
-        yield Finding("fp16_underflow", "warning", None, message, evidence)
+        yield Finding(code="fp16_underflow", severity="warning", level=None, message=message, evidence=evidence)
 
 
 def _normalizes(kind: str) -> bool:

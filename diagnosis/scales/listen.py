@@ -5,7 +5,7 @@ import weakref
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from .state import resting_collector
 FP16_LARGEST = torch.finfo(torch.float16).max
 FP16_SMALLEST = 2.0**-25  # up to here fp16 rounds to zero: half of its smallest number
 # type: (low, high), the bounds where its gradient vanishes; None where that end is 0 and counts among the zeros
-BOUNDS = {
+BOUNDS: dict[type[nn.Module], tuple[float | None, float]] = {
     nn.Sigmoid: (0.0, 1.0),
     nn.Hardsigmoid: (0.0, 1.0),
     nn.Tanh: (-1.0, 1.0),
@@ -140,7 +140,9 @@ class Listener:
         place = Value(path, self.inside[-1].path if self.inside else None, made=False)
         given = tensors(args) + tensors(kwargs) if kwargs else tensors(args)
         inputs = tuple(self._note(tensor, place)[0] for tensor in given)
-        self.inside.append(Inside(module, path, inputs, tuple(tensor.shape for tensor in given)))
+        self.inside.append(
+            Inside(module=module, path=path, inputs=inputs, shapes=tuple(tensor.shape for tensor in given))
+        )
         self.called.add(module)
 
     def _leave(self, module: nn.Module, args, output) -> None:
@@ -160,7 +162,18 @@ class Listener:
         frozen = bool(own) and not any(weight.requires_grad for weight in own)
         leaf = next(module.children(), None) is None
         same = found[0].shape in [tensor.shape for tensor in tensors(args)]
-        self.rows.append(Row(path, call, type(module).__name__, leaf, frozen, same, now.inputs, new))
+        self.rows.append(
+            Row(
+                path=path,
+                call=call,
+                kind=type(module).__name__,
+                leaf=leaf,
+                frozen=frozen,
+                residual=same,
+                inputs=now.inputs,
+                outputs=new,
+            )
+        )
         if type(module) in BOUNDS or isinstance(module, nn.Hardtanh | nn.Softmax):
             self.saturated[len(self.rows) - 1] = _saturated(module, found[0].detach())
 
@@ -184,7 +197,7 @@ class Listener:
             self.gradients[index] = measure(gradient.detach(), fp16=gradient.dtype != torch.float16)
 
 
-def tensors(value) -> list[Tensor]:
+def tensors(value: Any) -> list[Tensor]:
     """The tensors of floating point in nested sequences and mappings, that is, those that can be measured."""
     if isinstance(value, Tensor):
         return [value] if measurable(value) else []
@@ -192,10 +205,14 @@ def tensors(value) -> list[Tensor]:
         value = value.values()
     elif not isinstance(value, list | tuple):
         return []
-    return [tensor for part in value for tensor in tensors(part)]
+    found: list[Tensor] = []
+    for part in value:
+        found += tensors(part)
+    return found
 
 
 def measurable(tensor: Tensor) -> bool:
+    """Whether a tensor has numbers with a point, and lies in memory as a plain array."""
     return tensor.is_floating_point() and tensor.numel() > 0 and tensor.layout == torch.strided
 
 
@@ -213,7 +230,16 @@ def measure(tensor: Tensor, *, fp16: bool = False) -> Measure:
     bad = torch.count_nonzero(tensor - tensor) if suspect else 0.0  # infinity minus itself is NaN, and NaN is not zero
     sample = _sample(tensor)
     kept = torch.count_nonzero(torch.hardshrink(sample, FP16_SMALLEST)) if fp16 else float("nan")
-    return Measure(tensor.numel(), sample.numel(), norm, low, high, torch.count_nonzero(sample), bad, kept)
+    return Measure(
+        count=tensor.numel(),
+        seen=sample.numel(),
+        norm=norm,
+        low=low,
+        high=high,
+        nonzero=torch.count_nonzero(sample),
+        bad=bad,
+        in_fp16=kept,
+    )
 
 
 def _sample(tensor: Tensor) -> Tensor:
@@ -236,7 +262,16 @@ def _saturated(module: nn.Module, output: Tensor) -> tuple[Tensor, int]:
     if isinstance(module, nn.Softmax):
         dim = module.dim if module.dim is not None else 1 if output.ndim > 1 else 0
         return torch.count_nonzero(output > 1 - NEAR), output.numel() // output.shape[dim]
-    low, high = BOUNDS.get(type(module)) or (module.min_val, module.max_val)
+    low, high = _bounds(module)
     near = NEAR * (high - (low or 0.0))
     full = output >= high - near
     return torch.count_nonzero(full if low is None else full | (output <= low + near)), output.numel()
+
+
+def _bounds(module: nn.Module) -> tuple[float | None, float]:
+    """Where the gradient of an activation vanishes; of a Hardtanh, where its own bounds lie."""
+    known = BOUNDS.get(type(module))
+    if known is not None:
+        return known
+    own = cast(nn.Hardtanh, module)
+    return own.min_val, own.max_val

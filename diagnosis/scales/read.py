@@ -1,14 +1,16 @@
 """From what a listener heard to plain numbers: fetched from the device once a pass, then put side by side."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .listen import Listener, Measure, Row
+from .listen import Listener, Row
 from .result import Layer, Numerics, Origin, Scales
 
 COLUMNS = ("rms", "norm", "largest", "zeros", "non_finite", "lost")
@@ -41,51 +43,52 @@ class Heard:
         return {(row.path, row.call): rms for row, rms in zip(self.rows, self.forward[:, 0].tolist(), strict=True)}
 
 
+class Told(NamedTuple):
+    """A ``Measure`` on the host; of a sample, its counts are those of the whole."""
+
+    count: float
+    seen: float
+    norm: float
+    low: float
+    high: float
+    nonzero: float
+    bad: float
+    in_fp16: float
+
+
 def read(
-    listener: Listener, loss: Tensor, norms: Sequence[Sequence[Tensor | float]], names: Sequence[str], before=None
+    listener: Listener,
+    loss: Tensor,
+    norms: Sequence[Sequence[Tensor | float]],
+    names: Sequence[str],
+    before: Heard | None = None,
 ) -> Heard:
     """Fetch all scalars of a pass; ``norms``: of the parameters, their gradients and updates, and of the buffers.
 
     ``names`` are the paths of parameters and buffers; a missing gradient has norm -1. The pass ``before`` lends what
     is the same.
     """
-    sizes = [len(listener.measures), len(listener.gradients), len(listener.saturated), *map(len, norms)]
-    scalars: list[Tensor | float] = [loss.detach()]
-    for entry in (*listener.measures, *listener.gradients.values()):
-        scalars += entry
-    scalars += [count for count, _ in listener.saturated.values()]
-    for part in norms:
-        scalars += part
-    numbers = iter(_fetched(scalars))
+    numbers = iter(_fetched(_scalars(listener, loss, norms)))
     value = next(numbers)
-    entries = [_scaled(Measure(*(next(numbers) for _ in Measure._fields))) for _ in range(sizes[0] + sizes[1])]
-    stats, pulls = entries[: sizes[0]], dict(zip(listener.gradients, entries[sizes[0] :], strict=True))
-    full = [next(numbers) for _ in range(sizes[2])]
-    weight, gradient, update, buffer = (np.array([next(numbers) for _ in range(size)]) for size in sizes[3:])
+    stats = [_told(numbers) for _ in listener.measures]
+    pulls = {index: _told(numbers) for index in listener.gradients}
+    full = [next(numbers) for _ in listener.saturated]
+    weight, gradient, update, buffer = (_array(numbers, len(part)) for part in norms)
     gradient = np.where(gradient < 0, np.nan, np.where(np.isnan(gradient), np.inf, gradient))
     rows = tuple(listener.rows)
     if before is not None and rows == before.rows:
         rows = before.rows
-    saturated = np.full(len(rows), np.nan)
-    for (row, (_, units)), count in zip(listener.saturated.items(), full, strict=True):
-        saturated[row] = count / units
-    sick = {
-        name.rpartition(".")[0] or "(model)"
-        for name, norm in zip(names, (*weight, *buffer), strict=True)
-        if not math.isfinite(norm)
-    }
     origins = (
-        _forward(listener, stats, sick, value),
+        _forward(listener, stats, _sick(names, (*weight, *buffer)), value),
         _backward(rows, pulls) or _overflow(names[: len(gradient)], gradient),
     )
+    values = dict(enumerate(stats))
     return Heard(
         rows=rows,
-        forward=np.array([_combined(stats[index] for index in row.outputs) for row in rows]).reshape(-1, len(COLUMNS)),
-        backward=np.array([_combined(pulls.get(index) for index in row.outputs) for row in rows]).reshape(
-            -1, len(COLUMNS)
-        ),
-        given=np.array([_combined(stats[index] for index in row.inputs)[0] for row in rows]),
-        saturated=saturated,
+        forward=_table([row.outputs for row in rows], values),
+        backward=_table([row.outputs for row in rows], pulls),
+        given=_table([row.inputs for row in rows], values)[:, 0],
+        saturated=_saturated(listener, full, len(rows)),
         loss=value,
         weight_norm=weight,
         gradient_norm=gradient,
@@ -95,39 +98,80 @@ def read(
     )
 
 
-def _scaled(entry: Measure) -> Measure:
-    """The counts of a sample as those of the whole."""
+def _scalars(listener: Listener, loss: Tensor, norms: Sequence[Sequence[Tensor | float]]) -> list[Tensor | float]:
+    """All that is to be fetched, in the order in which it is read."""
+    scalars: list[Tensor | float] = [loss.detach()]
+    for entry in (*listener.measures, *listener.gradients.values()):
+        scalars += entry
+    scalars += [count for count, _ in listener.saturated.values()]
+    for part in norms:
+        scalars += part
+    return scalars
+
+
+def _told(numbers: Iterator[float]) -> Told:
+    """The next measure; the counts of a sample as those of the whole."""
+    entry = Told(*islice(numbers, len(Told._fields)))
     part = entry.seen / entry.count
     return entry if part == 1 else entry._replace(nonzero=entry.nonzero / part, in_fp16=entry.in_fp16 / part)
 
 
+def _array(numbers: Iterator[float], size: int) -> np.ndarray:
+    return np.array(list(islice(numbers, size)))
+
+
+def _sick(names: Sequence[str], norms: Sequence[float]) -> set[str]:
+    """The modules with parameters or buffers that are not finite, by the norms of these."""
+    paths = [name for name, norm in zip(names, norms, strict=True) if not math.isfinite(norm)]
+    return {path.rpartition(".")[0] or "(model)" for path in paths}
+
+
+def _saturated(listener: Listener, full: Sequence[float], rows: int) -> np.ndarray:
+    """The share of units at a bound, (rows,); NaN where nobody asked."""
+    shares = np.full(rows, np.nan)
+    for (row, (_, units)), count in zip(listener.saturated.items(), full, strict=True):
+        shares[row] = count / units
+    return shares
+
+
+def _table(chosen: Sequence[Sequence[int]], values: Mapping[int, Told]) -> np.ndarray:
+    """``COLUMNS`` of the values chosen for each row, (rows, 6)."""
+    rows = [_combined(_known(indices, values)) for indices in chosen]
+    return np.array(rows).reshape(-1, len(COLUMNS))
+
+
+def _known(indices: Iterable[int], values: Mapping[int, Told]) -> list[Told]:
+    return [values[index] for index in indices if index in values]
+
+
 def _fetched(scalars: Sequence[Tensor | float]) -> list[float]:
     """The numbers as Python floats, in one transfer for each type and device."""
-    kinds: dict[tuple, list[int]] = {}
-    numbers = list(scalars)
+    kinds: dict[tuple, list[tuple[int, Tensor]]] = {}
+    numbers = [math.nan] * len(scalars)
     for index, value in enumerate(scalars):
         if isinstance(value, Tensor):
-            kinds.setdefault((value.dtype, value.device), []).append(index)
-    for places in kinds.values():
-        for index, number in zip(places, torch.stack([scalars[place] for place in places]).tolist(), strict=True):
+            kinds.setdefault((value.dtype, value.device), []).append((index, value))
+        else:
+            numbers[index] = value
+    for held in kinds.values():
+        fetched = torch.stack([value for _, value in held]).tolist()
+        for (index, _), number in zip(held, fetched, strict=True):
             numbers[index] = number
     return numbers
 
 
-def _combined(entries: Iterable[Measure | None]) -> tuple[float, ...]:
+def _combined(entries: Sequence[Told]) -> tuple[float, ...]:
     """``COLUMNS`` of several values taken as one."""
-    entries = [entry for entry in entries if entry is not None]
     if not entries:
         return ABSENT
-    count, _, length, low, high, nonzero, bad, kept = entries[0]
-    largest = max(-low, high)  # NaN in one of the two is NaN in both
-    for entry in entries[1:]:
-        count, nonzero, bad, kept = (
-            count + entry.count,
-            nonzero + entry.nonzero,
-            bad + entry.bad,
-            kept + entry.in_fp16,
-        )
+    first, *others = entries
+    count, nonzero, bad, kept = first.count, first.nonzero, first.bad, first.in_fp16
+    length, largest = first.norm, max(-first.low, first.high)  # NaN in one of the two is NaN in both
+    for entry in others:
+        count += entry.count
+        nonzero += entry.nonzero
+        bad += entry.bad
+        kept += entry.in_fp16
         length, size = math.hypot(length, entry.norm), max(-entry.low, entry.high)
         largest = size if math.isnan(size) else max(largest, size)
     rms = length / math.sqrt(count)
@@ -137,9 +181,12 @@ def _combined(entries: Iterable[Measure | None]) -> tuple[float, ...]:
 
 
 def put_together(
-    passes: Sequence[Heard], paths: dict[nn.Module, str], *, parameters: tuple[str, ...], **about
+    passes: Sequence[Heard], paths: dict[nn.Module, str], *, parameters: tuple[str, ...], **about: Any
 ) -> Numerics:
-    """One table of all passes; layers are matched by path and call, in the order of their first pass."""
+    """One table of all passes; layers are matched by path and call, in the order of their first pass.
+
+    ``paths`` are those of all modules; ``about`` are further fields of ``Numerics``.
+    """
     layers, places = _layers(passes)
     shape = (len(passes), len(layers))
     tables = np.full((2, len(COLUMNS), *shape), np.nan)
@@ -154,8 +201,6 @@ def put_together(
             origins.append(replace(origin, step=step, layer=layer))
     forward, backward = (dict(zip(COLUMNS, table, strict=True)) for table in tables)
     called = frozenset().union(*(heard.called for heard in passes))
-    columns = ("loss", "weight_norm", "gradient_norm", "update_norm")
-    losses, weight, gradient, update = (np.array([getattr(heard, name) for heard in passes]) for name in columns)
     with np.errstate(invalid="ignore"):
         gain = forward["rms"] / np.where(given > 0, given, np.nan)
     return Numerics(
@@ -163,74 +208,102 @@ def put_together(
         forward=Scales(**forward, saturated=saturated),
         backward=Scales(**backward, saturated=np.full(shape, np.nan)),
         gain=gain,
-        losses=losses,
+        losses=np.array([heard.loss for heard in passes]),
         parameters=parameters,
-        weight_norm=weight,
-        gradient_norm=gradient,
-        update_norm=update,
+        weight_norm=np.array([heard.weight_norm for heard in passes]),
+        gradient_norm=np.array([heard.gradient_norm for heard in passes]),
+        update_norm=np.array([heard.update_norm for heard in passes]),
         origins=tuple(origins),
-        never_called=tuple(
-            path for module, path in paths.items() if module not in called and next(module.children(), None) is None
-        ),
+        never_called=tuple(path for module, path in paths.items() if module not in called and _is_innermost(module)),
         probes=len(passes),
         **about,
     )
 
 
+def _is_innermost(module: nn.Module) -> bool:
+    return next(module.children(), None) is None
+
+
 def _layers(passes: Sequence[Heard]) -> tuple[tuple[Layer, ...], dict[tuple[str, int], int]]:
-    layers, places = [], {}
+    """The layers of all passes, and the place of each path and call among them."""
+    layers: list[Layer] = []
+    places: dict[tuple[str, int], int] = {}
     known = None
     for heard in passes:
         if heard.rows is known:
             continue
         known = heard.rows
-        makers = {value: (row.path, row.call) for row in known for value in row.outputs}
+        makers = _makers(known)
         for row in known:
             if (row.path, row.call) not in places:
                 places[row.path, row.call] = len(layers)
-                inputs = dict.fromkeys(places[makers[value]] for value in row.inputs if value in makers)
-                layers.append(Layer(row.path, row.call, row.kind, row.leaf, row.frozen, row.residual, tuple(inputs)))
+                inputs = [places[makers[value]] for value in row.inputs if value in makers]
+                layers.append(
+                    Layer(
+                        path=row.path,
+                        call=row.call,
+                        kind=row.kind,
+                        leaf=row.leaf,
+                        frozen=row.frozen,
+                        residual=row.residual,
+                        inputs=tuple(dict.fromkeys(inputs)),
+                    )
+                )
     return tuple(layers), places
 
 
-def _forward(listener: Listener, stats: Sequence[Measure], sick: set[str], loss: float) -> Origin | None:
+def _makers(rows: Sequence[Row]) -> dict[int, tuple[str, int]]:
+    """By value: the path and call of the row whose output it is."""
+    makers = {}
+    for row in rows:
+        for value in row.outputs:
+            makers[value] = (row.path, row.call)
+    return makers
+
+
+def _forward(listener: Listener, stats: Sequence[Told], sick: set[str], loss: float) -> Origin | None:
     """Values are numbered as they arise, so the first bad one cannot come from another that was measured."""
     index = next((index for index, entry in enumerate(stats) if entry.bad), None)
     if index is None:
-        return None if math.isfinite(loss) else Origin(0, "forward", None, "the loss", "loss", _kind(loss))
-    value = listener.values[index]
+        return None if math.isfinite(loss) else _origin("forward", None, "the loss", how="loss", value=_kind(loss))
+    value, kind = listener.values[index], _kind(stats[index].high)
     place = next((i for i, row in enumerate(listener.rows) if index in (*row.outputs, *row.inputs)), None)
     row = None if place is None else listener.rows[place]
     name = f"'{value.layer}'" + (f" ({row.kind})" if row and row.path == value.layer else "")
-    kind = _kind(stats[index].high)
-    if not value.made:
-        return Origin(0, "forward", place, name, "between" if value.parent else "input", kind, value.parent)
+    if row is None or not value.made:
+        how = "between" if value.parent else "input"
+        return _origin("forward", place, name, how=how, value=kind, parent=value.parent)
     how = "weights" if row.path in sick else "made" if row.leaf else "own"
-    return Origin(
-        0, "forward", place, name, how, kind, largest=_combined(stats[index] for index in row.inputs)[LARGEST]
-    )
+    largest = _combined([stats[given] for given in row.inputs])[LARGEST]
+    return _origin("forward", place, name, how=how, value=kind, largest=largest)
 
 
-def _backward(rows: Sequence[Row], pulls: dict[int, Measure]) -> Origin | None:
+def _backward(rows: Sequence[Row], pulls: dict[int, Told]) -> Origin | None:
     """The first bad gradient in the order in which they came: made by who takes that value, or handed to it."""
     index = next((index for index, entry in pulls.items() if entry.bad), None)
     if index is None:
         return None
     place = next(i for i, row in enumerate(rows) if index in row.outputs)
     row, kind = rows[place], _kind(pulls[index].high)
-    taker = min((other for other in rows if index in other.inputs), key=lambda other: not other.leaf, default=None)
+    takers = [other for other in rows if index in other.inputs]
     name = f"'{row.path}' ({row.kind})"
-    if taker is not None:
-        largest = _combined(pulls.get(index) for index in taker.outputs)[LARGEST]
-        return Origin(0, "backward", place, name, "made", kind, taker.path, largest)
+    if takers:
+        taker = min(takers, key=lambda other: not other.leaf)
+        largest = _combined(_known(taker.outputs, pulls))[LARGEST]
+        return _origin("backward", place, name, how="made", value=kind, parent=taker.path, largest=largest)
     how = "loss" if index == next(iter(pulls)) else "between"
-    return Origin(0, "backward", place, name, how, kind, row.path.rpartition(".")[0] or "(model)")
+    return _origin("backward", place, name, how=how, value=kind, parent=row.path.rpartition(".")[0] or "(model)")
 
 
 def _overflow(parameters: Sequence[str], norms: np.ndarray) -> Origin | None:
     """Gradients of weights that are not finite though those of all outputs are: their sums overflow."""
     path = next((path for path, norm in zip(parameters, norms, strict=True) if np.isinf(norm)), None)
-    return None if path is None else Origin(0, "backward", None, f"'{path}'", "weights", "inf")
+    return None if path is None else _origin("backward", None, f"'{path}'", how="weights", value="inf")
+
+
+def _origin(direction: str, layer: int | None, name: str, **told: Any) -> Origin:
+    """An origin whose pass is not numbered yet."""
+    return Origin(step=0, direction=direction, layer=layer, name=name, **told)
 
 
 def _kind(number: float) -> str:

@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..findings import Report
+
+if TYPE_CHECKING:
+    from polars import DataFrame
 
 HOW = {
     "made": "makes it from finite input",
@@ -42,6 +46,7 @@ class Layer:
 
     @property
     def name(self) -> str:
+        """The path, and which call of several it is."""
         return f"{self.path} (call {self.call + 1})" if self.call else self.path
 
     def __str__(self) -> str:
@@ -157,7 +162,7 @@ class Numerics(Report):
         with np.errstate(divide="ignore", invalid="ignore"):
             return self.update_norm / self.weight_norm
 
-    def to_df(self):
+    def to_df(self) -> "DataFrame":
         """One row a pass and layer, as a polars DataFrame."""
         import polars
 

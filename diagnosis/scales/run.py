@@ -3,10 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import repeat
+from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import (
+    Tensor,
+    _foreach_norm,  # pyright: ignore[reportPrivateImportUsage]  # no public name; all norms in one call
+    nn,
+)
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from tqdm.auto import tqdm
@@ -25,8 +30,8 @@ PATIENCE = 2  # passes with a non-finite loss before the rest is left out
 
 
 def numerics(
-    model,
-    x,
+    model: Any,
+    x: Any,
     loss: Callable[..., Tensor] | None = None,
     *,
     steps: int = 0,
@@ -66,11 +71,11 @@ def numerics(
     }
     passes: list[Heard] = []
 
-    def result(**ended) -> Numerics:
+    def result(**ended: Any) -> Numerics:
         measured = put_together(passes, listener.paths, **about, **ended)
         return replace(measured, findings=find(measured))
 
-    ended: dict[str, object] = {}
+    ended: dict[str, Any] = {}
     listener = Listener(net)
     with undisturbed(net), untouched(listener.paths, stepper, weights=steps > 0), listener:
         try:
@@ -95,7 +100,15 @@ def numerics(
     return result(**ended)
 
 
-def _follow(net, named, batches, loss, listener: Listener, stepper: Optimizer | None, steps: int) -> Iterator[Heard]:
+def _follow(
+    net: nn.Module,
+    named: dict[str, nn.Parameter],
+    batches: "Iterator[Batch]",
+    loss: Callable[..., Tensor] | None,
+    listener: Listener,
+    stepper: Optimizer | None,
+    steps: int,
+) -> Iterator[Heard]:
     """The passes, each measured, with an optimizer step between two; ``named`` are the weights by path."""
     weights = list(named.values())
     buffers = {path: buffer for path, buffer in net.named_buffers() if buffer.is_floating_point()}
@@ -114,12 +127,18 @@ def _follow(net, named, batches, loss, listener: Listener, stepper: Optimizer | 
                 value.backward()
             pulled = iter(_norms([weight.grad for weight in weights if weight.grad is not None]))
             gradients = [-1.0 if weight.grad is None else next(pulled) for weight in weights]
-            updates = _step(stepper, weights) if step < steps else nothing
+            updates = nothing if stepper is None or step >= steps else _step(stepper, weights)
             heard = read(listener, value, (norms[0], gradients, updates, norms[1]), names, heard)
         yield heard
 
 
-def _forward(net: nn.Module, weights, batch: "Batch", loss, listener: Listener) -> Tensor:
+def _forward(
+    net: nn.Module,
+    weights: list[nn.Parameter],
+    batch: "Batch",
+    loss: Callable[..., Tensor] | None,
+    listener: Listener,
+) -> Tensor:
     """The loss of one batch, checked."""
     arguments = _arguments(weights, batch.arguments)
     try:
@@ -143,31 +162,33 @@ def _forward(net: nn.Module, weights, batch: "Batch", loss, listener: Listener) 
     return value.reshape(())
 
 
-def _default_loss(outputs) -> Tensor:
+def _default_loss(outputs: Any) -> Tensor:
+    """The sum of losses, or of absolute outputs over the root of their number."""
     found = [tensor for tensor in tensors(outputs) if tensor.requires_grad]
     if not found:
         raise ValueError("No output of the model depends on its weights with a gradient: there is nothing to follow.")
     wide = torch.promote_types(found[0].dtype, torch.float32)
     if all(tensor.ndim < 2 for tensor in found):
-        return sum(tensor.sum(dtype=wide) for tensor in found)
-    return sum(tensor.abs().sum(dtype=wide) for tensor in found) / sum(tensor.numel() for tensor in found) ** 0.5
+        return cast(Tensor, sum(tensor.sum(dtype=wide) for tensor in found))
+    size = sum(tensor.numel() for tensor in found)
+    return cast(Tensor, sum(tensor.abs().sum(dtype=wide) for tensor in found)) / size**0.5
 
 
-def _step(stepper: Optimizer, weights) -> list[Tensor]:
+def _step(stepper: Optimizer, weights: list[nn.Parameter]) -> list[Tensor]:
     """One optimizer step; how far it moved each parameter."""
     before = [weight.detach().clone() for weight in weights]
     stepper.step()
     return _norms([weight.detach() - old for weight, old in zip(weights, before, strict=True)])
 
 
-def _norms(values) -> list[Tensor]:
+def _norms(values: Iterable[Tensor]) -> list[Tensor]:
     """Of many tensors at once; in float64 where it matters: finite weights must not look infinite."""
     values = [value.detach() for value in values]
     if not values:
         return []
     on_cpu = all(value.is_cpu for value in values)
     wide = any(value.is_cuda or value.dtype == torch.float64 for value in values)
-    norms = list(torch._foreach_norm(values, dtype=torch.float64 if wide else torch.float32))
+    norms = list(_foreach_norm(values, dtype=torch.float64 if wide else torch.float32))
     if on_cpu and not wide:
         for i in torch.stack(norms).isfinite().logical_not().nonzero().view(-1).tolist():
             norms[i] = torch.linalg.vector_norm(values[i], dtype=torch.float64)
@@ -192,7 +213,7 @@ class Batch:
     paired: bool = False
 
 
-def _batches(x) -> Iterator[Batch]:
+def _batches(x: Any) -> Iterator[Batch]:
     """One batch for ever, or those of an iterable, again from the start if it has one."""
     if isinstance(x, Tensor | Mapping):
         return repeat(Batch((x,)))
@@ -240,7 +261,7 @@ def _arguments(weights: list[nn.Parameter], arguments: tuple) -> tuple:
     return tuple(_leaf(value, follow) for value in arguments)
 
 
-def _leaf(value, follow: bool):
+def _leaf(value: Any, follow: bool) -> Any:
     """A tensor that autograd can save; one that wants a gradient itself where no weight does."""
     if not isinstance(value, Tensor):
         return value
@@ -248,7 +269,7 @@ def _leaf(value, follow: bool):
     return value.requires_grad_() if follow and value.is_floating_point() else value
 
 
-def _network(model) -> nn.Module:
+def _network(model: Any) -> nn.Module:
     net = plain_network(model)
     if not isinstance(net, nn.Module):
         raise ValueError(f"model must be a torch.nn.Module or a YOLO object, but {type(model).__name__} was given.")
@@ -269,7 +290,7 @@ def _check_weights(net: nn.Module, weights: dict[str, nn.Parameter]) -> None:
         )
 
 
-def _optimizer(weights: dict[str, nn.Parameter], optimizer, steps: int) -> Optimizer | None:
+def _optimizer(weights: dict[str, nn.Parameter], optimizer: Any, steps: int) -> Optimizer | None:
     if not steps:
         return None
     if optimizer is None:
@@ -288,5 +309,5 @@ def _optimizer(weights: dict[str, nn.Parameter], optimizer, steps: int) -> Optim
     return optimizer
 
 
-def _listed(values) -> str:
+def _listed(values: Iterable) -> str:
     return ", ".join(sorted(map(str, values)))

@@ -41,7 +41,7 @@ def untouched(
                     tensor.copy_(copy)
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = gradient
-            if states is not None:
+            if optimizer is not None and states is not None:
                 _restore_optimizer(optimizer, *states)
             random.setstate(python)
             np.random.set_state(numpy)  # noqa: NPY002
@@ -72,10 +72,15 @@ def _put_back(now: dict, before: dict) -> None:
             now[name] = value
 
 
-def _optimizer_state(optimizer: Optimizer):
+def _optimizer_state(optimizer: Optimizer) -> tuple[dict, list[dict]]:
     """Its state and its groups, tensors copied."""
     state = {key: _copied(values) for key, values in optimizer.state.items()}
-    return state, [_copied({key: group[key] for key in group if key != "params"}) for group in optimizer.param_groups]
+    return state, [_settings(group) for group in optimizer.param_groups]
+
+
+def _settings(group: dict) -> dict:
+    """What a group of parameters holds beside them, tensors copied."""
+    return _copied({key: value for key, value in group.items() if key != "params"})
 
 
 def _copied(values: dict) -> dict:

@@ -68,6 +68,13 @@ def test_receptive_fields_by_hand(name):
         assert layer.field.center == pytest.approx((center, center))
 
 
+def test_padding_along_the_width_moves_columns_alone():
+    net = nn.Sequential(nn.ConstantPad1d((3, 1), 0.0), nn.Conv2d(1, 1, 1))
+    field = anatomy.layers(net, (1, 1, 16, 32))[""].field
+    assert field.size == (1, 1)
+    assert field.center == (-2.5, 0.5)
+
+
 class LayerNorm(nn.Module):
     """Normalizes channels last, as ConvNeXt does, then a linear layer there."""
 

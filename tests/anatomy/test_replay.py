@@ -13,7 +13,7 @@ from torch.nn import functional as F
 import anatomy
 import surgery
 from anatomy.head import scores
-from anatomy.head.head import peak
+from anatomy.head.forward import peak
 from anatomy.tracing import same_bits
 
 CONFIGS = Path(ultralytics.__file__).parent / "cfg" / "models"

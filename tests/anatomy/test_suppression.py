@@ -11,7 +11,7 @@ from ultralytics.utils import nms, ops
 
 import anatomy
 import surgery
-from anatomy.families.ultralytics.head import NMS_CLASS_SHIFT, NMS_MOST
+from anatomy.families.ultralytics.candidates import NMS_CLASS_SHIFT, NMS_MOST
 from anatomy.tracing.suppression import losers
 from detectors.fastvit import FastViTDetector
 from detectors.pyramid import selection

@@ -8,6 +8,7 @@ coarsest stride it is smaller than the stride there. An anchor may become a dete
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,12 +19,16 @@ from torchvision.ops import batched_nms, box_iou, clip_boxes_to_image
 
 from ...arguments import share, whole_number
 from ...errors import UnsupportedModelError
-from ...head.head import Candidates, Head, Limits, Outputs, Pass
+from ...head.evaluating import evaluation_mode
+from ...head.forward import Candidates, Limits, Outputs, Pass
+from ...head.head import Head
 from ...head.images import open_images
 from ...head.letterbox import Letterbox
 from ...head.levels import Level, level_name
+from ...head.pyramid import Pyramid
 from ...head.turns import turns
-from .passes import Heard, evaluating, overhear
+from .declared import Detector
+from .passes import Heard, overhear
 
 BRANCH = "one2many"
 CLASS_CONV = "head.classification_head.cls_logits"
@@ -61,30 +66,45 @@ class TorchvisionHead(Head):
     thresholds and size; with None the model's own hold. ``imgsz`` is the longer side in px.
     """
 
+    net: Detector
     branches = (BRANCH,)
     reg_max = 1
     grid_offset = 0.0
 
-    def __init__(self, net):
+    def __init__(self, net: nn.Module):
         _check(net)
-        self.net, self.anchors_per_cell = net, net.head.classification_head.num_anchors
+        self.net = net = cast(Detector, net)
+        self.anchors_per_cell = net.head.classification_head.num_anchors
         self.names = _names(net)
         self.levels = tuple(
-            Level(index, level_name(stride), float(stride), net.backbone.out_channels, {BRANCH: CLASS_CONV})
+            Level(
+                index=index,
+                name=level_name(stride),
+                stride=float(stride),
+                in_channels=net.backbone.out_channels,
+                paths={BRANCH: CLASS_CONV},
+            )
             for index, stride in enumerate(_measure_strides(net))
         )
 
     def class_conv(self, level: int, branch: str) -> nn.Conv2d:
+        """The one class convolution of all levels."""
         return self.net.head.classification_head.cls_logits
 
     def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
+        """None: the network itself predicts."""
         return iter(())
 
     @torch.inference_mode()
-    def passes(self, source, *, conf: float | None = 0.25, iou: float | None = 0.7, imgsz: int | None = 640):
-        net = self.net
-        conf, iou = net.score_thresh if conf is None else conf, net.nms_thresh if iou is None else iou
-        conf, iou = share(conf, "conf"), share(iou, "iou")
+    def passes(
+        self, source: Any, *, conf: float | None = 0.25, iou: float | None = 0.7, imgsz: int | None = 640
+    ) -> Iterator[Pass]:
+        """One forward pass an image; ``conf``, ``iou`` and ``imgsz`` as the class says.
+
+        Raises TypeError and ValueError for what they cannot be.
+        """
+        conf = share(self.net.score_thresh if conf is None else conf, "conf")
+        iou = share(self.net.nms_thresh if iou is None else iou, "iou")
         if imgsz is not None and whole_number(imgsz, "imgsz, the longer side in px,") < 1:
             raise ValueError(f"imgsz must be a positive number of px, or None for the model's own, not {imgsz!r}.")
         for path, image in open_images(source):
@@ -99,7 +119,7 @@ class TorchvisionHead(Head):
         return Pass(
             path=path,
             original=image,
-            input_shape=tuple(heard.frame.shape[2:]),
+            input_shape=(heard.frame.shape[2], heard.frame.shape[3]),
             branch=BRANCH,
             features=heard.features,
             rows=(rows,) * len(heard.logits),
@@ -108,26 +128,32 @@ class TorchvisionHead(Head):
             boxes=self._decode(heard.regression, heard.priors).T,
             anchors=torch.empty(0, dtype=torch.int64),
             result=None,
-            private=_Made(heard, conf, iou, net.detections_per_img, net.topk_candidates),
+            private=_Made(
+                heard=heard, conf=conf, iou=iou, most=net.detections_per_img, most_a_level=net.topk_candidates
+            ),
             frame=heard.frame,
             inputs=heard.inputs,
         )
 
     @torch.inference_mode()
     def finish(self, run: Pass) -> Pass:
+        """NMS and result anew from the class logits, as ``postprocess_detections`` does it."""
         found = self.candidates(run)
         kept = batched_nms(found.boxes, found.confidence, found.class_id, run.private.iou)[: run.private.most]
-        boxes = resize_boxes(found.boxes[kept], run.private.heard.resized, run.original.shape[:2])
+        original = cast("list[int]", run.original.shape[:2])  # height and width; torchvision asks for no list
+        boxes = resize_boxes(found.boxes[kept], run.private.heard.resized, original)
         result = TorchvisionResult(boxes, found.confidence[kept], found.class_id[kept])
         return run.evolve(anchors=found.anchor[kept], result=result)
 
     def found(self, run: Pass) -> tuple[Tensor, Tensor, Tensor]:
+        """Boxes (n, 4) xyxy px of the original, scores and labels (n,)."""
         return run.result.boxes, run.result.scores, run.result.labels
 
     @torch.inference_mode()
     def candidates(self, run: Pass) -> Candidates:
         """Of each level the best pairs of anchor and class above the threshold; boxes are clipped, as NMS sees them."""
-        made, raw, parts = run.private, run.private.heard, []
+        made: _Made = run.private
+        raw, parts = made.heard, []
         for score, here in zip(self._scores(run), self.pyramid(run).slices, strict=True):
             over = (score.flatten() > made.conf).nonzero().view(-1)
             confidence, order = score.flatten()[over].topk(min(len(over), made.most_a_level))
@@ -135,51 +161,70 @@ class TorchvisionHead(Head):
             boxes = self._decode(raw.regression[anchor], raw.priors[anchor])
             parts.append((anchor, over[order] % len(self.names), confidence, clip_boxes_to_image(boxes, raw.resized)))
         anchor, class_id, confidence, boxes = map(torch.cat, zip(*parts, strict=True))
-        apart = boxes.numel() > APART[boxes.device.type != "cpu"]
-        shift = None if apart else float(boxes.max() + 1) if len(boxes) else 0.0
-        return Candidates(anchor, class_id, confidence, boxes, made.iou, shift, lambda a, b: box_iou(a, b).double())
+        return Candidates(
+            anchor=anchor,
+            class_id=class_id,
+            confidence=confidence,
+            boxes=boxes,
+            iou_threshold=made.iou,
+            shift=_class_shift(boxes),
+            pairwise_iou=lambda a, b: box_iou(a, b).double(),
+        )
 
     def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:
+        """Boxes of these anchors (n, 4) xyxy px of the network input, not clipped."""
         return run.boxes[:, anchors].T
 
     def scores(self, run: Pass) -> Tensor:
+        """Class probabilities (nc, anchors) float64; those of FCOS weighed with its centerness."""
         return torch.cat(self._scores(run, torch.float64)).T
 
     def objectness(self, run: Pass) -> tuple[Tensor, ...]:
         """The largest score, centerness included where the head has it, as it is what the threshold is held against."""
-        return tuple(s.view(*shape, -1).amax(2) for s, shape in zip(self._scores(run), run.shapes, strict=True))
+        levels = zip(self._scores(run), run.shapes, strict=True)
+        return tuple(scores.view(*shape, -1).amax(2) for scores, shape in levels)
 
     def letterbox(self, run: Pass) -> Letterbox:
         """The image is scaled into the upper left corner; each side is rounded on its own."""
         (height, width), (high, wide) = run.original.shape[:2], run.private.heard.resized
-        return Letterbox((height, width), run.input_shape, (wide / width, high / height), (0, 0))
+        return Letterbox(
+            original_shape=(height, width),
+            input_shape=run.input_shape,
+            gain=(wide / width, high / height),
+            pad=(0, 0),
+        )
 
     def steps(self, run: Pass) -> tuple[tuple[float, float], ...]:
+        """(x, y) px of the network input a level: the input's side // grid, as the anchor generator counts."""
         return tuple((run.input_shape[1] // cols, run.input_shape[0] // rows) for rows, cols in run.shapes)
 
     def limits(self, run: Pass) -> Limits:
+        """The model's own numbers, or those that the pass was asked for."""
         return Limits(conf=run.private.conf, most=run.private.most, every_class=True)
 
     def parts(self) -> dict[str, str]:
+        """Paths of the network by part; the pyramid within the backbone is the neck."""
         return super().parts() | {"backbone.fpn": "neck"}
 
     @staticmethod
-    def call(net: nn.Module, images: Tensor):
-        maps = net.backbone(images)
-        return net.head([maps] if isinstance(maps, Tensor) else list(maps.values()))
+    def call(net: nn.Module, images: Tensor) -> Any:
+        """The outputs of the head, by name, for a batch (B, 3, H, W)."""
+        detector = cast(Detector, net)
+        return detector.head(list(_maps(detector, images)))
 
     def forward(self, images: Tensor, branch: str) -> Outputs:
-        maps = self.net.backbone(images)
-        maps = (maps,) if isinstance(maps, Tensor) else tuple(maps.values())
-        made = [self.level_outputs(level, x, branch) for level, x in enumerate(maps)]
-        return Outputs(maps, *zip(*made, strict=True))
+        """What backbone, neck and head make of a batch (B, 3, H, W), differentiable."""
+        inputs = _maps(self.net, images)
+        made = [self.level_outputs(level, x, branch) for level, x in enumerate(inputs)]
+        logits, raw = zip(*made, strict=True)
+        return Outputs(inputs=inputs, logits=logits, raw=raw)
 
     def level_outputs(self, level: int, x: Tensor, branch: str) -> tuple[Tensor, Tensor]:
         """Of several anchors of a cell the largest logit of each class, and the box outputs of them all."""
         classify, regress = self.net.head.classification_head, self.net.head.regression_head
         logits = classify.cls_logits(classify.conv(x)).unflatten(1, (self.anchors_per_cell, -1)).amax(1)
         raw = regress.bbox_reg(regress.conv(x))
-        return logits, raw.relu() if isinstance(self.net, FCOS) else raw
+        return logits, (raw.relu() if isinstance(self.net, FCOS) else raw)
 
     def _decode(self, regression: Tensor, priors: Tensor) -> Tensor:
         coder = self.net.box_coder
@@ -187,14 +232,30 @@ class TorchvisionHead(Head):
 
     def _scores(self, run: Pass, dtype: torch.dtype | None = None) -> list[Tensor]:
         """What the threshold is held against, (anchors, nc) a level."""
-        pyramid, given = self.pyramid(run), run.private.heard.centerness
-        centerness = [None] * len(pyramid.counts) if given is None else given.split(pyramid.counts)
+        pyramid: Pyramid = self.pyramid(run)
         logits = [pyramid.flatten_level(level).T.contiguous() for level in run.logits]
         scores = [level.to(dtype or level.dtype).sigmoid() for level in logits]
-        return [s if c is None else (s * c.to(s).sigmoid()).sqrt() for s, c in zip(scores, centerness, strict=True)]
+        centerness: Tensor | None = run.private.heard.centerness
+        if centerness is None:
+            return scores
+        centers = centerness.split(pyramid.counts)
+        return [(score * center.to(score).sigmoid()).sqrt() for score, center in zip(scores, centers, strict=True)]
 
 
-def _check(net) -> None:
+def _class_shift(boxes: Tensor) -> float | None:
+    """How far ``batched_nms`` moves boxes (n, 4) apart for each class id, px; None where it takes class by class."""
+    if boxes.numel() > APART[boxes.device.type != "cpu"]:
+        return None
+    return float(boxes.max() + 1) if len(boxes) else 0.0
+
+
+def _maps(net: Detector, images: Tensor) -> tuple[Tensor, ...]:
+    """The feature maps (B, c, h, w) that the head reads, one a level."""
+    made = net.backbone(images)
+    return (made,) if isinstance(made, Tensor) else tuple(made.values())
+
+
+def _check(net: nn.Module) -> None:
     """Refuse what is no FCOS or RetinaNet, or selects or classifies in a way of its own (UnsupportedModelError)."""
     family = next((kind for kind in (FCOS, RetinaNet) if isinstance(net, kind)), None)
     name = type(net).__name__
@@ -203,12 +264,13 @@ def _check(net) -> None:
             f"{name} is not supported: of torchvision's detectors FCOS and RetinaNet have one class convolution over "
             "pyramid levels; SSD has default boxes, and the R-CNNs classify proposals, not cells."
         )
-    if type(net).postprocess_detections is not family.postprocess_detections:
+    kind: Any = type(net)
+    if kind.postprocess_detections is not family.postprocess_detections:
         raise UnsupportedModelError(
             f"{name} has a postprocess_detections of its own, which cannot be followed from index to box. "
             "Give the model a describe_head() that says how it selects; see anatomy.Head."
         )
-    part = net.head.classification_head
+    part = cast(Detector, net).head.classification_head
     conv = part.cls_logits
     if not isinstance(conv, nn.Conv2d) or conv.out_channels != part.num_anchors * part.num_classes:
         raise UnsupportedModelError(
@@ -217,11 +279,13 @@ def _check(net) -> None:
         )
 
 
-def _names(net) -> dict[int, str]:
+def _names(net: Detector) -> dict[int, str]:
+    """The class names by id, in order; ValueError where they are not one for each class."""
     count = net.head.classification_head.num_classes
     coco = FCOS_ResNet50_FPN_Weights.COCO_V1.meta["categories"]
-    given = getattr(net, "names", coco if count == len(coco) else list(map(str, range(count))))
-    names = {int(i): str(name) for i, name in (given.items() if hasattr(given, "items") else enumerate(given))}
+    given: Any = getattr(net, "names", coco if count == len(coco) else list(map(str, range(count))))
+    entries = given.items() if hasattr(given, "items") else enumerate(given)
+    names = {int(index): str(name) for index, name in entries}
     if sorted(names) != list(range(count)):
         raise ValueError(
             f"The model's names must name the classes 0 to {count - 1} (0 is usually background), but {given!r} names "
@@ -230,11 +294,10 @@ def _names(net) -> dict[int, str]:
     return dict(sorted(names.items()))
 
 
-def _measure_strides(net) -> tuple[int, ...]:
+def _measure_strides(net: Detector) -> tuple[int, ...]:
     """The stride of each level, from the grids of one small empty image, once a backbone."""
     if net.backbone not in _strides:
-        with torch.inference_mode(), turns(net).passes, evaluating(net):
-            maps = net.backbone(next(net.parameters()).new_zeros(1, 3, PROBE, PROBE))
-        maps = [maps] if isinstance(maps, Tensor) else list(maps.values())
+        with torch.inference_mode(), turns(net).passes, evaluation_mode(net):
+            maps = _maps(net, next(net.parameters()).new_zeros(1, 3, PROBE, PROBE))
         _strides[net.backbone] = tuple(PROBE // level.shape[3] for level in maps)
     return _strides[net.backbone]

@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...head.evaluating import evaluation_mode
+from .declared import Detector, Transform
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -28,14 +31,16 @@ class Heard:
     centerness: Tensor | None
 
 
-def overhear(net: nn.Module, image: np.ndarray, imgsz: int | None) -> Heard:
+def overhear(net: Detector, image: np.ndarray, imgsz: int | None) -> Heard:
     """Call the model, in evaluation mode, on one (H, W, 3) uint8 BGR image; ``imgsz`` as in ``_sized``."""
     pixels = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1).contiguous().float() / 255
     classes = net.head.classification_head.cls_logits
     modules = {"transform": net.transform, "anchors": net.anchor_generator, "head": net.head, "classes": classes}
-    with _overheard(modules) as heard, evaluating(net), _sized(net.transform, imgsz):
+    with _overheard(modules) as heard, evaluation_mode(net), _sized(net.transform, imgsz):
         net([pixels.to(next(net.parameters()))])
-    [(_, (frames, _))], [(_, (priors,))], [((inputs,), outputs)] = (heard[k] for k in ("transform", "anchors", "head"))
+    [(_, (frames, _))] = heard["transform"]
+    [(_, (priors,))] = heard["anchors"]
+    [((inputs,), outputs)] = heard["head"]
     return Heard(
         frame=frames.tensors,
         resized=tuple(frames.image_sizes[0]),
@@ -60,19 +65,7 @@ def _overheard(modules: dict[str, nn.Module]) -> Iterator[dict[str, list]]:
 
 
 @contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """Evaluation mode within the block; afterwards every module has its own mode again."""
-    modes = {module: module.training for module in net.modules()}
-    try:
-        net.eval()
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-
-
-@contextmanager
-def _sized(transform, imgsz: int | None) -> Iterator[None]:
+def _sized(transform: Transform, imgsz: int | None) -> Iterator[None]:
     """Within the block images are scaled so that their longer side is ``imgsz``; None keeps the model's own size."""
     own = transform.min_size, transform.max_size, transform.fixed_size
     try:

@@ -1,5 +1,8 @@
 """Ultralytics' detectors, YOLOv3 to YOLO26: their heads, their predictors, their checkpoints."""
 
+from os import PathLike
+from typing import Any
+
 from ...head.head import Head
 
 HOMES = ("ultralytics.",)
@@ -15,7 +18,7 @@ def load_head() -> type[Head]:
     return UltralyticsHead
 
 
-def open_checkpoint(path, *, trusted: bool = False):
+def open_checkpoint(path: str | PathLike, *, trusted: bool = False) -> Any:
     """The YOLO object of exactly this file; see ``anatomy.open_checkpoint``. ImportError as in ``load_head``."""
     from .version import check_version
 

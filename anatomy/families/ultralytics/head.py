@@ -1,11 +1,13 @@
 """Ultralytics' detection heads, YOLOv3 to YOLO26."""
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from contextlib import ExitStack, contextmanager, nullcontext
 from copy import copy, deepcopy
 from datetime import datetime
+from os import PathLike
 from types import SimpleNamespace
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,25 +18,24 @@ from ultralytics.nn.autobackend import check_class_names
 from ultralytics.nn.modules import head as heads
 from ultralytics.nn.tasks import BaseModel
 from ultralytics.utils import DEFAULT_CFG_DICT
-from ultralytics.utils.metrics import batch_probiou, box_iou
 from ultralytics.utils.tal import TaskAlignedAssigner
 
 from ...errors import UnsupportedModelError
-from ...head.head import Candidates, Head, Limits, Outputs, Pass, Targets
+from ...head.forward import Candidates, Limits, Outputs, Pass, Targets
+from ...head.head import Head
 from ...head.levels import Level, level_name
 from ...head.mark import Mark, is_marked, mark_of, unmarked
 from ...head.pyramid import Pyramid
 from ...head.turns import turns
 from .arguments import check_predict_args
+from .candidates import seen_by_nms, xywh_to_xyxy
+from .declared import Branch, Network, Predictor, Stream, Yolo, detection_head, last_conv
 from .layout import BOXES, BRANCHES, check_names, detect_module
 from .lock import PredictorLock, joined_lock
 from .opening import open_checkpoint, wrap
 from .runners import Kinds, holders, look_around, predictors, runners, strange
 from .tap import Tap, apart, overridden, running_network
 from .training import read_criterion
-
-NMS_CLASS_SHIFT = 7680.0  # px a class: `max_wh` of ultralytics.utils.nms.non_max_suppression
-NMS_MOST = 30_000  # `max_nms` of the same: of more candidates it sees the best alone
 
 KINDS = Kinds(holder=Model, predictor=BasePredictor)
 _predictors: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # bare network -> the predictor made for it here
@@ -43,13 +44,17 @@ _predictors: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # bare net
 class UltralyticsHead(Head):
     """The head of a YOLO object, or of its bare network: then the YOLO object that holds it, if any, is found."""
 
-    def __init__(self, model):
-        self._given, self.net = model, model.model if isinstance(model, Model) else model
+    net: Network
+    yolo: Yolo | None
+
+    def __init__(self, model: Any):
+        self._given = model
+        self.net = self.network(model)
         self.detect = detect_module(self.net)
         self.mark = _mark(self.net)
         if isinstance(model, Model):
             self.mark.holders.add(model)
-        self.yolo = model if isinstance(model, Model) else next(holders(self.mark, model), None)
+        self.yolo = cast(Yolo, model) if isinstance(model, Model) else next(holders(self.mark, model), None)
         self.names = check_names(self.detect, check_class_names(self.net.names))
         self.reg_max = self.detect.reg_max
         self.rotated = isinstance(self.detect, heads.OBB)
@@ -57,9 +62,11 @@ class UltralyticsHead(Head):
         self.levels = tuple(self._level(index) for index in range(self.detect.nl))
 
     def class_conv(self, level: int, branch: str) -> nn.Conv2d:
-        return getattr(self.detect, BRANCHES[branch])[level][-1]
+        """The last convolution of the class stack of a level."""
+        return last_conv(self._convs(branch)[level])
 
     def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
+        """The same convolution in the copies that predictors made of the network."""
         for runner in list(self.mark.runners):
             yield from self._conv_of(runner, level, branch)
 
@@ -81,17 +88,21 @@ class UltralyticsHead(Head):
 
     @property
     def owner(self) -> Model | None:
+        """The YOLO object, if there is one."""
         return self.yolo
 
     @property
     def replaced(self) -> bool:
+        """Whether the YOLO object holds another network by now."""
         return self._given is not self.net and self._given.model is not self.net
 
     @property
     def beside(self) -> Mapping:
+        """What else the checkpoint held; empty for a bare network."""
         return (self.yolo.ckpt or {}) if self.yolo is not None else {}
 
-    def open(self, path, *, trusted: bool = False) -> Model:
+    def open(self, path: str | PathLike, *, trusted: bool = False) -> Model:
+        """The YOLO object of a checkpoint, as ``anatomy.open_checkpoint`` opens it."""
         return open_checkpoint(path, trusted=trusted)
 
     @property
@@ -101,12 +112,14 @@ class UltralyticsHead(Head):
 
     @property
     def channels(self) -> int:
+        """Of an image, as the network's yaml says; 3 where it does not."""
         return (getattr(self.net, "yaml", None) or {}).get("channels", 3)
 
     def predict_args(self, given: Mapping) -> dict:
+        """Checked by name and value; TypeError and ValueError as ``check_predict_args`` says."""
         return check_predict_args(given, self.names)
 
-    def passes(self, source, **predict_args) -> Iterator[Pass]:
+    def passes(self, source: Any, **predict_args: Any) -> Iterator[Pass]:
         """As ``predict(stream=True)``, on a copy of the predictor that shares its network and nothing else.
 
         The network is held while a pass runs, as ``predict()`` holds it, and is free between two of them. Raises
@@ -130,61 +143,33 @@ class UltralyticsHead(Head):
 
     @torch.inference_mode()
     def finish(self, run: Pass) -> Pass:
+        """The predictor's own selection and result again, from the class logits of the pass."""
         return run.private.finish(run)
 
     def found(self, run: Pass) -> tuple[Tensor, Tensor, Tensor]:
+        """Boxes (n, 4) xyxy px of the original (rotated ones: upright hulls), confidence and class id (n,)."""
         boxes = run.result.boxes if run.result.obb is None else run.result.obb
         return boxes.xyxy.view(-1, 4), boxes.conf, boxes.cls.long()
 
     def corners(self, run: Pass) -> Tensor:
+        """The corners (n, 4, 2) xy px of the original."""
         return run.result.obb.xyxyxyxy if self.rotated else super().corners(run)
 
     @torch.inference_mode()
     def candidates(self, run: Pass) -> Candidates | None:
-        """What ``ultralytics.utils.nms.non_max_suppression`` saw of this image, step by step as it chooses."""
-        if run.private.end2end:
-            return None
-        args, nc = run.private.args, len(self.names)
-        prediction = run.private.prediction
-        anchors = run.private.columns
-        if anchors is None:
-            anchors = (prediction[4 : 4 + nc].amax(0) > args.conf).nonzero().view(-1)
-            prediction = prediction[:, anchors]
-        confidence, class_id = prediction[4 : 4 + nc].max(0)
-        seen = confidence > args.conf
-        if args.classes is not None:
-            seen &= torch.isin(class_id, torch.as_tensor(args.classes, device=class_id.device))
-        seen = seen.nonzero().view(-1)
-        if len(seen) > NMS_MOST:
-            seen = seen[confidence[seen].argsort(descending=True)[:NMS_MOST]]
-        survivors = run.private.survivors
-        if not len(survivors) and args.max_det > 0:  # NMS keeps the best at least, unless its time was up before
-            seen = seen[:0]
-        rotated = args.task == "obb"
-        boxes = prediction[:4].T if rotated else xywh_to_xyxy(prediction[:4].T)
-        if rotated:
-            boxes = torch.cat((boxes, prediction[-1:].T), 1)
-        row_of = {anchor: row for row, anchor in enumerate(anchors[seen].tolist())}
-        return Candidates(
-            anchor=anchors[seen],
-            class_id=class_id[seen],
-            confidence=confidence[seen].float(),
-            boxes=boxes[seen].float(),
-            iou_threshold=args.iou,
-            shift=0.0 if args.agnostic_nms else NMS_CLASS_SHIFT,
-            pairwise_iou=batch_probiou if rotated else lambda a, b: box_iou(a, b, eps=0.0).double(),
-            chained=rotated,
-            survivors=torch.tensor([row_of[anchor] for anchor in survivors.tolist()], device=anchors.device).long(),
-        )
+        """What non-maximum suppression saw of this image; None of an end-to-end head."""
+        return None if run.private.end2end else seen_by_nms(run.private, len(self.names))
 
     def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:
+        """Boxes (n, 4) xyxy px of the network input; of rotated ones those without their angle."""
         boxes = run.boxes[:, anchors].T
         return boxes if run.private.end2end and not run.private.rotated else xywh_to_xyxy(boxes)
 
     def limits(self, run: Pass) -> Limits:
+        """By the arguments of the pass; an end-to-end head always ranks 300 at least."""
         args, end2end = run.private.args, run.private.end2end
         allowed = None if args.classes is None else tuple(torch.as_tensor(args.classes).view(-1).tolist())
-        return Limits(args.conf, allowed, max(args.max_det, 300) if end2end else args.max_det)
+        return Limits(conf=args.conf, classes=allowed, most=max(args.max_det, 300) if end2end else args.max_det)
 
     def targets(self, run: Pass, boxes: Tensor, labels: Tensor) -> Targets:
         """By the network's own criterion; of segment and pose heads the box, class and DFL losses alone."""
@@ -193,7 +178,7 @@ class UltralyticsHead(Head):
         known = known if isinstance(known, dict) else vars(known)
         net.args = SimpleNamespace(**{**DEFAULT_CFG_DICT, **known})
         with torch.inference_mode(False), self.undisturbed():
-            criterion = net.init_criterion()
+            criterion: Any = net.init_criterion()
         criterion = getattr(criterion, run.branch, criterion)
         if type(criterion.assigner) is not TaskAlignedAssigner:
             raise UnsupportedModelError(
@@ -204,12 +189,14 @@ class UltralyticsHead(Head):
         return read_criterion(criterion, run, boxes, labels)
 
     @property
-    def running(self) -> nn.Module:
+    def running(self) -> Network:
+        """The copy that the predictor made, or ``net`` as long as there is none."""
         predictor = self._predictor()
         return self.net if predictor is None or predictor.model is None else running_network(predictor)
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
+        """As in ``Head``; ``predict()`` of other threads waits as well."""
         with super().undisturbed(), ExitStack() as locks:
             for predictor in predictors(self.net, self.mark, self._predictor()):
                 locks.enter_context(self._lock(predictor).held())
@@ -226,17 +213,19 @@ class UltralyticsHead(Head):
         return parts
 
     def forward(self, images: Tensor, branch: str) -> Outputs:
+        """What the running network makes of a batch (B, 3, H, W), differentiable."""
         net = self.running
-        with self.undisturbed(), overridden(net.model[-1], shape=None, anchors=None, strides=None):
+        with self.undisturbed(), overridden(detection_head(net), shape=None, anchors=None, strides=None):
             raw = net(images)[1]  # with a cache of its own, as that of the head may be of inference mode
         raw = raw.get(branch, raw)
         grids = [feature.shape[2:] for feature in raw["feats"]]
         pyramid = Pyramid.of(grids, [level.stride for level in self.levels])
-        return Outputs(tuple(raw["feats"]), pyramid.split(raw["scores"]), pyramid.split(raw["boxes"]))
+        return Outputs(inputs=tuple(raw["feats"]), logits=pyramid.split(raw["scores"]), raw=pyramid.split(raw["boxes"]))
 
     def level_outputs(self, level: int, x: Tensor, branch: str) -> tuple[Tensor, Tensor]:
+        """Class logits (B, nc, h, w) and raw box outputs (B, r, h, w) of the stacks of one level."""
         with self.undisturbed():
-            parts = getattr(self.running.model[-1], branch)
+            parts: Branch = getattr(detection_head(self.running), branch)
             return parts["cls_head"][level](x), parts["box_head"][level](x)
 
     def level_boxes(self, level: int, raw: Tensor) -> Tensor:
@@ -256,14 +245,15 @@ class UltralyticsHead(Head):
         return torch.cat((point - left_top, point + right_bottom), 1) * stride
 
     @staticmethod
-    def network(model):
+    def network(model: Any) -> Any:
+        """The network that a YOLO object holds; a network itself."""
         return model.model if isinstance(model, Model) else model
 
     @staticmethod
     def fuse(net: nn.Module) -> nn.Module:
         """Fuse a network, or any block made of Ultralytics' own, in place, by ``BaseModel.fuse``."""
         whole = net
-        if not isinstance(net, BaseModel):
+        if not isinstance(whole, BaseModel):
             whole = BaseModel()
             whole.model = nn.Sequential(net)
         whole.fuse(verbose=False)
@@ -285,6 +275,7 @@ class UltralyticsHead(Head):
 
     @property
     def branches(self) -> tuple[str, ...]:
+        """Those whose class stacks are there, the one that ``predict()`` uses by default first."""
         live = [name for name, path in BRANCHES.items() if getattr(self.detect, path, None) is not None]
         predictor = self._predictor()
         args = predictor.args if predictor is not None else None
@@ -295,29 +286,31 @@ class UltralyticsHead(Head):
     def _level(self, index: int) -> Level:
         stride = float(self.detect.stride[index])
         paths = {name: f"model.{self._at}.{BRANCHES[name]}.{index}" for name in self.branches}
-        paths = {name: f"{path}.{len(self._convs(name)[index]) - 1}" for name, path in paths.items()}
+        paths = {name: f"{path}.{len(cast(Sized, self._convs(name)[index])) - 1}" for name, path in paths.items()}
         box_head = getattr(self.detect, BOXES[next(iter(paths))])
         first = next(module for module in box_head[index].modules() if isinstance(module, nn.Conv2d))
-        return Level(index, level_name(stride), stride, first.in_channels, paths)
+        return Level(index=index, name=level_name(stride), stride=stride, in_channels=first.in_channels, paths=paths)
 
     def _convs(self, branch: str) -> nn.ModuleList:
         return getattr(self.detect, BRANCHES[branch])
 
-    def _predictor(self):
+    def _predictor(self) -> Predictor | None:
         """The predictor that runs a copy of this network, or that is still to make one."""
         found = self.yolo.predictor if self.yolo is not None else _predictors.get(self.net)
         return None if strange(found, self.net, self.mark) else found
 
     def _conv_of(self, runner: nn.Module, level: int, branch: str) -> Iterator[nn.Conv2d]:
         """The class convolution of a runner; none where its branch was removed."""
-        convs = getattr(runner.model[-1], BRANCHES[branch], None)
-        if convs is not None and level < len(convs) and convs[level][-1] is not self.class_conv(level, branch):
-            yield convs[level][-1]
+        convs = getattr(detection_head(runner), BRANCHES[branch], None)
+        if convs is not None and level < len(convs):
+            conv = last_conv(convs[level])
+            if conv is not self.class_conv(level, branch):
+                yield conv
 
-    def _lock(self, predictor) -> PredictorLock:
+    def _lock(self, predictor: Predictor) -> PredictorLock:
         return joined_lock(predictor, turns(self.net).passes)
 
-    def _set_up(self, source, args: dict):
+    def _set_up(self, source: Any, args: dict) -> tuple[Predictor, Predictor, Stream]:
         """The shared predictor for these arguments, a copy of it for one stream, and its results, not begun yet.
 
         Ultralytics itself reads the arguments, in a copy of the YOLO object, and makes a predictor anew where it would.
@@ -329,30 +322,23 @@ class UltralyticsHead(Head):
             own = None if shared is None or shared.model is None else apart(shared, _lock=nullcontext())
             yolo.predictor = own
             try:
-                results = yolo.predict(source, stream=True, **args)
-                made = yolo.predictor
+                results = cast(Stream, yolo.predict(source, stream=True, **args))
+                made = cast(Predictor, yolo.predictor)  # as predict() leaves it
             finally:
                 yolo.predictor = None  # an error that is kept may keep this object alive
-            if made is not own:
-                results.close()
-                shared = made
-                self._lock(shared)  # before others can see it
-                self._publish(shared)
-                own = apart(shared, _lock=nullcontext(), args=copy(shared.args))
-                results = own(source=source, stream=True)
-            return shared, own, results
+            if shared is not None and made is own:
+                return shared, made, results
+            results.close()
+            self._lock(made)  # before others can see it
+            self._publish(made)
+            own = apart(made, _lock=nullcontext(), args=copy(made.args))
+            return made, own, own(source=source, stream=True)
 
-    def _publish(self, predictor) -> None:
+    def _publish(self, predictor: Predictor) -> None:
         if self.yolo is None:
             _predictors[self.net] = predictor
         else:
             self.yolo.predictor = predictor
-
-
-def xywh_to_xyxy(boxes: Tensor) -> Tensor:
-    """(n, 4) centre-size boxes to corners, with the arithmetic of ``ultralytics.utils.ops.xywh2xyxy``."""
-    centre, half = boxes[:, :2], boxes[:, 2:] / 2
-    return torch.cat((centre - half, centre + half), 1)
 
 
 def _mark(net: nn.Module) -> Mark:

@@ -1,11 +1,13 @@
 """Whether the last module of an Ultralytics network is a head that can be read: levels, strides and class rows."""
 
 import math
+from typing import Any, cast
 
 from torch import nn
 from ultralytics.nn.modules import head as heads
 
 from ...errors import UnsupportedModelError
+from .declared import DetectHead
 
 WORKS = "Heads that work: Detect, Segment, Pose and OBB of YOLOv3 to YOLO26, and v10Detect."
 REFUSED = {
@@ -20,25 +22,25 @@ BRANCHES = {"one2many": "cv3", "one2one": "one2one_cv3"}
 BOXES = {"one2many": "cv2", "one2one": "one2one_cv2"}
 
 
-def detect_module(net) -> heads.Detect:
+def detect_module(net: Any) -> DetectHead:
     """The detection head of a network; raises UnsupportedModelError where rows are no classes or there is no head."""
     if not isinstance(net, nn.Module):
         raise UnsupportedModelError(
             f"This YOLO object runs an exported file ({net}), whose weights cannot be read or edited here. "
             "Load the PyTorch checkpoint (.pt) that it was exported from."
         )
-    whole = isinstance(getattr(net, "model", None), nn.Sequential) and len(net.model) > 0
-    last = net.model[-1] if whole else net
+    layers = getattr(net, "model", None)
+    last = layers[-1] if isinstance(layers, nn.Sequential) and len(layers) else net
     for kind in type(last).__mro__:
         if kind.__name__ in REFUSED:
             raise UnsupportedModelError(f"{type(last).__name__} is not supported: {REFUSED[kind.__name__]}. {WORKS}")
     if not isinstance(last, heads.Detect):
         raise UnsupportedModelError(f"The last module is {type(last).__name__}, which is no detection head. {WORKS}")
-    if not whole:
+    if last is net:
         raise UnsupportedModelError(f"{type(last).__name__} is a head alone. Give the network that it belongs to.")
     _check_branches(last)
     _check_strides(last)
-    return last
+    return cast(DetectHead, last)
 
 
 def check_names(head: heads.Detect, names: dict[int, str]) -> dict[int, str]:

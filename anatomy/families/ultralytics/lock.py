@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import GeneratorType
 
 from ...head.turns import Turn, this_thread
+from .declared import Predictor
 
 PATIENCE = 1.0  # s: how often it is looked whether a stream that was begun earlier still moves
 
@@ -20,7 +21,7 @@ class PredictorLock:
     one, or wait for it, are waited for as well. Any thread may leave it.
     """
 
-    def __init__(self, predictor, turn: Turn):
+    def __init__(self, predictor: Predictor, turn: Turn):
         self._turn, self._former, self._depth, self._predicting = turn, predictor._lock, 0, None
 
     def __enter__(self) -> "PredictorLock":
@@ -77,7 +78,7 @@ class PredictorLock:
             seen = resting
 
 
-def joined_lock(predictor, turn: Turn) -> PredictorLock:
+def joined_lock(predictor: Predictor, turn: Turn) -> PredictorLock:
     """The lock of a predictor, joined to this turn if it is not joined yet."""
     if not isinstance(predictor._lock, PredictorLock):
         with _joining:
@@ -97,7 +98,8 @@ def _resting_stream(lock: PredictorLock) -> tuple[int, int] | None:
     """Which stream rests between two images while it holds the lock, and after how many; None where none does."""
     for entry in gc.get_objects():
         if isinstance(entry, GeneratorType) and entry.gi_code.co_name == "stream_inference" and entry.gi_suspended:
-            predictor = entry.gi_frame.f_locals.get("self") if entry.gi_frame is not None else None
-            if getattr(predictor, "_lock", None) is lock and "dataset" in entry.gi_frame.f_locals:
+            inside = {} if entry.gi_frame is None else entry.gi_frame.f_locals
+            predictor = inside.get("self")
+            if predictor is not None and getattr(predictor, "_lock", None) is lock and "dataset" in inside:
                 return id(entry), predictor.seen
     return None

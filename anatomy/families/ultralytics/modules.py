@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable
 from functools import cache
+from typing import Any
 
 from torch import Tensor, nn
 from ultralytics.nn import modules as blocks
@@ -10,7 +11,7 @@ from ultralytics.nn import tasks
 from ultralytics.nn.modules import Detect, RepConv
 from ultralytics.utils import IterableSimpleNamespace
 
-from ...archive import Reader, Reference
+from ...archive import Archive, Reader, Reference
 from ...archive.machine import Object
 
 MOST_MODULES = 10_000  # the largest of Ultralytics have 1,300
@@ -27,6 +28,7 @@ FORMER = {  # where classes of older files are now
 LAYERS = ("activation", "batchnorm", "container", "conv", "dropout", "flatten", "instancenorm", "linear")
 LAYERS += ("normalization", "padding", "pooling", "upsampling")  # files of torch whose layers keep or scale a picture
 TORCH = tuple(f"torch.nn.modules.{file}." for file in LAYERS)
+HELD = {"_parameters": nn.Parameter, "_buffers": Tensor, "_modules": nn.Module}  # fields of a module: what is in them
 HIDING = {"type"}  # attributes of plain data with which Ultralytics itself hides a method of torch's
 REPLACED = ("criterion", "args")  # the settings are those of the checkpoint; a criterion is made when it is needed
 
@@ -57,13 +59,13 @@ def known(name: str) -> bool:
 class Builder:
     """Makes modules out of the objects that a program describes: no constructor, hook or method of them is called."""
 
-    def __init__(self, archive):
+    def __init__(self, archive: Archive):
         self.reader = Reader(archive, known, self._make, " If you trust where it comes from, give trusted=True.")
         self._unfinished: set[int] = set()  # modules whose parts are being read, by id
         self._placed: set[int] = set()  # modules that are part of another
         self._count = 0
 
-    def _make(self, given: Object):
+    def _make(self, given: Object) -> Any:
         name = given.made_by.name
         if name in SETTINGS:
             state = self.reader.value(given.state or {})
@@ -105,23 +107,29 @@ class Builder:
                 raise self.reader.refusal(f"gives a {kind.__name__} the attribute {name!r}")
         return dict(given)
 
-    def _part(self, name: str, given, kind: type):
+    def _part(self, name: str, given: Any, kind: type) -> Any:
         """What a module's own fields hold, of the types that they must hold."""
         value = self.reader.value(given)
         if name in ("training", "_is_full_backward_hook"):
             return bool(value) if name == "training" else None
-        wanted = {"_parameters": nn.Parameter, "_buffers": Tensor, "_modules": nn.Module}.get(name)
-        if not isinstance(value, dict if wanted else set):
+        wanted = HELD.get(name)
+        if not isinstance(value, set if wanted is None else dict):
             raise self.reader.refusal(f"has {name} of a {kind.__name__} that are a {type(value).__name__}")
-        if wanted and any(not isinstance(entry, wanted | None) for entry in value.values()):
+        held = value.values() if isinstance(value, dict) else ()
+        if wanted is not None and any(not isinstance(entry, wanted | None) for entry in held):
             raise self.reader.refusal(f"has {name} of a {kind.__name__} that are no {wanted.__name__}")
-        only = {"_modules": {"model"}}.get(name, ()) if issubclass(kind, tasks.BaseModel) else value
-        for child in value:
-            if not _is_child_name(child) or child not in only or _stands_for_method(kind, child):
-                raise self.reader.refusal(f"names a part of a {kind.__name__} {str(child)[:60]!r}")
+        self._check_child_names(name, value, kind)
         if name == "_modules":
-            self._place(value.values(), kind)
-        return dict(value) if wanted else value
+            self._place(held, kind)
+        return dict(value) if isinstance(value, dict) else value
+
+    def _check_child_names(self, name: str, children: Iterable, kind: type) -> None:
+        """No part stands for a method; of a whole network its list of layers is the only part."""
+        whole = issubclass(kind, tasks.BaseModel)
+        for child in children:
+            fits = _is_child_name(child) and not _stands_for_method(kind, child)
+            if not fits or (whole and (name, child) != ("_modules", "model")):
+                raise self.reader.refusal(f"names a part of a {kind.__name__} {str(child)[:60]!r}")
 
     def _place(self, modules: Iterable[nn.Module | None], kind: type) -> None:
         """Layers may be shared, as activations are, and lists of layers; blocks of blocks stand in one place alone."""
@@ -153,7 +161,7 @@ class Builder:
         held, method = call.args if len(call.args) == 2 else (None, None)
         owner = module_classes().get(held.name) if isinstance(held, Reference) else kind
         mine = held is given if name == "forward" else owner is not None and issubclass(owner, Detect)
-        if not mine or type(method) is not str or method not in FORWARDS[name]:
+        if owner is None or not mine or type(method) is not str or method not in FORWARDS[name]:
             raise self.reader.refusal(f"gives a {kind.__name__} a call as {name!r}")
         found = inspect.getattr_static(owner, method, None)
         if not callable(found) and not isinstance(found, staticmethod):

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from ultralytics.nn.modules import block, transformer
 from ultralytics.nn.modules.head import Detect
 
+from .declared import Network
+
 SIDE = 64  # px of the image
 LARGEST_STRIDE = 256  # as Ultralytics' own networks are built: images are padded to a multiple of it
 MOST_CHANNELS = 64  # of an image
@@ -18,7 +20,7 @@ ATTENTION = (block.Attention, block.AAttn, transformer.AIFI, transformer.Transfo
 NOT_WHOLE = (TypeError, ValueError, AttributeError, LookupError, RuntimeError, ArithmeticError, NotImplementedError)
 
 
-def rehearse(net: nn.Module, size: int, refusal: Callable[[str], Exception]) -> None:
+def rehearse(net: Network, size: int, refusal: Callable[[str], Exception]) -> None:
     """Run a network, in evaluation mode, on one small image; ``size``: the bytes of its file.
 
     Each layer is asked what it would make before it runs. Nothing of the pass is left in the network.
@@ -109,7 +111,7 @@ def _each(value, sides) -> tuple:
     return tuple(value) if isinstance(value, tuple | list) else (value,) * len(sides)
 
 
-def _largest_stride(net: nn.Module, refusal: Callable[[str], Exception]) -> int:
+def _largest_stride(net: Network, refusal: Callable[[str], Exception]) -> int:
     """The largest stride in px; those of network and head must be plain numbers, and the head's one for each level."""
     head = net.model[-1]
     strides = [net.stride]

@@ -23,7 +23,7 @@ class Kinds(NamedTuple):
     holder: type
     predictor: type
 
-    def maker(self):
+    def maker(self) -> Any:
         """While a predictor copies a network: the YOLO object that sets it up, or the predictor made by hand."""
         frame = sys._getframe(1)
         while frame is not None and not self._sets_up(frame):
@@ -44,7 +44,7 @@ class Kinds(NamedTuple):
         return frame.f_code.co_name == "setup_model" and isinstance(frame.f_locals.get("self"), self.predictor)
 
 
-def network_of(predictor) -> nn.Module | None:
+def network_of(predictor: Any) -> nn.Module | None:
     """The network that a predictor runs; None before it is set up, or where it runs an exported file."""
     whole = getattr(predictor, "model", None)
     backend = getattr(getattr(whole, "_orig_mod", whole), "backend", None)
@@ -52,7 +52,7 @@ def network_of(predictor) -> nn.Module | None:
     return found if isinstance(found, nn.Module) else None
 
 
-def holds(holder, net: nn.Module) -> bool:
+def holds(holder: Any, net: nn.Module) -> bool:
     """Whether a YOLO object holds this network now."""
     return holder.__dict__.get("_modules", {}).get("model") is net
 
@@ -62,20 +62,20 @@ def holders(mark: Mark, net: nn.Module) -> Iterator:
     return (holder for holder in list(mark.holders) if holds(holder, net))
 
 
-def strange(predictor, net: nn.Module, mark: Mark) -> bool:
+def strange(predictor: Any, net: nn.Module, mark: Mark) -> bool:
     """Whether a predictor runs a network that is no copy of this one, as far as that is known."""
     running = network_of(predictor)
     return running is not None and running is not net and running not in mark.runners
 
 
-def predictors(net: nn.Module, mark: Mark, own) -> list:
+def predictors(net: nn.Module, mark: Mark, own: Any) -> list:
     """The predictors that run a copy of this network, as far as they are known; ``own`` as in ``runners``."""
     known = [own, *(_predictor(holder) for holder in holders(mark, net)), *mark.predictors]
     running = {id(entry): entry for entry in known if entry is not None and not strange(entry, net, mark)}
     return list(running.values())
 
 
-def runners(net: nn.Module, mark: Mark, own) -> Iterator[tuple[str, nn.Module]]:
+def runners(net: nn.Module, mark: Mark, own: Any) -> Iterator[tuple[str, nn.Module]]:
     """Who runs what in place of this network now; ``own`` is the predictor that was made for it without an object.
 
     A copy that is kept by a result alone does not count.
@@ -135,8 +135,7 @@ def _around(net: nn.Module, kinds: Kinds) -> _Around:
     wanted = _all_subclasses(kinds.holder) | _all_subclasses(kinds.predictor) | {type(net)}
     there = [entry for entry in gc.get_objects() if type(entry) in wanted]
     objects = [entry for entry in there if isinstance(entry, kinds.holder)]
-    running = [(entry, network_of(entry)) for entry in there if isinstance(entry, kinds.predictor)]
-    running = [(predictor, copy) for predictor, copy in running if _could_be(copy, net)]
+    running = _copies(there, net, kinds.predictor)
     copies = {id(copy) for _, copy in running}
     holder_of = {id(_predictor(holder)): holder for holder in objects}
     return _Around(
@@ -147,28 +146,43 @@ def _around(net: nn.Module, kinds: Kinds) -> _Around:
     )
 
 
-def _predictor(holder):
+def _copies(there: list, net: nn.Module, kind: type) -> list[tuple[Any, nn.Module]]:
+    """The predictors among these objects that may run a copy of a network, each with the copy."""
+    found = []
+    for entry in there:
+        if isinstance(entry, kind):
+            copy = network_of(entry)
+            if copy is not None and _could_be(copy, net):
+                found.append((entry, copy))
+    return found
+
+
+def _predictor(holder: Any) -> Any:
     return holder.__dict__.get("predictor")
 
 
-def _could_be(copy: nn.Module | None, net: nn.Module) -> bool:
-    return copy is not None and copy is not net and runner_of(copy) is None and same_rows(net, copy)
+def _could_be(copy: nn.Module, net: nn.Module) -> bool:
+    return copy is not net and runner_of(copy) is None and same_rows(net, copy)
 
 
 def same_rows(net: nn.Module, copy: nn.Module) -> bool:
     """Whether class and box rows of two networks agree bit for bit, as far as both have them, in the copy's dtype."""
-    heads = [getattr(entry, "model", None) for entry in (net, copy)]
-    if not all(isinstance(layers, nn.Sequential) and len(layers) for layers in heads):
+    ours, theirs = _last_layer(net), _last_layer(copy)
+    if ours is None or theirs is None:
         return False
-    pairs = [
-        (ours, theirs)
-        for name in LISTS
-        for ours, theirs in _pairs(getattr(heads[0][-1], name, None), getattr(heads[1][-1], name, None))
-    ]
-    return bool(pairs) and all(_agree(ours, theirs) for ours, theirs in pairs)
+    pairs = []
+    for name in LISTS:
+        pairs += _pairs(getattr(ours, name, None), getattr(theirs, name, None))
+    return bool(pairs) and all(_agree(mine, other) for mine, other in pairs)
 
 
-def _pairs(ours, theirs) -> list[tuple[nn.Module, nn.Module]]:
+def _last_layer(net: nn.Module) -> nn.Module | None:
+    """The head of a network that is a sequence of layers; None for any other."""
+    layers = getattr(net, "model", None)
+    return layers[-1] if isinstance(layers, nn.Sequential) and len(layers) else None
+
+
+def _pairs(ours: Any, theirs: Any) -> list[tuple[nn.Module, nn.Module]]:
     if ours is None or theirs is None:
         return []
     return [(mine[-1], other[-1]) for mine, other in zip(ours, theirs, strict=False)]

@@ -1,14 +1,16 @@
 """What an Ultralytics criterion makes of one pass: its assigner and its losses listened to, cell by cell."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from ...head.head import Pass, Targets
+from ...head.forward import Pass, Targets
 
 
 @torch.inference_mode(False)
 @torch.enable_grad()
-def read_criterion(criterion, run: Pass, boxes: Tensor, labels: Tensor) -> Targets:
+def read_criterion(criterion: Any, pass_: Pass, boxes: Tensor, labels: Tensor) -> Targets:
     """Run a detection criterion on a pass; ``boxes`` (n, 4) xyxy px of the network input, ``labels`` (n,).
 
     The criterion is used up: it must have been made for this call.
@@ -24,9 +26,9 @@ def read_criterion(criterion, run: Pass, boxes: Tensor, labels: Tensor) -> Targe
         return box_loss(*args)
 
     criterion.assigner, criterion.bbox_loss = assign, measure
-    logits = torch.cat([level.flatten(1) for level in run.logits], 1)[None].float()
-    raw = {"boxes": run.box_logits[None].float().clone(), "scores": logits, "feats": list(run.features)}
-    criterion.get_assigned_targets_and_loss(raw, _batch(run, boxes, labels))
+    logits = torch.cat([level.flatten(1) for level in pass_.logits], 1)[None].float()
+    raw = {"boxes": pass_.box_logits[None].float().clone(), "scores": logits, "feats": list(pass_.features)}
+    criterion.get_assigned_targets_and_loss(raw, _batch(pass_, boxes, labels))
     owner, score = noted["answer"][4][0].long(), noted["answer"][2][0].detach()
     return Targets(
         object=torch.where(noted["answer"][3][0], owner, -1),
@@ -38,9 +40,9 @@ def read_criterion(criterion, run: Pass, boxes: Tensor, labels: Tensor) -> Targe
     )
 
 
-def _batch(run: Pass, boxes: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def _batch(pass_: Pass, boxes: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """The objects as a data loader hands them over: normalized centre and size."""
-    height, width = run.input_shape
+    height, width = pass_.input_shape
     size = boxes.new_tensor((width, height, width, height))
     centre, side = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
     return {

@@ -2,6 +2,8 @@
 
 import ast
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 from ultralytics.nn.tasks import BaseModel
@@ -13,7 +15,7 @@ MOST_CHANNELS, MOST_REPEATS, MOST_VALUES = 1 << 14, 100, 100_000
 DEEPEST = 6
 
 
-def check_yaml(yaml, refusal) -> None:
+def check_yaml(yaml: Any, refusal: Callable[[str], Exception]) -> None:
     """Refuse a description that names anything but layers, or an activation that is more than one of torch's."""
     if yaml is None:
         return

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..methods import again
 from ..place import within
@@ -47,7 +48,9 @@ class Faithfulness:
     @property
     def difference(self) -> float | None:
         """Insertion less deletion: the larger, the better."""
-        return self.curves and self.insertion - self.deletion
+        if self.curves is None:
+            return None
+        return self.curves.area("insertion") - self.curves.area("deletion")
 
     def __str__(self) -> str:
         return "; ".join(self.words())
@@ -57,7 +60,7 @@ class Faithfulness:
         words = []
         if self.curves is not None:
             words.append(f"insertion {self.insertion:.2f} − deletion {self.deletion:.2f} = {self.difference:.2f}")
-        if self.energy is not None:
+        if self.energy is not None and self.pointing is not None:
             words.append(
                 f"pointing game: {'hit' if self.pointing > 0.5 else 'miss'}, energy in the box {self.energy:.0%}"
             )
@@ -74,7 +77,7 @@ def faithfulness(
     attribution: Attribution,
     parts: Sequence[str] = PARTS,
     *,
-    box=None,
+    box: ArrayLike | None = None,
     steps: int = STEPS,
     replace: str = "mean",
     batch: int = 8,
@@ -108,7 +111,15 @@ def faithfulness(
                 subject, attribution.heat.grid, lambda other: again(attribution, other).heat.grid, seed, shuffles
             )
     seconds = time.perf_counter() - start
-    return Faithfulness(made, pointing, energy, attribution.completeness, random, seconds, passes)
+    return Faithfulness(
+        curves=made,
+        pointing=pointing,
+        energy=energy,
+        completeness=attribution.completeness,
+        randomization=random,
+        seconds=seconds,
+        passes=passes,
+    )
 
 
 def _in_box(values: np.ndarray, box: np.ndarray) -> tuple[float, float]:

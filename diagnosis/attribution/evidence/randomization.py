@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ class Randomization:
 
     @property
     def passes(self) -> bool:
+        """Whether the map changes with the weights."""
         return bool(self.correlation[-1] < CHANGED)
 
 
@@ -105,4 +107,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
     used = (first != 0) | (second != 0)
     constant = [not used.any() or np.ptp(values[used]) == 0 for values in (first, second)]
-    return float(all(constant)) if any(constant) else float(spearmanr(first[used], second[used]).statistic)
+    if any(constant):
+        return float(all(constant))
+    found: Any = spearmanr(first[used], second[used])
+    return float(found.statistic)

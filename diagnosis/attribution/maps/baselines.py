@@ -39,4 +39,6 @@ def edge_detector(subjects: Sequence[Subject]) -> list[Heat]:
 
 
 def _heat(values) -> Heat:
-    return Heat(np.asarray(values, dtype=np.float32), (1.0, 1.0), "relative", False, "no layer")
+    return Heat(
+        grid=np.asarray(values, dtype=np.float32), step=(1.0, 1.0), unit="relative", signed=False, layer="no layer"
+    )

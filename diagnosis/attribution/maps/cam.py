@@ -41,7 +41,7 @@ CHANNELS: dict[str, Weigh] = {"gradcam": gradcam, "gradcam++": gradcam_plus_plus
 CELLS: dict[str, Weigh] = {"layercam": layercam, "odam": odam}
 
 
-def cam(subjects: Sequence[Subject], method: str, layer=None) -> list[Heat]:
+def cam(subjects: Sequence[Subject], method: str, layer: int | str | None = None) -> list[Heat]:
     """One map a subject, all of one trace; those of a level go through its head together.
 
     ``layer``: None for what the head of its level reads, the index or name of another level, or the path of a module
@@ -74,7 +74,16 @@ def eigencam(subjects: Sequence[Subject]) -> list[Heat]:
         found, name = components[one.level], trace.levels[one.level].name
         signed = found * (1.0 if found[one.row, one.col] >= 0 else -1.0)
         words = f"what the {name} head reads"
-        heats.append(Heat(signed, trace.steps[one.level], "activation", True, words, trace.grid_offset))
+        heats.append(
+            Heat(
+                grid=signed,
+                step=trace.steps[one.level],
+                unit="activation",
+                signed=True,
+                layer=words,
+                offset=trace.grid_offset,
+            )
+        )
     return heats
 
 

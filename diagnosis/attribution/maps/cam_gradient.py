@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from anatomy import evaluating, select_levels
+from anatomy import Trace, evaluating, select_levels
 
 from ..subject import EDGES, Subject
 
@@ -57,29 +58,31 @@ def level_gradients(subjects: Sequence[Subject]) -> Weighed:
     whole = trace.inputs[level].detach().clone()
     size = _window(first, whole)
     corners = _corners(subjects, whole, size)
-    if size != tuple(whole.shape[1:]):
+    everything = _sides(whole)
+    if size != everything:
         number, gradient = _differentiate(subjects, _cut(whole, corners, size), corners)
         if first.what not in EDGES and not torch.allclose(number, _values(subjects, number), rtol=SAME, atol=SAME):
-            size = tuple(whole.shape[1:])  # the head sees farther than its gradient told
-    if size == tuple(whole.shape[1:]):
+            size = everything  # the head sees farther than its gradient told
+    if size == everything:
         corners = [(0, 0)] * len(subjects)
         parts = [subjects[i : i + WHOLE] for i in range(0, len(subjects), WHOLE)]
         gradient = torch.cat([_differentiate(part, whole.expand(len(part), -1, -1, -1), corners)[1] for part in parts])
     return Weighed(whole, gradient, tuple(corners), **_read_by_head(trace, level))
 
 
-def layer_gradients(subject: Subject, layer) -> Weighed:
+def layer_gradients(subject: Subject, layer: int | str) -> Weighed:
     """For one subject, by what the head of a level reads, or by the output of a module, given by its path.
 
     Through the whole network, forward and backward. Raises ValueError where the layer makes no feature maps.
     """
     trace, head = subject.trace, subject.trace.head
     modules = dict(head.running.named_modules())
-    level = None if isinstance(layer, str) and layer in modules else _level(trace, layer)
-    caught, frame = [], trace.frame[None].detach().clone().requires_grad_()
+    path = layer if isinstance(layer, str) and layer in modules else None
+    level = _level(trace, layer) if path is None else None
+    caught, frame = [], trace.head.network_input(trace.run).detach().clone().requires_grad_()
     with ExitStack() as stack:
-        if level is None:
-            hook = modules[layer].register_forward_hook(lambda _, __, output: caught.append(output))
+        if path is not None:
+            hook = modules[path].register_forward_hook(lambda _, __, output: caught.append(output))
             stack.callback(hook.remove)
         stack.enter_context(evaluating(head))
         made = head.forward(frame, trace.branch)
@@ -93,17 +96,24 @@ def layer_gradients(subject: Subject, layer) -> Weighed:
     if level is not None:
         return Weighed(maps[0].detach(), gradient, ((0, 0),), **_read_by_head(trace, level), passes=2)
     height, width = trace.input_shape
-    step = (width / maps.shape[3], height / maps.shape[2])
-    return Weighed(maps[0].detach(), gradient, ((0, 0),), step, 0.5, f"the output of {layer}", passes=2)
+    return Weighed(
+        activation=maps[0].detach(),
+        gradient=gradient,
+        corners=((0, 0),),
+        step=(width / maps.shape[3], height / maps.shape[2]),
+        offset=0.5,
+        layer=f"the output of {layer}",
+        passes=2,
+    )
 
 
-def _read_by_head(trace, level: int) -> dict:
+def _read_by_head(trace: Trace, level: int) -> dict[str, Any]:
     """Where the values of a level's feature map stand, and what it is, as ``Weighed`` wants it."""
     pyramid, name = trace.pyramid, trace.levels[level].name
     return {"step": pyramid.steps[level], "offset": pyramid.offset, "layer": f"what the {name} head reads"}
 
 
-def _level(trace, layer) -> int:
+def _level(trace: Trace, layer: int | str) -> int:
     """The index of a level; says what a layer can be otherwise."""
     try:
         (level,) = select_levels(trace.levels, layer)
@@ -117,8 +127,8 @@ def _level(trace, layer) -> int:
 
 def _window(subject: Subject, whole: Tensor) -> tuple[int, int]:
     """Rows and columns of the map that decide a number of its head, by the support of one gradient."""
-    shape = tuple(whole.shape[1:])
-    size = tuple(min(2 * PROBE + 1, side) for side in shape)
+    rows, cols = shape = _sides(whole)
+    size = (min(2 * PROBE + 1, rows), min(2 * PROBE + 1, cols))
     (corner,) = _corners([subject], whole, size)
     _, gradient = _differentiate([subject], _cut(whole, [corner], size), [corner])
     seen = gradient[0].abs().sum(0).nonzero().cpu()
@@ -127,37 +137,41 @@ def _window(subject: Subject, whole: Tensor) -> tuple[int, int]:
     reach = int((seen - torch.tensor([subject.row - corner[0], subject.col - corner[1]])).abs().max())
     if reach >= PROBE:
         return shape
-    return tuple(min(2 * reach + 1, side) for side in shape)
+    return (min(2 * reach + 1, rows), min(2 * reach + 1, cols))
+
+
+def _sides(whole: Tensor) -> tuple[int, int]:
+    """Rows and columns of a map (c, H, W)."""
+    return whole.shape[1], whole.shape[2]
 
 
 def _corners(subjects: Sequence[Subject], whole: Tensor, size: tuple[int, int]) -> list[tuple[int, int]]:
     """Where the window of each subject begins: its cell in the middle, or as near to it as the border allows."""
-    limits = [side - part for side, part in zip(whole.shape[1:], size, strict=True)]
-    return [
-        tuple(
-            min(max(place - part // 2, 0), limit)
-            for place, part, limit in zip((one.row, one.col), size, limits, strict=True)
-        )
-        for one in subjects
-    ]
+    (rows, cols), (height, width) = _sides(whole), size
+    return [(_begin(one.row, height, rows), _begin(one.col, width, cols)) for one in subjects]
 
 
-def _cut(whole: Tensor, corners, size) -> Tensor:
+def _begin(place: int, part: int, side: int) -> int:
+    """Where a window of ``part`` cells begins on a side of the map."""
+    return min(max(place - part // 2, 0), side - part)
+
+
+def _cut(whole: Tensor, corners: Sequence[tuple[int, int]], size: Sequence[int]) -> Tensor:
     return torch.stack([whole[:, row : row + size[0], col : col + size[1]] for row, col in corners])
 
 
-def _differentiate(subjects: Sequence[Subject], windows: Tensor, corners) -> tuple[Tensor, Tensor]:
+def _differentiate(
+    subjects: Sequence[Subject], windows: Tensor, corners: Sequence[tuple[int, int]]
+) -> tuple[Tensor, Tensor]:
     """The numbers (n,) of the subjects, each from its window, and their gradients (n, c, h, w)."""
     leaf = windows.detach().clone().requires_grad_()
     head, first = subjects[0].trace.head, subjects[0]
     with evaluating(head):
         logits, raw = head.level_outputs(first.level, leaf, first.trace.branch)
-    numbers = torch.cat(
-        [
-            one.pick(logits[i : i + 1], raw[i : i + 1], one.row - row, one.col - col)
-            for i, (one, (row, col)) in enumerate(zip(subjects, corners, strict=False))
-        ]
-    )
+    picked = []
+    for i, (one, (row, col)) in enumerate(zip(subjects, corners, strict=False)):
+        picked.append(one.pick(logits[i : i + 1], raw[i : i + 1], one.row - row, one.col - col))
+    numbers = torch.cat(picked)
     (gradient,) = torch.autograd.grad(numbers.sum(), leaf)
     return numbers.detach(), gradient
 

@@ -54,7 +54,16 @@ def drise(
             end = f"interrupted after {tally.count} masks"
     words = end or f"{tally.count} masks, reliability {tally.reliability():.2f}"
     return [
-        Heat(grid, (1.0, 1.0), "similarity", True, "the network input", 0.5, tally.count, note=words)
+        Heat(
+            grid=grid,
+            step=(1.0, 1.0),
+            unit="similarity",
+            signed=True,
+            layer="the network input",
+            offset=0.5,
+            passes=tally.count,
+            note=words,
+        )
         for grid in tally.maps().float().cpu().numpy()
     ]
 

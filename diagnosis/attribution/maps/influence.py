@@ -51,7 +51,9 @@ def influence(
             grid = (_sum(one, layers, smooth) + _sum(one, own, smooth)) / 2
             step = tuple(side / cells for side, cells in zip(trace.input_shape[::-1], grid.shape[::-1], strict=True))
             words = "all convolutions before the head"
-            heats.append(Heat(grid, step, "evidence, mean size 1", True, words, passes=3 + 4 * steps))
+            heats.append(
+                Heat(grid=grid, step=step, unit="evidence, mean size 1", signed=True, layer=words, passes=3 + 4 * steps)
+            )
     return heats
 
 
@@ -78,7 +80,8 @@ def _inside(one: Subject) -> Tensor:
     """Which px of the network input lie in the box and ``MARGIN`` around it, (h, w) bool."""
     low, high = one.trace.letterbox.to_input(one.box).reshape(2, 2)
     far = MARGIN * np.maximum(high - low, 1)
-    return torch.from_numpy(within(one.trace.input_shape, (*(low - far), *(high + far)))).to(one.trace.frame.device)
+    inside = within(one.trace.input_shape, (*(low - far), *(high + far)))
+    return torch.from_numpy(inside).to(one.trace.head.network_input(one.trace.run).device)
 
 
 @contextmanager

@@ -182,4 +182,13 @@ def _heat(made: Tensor, subject: Subject, passes: int, completeness: float | Non
     grid = made[0].detach().sum(0).float().cpu().numpy()
     if not np.isfinite(grid).all():
         raise FloatingPointError(f"The map of the {subject.words} is not finite; see diagnosis.numerics.")
-    return Heat(grid, (1.0, 1.0), unit or f"{subject.unit} a px", True, "the network input", 0.5, passes, completeness)
+    return Heat(
+        grid=grid,
+        step=(1.0, 1.0),
+        unit=unit or f"{subject.unit} a px",
+        signed=True,
+        layer="the network input",
+        offset=0.5,
+        passes=passes,
+        completeness=completeness,
+    )

@@ -1,11 +1,14 @@
 """Outputs that hold one known prediction, and what a decoder makes of them."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..layout import TargetLayout
 from .readings import Written, declared, predict
 
 HIGH, LOW = 0.98, 0.002
@@ -38,7 +41,17 @@ class Unreadable(Exception):
 class Bench:
     """Makes outputs, calls the decoder and reads what it returns; ValueError where strides do not fit."""
 
-    def __init__(self, decode, layout, image_size, batch, prepare, rng):
+    decode: Any  # None where nothing is decoded
+
+    def __init__(
+        self,
+        decode: Callable | None,
+        layout: TargetLayout,
+        image_size: tuple[int, int],
+        batch: int,
+        prepare: Callable | None,
+        rng: np.random.Generator,
+    ):
         if any(side % stride for side in image_size for stride in layout.strides) or batch < 1:
             raise ValueError(
                 f"image_size must be multiples of {layout.strides} and batch at least 1, not {image_size}, {batch}."
@@ -52,21 +65,31 @@ class Bench:
         """(n, 4) box channels of these boxes at these cells."""
         return predict(declared(self.layout, self.layout.strides[level]), self.written(level, boxes, rows, columns))
 
-    def written(self, level, boxes, rows, columns, values=None) -> Written:
+    def written(
+        self,
+        level: int,
+        boxes: np.ndarray,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        values: np.ndarray | None = None,
+    ) -> Written:
+        """Boxes (n, 4) at these cells, with the channels ``values`` (n, 4) that hold them, if they are known."""
         n = len(boxes)
         cells = rows.astype(float), columns.astype(float)
-        values = dict.fromkeys(("here", "hwc", "transposed"), values) if values is not None else {}
+        named: dict[str, np.ndarray] = {}
+        if values is not None:
+            named = dict.fromkeys(("here", "hwc", "transposed"), values)
         return Written(
             boxes,
             np.tile(np.array(self.size, float), (n, 1)),
             np.tile(self.shapes[level], (n, 1)),
             *cells,
             np.stack(cells, 1),
-            values,
+            named,
             self.layout.strides[level],
         )
 
-    def box(self, level, rows, columns, side) -> np.ndarray:
+    def box(self, level: int, rows: np.ndarray, columns: np.ndarray, side: float) -> np.ndarray:
         """(n, 4) boxes whose centres lie within these cells, about ``side`` strides wide."""
         stride, n = self.layout.strides[level], len(rows)
         x, y = (np.stack((columns, rows)) + self.rng.uniform(0.25, 0.75, (2, n))) * stride
@@ -88,6 +111,7 @@ class Bench:
         return found
 
     def trials(self) -> list[Trial]:
+        """Single predictions of several sides on every level and image, decoded."""
         found = []
         for level, (height, width) in enumerate(self.shapes):
             for side in SIDES:
@@ -99,7 +123,8 @@ class Bench:
                         found.append(self.call(self.trial(level, cell, image, side)))
         return found
 
-    def trial(self, level, cell, image, side) -> Trial:
+    def trial(self, level: int, cell: tuple[int, int], image: int, side: float) -> Trial:
+        """One prediction among noise, not decoded yet."""
         outputs = self.noise()
         row, column = np.array([cell[0]]), np.array([cell[1]])
         box = self.box(level, row, column, side)
@@ -107,7 +132,16 @@ class Bench:
         self.place(outputs, level, cell, image, box, label)
         return Trial(image, level, cell, box[0], label, side, tuple(outputs))
 
-    def place(self, outputs, level, cell, image, box, label) -> None:
+    def place(
+        self,
+        outputs: Sequence[np.ndarray],
+        level: int,
+        cell: tuple[int, int],
+        image: int,
+        box: np.ndarray,
+        label: int,
+    ) -> None:
+        """Write one prediction, of a box (1, 4), into outputs."""
         at = outputs[level][image, :, cell[0], cell[1]]
         at[list(self.layout.box)] = self.write(level, box, np.array([cell[0]]), np.array([cell[1]]))[0]
         at[self.layout.class_channels[label]] = HIGH
@@ -128,6 +162,7 @@ class Bench:
         )
 
     def call(self, trial: Trial) -> Trial:
+        """A trial with what the decoder finds; Unreadable where it raises or returns none of the forms."""
         tensors = [torch.tensor(level, dtype=torch.float32) for level in trial.outputs]
         self.asked += 1
         try:
@@ -151,12 +186,13 @@ def _read(out: object, batch: int) -> list[tuple[np.ndarray, np.ndarray]]:
         parts = [(b, s.max(1), s.argmax(1)) for b, s in zip(boxes, scores, strict=True)]
     elif isinstance(out, (tuple, list, Tensor)) and len(out) == batch:
         parts = []
-        for one in out:
+        for one in cast("Iterable[Any]", out):
             if isinstance(one, Tensor) and one.dim() == 2 and one.shape[1] >= 6:
                 table = one.detach().cpu().double().numpy()
                 parts.append((table[:, :4], table[:, 4], table[:, 5]))
-            elif hasattr(one, "keys") and {"boxes", "scores", "labels"} <= set(one.keys()):
-                parts.append(tuple(one[k].detach().cpu().double().numpy() for k in ("boxes", "scores", "labels")))
+            elif _is_mapping(one):
+                named: Any = one
+                parts.append(tuple(named[k].detach().cpu().double().numpy() for k in ("boxes", "scores", "labels")))
             else:
                 raise Unreadable("wrong_output", f"{form}, but {getattr(one, 'shape', type(one))} came for an image")
     else:
@@ -168,3 +204,8 @@ def _read(out: object, batch: int) -> list[tuple[np.ndarray, np.ndarray]]:
         sure = scores > 0.5
         found.append((boxes[sure], labels[sure].astype(int)))
     return found
+
+
+def _is_mapping(one: Any) -> bool:
+    """Whether an output holds boxes, scores and labels by name."""
+    return hasattr(one, "keys") and {"boxes", "scores", "labels"} <= set(one.keys())

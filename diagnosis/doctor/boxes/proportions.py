@@ -75,9 +75,10 @@ class Motion:
 
     def apply(self, boxes: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
         """(n, 4) xyxy px as the encoder sees them."""
-        if tuple(image_size) not in self.sizes:
+        size = (image_size[0], image_size[1])
+        if size not in self.sizes:
             return boxes
-        slope, move = (np.tile(part, 2) for part in self.sizes[tuple(image_size)])
+        slope, move = (np.tile(part, 2) for part in self.sizes[size])
         moved = boxes * slope + move
         return np.concatenate((np.minimum(moved[:, :2], moved[:, 2:]), np.maximum(moved[:, :2], moved[:, 2:])), 1)
 

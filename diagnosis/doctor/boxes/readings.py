@@ -26,7 +26,8 @@ class Written:
     values: Mapping[str, np.ndarray]
     stride: float
 
-    def take(self, index) -> "Written":
+    def take(self, index: np.ndarray) -> "Written":
+        """Those of a mask (n,) or of indices."""
         parts = {name: getattr(self, name)[index] for name in ("boxes", "sizes", "grids", "rows", "columns", "meant")}
         return replace(self, **parts, values={name: value[index] for name, value in self.values.items()})
 
@@ -55,6 +56,7 @@ class Reading:
 
 
 def declared(layout: TargetLayout, stride: float) -> Reading:
+    """The reading that a layout declares for a level."""
     return Reading(layout.format, layout.unit, layout.relative, layout.grid_offset, stride)
 
 

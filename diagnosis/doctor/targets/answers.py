@@ -1,6 +1,6 @@
 """Asking an encoder and keeping what it says: only entries that differ from its answer to an empty image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -38,6 +38,7 @@ class Sparse:
     background: np.ndarray
 
     def dense(self) -> np.ndarray:
+        """The whole tensor, (C, h, w)."""
         out = self.background.copy().reshape(-1)
         out[self.index] = self.value
         return out.reshape(self.shape)
@@ -110,16 +111,20 @@ class Clerk:
                 )
         return None
 
-    def background(self, image_size, shapes) -> list[np.ndarray]:
+    def background(self, image_size: tuple[int, int], shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+        """The answer to an image without objects; zeros where it has other shapes."""
         key = image_size, tuple(shapes)
         if key not in self.backgrounds:
             out = self.raw(empty(image_size))
-            fits = isinstance(out, list) and [tuple(level.shape) for level in out] == list(shapes)
-            plain = [np.nan_to_num(_array(level)) for level in out] if fits else [np.zeros(shape) for shape in shapes]
+            if isinstance(out, list) and [tuple(level.shape) for level in out] == list(shapes):
+                plain = [np.nan_to_num(_array(level)) for level in out]
+            else:
+                plain = [np.zeros(shape) for shape in shapes]
             self.backgrounds[key] = plain
         return self.backgrounds[key]
 
     def ask(self, probe: Probe) -> Answer:
+        """The answer to one probe; NaN and infinity count as zero, and are noted."""
         out = self.raw(probe)
         if isinstance(out, str):
             return Answer(probe, error=out)

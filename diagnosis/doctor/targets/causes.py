@@ -11,6 +11,7 @@ from .placement import best_sizes, fit_cells, sightings
 
 
 def placement(exam: Examination) -> None:
+    """Note how each level chooses its cells, where it is otherwise than declared."""
     enough: dict[int, list] = {}
     asked: dict[float, int] = {}
     for answer in exam.answers:
@@ -27,7 +28,7 @@ def placement(exam: Examination) -> None:
     prior = max(exam.maps.values(), key=lambda found: found.fit * found.seen, default=None)
     for level, stride in enumerate(exam.layout.strides if prior else ()):
         if level not in enough:
-            if level in exam.used:
+            if level in exam.used and prior is not None:
                 exam.maps[level] = replace(prior, stride=stride, shift=(0.0, 0.0), fit=1.0, seen=0)
             continue
         found = exam.maps[level] = fit_cells(enough[level], stride, exam.layout, prior)
@@ -66,8 +67,9 @@ def _reversed(exam: Examination) -> bool:
     wrong = [level for level, found in exam.maps.items() if found.stride != strides[level] and found.fit >= 0.7]
     for level in wrong:
         partner = exam.maps.get(len(strides) - 1 - level)
-        readable = partner and partner.seen >= 12 and partner.fit >= 0.85
-        if exam.maps[level].stride != strides[-1 - level] or (readable and partner.stride == strides[-1 - level]):
+        readable = partner is not None and partner.seen >= 12 and partner.fit >= 0.85
+        kept = partner is not None and readable and partner.stride == strides[-1 - level]
+        if exam.maps[level].stride != strides[-1 - level] or kept:
             return False
     return bool(wrong)
 
@@ -85,6 +87,7 @@ def other_order(exam: Examination) -> None:
 
 
 def levels(exam: Examination) -> None:
+    """Note where sizes are shared out among levels in a strange way, or not at all."""
     if exam.levels < 2:
         return
     sides = [s for s in ask.sides(exam.layout.strides, exam.sizes) if s >= 2 * min(exam.layout.strides)]

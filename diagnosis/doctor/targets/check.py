@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from typing import Any
 
 from ...findings import Report
 from ..layout import TargetLayout
@@ -27,7 +28,7 @@ def check_targets(
     """
     if not callable(encode) or not isinstance(layout, TargetLayout):
         raise TypeError(f"A callable and a TargetLayout are needed, not {type(encode)} and {type(layout)}.")
-    sizes = [tuple(int(side) for side in size) for size in image_sizes]
+    sizes: list[Any] = [tuple(int(side) for side in size) for size in image_sizes]
     if not sizes or any(
         len(size) != 2 or min(size) <= 0 or any(s % max(layout.strides) for s in size) for size in sizes
     ):

@@ -1,12 +1,15 @@
 """How an encoder behaves as a function: what it keeps, what it changes, which shapes and numbers it returns."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from . import probes as ask
 from .examination import Examination
+from .probes import Probe
 
 
-def state(exam: Examination, one, other) -> None:
+def state(exam: Examination, one: Probe, other: Probe) -> None:
     """Does a call change the next one's answer, or an answer that was given before."""
     void = ask.empty(one.image_size)
     outs, copies = [], []
@@ -31,7 +34,7 @@ def state(exam: Examination, one, other) -> None:
         _void(exam, copies[0])
 
 
-def _isolate(exam: Examination, one, other) -> None:
+def _isolate(exam: Examination, one: Probe, other: Probe) -> None:
     """From here on ask a copy of the encoder each time, or where that does not help, read what a call changes."""
     exam.clerk.freeze()
     first, second, again = (exam.clerk.raw(probe) for probe in (one, other, one))
@@ -51,6 +54,7 @@ def _void(exam: Examination, levels) -> None:
 
 
 def calls(exam: Examination) -> None:
+    """Note what the calls themselves did: arguments changed, integers, NaN and infinity."""
     clerk = exam.clerk
     if clerk.mutated:
         exam.notes.add("state_leak", f"it changes its argument {clerk.mutated[0]} in place", calls=len(clerk.mutated))
@@ -108,7 +112,8 @@ def shapes(exam: Examination) -> bool:
     return other
 
 
-def fits_grid(grid, size, stride) -> bool:
+def fits_grid(grid: Sequence[int], size: Sequence[int], stride: float) -> bool:
+    """Whether a grid (rows, columns) is that of an image (height, width) with this stride, rounded either way."""
     return all(
         side in (int(length // stride), int(-(-length // stride))) for side, length in zip(grid, size, strict=True)
     )

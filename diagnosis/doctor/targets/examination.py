@@ -1,14 +1,17 @@
 """One pass over one target encoder: what it answered, what was read from it, what was noted."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ..boxes.proportions import Motion
 from ..boxes.readings import Reading, Written, agreement
+from ..layout import TargetLayout
 from ..notes import Notes
 from .answers import SCRAMBLES, Answer, Clerk, Spots, read
 from .placement import CellMap, plain_grid
+from .probes import Probe
 
 PLACING = ("axes_swapped", "image_size_swapped", "levels_reversed", "wrong_stride", "scrambled_layout")
 PLACING += ("half_cell_offset", "off_by_one_cell")
@@ -25,7 +28,9 @@ class Examination:
     ``blind``: an earlier call decides the answer, whatever is asked.
     """
 
-    def __init__(self, encode, layout, sizes, seed):
+    answers: list[Answer]
+
+    def __init__(self, encode: Callable, layout: TargetLayout, sizes: Sequence[tuple[int, int]], seed: int):
         self.layout, self.sizes, self.seed = layout, sizes, seed
         self.count, self.levels = len(layout.class_channels), len(layout.strides)
         self.clerk, self.notes = Clerk(encode, layout), Notes(self.levels)
@@ -36,15 +41,17 @@ class Examination:
         self.grids: dict[tuple[int, int], list[tuple[int, int]]] = {}
         self.spots: dict[tuple[int, int], Spots] = {}
         self.motion: Motion | None = None
-        self.bare, self.blind, self.unseen = [0] * self.levels, False, set()
+        self.bare, self.blind = [0] * self.levels, False
+        self.unseen: set[int] = set()
 
     def read_all(self) -> None:
+        """Read every answer, once scrambled channels have been looked for."""
         placed = [answer for answer in self.answers if answer.error is None and answer.probe.kind == "place"]
         for level in range(self.levels):
             plain = self._coherence(placed, level, None)
             if plain is not None and plain < 0.85:
                 tried = {how: self._coherence(placed, level, how) or 0.0 for how in SCRAMBLES}
-                how = max(tried, key=tried.get)
+                how = max(tried, key=lambda way: tried[way])
                 if tried[how] > max(0.9, plain + 0.1):
                     self.scramble[level] = how
                     self.notes.add("scrambled_layout", SCRAMBLES[how], level=level)
@@ -58,6 +65,7 @@ class Examination:
         self.used = {level for (_, level), spots in self.spots.items() if len(spots)} or set(range(self.levels))
 
     def look(self, answer: Answer, level: int) -> Spots:
+        """The cells of one answer that hold an object."""
         spots = read(answer.levels[level], self.layout, self.scramble[level])
         set_ = spots.classes.any(1)
         keep = set_ if set_.any() else spots.objectness
@@ -67,9 +75,10 @@ class Examination:
             self.bare[level] += int(bare.sum())
         return Spots(*(part[keep] for part in (spots.rows, spots.columns, spots.classes, spots.objectness, spots.box)))
 
-    def _coherence(self, answers, level, how) -> float | None:
+    def _coherence(self, answers: Sequence[Answer], level: int, how: str | None) -> float | None:
         """The share of single objects whose cells all carry the one usual set of classes, and lie together."""
-        found, sets = [], {}
+        found: list[tuple[set, bool]] = []
+        sets: dict[tuple[int, ...], int] = {}
         for answer in answers:
             spots = read(answer.levels[level], self.layout, how)
             if not len(spots):
@@ -83,14 +92,14 @@ class Examination:
                 sets[kind] = sets.get(kind, 0) + 1
         if len(found) < 4 or not sets:
             return None
-        usual = max(sets, key=sets.get)
+        usual = max(sets, key=lambda kind: sets[kind])
         return float(np.mean([kinds == {usual} and near for kinds, near in found]))
 
-    def boxes(self, probe) -> np.ndarray:
+    def boxes(self, probe: Probe) -> np.ndarray:
         """(n, 4) xyxy px: the probe's boxes as the encoder was found to see them."""
         return self.motion.apply(probe.boxes, probe.image_size) if self.motion else probe.boxes
 
-    def explained(self, probe) -> bool:
+    def explained(self, probe: Probe) -> bool:
         """Whether a fault of placement that was found sends this probe's objects beyond the grid."""
         if self.motion:
             height, width = probe.image_size
@@ -101,19 +110,20 @@ class Examination:
         strides = self.layout.strides
         grids = self.grids.get(probe.image_size, [plain_grid(probe.image_size, stride) for stride in strides])
         return any(
-            found.leaves(probe.boxes, probe.image_size, tuple(grids[level]), strides[level])
+            found.leaves(probe.boxes, probe.image_size, grids[level], strides[level])
             for level, found in self.maps.items()
         )
 
     def cause(self) -> str:
+        """The code of the fault that puts objects into other cells."""
         return "wrong_cell" if self.motion else next(code for code in PLACING if self.notes.has(code))
 
-    def inner(self, probe) -> bool:
+    def inner(self, probe: Probe) -> bool:
         """Whether a box keeps more than two and a half of the coarsest cells from the edges."""
         (x1, y1, x2, y2), (height, width) = probe.boxes[0], probe.image_size
         return bool(min(x1, y1, width - x2, height - y2) > 2.5 * max(self.layout.strides))
 
-    def holds(self, answer, level, row, column, i, values) -> bool:
+    def holds(self, answer: Answer, level: int, row: int, column: int, i: int, values: np.ndarray) -> bool:
         """Whether box channels of this cell are object i's, as the level was found to write them."""
         if level not in self.readings:
             return True

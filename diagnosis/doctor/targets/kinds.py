@@ -1,10 +1,13 @@
 """Which class channels each label sets, and whether objectness goes with them."""
 
+from typing import Any
+
 from .answers import read
 from .examination import Examination, bare_cells, kinds_of
 
 
 def classes(exam: Examination) -> None:
+    """Note labels that set other class channels than their own."""
     found: dict[tuple[int, int], dict] = {}
     for index, answer in enumerate(exam.answers):
         if answer.error is None:
@@ -14,10 +17,11 @@ def classes(exam: Examination) -> None:
                 for row, times in zip(rows, counts, strict=True):
                     sets[row] = sets.get(row, 0) + times
     for (level, label), sets in found.items():
-        usual = max(sets, key=sets.get, default=(label,))
+        usual = max(sets, key=lambda kind: sets[kind], default=(label,))
         if label not in usual:
             what = f"label {label} sets class channels {usual}" if usual else "no class channel is set"
-            exam.notes.add("class_wrong", what, level=level, **{f"label {label}": usual})
+            evidence: dict[str, Any] = {f"label {label}": usual}
+            exam.notes.add("class_wrong", what, level=level, **evidence)
         elif len(usual) > 1:
             exam.notes.add("class_leak", f"label {label} sets class channels {usual}", level=level)
 
@@ -30,6 +34,7 @@ def classes(exam: Examination) -> None:
 
 
 def objectness(exam: Examination) -> None:
+    """Note where objectness and classes do not go together."""
     if exam.layout.objectness is None:
         return
     for level in exam.used:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,7 @@ class CellMap:
     seen: int = 0
 
     def cost(self, stride: float) -> int:
+        """How many things are otherwise than on a level that declares ``stride``."""
         return (self.stride != stride) + self.swapped + self.rescaled + (self.order != "row")
 
     def codes(self, stride: float) -> tuple[str, ...]:
@@ -46,7 +48,7 @@ class CellMap:
         }
         return tuple(code for code, there in named.items() if there)
 
-    def cells(self, x, y, height, width):
+    def cells(self, x: Any, y: Any, height: Any, width: Any) -> tuple[Any, Any]:
         """Continuous (row, column) of points in px on an image of height, width; order is left out."""
         u, v = x / self.stride, y / self.stride
         if self.rescaled:
@@ -54,14 +56,14 @@ class CellMap:
         u, v = u + self.shift[0], v + self.shift[1]
         return (u, v) if self.swapped else (v, u)
 
-    def intended(self, rows, columns, shape):
+    def intended(self, rows: Any, columns: Any, shape: tuple[int, int]) -> tuple[Any, Any]:
         """The (row, column) that the encoder meant when it wrote to these cells of a grid ``shape`` (h, w)."""
         rows, columns = reorder(rows, columns, shape, self.order)
         if self.swapped:
             rows, columns = columns, rows
         return rows - self.shift[1], columns - self.shift[0]
 
-    def leaves(self, boxes: np.ndarray, image_size, shape: tuple[int, int], declared: float) -> bool:
+    def leaves(self, boxes: np.ndarray, image_size: tuple[int, int], shape: tuple[int, int], declared: float) -> bool:
         """Whether a wrong map sends these boxes, or cells around them, beyond a grid of ``shape`` (h, w)."""
         if not any(self.shift) and self.cost(declared) == 0 and shape == plain_grid(image_size, declared):
             return False
@@ -73,10 +75,12 @@ class CellMap:
 
 
 def plain_grid(image_size: tuple[int, int], stride: float) -> tuple[int, int]:
+    """Rows and columns of the grid of an image (height, width)."""
     return int(image_size[0] / stride), int(image_size[1] / stride)
 
 
-def reorder(rows, columns, shape, order):
+def reorder(rows: Any, columns: Any, shape: tuple[int, int], order: str) -> tuple[Any, Any]:
+    """Rows and columns of cells that were numbered otherwise than row by row."""
     height, width = shape
     if order == "row":
         return rows, columns
@@ -141,7 +145,7 @@ def fit_cells(seen: list[Seen], stride: float, layout: TargetLayout, prior: Cell
     if measured and all(abs(measured / other - 1) > 0.15 for other in strides):
         strides.add(measured)
     strides = sorted(strides, key=lambda other: other != stride)
-    best = None
+    best: Any = None
     for other, swapped, rescaled, order in product(
         strides, (False, True), (False, True) if oblong else (False,), orders
     ):

@@ -43,7 +43,7 @@ def _centre(rng: np.random.Generator, length: float, extent: float, stride: floa
     return float((rng.integers(int(first), int(last) + 1) + stratum) * stride)
 
 
-def places(strides, image_sizes, label: int, seed: int) -> Iterator[Probe]:
+def places(strides: Sequence[float], image_sizes: Sequence[tuple[int, int]], label: int, seed: int) -> Iterator[Probe]:
     """Single boxes inside the image; their centres fall evenly over the inside of a cell of every level."""
     rng = np.random.default_rng(seed)
     strata = (np.arange(POSITIONS) + 0.47) / POSITIONS
@@ -57,7 +57,7 @@ def places(strides, image_sizes, label: int, seed: int) -> Iterator[Probe]:
                 yield Probe("place", _box(x, y, w, h), (label,), (height, width), side)
 
 
-def edges(strides, image_sizes, label: int) -> Iterator[Probe]:
+def edges(strides: Sequence[float], image_sizes: Sequence[tuple[int, int]], label: int) -> Iterator[Probe]:
     """Boxes that touch each edge and each corner, small ones whose centre lies in the outermost cell as well."""
     for height, width in image_sizes:
         for side in (0.35 * min(strides), 2.6 * min(strides), 0.9 * max(strides), 0.4 * min(height, width)):
@@ -71,7 +71,7 @@ def edges(strides, image_sizes, label: int) -> Iterator[Probe]:
         yield Probe("edge", whole, (label,), (height, width), float(np.sqrt(width * height)), "whole image")
 
 
-def classes(strides, image_sizes, count: int) -> Iterator[Probe]:
+def classes(strides: Sequence[float], image_sizes: Sequence[tuple[int, int]], count: int) -> Iterator[Probe]:
     """One box of a size that every level of most schemes knows, once for each class, at two sizes."""
     height, width = image_sizes[0]
     for label in range(count):
@@ -80,7 +80,9 @@ def classes(strides, image_sizes, count: int) -> Iterator[Probe]:
             yield Probe("class", _box(0.41 * width, 0.58 * height, side, 0.9 * side), (label,), (height, width), side)
 
 
-def together(strides, image_sizes, count: int, seed: int) -> Iterator[Probe]:
+def together(
+    strides: Sequence[float], image_sizes: Sequence[tuple[int, int]], count: int, seed: int
+) -> Iterator[Probe]:
     """Several objects: far apart, in one cell, one within the other, overlapping, and a crowd of all classes."""
     rng = np.random.default_rng(seed)
     a, b = (0, count - 1) if count > 1 else (0, 0)
@@ -108,7 +110,7 @@ def together(strides, image_sizes, count: int, seed: int) -> Iterator[Probe]:
         yield Probe("together", np.concatenate(boxes), labels, size, 0.0, "a crowd")
 
 
-def lattice(strides, image_size, count: int) -> Probe:
+def lattice(strides: Sequence[float], image_size: tuple[int, int], count: int) -> Probe:
     """As many small objects as fit without sharing a cell of the finest level."""
     side, step = 3 * min(strides), 5 * min(strides)
     rows, columns = (int(length // step) for length in image_size)
@@ -118,6 +120,7 @@ def lattice(strides, image_size, count: int) -> Probe:
 
 
 def empty(image_size: tuple[int, int]) -> Probe:
+    """An image without objects."""
     return Probe("empty", np.zeros((0, 4)), (), image_size)
 
 

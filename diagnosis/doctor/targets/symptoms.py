@@ -3,6 +3,7 @@
 import numpy as np
 
 from .examination import PLACING, Examination
+from .probes import Probe
 
 UNSURE = ("class_leak", "class_wrong", "objectness_wrong", "wrong_cell", "wrong_box", "mixed_objects", "object_lost")
 UNSURE += ("edge_crash", "level_unused")
@@ -10,6 +11,7 @@ UNSURE += ("edge_crash", "level_unused")
 
 
 def raised(exam: Examination) -> None:
+    """Note which objects make the encoder raise."""
     failed = [answer for answer in exam.answers if answer.error]
     oblong = [a for a in exam.answers if a.probe.image_size[0] != a.probe.image_size[1]]
     if oblong and all(a.error for a in oblong) and len(oblong) < len(exam.answers):
@@ -42,6 +44,7 @@ def raised(exam: Examination) -> None:
 
 
 def lost(exam: Examination) -> None:
+    """Note which single objects have no cell on any level."""
     lost = [
         a
         for i, a in enumerate(exam.answers)
@@ -88,7 +91,7 @@ def border(exam: Examination) -> None:
     if exam.notes.has("object_lost", "edge_crash", "raises", *PLACING) or exam.motion:
         return
     for level in sorted(exam.used):
-        filled = dict.fromkeys(("left", "right", "top", "bottom"), 0)
+        filled: dict[str, int] = dict.fromkeys(("left", "right", "top", "bottom"), 0)
         for index, answer in enumerate(exam.answers):
             if answer.error is None and answer.probe.kind == "edge":
                 spots, (_, height, width) = exam.spots[index, level], answer.levels[level].shape
@@ -151,7 +154,7 @@ def _one_side(exam: Examination, lost: list) -> str | None:
     return None
 
 
-def _beyond(probe) -> bool:
+def _beyond(probe: Probe) -> bool:
     height, width = probe.image_size
     box = probe.boxes[0]
     return (width > height and box[2] > height) or (height > width and box[3] > width)

@@ -54,7 +54,8 @@ def judge(
                 what = f"a cell holds a box that is none of the objects' ({note})"
                 notes.add("mixed_objects", what, level=level, **place)
     for i in objects:
-        if labels[i] is None or not labels[i].any() or kept[i]:
+        kind = labels[i]
+        if kind is None or not kind.any() or kept[i]:
             continue
         box = np.round(answer.probe.boxes[i], 1).tolist()
         if free[i]:

@@ -1,5 +1,7 @@
 """How each level writes boxes: as declared, in another reading, as multiples, cut, rounded, or moved before."""
 
+from typing import Any, cast
+
 import numpy as np
 
 from ..boxes.contents import ENOUGH, explain
@@ -10,6 +12,7 @@ from .examination import PLACING, Examination
 
 
 def boxes(exam: Examination) -> None:
+    """Note how each level writes boxes, where it is otherwise than declared."""
     before = tuple(code for code in PLACING if exam.notes.has(code))
     for level, stride in enumerate(exam.layout.strides):
         written = None if level in exam.clerk.integer else _written(exam, level, False)
@@ -19,7 +22,7 @@ def boxes(exam: Examination) -> None:
         if right.all(1).mean() >= ENOUGH:
             exam.readings[level] = declared(exam.layout, stride)
             continue
-        written = _written(exam, level, True)
+        written = cast(Written, _written(exam, level, True))  # as there are cells, seen just now
         found = exam.maps.get(level)
         known = found.codes(stride) if found else ()
         known += tuple(code for code in before if code not in known)
@@ -69,7 +72,7 @@ def find_motion(exam: Examination) -> bool:
 
 
 def _written(exam: Examination, level: int, every: bool) -> Written | None:
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for index, answer in enumerate(exam.answers):
         bad = any(answer.probe is probe for probe in exam.clerk.infinite.get(level, ()))
         if answer.error is not None or answer.probe.kind != "place" or bad or not len(exam.spots[index, level]):

@@ -1,0 +1,95 @@
+"""Where detections come from: the level and the cell that made each, and the candidates that lost to it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..head.forward import Pass
+from ..head.head import Head
+from ..head.letterbox import Letterbox
+from ..head.pyramid import Cells, Pyramid
+from .detections import Detections, Rivals
+from .suppression import losers
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """One finished pass of a head, with its ``pyramid`` and ``letterbox``, as detections are read from it."""
+
+    head: Head
+    pass_: Pass
+    pyramid: Pyramid
+    letterbox: Letterbox
+
+    def detections(self) -> Detections:
+        """The detections of the pass, in the source's order."""
+        head = self.head
+        xyxy, confidence, class_id = (part.cpu().numpy() for part in head.found(self.pass_))
+        anchors = self.pass_.anchors.cpu().numpy()
+        places = self.pyramid.cells(anchors)
+        return Detections(
+            xyxy=xyxy,
+            confidence=confidence,
+            class_id=class_id,
+            class_name=tuple(head.names[index] for index in class_id.tolist()),
+            level=places.level,
+            level_name=tuple(head.levels[index].name for index in places.level.tolist()),
+            stride=np.asarray([level.stride for level in head.levels])[places.level],
+            row=places.row,
+            col=places.col,
+            anchor=anchors,
+            branch=(self.pass_.branch,) * len(anchors),
+            center=self.letterbox.to_original(self.pyramid.points(anchors)),
+            logits=self._logits_at(places),
+            suppressed=self._suppressed(torch.from_numpy(class_id)),
+        )
+
+    def _logits_at(self, places: Cells) -> np.ndarray:
+        """The class logits of these n anchors, (n, nc) float32."""
+        nc, found = len(self.head.names), []
+        columns = (places.level.tolist(), places.row.tolist(), places.col.tolist(), places.turn.tolist())
+        for level, row, col, turn in zip(*columns, strict=True):
+            found.append(self.pass_.logits[level][turn * nc : (turn + 1) * nc, row, col])
+        return torch.stack(found).float().cpu().numpy() if found else np.zeros((0, nc), np.float32)
+
+    def _suppressed(self, class_id: Tensor) -> tuple[Rivals, ...]:
+        """The candidates that NMS removed in favour of each detection, whose classes are ``class_id`` (n,)."""
+        candidates = self.head.candidates(self.pass_)
+        if candidates is None:
+            none = torch.empty(0, dtype=torch.int64)
+            rivals = self._rivals(anchor=none, class_id=none, confidence=none.float(), overlap=none)
+            return (rivals,) * len(class_id)
+        lost, winner, overlap = (part.cpu() for part in losers(candidates, self.pass_.anchors, class_id))
+        rivals = self._rivals(
+            anchor=candidates.anchor.cpu()[lost],
+            class_id=candidates.class_id.cpu()[lost],
+            confidence=candidates.confidence.cpu()[lost],
+            overlap=overlap,
+        )
+        winners = winner.numpy()
+        return tuple(rivals.chosen(winners == index) for index in range(len(class_id)))
+
+    def _rivals(self, *, anchor: Tensor, class_id: Tensor, confidence: Tensor, overlap: Tensor) -> Rivals:
+        """Candidates as rivals, (k,) each; ``overlap`` is the IoU with the detection that each lost to."""
+        places = self.pyramid.cells(anchor)
+        height, width = self.pass_.original.shape[:2]
+        boxes = self.letterbox.to_original(decoded(self.head, self.pass_, anchor))
+        return Rivals(
+            anchor=anchor.numpy(),
+            level=places.level,
+            level_name=np.asarray([level.name for level in self.head.levels])[places.level],
+            row=places.row,
+            col=places.col,
+            class_id=class_id.numpy(),
+            confidence=confidence.float().numpy(),
+            iou=overlap.float().numpy(),
+            xyxy=boxes.clip(0, (width, height, width, height)).astype(np.float32),
+        )
+
+
+def decoded(head: Head, pass_: Pass, anchors: np.ndarray | Tensor) -> np.ndarray:
+    """The boxes of anchors (n,) of a pass, (n, 4) float32 xyxy px of the network input, unclipped."""
+    index = torch.as_tensor(anchors, device=pass_.boxes.device)
+    return head.xyxy(pass_, index).float().cpu().numpy()
