@@ -98,11 +98,12 @@ def _finish(net: Network, path: Path, settings: dict, size: int, refusal: Refusa
         net.float()
     except NOT_WHOLE as error:
         raise refusal(f"holds a network that is not whole ({error})") from error
-    net.args = {**DEFAULT_CFG_DICT, **settings}
-    net.pt_path = str(path)
     task = getattr(net, "task", None)
     if type(task) is not str or task not in TASKS:
+        vars(net).pop("args", None)  # by which it would be guessed, true or not; its head says
         net.task = guess_model_task(net)
+    net.args = {**DEFAULT_CFG_DICT, **settings}
+    net.pt_path = str(path)
     net.eval()
     for module in net.modules():
         if "inplace" in vars(module):
