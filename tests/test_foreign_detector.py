@@ -8,9 +8,9 @@ import torch
 
 import anatomy
 import diagnosis
-import surgery
 import viz
 from tests.corner_net import ANCHORS, BINS, STRIDES, CornerNet
+from viz.canvas import frame
 
 CONF = 0.92
 BOXES, LABELS = np.array([[0.0, 0, 80, 80], [30.0, 40, 61, 71]]), [1, 2]
@@ -51,17 +51,6 @@ def test_scores_are_told_anchor_by_anchor(trace):
     best = trace.scores().amax(0).numpy()
     assert np.allclose(best[trace.detections.anchor], trace.detections.confidence)
     assert torch.allclose(trace.objectness()[1], trace.logits[1].sigmoid().amax(0))
-
-
-def test_edits_are_replayed_and_undone(net, trace, picture):
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    surgery.shift_classes(net, "P4", 2)
-    surgery.zero_classes(net, 0, "thing 1")
-    fresh = anatomy.trace(net, picture, conf=CONF)
-    assert fresh.to_df().equals(trace.replay().to_df())
-    assert not fresh.to_df().equals(trace.to_df())
-    surgery.reset(net)
-    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
 def test_an_object_is_held_against_what_boxes_can_reach_from_their_own_points(trace):
@@ -166,10 +155,10 @@ def test_cells_and_points_are_drawn_where_they_lie(trace):
     figure = viz.anchor_grid(trace, "P4")
     (points,) = figure.findobj(lambda artist: artist.get_gid() == "points:P4")
     assert points.get_offsets().tolist() == [[16 * col, 16 * row] for row in range(8) for col in range(12)]
-    x, y = viz.frame.cell_edges(trace, 1)
+    x, y = frame.cell_edges(trace, 1)
     assert x.tolist() == [16 * col - 8 for col in range(13)] and y.tolist() == [16 * row - 8 for row in range(9)]
-    assert viz.frame.cell_boxes(trace, 1, 2, 3).tolist() == [[40, 24, 56, 40]]
-    assert viz.frame.cell_at(trace, 1, 41, 39) == (2, 3)
+    assert frame.cell_boxes(trace, 1, 2, 3).tolist() == [[40, 24, 56, 40]]
+    assert frame.cell_at(trace, 1, 41, 39) == (2, 3)
 
 
 def test_the_explorer_reads_it(net, trace, picture):

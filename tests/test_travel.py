@@ -7,8 +7,6 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +18,13 @@ import diagnosis
 import surgery
 import viz
 from anatomy.head.at_rest import at_rest
-from detectors.fastvit import FastViTDetector
-from detectors.pafpn import PafpnDetector
 from diagnosis import TargetLayout
-from tests.anatomy.test_contract import TwoLevels
-from tests.torchvision_nets import tiny
+from tests.contract import lending
+from tests.contract.same_answers import alike
 
 ROOT = Path(__file__).parent.parent
 ARGS = {"imgsz": 192}
 BOXES = np.array([[10, 12, 90, 100], [60, 20, 180, 120], [100, 5, 112, 19]], np.float64)
-FAMILIES = ["yolov8n", "yolov8n-seg", "yolov8n-pose", "yolov8n-obb", "yolo26n", "fcos", "retinanet", "fastvit", "pafpn"]
 REPORT = """
 import json, pickle, sys
 found = {}
@@ -95,39 +90,6 @@ def _wrong(boxes, labels, size):
     return (torch.zeros(8, size[0] // 8, size[1] // 8),)
 
 
-def alike(a, b) -> bool:
-    """Whether two results hold the same, bit for bit, all the way down."""
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, anatomy.Trace):
-        return same_answers(a, b)
-    if isinstance(a, np.ndarray):
-        return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
-    if isinstance(a, torch.Tensor):
-        return torch.equal(a, b)
-    if is_dataclass(a):
-        return all(alike(getattr(a, field.name), getattr(b, field.name)) for field in fields(a) if field.name != "head")
-    if isinstance(a, Mapping):
-        return a.keys() == b.keys() and all(alike(a[key], b[key]) for key in a)
-    if isinstance(a, tuple | list):
-        return len(a) == len(b) and all(map(alike, a, b))
-    return a == b or (a != a and b != b)
-
-
-def same_answers(a: anatomy.Trace, b: anatomy.Trace) -> bool:
-    """Whether two traces answer alike to everything that can be asked without the model."""
-    anchors = np.arange(len(a.places().level))
-    names = ("image", "logits", "features", "inputs", "shapes", "letterbox", "steps", "limits", "detections")
-    names += ("levels", "names", "input_shape", "path", "branch", "reg_max", "grid_offset", "anchors_per_cell")
-    asked = [(getattr(a, name), getattr(b, name)) for name in names]
-    asked += [(a.decode(anchors), b.decode(anchors)), (a.points(), b.points()), (repr(a), repr(b))]
-    asked += [(a.objectness(), b.objectness()), (a.scores(), b.scores())]
-    asked += [(a.frame, b.frame), (a.anchor(0, 1, 2), b.anchor(0, 1, 2))]
-    if a.reg_max > 1 and len(a.detections):
-        asked.append((a.distribution(0), b.distribution(0)))
-    return all(alike(*pair) for pair in asked) and a.to_df().equals(b.to_df())
-
-
 def test_everything_that_is_public_is_here(results):
     kinds = {type(result) for result in results.values()}
     made = {
@@ -177,67 +139,9 @@ def test_results_open_in_another_process(results):
         assert table == (result.to_df().write_json() if hasattr(result, "to_df") else "")
 
 
-@pytest.fixture(scope="module")
-def family(build, picture):
-    """A function from a family's name to a trace of it and what is needed to trace again."""
-    made = {}
-
-    def make(name: str):
-        if name not in made:
-            torch.manual_seed(1)
-            args = ARGS
-            if name in ("fcos", "retinanet"):
-                net, args = tiny(name), {"conf": 0.3, "imgsz": 256}
-            elif name in ("fastvit", "pafpn"):
-                kinds = {
-                    "fastvit": lambda: FastViTDetector(3, "fastvit_t8", branches=1).eval(),
-                    "pafpn": lambda: PafpnDetector(3, (16, 32, 64, 128), (1, 1, 1, 1)).eval(),
-                }
-                net, args = kinds[name](), {"conf": {"fastvit": 0.009, "pafpn": 9e-5}[name], "imgsz": 192}
-            else:
-                net = build(name, picture)
-            made[name] = anatomy.trace(net, picture, **args)
-        return made[name]
-
-    return make
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_trace_of_every_family_travels_and_is_copied(family, name):
-    trace = family(name)
-    assert len(trace.detections)
-    travelled, copied = pickle.loads(pickle.dumps(trace)), copy.deepcopy(trace)
-    assert same_answers(travelled, trace)
-    assert same_answers(copied, trace)
-    assert same_answers(copied.replay(), trace)
-    assert same_answers(copy.copy(trace).replay(), trace)
-    assert copied.head is trace.head
-    assert not np.shares_memory(copied.image, trace.image)
-    assert copied.logits[0].data_ptr() != trace.logits[0].data_ptr()
-    for ask, needed in (
-        (lambda: travelled.replay(), r"replay\(\)"),
-        (lambda: travelled.silenced("P3"), "replaying or silencing"),
-        (lambda: travelled.recomputed(), "running the network"),
-        (lambda: travelled.targets(BOXES, [0, 0, 0]), "assigning targets"),
-        (lambda: diagnosis.attribute(travelled, 0), "running the network"),
-        (lambda: travelled.head.net, "its network"),
-    ):
-        with pytest.raises(RuntimeError, match=rf"travelled without its model.*{needed} needs.*Trace the image again"):
-            ask()
-
-
-def test_a_trace_of_a_foreign_detector_travels(picture):
-    torch.manual_seed(0)
-    net = TwoLevels()
-    trace = anatomy.trace(net, picture, conf=0.4)
-    assert len(trace.detections)
-    assert same_answers(pickle.loads(pickle.dumps(trace)), trace)
-    assert same_answers(copy.deepcopy(trace).replay(), trace)
-
-
-def test_the_original_result_travels_with_masks_and_key_points(family):
+def test_the_original_result_travels_with_masks_and_key_points():
     for name, part in (("yolov8n-seg", "masks"), ("yolov8n-pose", "keypoints"), ("yolov8n-obb", "obb")):
-        trace = family(name)
+        trace = lending.traced(lending.called(name))
         travelled = pickle.loads(pickle.dumps(trace)).result
         assert torch.equal(getattr(travelled, part).data, getattr(trace.result, part).data)
         assert travelled.names == trace.result.names
@@ -274,9 +178,9 @@ def drawn(figure) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("name", ["yolov8n", "yolov8n-obb", "fcos", "pafpn"])
-def test_figures_of_a_travelled_trace_are_the_same(family, name):
-    trace = family(name)
+@pytest.mark.parametrize("name", ["yolov8n", "yolov8n-obb", "fcos", "pafpn as described"])
+def test_figures_of_a_travelled_trace_are_the_same(name):
+    trace = lending.traced(lending.called(name))
     travelled = pickle.loads(pickle.dumps(trace))
     draws = [viz.heatmaps, viz.detections, lambda seen: viz.anchor_grid(seen, level=0), viz.features]
     draws += [lambda seen: viz.compare(seen, seen), lambda seen: viz.distribution(seen, 0)]

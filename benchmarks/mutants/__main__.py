@@ -25,14 +25,15 @@ from .verdicts import keep, kept, reasons, table, unnoticed
 
 KEPT = ROOT / ".benchmarks" / "mutants"  # git ignores it
 TESTS = (
+    "tests/contract",
     "tests/surgery",
     "tests/anatomy",
     "tests/diagnosis/test_assignment.py",
     "tests/diagnosis/test_level_evidence.py",
     "tests/diagnosis/test_loss_by_level.py",
     "tests/diagnosis/test_missed.py",
-    "tests/detectors/test_fastvit_contract.py",
-    "tests/detectors/test_pafpn_contract.py",
+    "tests/detectors/test_fastvit_description.py",
+    "tests/detectors/test_pafpn_description.py",
     "tests/viz/test_alignment.py",
     "tests/viz/test_torchvision.py",
 )

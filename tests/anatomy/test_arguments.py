@@ -121,6 +121,13 @@ def test_what_is_not_finite_is_a_value_error(value):
         finite_number(value, "x", "Try 1.")
 
 
+@pytest.fixture(scope="module")
+def traced(build, picture):
+    """A function that gives a trace of the picture, which is made once."""
+    trace = anatomy.trace(build("yolov8n", picture), picture, imgsz=192)
+    return lambda: trace
+
+
 @pytest.mark.parametrize(
     "value", [None, "12", b"12", [1.0], {1}, {1: 1}, [[1]], [[1], [1, 2]], [True], [None], [float("nan")]], ids=repr
 )

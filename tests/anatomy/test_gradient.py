@@ -9,7 +9,7 @@ from torch import nn
 from anatomy import Outputs
 from anatomy.errors import UnsupportedModelError
 from anatomy.tracing.gradient import differentiate
-from tests.anatomy.test_contract import TwoLevels, TwoLevelsHead
+from tests.contract.own_detector import TwoLevels, TwoLevelsHead
 
 ARGS = {"conf": 0.5, "iou": 0.7, "imgsz": 192}
 

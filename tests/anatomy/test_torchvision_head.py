@@ -1,4 +1,4 @@
-"""torchvision's FCOS and RetinaNet: what their head declares runs, their own answers bit for bit, and the laws."""
+"""torchvision's FCOS and RetinaNet: their answers bit for bit, and what is theirs; the laws are in tests/contract."""
 
 import copy
 
@@ -51,23 +51,12 @@ def net(request):
     return tiny(request.param)
 
 
-def test_what_the_head_declares_is_what_runs(net):
-    levels, modules = anatomy.levels(net), dict(net.named_modules())
-    assert [level.name for level in levels] == LEVELS
+def test_the_maps_of_the_backbone_are_those_that_the_levels_declare(net):
+    levels = anatomy.levels(net)
     assert [level.path for level in levels] == [CONV] * 5
     maps = list(net.backbone(torch.zeros(1, 3, 256, 384)).values())
     for level, made in zip(levels, maps, strict=True):
         assert made.shape == (1, level.in_channels, 256 / level.stride, 384 / level.stride)
-    head = anatomy.describe(net)
-    assert head.sharing(2, "one2many") == (0, 1, 2, 3, 4)
-    trace = anatomy.trace(net, image((256, 384)), imgsz=384)
-    assert trace.input_shape == (256, 384)
-    assert trace.shapes == tuple((256 // int(level.stride), 384 // int(level.stride)) for level in levels)
-    for index in range(5):
-        with torch.inference_mode():
-            made = modules[CONV](trace._run.features[index])[0].unflatten(0, (head.anchors_per_cell, -1)).amax(0)
-        assert torch.allclose(made, trace.logits[index], atol=1e-5)
-        assert trace.logits[index].shape == (5, *trace.shapes[index])
 
 
 def test_a_published_architecture_is_described_and_traced():
@@ -128,17 +117,9 @@ def test_the_recorded_anchor_gives_back_the_box(net, shape):
     middle = (priors[:, :2] + priors[:, 2:]) / 2
     assert np.array_equal(middle, trace.points())
     assert np.allclose(trace.letterbox.to_input(found.center), middle[found.anchor])
-    turns = trace.anchors_per_cell
-    sizes = np.array([rows * cols * turns for rows, cols in trace.shapes])
-    assert len(priors) == sizes.sum()
-    places = trace.places()
-    assert np.array_equal(places.level, np.repeat(np.arange(5), sizes))
-    for (rows, cols), level in zip(trace.shapes, range(5), strict=True):
-        assert np.array_equal(places.row[places.level == level], np.arange(rows).repeat(cols * turns))
-        assert np.array_equal(places.col[places.level == level], np.tile(np.arange(cols).repeat(turns), rows))
     scores = trace.scores().numpy()
     assert np.allclose(scores[found.class_id, found.anchor], found.confidence, atol=1e-6)
-    best = np.maximum.reduceat(scores.max(0), np.arange(0, len(priors), turns))
+    best = np.maximum.reduceat(scores.max(0), np.arange(0, len(priors), trace.anchors_per_cell))
     objectness = np.concatenate([level.flatten().numpy() for level in trace.objectness()])
     assert np.allclose(best, objectness, atol=1e-6)
     with pytest.raises(ValueError, match=f"Anchors run from 0 to {len(priors) - 1}"):
@@ -193,36 +174,15 @@ def test_suppressed_names_exactly_what_nms_removed(net, score):
         assert len(lost) + len(kept) == len(pairs)
 
 
-EDITS = [
-    lambda net: surgery.shift_classes(net, "all", 1),
-    lambda net: surgery.permute_classes(net, "all", [4, 3, 2, 1, 0]),
-    lambda net: surgery.swap_classes(net, "all", 1, 3),
-    lambda net: surgery.zero_classes(net, LEVELS, [0, 2]),
-    lambda net: surgery.scale_classes(net, "all", 1, 1.5),
-    lambda net: surgery.bias_classes(net, "all", 3, 0.7),
-    lambda net: surgery.mute_level(net, "all"),
-]
-
-
-@pytest.mark.parametrize("edit", EDITS)
-def test_an_edit_of_all_levels_is_applied_once_replayed_and_undone(net, edit):
+def test_an_edit_of_all_levels_writes_the_shared_rows_once(net):
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    trace = anatomy.trace(net, image(), **OWN)
-    edit(net)
+    surgery.shift_classes(net, "all", 1)
     after = net.state_dict()
     assert {name for name in before if not torch.equal(before[name], after[name])} <= {f"{CONV}.weight", f"{CONV}.bias"}
-    fresh = anatomy.trace(net, image(), **OWN)
-    assert same(fresh, answer(net, image()))
-    assert not same(fresh, vars(trace.result))
-    assert same(trace.replay(), vars(fresh.result))
-    assert trace.replay().to_df().equals(fresh.to_df())
     checks = surgery.certify(net).rows
     assert checks[0].changed
     assert {(check.changed, check.equal) for check in checks} == {(checks[0].changed, checks[0].equal)}
     assert set(checks[0].changed) | set(checks[0].equal) == set(range(5))
-    surgery.undo(net)
-    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
-    assert same(trace.replay(), vars(trace.result))
 
 
 def test_every_anchor_of_a_cell_has_its_rows_edited(net):
@@ -242,16 +202,6 @@ def test_every_anchor_of_a_cell_has_its_rows_edited(net):
     assert (joined.anchor[both] == trace.detections.anchor[joined.before[both]]).all()
     assert sorted(joined.before[joined.before >= 0]) == list(range(len(trace.detections)))
     assert sorted(joined.after[joined.after >= 0]) == list(range(len(shifted.detections)))
-
-
-@pytest.mark.parametrize("level", [0, "P5", ["P3", "P4", "P5", "P6"]])
-def test_an_edit_of_some_levels_is_refused_and_changes_nothing(net, level):
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    for edit in (lambda: surgery.shift_classes(net, level, 1), lambda: surgery.mute_level(net, level)):
-        with pytest.raises(ValueError, match=r"P3, P4, P5, P6, P7 share one class convolution.*level='all'"):
-            edit()
-    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
-    assert surgery.history(net) == ()
 
 
 def test_the_model_is_left_as_it_was(net):
@@ -347,15 +297,3 @@ def test_other_detectors_are_refused_with_the_reason(net):
     trace = anatomy.trace(tiny("fcos"), image())
     with pytest.raises(anatomy.UnsupportedModelError, match="does not say how it is trained"):
         trace.targets([[0, 0, 9, 9]], [1])
-
-
-def test_the_network_runs_step_by_step_with_gradient(net):
-    trace, head = anatomy.trace(net, image(), **OWN), anatomy.describe(net)
-    frame = trace.frame[None].clone().requires_grad_()
-    outputs = head.forward(frame, trace.branch)
-    for level, (logits, raw) in enumerate(zip(outputs.logits, outputs.raw, strict=True)):
-        torch.testing.assert_close(logits[0].detach(), trace.logits[level], rtol=1e-4, atol=1e-4)
-        alone = head.level_outputs(level, trace.inputs[level][None].clone(), trace.branch)
-        torch.testing.assert_close(alone[0], logits, rtol=1e-4, atol=1e-4)
-        assert raw.shape == (1, 4 * head.anchors_per_cell, *trace.shapes[level])
-    assert torch.autograd.grad(outputs.logits[1].sum(), frame)[0].abs().sum() > 0

@@ -20,7 +20,7 @@ from diagnosis.grid.aim import Aim
 from diagnosis.grid.motion import Motion, measure_motion
 from diagnosis.grid.offset import ObjectOffset, _offsets
 from diagnosis.grid.verdict import judge
-from tests.anatomy.test_contract import TwoLevels, TwoLevelsHead
+from tests.contract.own_detector import TwoLevels, TwoLevelsHead
 
 STEP = {"step": 64}
 

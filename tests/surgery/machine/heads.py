@@ -5,16 +5,14 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-import yaml
 from torch import nn
 
-from tests.anatomy.test_contract import TwoLevels
+from tests.contract.own_detector import TwoLevels
 from tests.torchvision_nets import tiny
+from tests.ultralytics_nets import narrow
 
 SIDE, CONF = 64, 0.25  # px; the least confidence
 NAMES = ("car", "truck", "bus", "van", "bicycle", "train")
@@ -77,30 +75,16 @@ def picture() -> np.ndarray:
 
 def _ultralytics(name: str, classes: int) -> nn.Module:
     """An Ultralytics network of one model file, a sixteenth as wide and as shallow as it goes."""
-    net = _yolo_object(name, classes).model.eval()
+    torch.manual_seed(0)
+    net = narrow(name, classes).model.eval()
     net.names = dict(enumerate(NAMES[:classes]))
     return _enlivened(net, ultralytics_convs(net))
-
-
-def _yolo_object(name: str, classes: int):
-    from ultralytics import YOLO
-    from ultralytics.nn.tasks import yaml_model_load
-
-    torch.manual_seed(0)
-    plan = yaml_model_load(f"{name}.yaml")
-    for entry in ("scales", "scale", "yaml_file"):
-        plan.pop(entry, None)
-    plan |= {"nc": classes, "depth_multiple": 0.1, "width_multiple": 0.0625}
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(plan))
-        return YOLO(str(path))
 
 
 @cache
 def _empty_owner(name: str):
     """A YOLO object without its network, to be copied."""
-    owner = _yolo_object(name, KINDS[name].classes)
+    owner = narrow(name, KINDS[name].classes)
     owner.model = None
     return owner
 

@@ -1,0 +1,149 @@
+"""The table of families: one row each. Add a row here, and every law is tested for it."""
+
+import torch
+
+from detectors.fastvit import FastViTDetector, NaiveDetector, load
+from detectors.pafpn import PLACES, PafpnDetector
+from tests.class_rows import spread_out
+from tests.contract.own_detector import TwoLevels
+from tests.contract.rows import (
+    PICTURE,
+    Family,
+    Files,
+    own_answer,
+    own_predict,
+    pyramid_answer,
+    pyramid_predict,
+    torchvision_answer,
+    torchvision_predict,
+    ultralytics,
+)
+from tests.corner_net import CornerNet
+from tests.torchvision_nets import tiny
+
+ONE_BRANCH = (
+    "yolov3-tiny",
+    "yolov5n",
+    "yolov6n",
+    "yolov8n",
+    "yolov8n-p2",
+    "yolov8n-p6",
+    "yolov8n-seg",
+    "yolov8n-pose",
+    "yolov8n-obb",
+    "yolov8n-ghost",
+    "yolov9t",
+    "yolo11n",
+    "yolo12n",
+)
+TWO_BRANCHES = ("yolov10n", "yolo26n", "yolo26n-seg", "yolo26n-pose", "yolo26n-obb")
+
+NO_STEPS = "does not say how to run its network step by step"
+NO_TRAINING = "does not say how it is trained"
+MIXED = "The published decoder mixes the cells, so no box belongs to one of them"
+SHARED = r"P3, P4, P5, P6, P7 share one class convolution.*level='all'"
+OURS = {"conf": 0.3, "iou": 0.5, "imgsz": 128}
+MODELS_OWN = {"conf": None, "iou": None, "imgsz": None}  # torchvision: the thresholds and the size of the model itself
+FASTVIT_ALONE = """
+from detectors.fastvit import load
+
+def predict(path, image, args):
+    (found,) = load(path).predict(image, **args)
+    return found.boxes, found.confidence, found.class_id
+"""
+
+
+def fastvit(kind: type):
+    torch.manual_seed(1)
+    net = kind(["ball", "box", "star", "ring"], "fastvit_t8", branches=1).eval()
+    spread_out(net, PICTURE, [head.classify for head in net.heads], seed=1)
+    return net
+
+
+def pafpn(normalized: tuple):
+    torch.manual_seed(1)
+    net = PafpnDetector(["ball", "box", "star", "ring"], (8, 16, 32, 64), (1, 1, 1, 1), normalized=normalized).eval()
+    spread_out(net, PICTURE, [head.classify for head in net.heads], seed=1)
+    with torch.no_grad():
+        for head in net.heads:
+            head.detect.bias.fill_(2.0)  # every cell is likely to be an object
+    return net
+
+
+def two_levels():
+    torch.manual_seed(0)
+    net = TwoLevels()
+    with torch.no_grad():
+        for conv in net.cls:
+            conv.weight.mul_(20)
+    return net
+
+
+def fastvit_row(name: str, kind: type, **more) -> Family:
+    files = Files(FASTVIT_ALONE, open=load, foreign=frozenset({"anatomy", "detectors"}))
+    return Family(name, lambda: fastvit(kind), pyramid_predict, pyramid_answer, OURS, files=files, **more)
+
+
+def pafpn_row(name: str, normalized: tuple) -> Family:
+    refuses = {"file": r"PafpnDetector has no checkpoint format.*state_dict"}
+    return Family(name, lambda: pafpn(normalized), pyramid_predict, pyramid_answer, OURS, refuses=refuses)
+
+
+def torchvision_row(name: str, kind: str) -> Family:
+    return Family(
+        name=name,
+        build=lambda: tiny(name, min_size=128, max_size=256),
+        predict=torchvision_predict,
+        answer=torchvision_answer,
+        args=MODELS_OWN,
+        levels=("P3", "P4", "P5", "P6", "P7"),
+        refuses={
+            "levels": SHARED,
+            "file": rf"{kind} has no checkpoint format.*surgery\.write_recipe",
+            "boxes by level": NO_STEPS,
+            "targets": NO_TRAINING,
+        },
+    )
+
+
+FAMILIES = (
+    *(ultralytics(name) for name in (*ONE_BRANCH, *TWO_BRANCHES)),
+    *(ultralytics(name, nms=False) for name in TWO_BRANCHES),
+    *(ultralytics(name, fused=True) for name in ("yolov8n", "yolo11n", "yolov10n")),
+    ultralytics("yolo26n-seg", nms=False, fused=True),
+    ultralytics("yolov8n", published=True),
+    torchvision_row("fcos", "FCOS"),
+    torchvision_row("retinanet", "RetinaNet"),
+    fastvit_row("fastvit", FastViTDetector),
+    fastvit_row("fastvit as published", NaiveDetector, refuses={"boxes by level": MIXED, "targets": NO_TRAINING}),
+    pafpn_row("pafpn as described", ()),
+    pafpn_row("pafpn repaired", tuple(PLACES)),
+    Family(
+        name="own detector",
+        build=two_levels,
+        predict=own_predict,
+        answer=own_answer,
+        args={"conf": 0.6},
+        levels=("P3", "P4"),
+        refuses={
+            "file": r"TwoLevels has no checkpoint format.*surgery\.write_recipe",
+            "steps": NO_STEPS,
+            "boxes by level": NO_STEPS,
+            "targets": NO_TRAINING,
+        },
+        checks=(),
+    ),
+    Family(
+        name="corner net",
+        build=CornerNet,
+        predict=own_predict,
+        answer=own_answer,
+        args={"conf": 0.92},
+        levels=("P3", "P4"),
+        refuses={
+            "file": r"CornerNet has no checkpoint format.*surgery\.write_recipe",
+            "boxes by level": r"Give its head a method level_boxes\(level, raw\)",
+        },
+        checks=(),
+    ),
+)

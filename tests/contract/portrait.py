@@ -1,0 +1,33 @@
+"""Everything of a network that an edit which was taken back, a refusal or a trace must leave as it was."""
+
+import torch
+
+import anatomy
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def portrait(model) -> dict:
+    """Values, identities, flags, names, hooks."""
+    head = anatomy.describe(model)
+    modules, parameters = list(head.net.modules()), list(head.net.parameters())
+    return {
+        "values": {name: value.clone() for name, value in head.net.state_dict().items()},
+        "modules": [id(module) for module in modules],
+        "parameters": [(id(parameter), parameter.requires_grad) for parameter in parameters],
+        "training": [module.training for module in modules],
+        "names": dict(head.names),
+        "hooks": [sum(len(getattr(module, kind)) for kind in HOOKS) for module in modules],
+    }
+
+
+def changed_values(before: dict, after: dict) -> list[str]:
+    """Names of the weights and buffers that differ in any bit."""
+    assert before["values"].keys() == after["values"].keys()
+    return [name for name, value in before["values"].items() if not torch.equal(value, after["values"][name])]
+
+
+def assert_same(before: dict, after: dict) -> None:
+    assert changed_values(before, after) == []
+    for part in before.keys() - {"values"}:
+        assert before[part] == after[part], part

@@ -1,0 +1,80 @@
+"""Random networks of Ultralytics' heads that detect something: as wide as published, or small."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+import yaml
+from torch import nn
+
+from tests.class_rows import LOGIT, as_frame, spread_out, unit_outputs, what_convs_read
+
+SHARE = 0.15  # of the cells of a level that exceed the least confidence, as published
+
+
+def as_published(name: str, picture: np.ndarray, seed: int = 0):
+    """A YOLO object of a model file, with random weights whose class rows detect something in the picture."""
+    from ultralytics import YOLO
+
+    torch.manual_seed(seed)
+    model = YOLO(f"{name}.yaml")
+    net, generator = model.model.eval(), torch.Generator().manual_seed(seed)
+    stir(net, generator)
+    for convs in last_convs(net, "cv3"):
+        _calibrate(net, picture, convs, generator)
+    return model
+
+
+def small(name: str, picture: np.ndarray, classes: int, width: float = 1 / 16, seed: int = 0):
+    """The same of a network a tenth as deep as the largest of its kind, and narrow."""
+    torch.manual_seed(seed)
+    model = narrow(name, classes, width)
+    net = model.model.eval()
+    stir(net, torch.Generator().manual_seed(seed))
+    for number, convs in enumerate(last_convs(net, "cv3")):
+        spread_out(net, picture, convs, seed + number)
+    if "seg" in name:  # coefficients of masks: an object without a pixel is dropped
+        for convs in last_convs(net, "cv4"):
+            unit_outputs(net, picture, convs, seed)
+    return model
+
+
+def narrow(name: str, classes: int, width: float = 1 / 16):
+    """A YOLO object of a model file with other numbers of classes, channels and repeats."""
+    from ultralytics import YOLO
+    from ultralytics.nn.tasks import yaml_model_load
+
+    plan = yaml_model_load(f"{name}.yaml")
+    for entry in ("scales", "scale", "yaml_file"):
+        plan.pop(entry, None)
+    plan |= {"nc": classes, "depth_multiple": 0.1, "width_multiple": width}
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(plan))
+        return YOLO(str(path))
+
+
+@torch.no_grad()
+def stir(net: nn.Module, generator: torch.Generator) -> None:
+    """Scales and shifts of batch norms at random."""
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.weight.copy_(1 + 0.3 * torch.randn(module.weight.shape, generator=generator))
+            module.bias.copy_(0.3 * torch.randn(module.bias.shape, generator=generator))
+
+
+def last_convs(net: nn.Module, part: str) -> list[list[nn.Conv2d]]:
+    """The last convolutions of a part of the head, one a level, of each branch that the network has."""
+    branches = [getattr(net.model[-1], name, None) for name in (part, f"one2one_{part}")]
+    return [[level[-1] for level in branch] for branch in branches if branch is not None]
+
+
+@torch.no_grad()
+def _calibrate(net: nn.Module, picture: np.ndarray, convs: list[nn.Conv2d], generator: torch.Generator) -> None:
+    """Random class rows of unit scale, and biases such that about ``SHARE`` of the cells of a level exceed 0.25."""
+    for conv, features in zip(convs, what_convs_read(net, as_frame(picture), convs), strict=True):
+        spread = features.std() * conv.in_channels**0.5 + 1e-6
+        conv.weight.copy_(2 * torch.randn(conv.weight.shape, generator=generator) / spread)
+        conv.bias.copy_(0.5 * torch.randn(conv.bias.shape, generator=generator))
+        conv.bias.add_(LOGIT - conv(features).amax(1).flatten().quantile(1 - SHARE))
