@@ -1,6 +1,8 @@
 """A replay is a fresh predict, bit for bit: small heads, small and odd grids, every edit in any order, two threads."""
 
+import copy
 import random
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +24,10 @@ SIZES = [(32, 32), (64, 96), (96, 96), (128, 192), (160, 160), (64, 320), (224, 
 
 @pytest.fixture(scope="module")
 def with_classes(build, picture, tmp_path_factory):
-    """A factory of small YOLO objects with a given number of classes."""
+    """A function that gives a copy of a YOLO object with a given number of classes, which is built once."""
 
-    def make(path: str, classes: int):
+    @cache
+    def made(path: str, classes: int):
         name = Path(path).name
         config = CONFIGS / path.replace("n-", "-").removesuffix("n")
         config = next(file for file in (config, CONFIGS / path) if file.with_suffix(".yaml").exists())
@@ -34,7 +37,7 @@ def with_classes(build, picture, tmp_path_factory):
         (folder / f"{config.name}.yaml").write_text(yaml.safe_dump(plain | {"nc": classes}))
         return build(str(folder / name), picture)
 
-    return make
+    return lambda path, classes: copy.deepcopy(made(path, classes))
 
 
 def rows(result):

@@ -31,15 +31,17 @@ def single_edits(model, family: Family) -> dict[str, Callable[[], object]]:
     names = list(anatomy.describe(model).names)
     last = len(family.levels) - 1
     found = {
-        "shift the coarsest level": lambda: surgery.shift_classes(model, at(family, last), 1),
         "bias one class": lambda: surgery.bias_classes(model, "all", 0, 3.0),
         "scale all classes": lambda: surgery.scale_classes(model, "all", "all", 1.3),
         "zero the finest level": lambda: surgery.zero_classes(model, at(family, 0), "all", bias="keep"),
         "silence two classes": lambda: surgery.zero_classes(model, list(family.levels), names[:2]),
-        "reverse the classes": lambda: surgery.permute_classes(model, "all", names[::-1]),
         "scale one class": lambda: surgery.scale_classes(model, "all", names[-1], 1.5),
         "mute a level": lambda: surgery.mute_level(model, at(family, 1)),
     }
-    if len(names) > 1:
-        found["swap two classes"] = lambda: surgery.swap_classes(model, "all", 0, names[-1])
-    return found
+    if len(names) == 1:
+        return found
+    return found | {
+        "shift the coarsest level": lambda: surgery.shift_classes(model, at(family, last), 1),
+        "reverse the classes": lambda: surgery.permute_classes(model, "all", names[::-1]),
+        "swap two classes": lambda: surgery.swap_classes(model, "all", 0, names[-1]),
+    }
