@@ -188,20 +188,6 @@ def test_objectness_logits_and_distribution(model, picture):
         trace.decode([504])
 
 
-def test_a_head_without_dfl_says_so(build, picture):
-    trace = anatomy.trace(build("yolo26n", picture), picture, **ARGS)
-    with pytest.raises(ValueError, match=r"reg_max = 1.*no distribution"):
-        trace.distribution(0)
-
-
-def test_zero_detections_have_a_whole_table(model, picture):
-    trace = anatomy.trace(model, picture, conf=1.0, **ARGS)
-    table = trace.to_df()
-    assert table.shape[0] == 0
-    assert table.schema == anatomy.trace(model, picture, **ARGS).to_df().schema
-    assert len(trace.replay().detections) == 0
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (8000, 40), (40, 8000), (31, 97), (500, 375)])
 def test_odd_sizes_map_cells_through_the_letterbox(model, shape):
     rng = np.random.default_rng(1)
