@@ -24,10 +24,10 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) notebooks
 
 test: lint  ## run the gates, then every test and every notebook
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 check: lint  ## run the gates, then all tests but notebooks, browser and trainings
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile -m 'not long'
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal -m 'not long'
 
 lint: $(READY)  ## run the gates of .pre-commit-config.yaml
 	@if git rev-parse --git-dir >/dev/null 2>&1; then \

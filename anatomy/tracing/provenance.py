@@ -1,5 +1,6 @@
 """Where detections come from: the level and the cell that made each, and the candidates that lost to it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +17,14 @@ from .suppression import losers
 
 @dataclass(frozen=True)
 class Provenance:
-    """One finished pass of a head, with its ``pyramid`` and ``letterbox``, as detections are read from it."""
+    """One finished pass of a head, with its ``pyramid`` and ``letterbox``, as detections are read from it.
+
+    ``names``: what the classes are called.
+    """
 
     head: Head
     pass_: Pass
+    names: Mapping[int, str]
     pyramid: Pyramid
     letterbox: Letterbox
 
@@ -33,7 +38,7 @@ class Provenance:
             xyxy=xyxy,
             confidence=confidence,
             class_id=class_id,
-            class_name=tuple(head.names[index] for index in class_id.tolist()),
+            class_name=tuple(self.names[index] for index in class_id.tolist()),
             level=places.level,
             level_name=tuple(head.levels[index].name for index in places.level.tolist()),
             stride=np.asarray([level.stride for level in head.levels])[places.level],
@@ -48,7 +53,7 @@ class Provenance:
 
     def _logits_at(self, places: Cells) -> np.ndarray:
         """The class logits of these n anchors, (n, nc) float32."""
-        nc, found = len(self.head.names), []
+        nc, found = len(self.names), []
         columns = (places.level.tolist(), places.row.tolist(), places.col.tolist(), places.turn.tolist())
         for level, row, col, turn in zip(*columns, strict=True):
             found.append(self.pass_.logits[level][turn * nc : (turn + 1) * nc, row, col])

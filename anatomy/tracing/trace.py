@@ -198,7 +198,14 @@ class Trace:
     @cached_property
     def detections(self) -> Detections:
         """What was found, with the level and the cell that made each box."""
-        return Provenance(head=self._head, pass_=self._run, pyramid=self.pyramid, letterbox=self.letterbox).detections()
+        made = Provenance(
+            head=self._head,
+            pass_=self._run,
+            names=self.names,
+            pyramid=self.pyramid,
+            letterbox=self.letterbox,
+        )
+        return made.detections()
 
     @property
     def limits(self) -> Limits:

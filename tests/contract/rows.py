@@ -106,7 +106,6 @@ def ultralytics(name: str, *, nms: bool | None = None, fused: bool = False, publ
         levels=LEVELS.get(name, ("P3", "P4", "P5")),
         files=Files(ULTRALYTICS_ALONE),
         refuses=ultralytics_refusals(name),
-        checks=("conf", "iou"),
     )
 
 

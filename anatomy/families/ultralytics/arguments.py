@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from ultralytics.utils import DEFAULT_CFG_DICT
 
-from ...arguments import share
+from ...arguments import share, whole_number
 from ...head.levels import select_classes
 
 REFUSED = {
@@ -30,7 +30,7 @@ def check_predict_args(args: Mapping, names: Mapping[int, str]) -> dict:
     """The arguments with classes as ids and thresholds as floats.
 
     Raises TypeError for an argument that ``predict()`` does not know or a trace does not take, ValueError for what a
-    trace cannot follow, for thresholds outside [0, 1] and unknown classes.
+    trace cannot follow, for thresholds outside [0, 1], sizes below 1 px and unknown classes.
     """
     for name in args:
         if name in NOT_ASKED:
@@ -49,6 +49,14 @@ def check_predict_args(args: Mapping, names: Mapping[int, str]) -> dict:
     for name in ("conf", "iou"):
         if name in args:
             checked[name] = share(args[name], name)
+    _check_size(args.get("imgsz"))
     if args.get("classes") is not None:
         checked["classes"] = list(select_classes(names, args["classes"]))
     return checked
+
+
+def _check_size(imgsz) -> None:
+    """Refuse what is no size in px; Ultralytics would make a whole number below 1 into 32."""
+    for side in imgsz if isinstance(imgsz, list | tuple) else [imgsz]:
+        if side is not None and whole_number(side, "imgsz, in px,") < 1:
+            raise ValueError(f"imgsz must be a positive whole number of px, one or (height, width), but was {imgsz!r}.")
