@@ -68,7 +68,7 @@ def _pair(names: Names, given: tuple[Any, Any]) -> tuple[int, int]:
     if first == second:
         a, b = given
         raise SelectionError(f"A swap needs two different classes, but {a!r} and {b!r} are both class {first}.")
-    return first, second
+    return min(first, second), max(first, second)
 
 
 def _listed(names: Sequence[str], count: int) -> str:

@@ -7,6 +7,7 @@ from anatomy import Level
 from surgery.choices import EVERY_CLASS
 from surgery.edit import Edit, tell
 from surgery.table import OPERATIONS, TABLE
+from tests.corner_net import CornerNet
 
 LEVELS = [Level(index, f"P{index + 3}", 8.0 * 2**index, 16, {}) for index in range(3)]
 NAMES = {0: "cat", 1: "dog", 2: "bird"}
@@ -46,3 +47,9 @@ def test_every_row_has_a_function_of_its_name(operation):
 
 def test_a_muted_level_loses_every_class_also_where_one_is_called_all():
     assert EVERY_CLASS.choose({0: "all", 1: "dog"}, None) == (0, 1)
+
+
+def test_a_swap_is_recorded_in_the_order_of_the_classes():
+    net = CornerNet()
+    assert surgery.swap_classes(net, "all", 2, 0).classes == (0, 2)
+    assert surgery.history(net)[0].classes == (0, 2)
