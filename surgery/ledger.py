@@ -1,7 +1,7 @@
 """The ledger of edits: writes an edit to every place that must carry it, all or nothing, and keeps what was there."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from anatomy import Head, UnsupportedModelError, describe, whole_number
+from anatomy.head.endings import to_the_end
 from anatomy.head.mark import mark_of
 
 from .edit import Edit, edited
@@ -168,23 +169,10 @@ def restored(head: Head, rows: dict[Place, Rows], apart: Apart, *, always: bool)
             due = always
         finally:
             if due:
-                _to_the_end(put_back)
+                to_the_end(put_back)
     finally:
         if due:  # an interruption came just before it began
-            _to_the_end(put_back)
-
-
-def _to_the_end(action: Callable[[], None]) -> None:
-    """Do it, as often as it is interrupted; the interruption goes on afterwards."""
-    interruption = None
-    while True:
-        try:
-            action()
-            break
-        except KeyboardInterrupt as caught:
-            interruption = caught
-    if interruption is not None:
-        raise interruption
+            to_the_end(put_back)
 
 
 def _put_back(head: Head, rows: dict[Place, Rows], apart: Apart, book: Ledger, kept: Ledger) -> None:

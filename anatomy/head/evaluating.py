@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .endings import ending_with
 from .head import Head
 
 Tensors = dict[str, Any]  # parameters or buffers of a module by name, as torch holds them
@@ -16,12 +17,14 @@ Tensors = dict[str, Any]  # parameters or buffers of a module by name, as torch 
 def evaluation_mode(net: nn.Module) -> Iterator[None]:
     """Evaluation mode within the block; afterwards every module has its own mode again."""
     modes = [(module, module.training) for module in net.modules()]
-    try:
-        net.eval()
-        yield
-    finally:
+
+    def put_back() -> None:
         for module, mode in modes:
             module.training = mode
+
+    with ending_with(put_back):
+        net.eval()
+        yield
 
 
 @contextmanager
@@ -44,15 +47,16 @@ def evaluating(model: nn.Module | Head) -> Iterator[None]:
 @contextmanager
 def _differentiable(net: nn.Module) -> Iterator[None]:
     """Within the block clones stand for the parameters and buffers that were made in inference mode."""
-    replaced: list[tuple[Tensors, str, Tensor]] = []
-    try:
-        for held, name, value in list(_of_inference_mode(net)):
-            replaced.append((held, name, value))
-            held[name] = value.clone()
-        yield
-    finally:
+    replaced = list(_of_inference_mode(net))
+
+    def put_back() -> None:
         for held, name, value in replaced:
             held[name] = value
+
+    with ending_with(put_back):
+        for held, name, value in replaced:
+            held[name] = value.clone()
+        yield
 
 
 def _of_inference_mode(net: nn.Module) -> Iterator[tuple[Tensors, str, Tensor]]:

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from anatomy import Outputs
+from anatomy import Outputs, describe
 from anatomy.errors import UnsupportedModelError
-from anatomy.tracing.gradient import differentiate
+from anatomy.tracing.gradient import differentiate, differentiate_pass
 from tests.contract.own_detector import TwoLevels, TwoLevelsHead
 
 ARGS = {"conf": 0.5, "iou": 0.7, "imgsz": 192}
@@ -142,5 +142,8 @@ def test_what_cannot_be_followed_is_refused(net, picture):
         differentiate(Changed(net), picture, **ARGS).gradient(0, 3, 4)
     with pytest.raises(UnsupportedModelError, match=r"TwoLevels does not say how to run its network.*forward"):
         differentiate(TwoLevels(), picture, **ARGS)
+    finished = differentiate(net, picture, **ARGS).run
     with pytest.raises(UnsupportedModelError, match=r"float16, in which gradients vanish.*float\(\)"):
         differentiate(net.half(), picture, **ARGS)
+    with pytest.raises(UnsupportedModelError, match=r"float16, in which gradients vanish.*float\(\)"):
+        differentiate_pass(describe(net), finished)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from ultralytics.engine.results import Results
 
+from ...head.endings import ending_with
 from ...head.forward import Pass
 from ...head.pyramid import Pyramid
 from ...head.scores import all_scores, candidates, column_scores
@@ -39,13 +40,15 @@ def apart(shared: Some, **attributes: Any) -> Some:
 def overridden(target: object, **attributes: Any) -> Iterator[None]:
     """Instance attributes for the length of a block; what stood there before comes back, however the block ends."""
     before = {name: target.__dict__[name] for name in attributes if name in target.__dict__}
-    try:
-        target.__dict__.update(attributes)
-        yield
-    finally:
+
+    def put_back() -> None:
         for name in attributes:
             target.__dict__.pop(name, None)
         target.__dict__.update(before)
+
+    with ending_with(put_back):
+        target.__dict__.update(attributes)
+        yield
 
 
 @dataclass(frozen=True)
