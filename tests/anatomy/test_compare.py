@@ -228,11 +228,10 @@ def test_two_real_models_agree_on_the_bus_and_the_tv(real):
 
 
 @pytest.mark.parametrize("wrong", [None, "photo.jpg", [1]])
-def test_what_is_no_trace_is_refused(traced, wrong):
-    one = traced()
-    for pair in ((one, wrong), (wrong, one)):
+def test_what_is_no_trace_is_refused(trace, wrong):
+    for pair in ((trace, wrong), (wrong, trace)):
         for compared in (anatomy.compare, viz.compare):
             with pytest.raises(TypeError, match=r"Two traces are compared, but a \w+ was given"):
                 compared(*pair)
     with pytest.raises(ValueError, match="titles are two"):
-        viz.compare(one, one, titles=["only one"])
+        viz.compare(trace, trace, titles=["only one"])

@@ -19,6 +19,25 @@ HEADS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def traced(build, picture):
+    """A function from one of ``HEADS`` to its trace of the picture, made once."""
+    made = {}
+
+    def make(case=HEADS[0]):
+        if case not in made:
+            name, nms, fused = case
+            model = build(name, picture)
+            if nms is False:
+                model.model.end2end = True
+            if fused:
+                model.fuse()
+            made[case] = anatomy.trace(model, picture, imgsz=192, **({} if nms is None else {"nms": nms}))
+        return made[case]
+
+    return make
+
+
 def state(net):
     """All that attribution could leave behind."""
     tensors = {**dict(net.named_parameters()), **dict(net.named_buffers())}
