@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from anatomy import Head, UnsupportedModelError, describe, whole_number
-from anatomy.head.endings import to_the_end
+from anatomy.head.endings import ending_with
 from anatomy.head.mark import mark_of
 
 from .edit import Edit, edited
@@ -156,23 +156,9 @@ def restored(head: Head, rows: dict[Place, Rows], apart: Apart, *, always: bool)
     Interruptions, also several and also while they are put back, do not keep it from being done.
     """
     book = ledger(head)
-    kept, due = book.copy(), True
-
-    def put_back() -> None:
-        nonlocal due
-        _put_back(head, rows, apart, book, kept)
-        due = False
-
-    try:
-        try:
-            yield
-            due = always
-        finally:
-            if due:
-                to_the_end(put_back)
-    finally:
-        if due:  # an interruption came just before it began
-            to_the_end(put_back)
+    kept = book.copy()
+    with ending_with(lambda: _put_back(head, rows, apart, book, kept), always=always):
+        yield
 
 
 def _put_back(head: Head, rows: dict[Place, Rows], apart: Apart, book: Ledger, kept: Ledger) -> None:
@@ -188,7 +174,7 @@ def _put_back(head: Head, rows: dict[Place, Rows], apart: Apart, book: Ledger, k
             f"The class convolutions of {_names(head, other)} have another shape than before, so their rows are not "
             "put back. Put the convolutions back that stood there.",
             RecordWarning,
-            stacklevel=6,
+            stacklevel=9,
         )
 
 

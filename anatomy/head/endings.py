@@ -18,8 +18,11 @@ def to_the_end(action: Callable[[], object]) -> None:
 
 
 @contextmanager
-def ending_with(action: Callable[[], object]) -> Iterator[None]:
-    """Do ``action`` when the block ends; it may begin more than once, where an interruption comes in between."""
+def ending_with(action: Callable[[], object], *, always: bool = True) -> Iterator[None]:
+    """Do ``action`` when the block ends, or, unless ``always``, only where it does not come to its end.
+
+    It may begin more than once, where an interruption comes in between.
+    """
     due = True
 
     def end() -> None:
@@ -30,8 +33,10 @@ def ending_with(action: Callable[[], object]) -> Iterator[None]:
     try:
         try:
             yield
+            due = always
         finally:
-            to_the_end(end)
+            if due:
+                to_the_end(end)
     finally:
         if due:  # an interruption came just before it began
             to_the_end(end)
