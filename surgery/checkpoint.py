@@ -8,9 +8,8 @@ from typing import Any
 import torch
 
 from anatomy import CheckpointError, Head, describe, open_checkpoint
-from anatomy.archive import read_plain
+from anatomy.archive import read_plain, write_whole
 
-from .files import write_whole
 from .memory import ledger
 from .places import all_rows
 from .record import KEY, Ledger, pack, unpack

@@ -10,9 +10,9 @@ from typing import Any
 from torch import Tensor
 
 from anatomy import Level
+from anatomy.archive import write_whole
 from anatomy.arguments import shown
 
-from .files import write_whole
 from .parameters import Parameters, plain
 from .rows import Rows
 from .table import operation_of

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import surgery
+from anatomy.archive import write_whole
 from anatomy.archive.drafts import draft_prefix, this_process
-from surgery.files import write_whole
 
 KILLED = """
 import os, signal
 from pathlib import Path
-from surgery.files import write_whole
+from anatomy.archive import write_whole
 write_whole(Path({path!r}), lambda file: os.kill(os.getpid(), signal.SIGKILL))
 """
 
