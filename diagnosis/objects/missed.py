@@ -212,11 +212,15 @@ class _Field:
     def candidates(self, i: int) -> tuple[Candidate, ...]:
         """The candidate of each level that came nearest to finding object i."""
         right, detected, by = self._fates(int(self.labels[i]))
-        stage = self._stages(i, right, detected, by)
+        reach = self._reach(i)
+        stage = self._stages(i, reach, right, detected, by)
         near = 0.01 * self.overlap[i] + self.overlap[i] * self.scores[self.labels[i]]
         worth = stage + np.where(stage < 2, self.overlap[i], near) / 2
         picks = [here.start + int(worth[here].argmax()) for here in self.trace.pyramid.slices]
-        return tuple(self._candidate(i, anchor, list(STAGES)[stage[anchor]], int(by[anchor])) for anchor in picks)
+        return tuple(
+            self._candidate(i, anchor, list(STAGES)[stage[anchor]], int(by[anchor]), float(reach[anchor]))
+            for anchor in picks
+        )
 
     def _fates(self, label: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(A,) each: does a cell stand for this class, is it a detection of it, and which one suppressed it, or -1."""
@@ -228,14 +232,14 @@ class _Field:
         right = detected | (self.scores[label] > self.conf) if every_class else self.top == label
         return right, detected, by
 
-    def _stages(self, i: int, right: np.ndarray, detected: np.ndarray, by: np.ndarray) -> np.ndarray:
+    def _stages(self, i: int, reach: np.ndarray, right: np.ndarray, detected: np.ndarray, by: np.ndarray) -> np.ndarray:
         """(A,) the index into ``STAGES`` of what stopped each cell."""
         label, allowed = int(self.labels[i]), self.trace.limits.classes
         alike = self.labels == label
         mine = self.overlap[i] >= self.overlap[alike].max(0)  # no other object of the class fits the cell better
         fits = (self.overlap[i] >= self.iou) & mine
         of_top = (self.labels[:, None] == self.top[None]) & (self.overlap >= self.iou)
-        stage = np.where(self._reach(i) < self.iou, 0, 1)
+        stage = np.where(reach < self.iou, 0, 1)
         stage[fits] = 2
         stage[fits & self.passed & ~right & ~of_top.any(0)] = 3
         last = fits & self.passed & right
@@ -254,7 +258,7 @@ class _Field:
         far = (self.trace.reg_max - 1) * strides[self.places.level]
         return reachable_overlap(box, self.trace.points(), far)
 
-    def _candidate(self, i: int, anchor: int, stage: str, by: int) -> Candidate:
+    def _candidate(self, i: int, anchor: int, stage: str, by: int, reach: float) -> Candidate:
         place = self.places
         return Candidate(
             level=int(place.level[anchor]),
@@ -268,7 +272,7 @@ class _Field:
             top_score=float(self.peak[anchor]),
             xyxy=self.decoded[anchor],
             by=by,
-            reach=float(self._reach(i)[anchor]),
+            reach=reach,
         )
 
 
