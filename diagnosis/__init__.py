@@ -22,12 +22,14 @@ from .objects.assignment import SPARED, Assignment, assign, assign_trace
 from .objects.level_evidence import VERDICTS, LevelEvidence, Successor, level_evidence
 from .objects.loss_by_level import SIZES, LossByLevel, loss_by_level
 from .objects.missed import STAGES, Candidate, Missed, missed
+from .objects.reading import PROBLEMS, ImageLabels, LabelledSet, Problem, read_labels
 from .scales import Layer, Numerics, Origin, Scales, numerics
 
 __all__ = [
     "BASELINES",
     "CODES",
     "METHODS",
+    "PROBLEMS",
     "SIZES",
     "SPARED",
     "STAGES",
@@ -41,12 +43,15 @@ __all__ = [
     "GridLevel",
     "GridReport",
     "Heat",
+    "ImageLabels",
+    "LabelledSet",
     "Layer",
     "LevelEvidence",
     "LossByLevel",
     "Missed",
     "Numerics",
     "Origin",
+    "Problem",
     "Randomization",
     "Report",
     "Scales",
@@ -67,6 +72,7 @@ __all__ = [
     "loss_by_level",
     "missed",
     "numerics",
+    "read_labels",
     "subject",
     "subjects",
 ]

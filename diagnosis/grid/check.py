@@ -1,6 +1,5 @@
 """Does every level of a detector lie on the image as its head declares? Asked of the running detector itself."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,7 +34,7 @@ class GridReport(Report):
 
 def check_grid(
     model: Any,
-    data: Iterable | None = None,
+    data: Any = None,
     *,
     step: int = 128,
     seed: int = 0,
@@ -47,8 +46,8 @@ def check_grid(
     A patch on grey is moved by ``step`` px (a multiple of every stride) along x, then along y: every level's change
     must move step / stride cells along the columns, then the rows, and its boxes ``step`` px. Boxes tell the points
     from which their sides are measured. With ``sight``, the gradient of class logits tells which pixels the cells look
-    at; it takes most of the time. ``data``: labelled images (image, boxes (n, 4) xyxy px, labels); with some on a
-    trained detector, the offset of boxes from objects is measured as well.
+    at; it takes most of the time. ``data``: labelled images, (image, boxes (n, 4) xyxy px, labels) each, or what
+    ``read_labels`` makes or reads; with some on a trained detector, the offset of boxes from objects is measured.
     Findings: ``axes_swapped``, ``wrong_stride``, ``levels_reversed``, ``scrambled_layout``, ``half_cell_offset``,
     ``off_by_one_cell``; ``undecided`` (a warning) where a level answers too weakly, as random weights do.
     ``viz.grid`` draws the report.

@@ -1,6 +1,6 @@
 """Do decoded boxes lie on the objects, or part of a cell beside them? Asked with labelled images."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 import anatomy
 
+from ..objects.label_sources import labelled_images
 from ..objects.labels import check_objects
 
 SURE = 0.25  # a cell speaks for an object when its class has at least this probability
@@ -37,14 +38,14 @@ class ObjectOffset:
         return len(self.each) >= FEWEST and self.spread[np.abs(self.offset).argmax()] <= SPREAD
 
 
-def object_offsets(model: Any, data: Iterable, predict_args: Mapping[str, Any]) -> tuple[dict[int, ObjectOffset], int]:
+def object_offsets(model: Any, data: Any, predict_args: Mapping[str, Any]) -> tuple[dict[int, ObjectOffset], int]:
     """The offset of every level that speaks for an object, and the number of passes.
 
-    ``data``: (image, boxes (n, 4) xyxy px of the original, labels) an image.
+    ``data``: (image, boxes (n, 4) xyxy px of the original, labels) an image, or what ``read_labels`` makes or reads.
     """
     away: dict[int, list[np.ndarray]] = {}
     passes = 0
-    for image, boxes, labels in data:
+    for image, boxes, labels in labelled_images(data):
         trace = anatomy.trace(model, image, **predict_args)
         passes += 1
         boxes, labels = check_objects(trace, boxes, labels)

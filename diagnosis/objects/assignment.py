@@ -103,7 +103,7 @@ def assign(
     model: Any,
     image: Any,
     boxes: Any,
-    labels: Any,
+    labels: Any = None,
     *,
     imgsz: int | Sequence[int] = 640,
     **predict_args: Any,
@@ -111,14 +111,14 @@ def assign(
     """Which cells training would make positive for each object of one image, by the model as it is now.
 
     ``image`` as in ``anatomy.trace``, or a ``Trace`` of this model, and then nothing is run; ``boxes`` (n, 4) xyxy px
-    of the original, ``labels`` class ids or names. One forward pass, in the frame that ``predict()`` makes (scaled and
+    of the original, ``labels`` class ids or names; or what ``read_labels`` reads in place of both. One forward pass, in the frame that ``predict()`` makes (scaled and
     padded, no augmentation). Raises UnsupportedModelError for a head whose assigner boxes alone do not determine.
     """
     trace = image if isinstance(image, Trace) else anatomy.trace(model, image, imgsz=imgsz, **predict_args)
     return assign_trace(trace, boxes, labels)
 
 
-def assign_trace(trace: Trace, boxes: Any, labels: Any) -> Assignment:
+def assign_trace(trace: Trace, boxes: Any, labels: Any = None) -> Assignment:
     """``assign`` for a pass that has been traced; nothing is run."""
     boxes, labels = check_objects(trace, boxes, labels)
     targets = trace.targets(boxes, labels)

@@ -9,13 +9,24 @@ from torch import Tensor
 from anatomy import Trace, select_class
 from anatomy.arguments import shown
 
+from .label_sources import is_label_source, labelled_objects
 
-def check_objects(trace: Trace, boxes: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+
+def check_objects(trace: Trace, boxes: Any, labels: Any = None) -> tuple[np.ndarray, np.ndarray]:
     """``boxes`` as (n, 4) float64 xyxy px of the original, ``labels`` (ids or names) as (n,) int64.
 
-    Raises ValueError for boxes that are no boxes, lie off the image or do not match the labels; SelectionError for an
-    unknown class.
+    In place of both may stand ``ImageLabels``, a ``LabelledSet``, or the path of what ``read_labels`` reads; in a set
+    the image is found by the trace's path, else by its file name. Raises ValueError for boxes that are no boxes, lie
+    off the image or do not match the labels; SelectionError for an unknown class, LookupError for an unknown image.
     """
+    if is_label_source(boxes):
+        if labels is not None:
+            raise ValueError(
+                f"What was read brings its own labels, but {shown(labels)} was given as well. Leave it out."
+            )
+        boxes, labels = labelled_objects(trace, boxes)
+    if labels is None:
+        raise ValueError("Boxes need labels, one each. Or give what diagnosis.read_labels reads in place of both.")
     boxes = _box_array(boxes)
     labels = _label_list(labels)
     if len(labels) != len(boxes):

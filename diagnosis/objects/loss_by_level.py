@@ -9,6 +9,7 @@ import numpy as np
 import anatomy
 from anatomy import Trace
 
+from .label_sources import is_label_source, labelled_images
 from .labels import check_objects
 
 if TYPE_CHECKING:
@@ -75,16 +76,16 @@ def loss_by_level(
     """Split the model's own training loss by level and object size.
 
     ``image`` as in ``anatomy.trace`` (or a ``Trace`` of this model) with ``boxes`` (n, 4) xyxy px of the original and
-    ``labels``; or, without those two, an iterable of (image, boxes, labels), whose losses are averaged, each image a
-    batch of its own. In the frame that ``predict()`` makes, without augmentation. Of segment and pose heads: box,
-    class and DFL loss alone. Raises UnsupportedModelError for heads whose assigner boxes alone do not determine.
+    ``labels``, or with what ``read_labels`` reads in place of both; or, alone, an iterable of (image, boxes, labels) or
+    a ``LabelledSet``, whose losses are averaged, each image a batch of its own. In the frame that ``predict()`` makes,
+    without augmentation. Of segment and pose heads: box, class and DFL loss alone. Raises UnsupportedModelError for heads whose assigner boxes alone do not determine.
     """
-    if (boxes is None) != (labels is None):
+    if (boxes is None) != (labels is None) and not is_label_source(boxes):
         raise ValueError("Give boxes and labels with an image, or neither with an iterable of (image, boxes, labels).")
     if boxes is None and (isinstance(image, str | np.ndarray | Trace) or not isinstance(image, Iterable)):
         raise ValueError("An image needs its boxes and labels. Or give an iterable of (image, boxes, labels).")
     parts = []
-    for picture, objects, names in [(image, boxes, labels)] if boxes is not None else image:
+    for picture, objects, names in labelled_images([(image, boxes, labels)] if boxes is not None else image):
         ready = isinstance(picture, Trace)
         trace = picture if ready else anatomy.trace(model, picture, imgsz=imgsz, **predict_args)
         parts.append(_split(trace, objects, names))

@@ -1,0 +1,87 @@
+"""Labels wherever objects are wanted: what was read or is to be read, as boxes and classes of one image."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anatomy import Trace
+from anatomy.arguments import shown
+
+from .class_match import match_classes
+from .reading import ImageLabels, LabelledSet, read_labels
+from .reading.coco_set import coco_set
+from .reading.data_yaml import splits_of
+from .reading.read import is_image_list
+from .reading.readers import LabelFiles
+
+
+def is_label_source(value: Any) -> bool:
+    """Whether a value stands for labels: ``ImageLabels``, a ``LabelledSet``, or the path of a file that holds some."""
+    return isinstance(value, ImageLabels | LabelledSet | str | os.PathLike)
+
+
+def labelled_objects(trace: Trace, source: Any) -> tuple[np.ndarray, list[int]]:
+    """The boxes (n, 4) xyxy px of the original, and class ids of the model, that a source has for the image of a trace.
+
+    Crowd regions and what lies off the image are left out, as training leaves them out. Raises LookupError where the
+    source does not know the image, SelectionError for a class that the model lacks.
+    """
+    labels = _of_image(source, trace.path)
+    height, width = trace.image.shape[:2]
+    boxes = labels.boxes(width, height)
+    on = ~labels.crowd & (boxes[:, :2] < (width, height)).all(1) & (boxes[:, 2:] > 0).all(1)
+    ids = labels.class_id[on].tolist()
+    matched = match_classes(labels.names, trace.names, ids)
+    return boxes[on], [matched[class_id] for class_id in ids]
+
+
+def labelled_images(data: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """(image, boxes, labels) of each entry of ``data``: such triples, ``ImageLabels``, or the source of a set."""
+    entries: Iterable[Any] = read_labels(data) if isinstance(data, str | os.PathLike) else data
+    for entry in entries:
+        if isinstance(entry, ImageLabels):
+            yield str(entry.image), entry, None
+            continue
+        try:
+            image, boxes, *labels = entry
+        except (TypeError, ValueError):
+            raise ValueError(f"Labelled images are (image, boxes, labels), but {shown(entry)} was given.") from None
+        yield image, boxes, labels[0] if labels else None
+
+
+def _of_image(source: Any, image: str) -> ImageLabels:
+    if isinstance(source, ImageLabels):
+        return source
+    if isinstance(source, LabelledSet):
+        return _of_set(source, image)
+    path = Path(source)
+    ending = path.suffix.lower()
+    if ending == ".json" and path.is_file():
+        return _of_set(coco_set(path, "val", images=path.parent), image)
+    if ending == ".txt" and path.is_file() and not is_image_list(path):
+        return LabelFiles(only=str(path)).read(image, {})
+    if ending in (".yaml", ".yml") and path.is_file():
+        return _of_some_split(path, image)
+    return _of_set(read_labels(path), image)
+
+
+def _of_set(labelled: LabelledSet, image: str) -> ImageLabels:
+    """The labels of an image; one of a set without any labels has none to give."""
+    labels = labelled.of(image)
+    if labels.path is None and not labelled.truth:
+        raise LookupError(f"Objects are wanted, but {labelled.source} holds images without labels.")
+    return labels
+
+
+def _of_some_split(path: Path, image: str) -> ImageLabels:
+    """The labels of an image in the first split of a data YAML that knows it."""
+    splits = splits_of(path) or ["val"]
+    for split in splits[:-1]:
+        try:
+            return _of_set(read_labels(path, split=split), image)
+        except (LookupError, FileNotFoundError):  # the image may be in another split
+            continue
+    return _of_set(read_labels(path, split=splits[-1]), image)
