@@ -8,7 +8,7 @@ import numpy as np
 
 from anatomy import Trace
 
-from ..objects.missed import missed
+from ..objects.missed import examined
 from .detection_rows import Rows, detection_rows, judge
 from .object_rows import object_row
 
@@ -35,7 +35,7 @@ def image_rows(key: Mapping[str, Any], trace: Trace, truth: Truth | None, match_
     detections = detection_rows(key, trace)
     if truth is None:
         return ImageRows(objects=[], detections=detections, found=0)
-    result = missed(trace, truth.boxes, truth.class_id, iou=match_iou, conf=conf)
+    result = examined(trace, truth.boxes, truth.class_id, iou=match_iou, conf=conf)
     judge(detections, trace.detections, result, match_iou)
     objects = [object_row(key, result, i, detections) for i in range(len(result))]
     return ImageRows(objects=objects, detections=detections, found=int((result.found >= 0).sum()))

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from anatomy.head.batches import Batch
 from anatomy.head.head import Head
 
+from ..objects.class_match import match_classes
 from ..objects.reading import LabelledSet
 from .pictures import Unreadable, size_of
 from .settings import MAX_DET, Settings
@@ -22,29 +23,36 @@ from .settings import MAX_DET, Settings
 class Plan:
     """``shards``: the batches of each, with indices into ``images``; ``settings`` with ``max_det`` as the labels ask.
 
-    ``data_digest`` tells sets apart: names, sizes and labels of all images.
+    ``class_map``: an id of the labels -> the id of the model. ``data_digest`` tells sets apart: names, sizes and labels
+    of all images.
     """
 
     images: tuple[Path, ...]
     shards: tuple[tuple[Batch, ...], ...]
     settings: Settings
+    class_map: dict[int, int]
     data_digest: str
 
 
 def planned(head: Head, labels: LabelledSet, settings: Settings, progress: bool) -> Plan:
-    """Look at every image's header and labels once, and say what goes together."""
+    """Look at every image's header and labels once, and say what goes together.
+
+    Raises SelectionError for a class of the labels that the model does not have.
+    """
     images, digest, most = tuple(map(Path, labels.images)), hashlib.sha256(), 0
     root = os.path.commonpath([path.absolute().parent for path in images])
     sizes: dict[int, tuple[int, int]] = {}
+    classes: set[int] = set()
     for index, path in enumerate(tqdm(images, desc="looking at the set", unit="image", disable=not progress)):
         objects = labels[index]
-        most = max(most, len(objects.class_id))
+        most = max(most, len(objects))
+        classes.update(objects.class_id.tolist())
         try:
             sizes[index] = size_of(path)
             size = path.stat().st_size
         except Unreadable:
             size = -1
-        digest.update(f"{os.path.relpath(path.absolute(), root)}\0{size}\0{len(objects.class_id)}\0".encode())
+        digest.update(f"{os.path.relpath(path.absolute(), root)}\0{size}\0{len(objects)}\0".encode())
         digest.update(np.ascontiguousarray(objects.class_id).tobytes() + np.ascontiguousarray(objects.cxcywh).tobytes())
     if settings.max_det == MAX_DET:  # as Ultralytics raises its default where a set asks for more
         settings = replace(settings, max_det=max(MAX_DET, most))
@@ -56,6 +64,7 @@ def planned(head: Head, labels: LabelledSet, settings: Settings, progress: bool)
         images=images,
         shards=tuple(_shards(batches, settings.shard)),
         settings=settings,
+        class_map=match_classes(labels.names, head.names, classes),
         data_digest=digest.hexdigest(),
     )
 

@@ -11,7 +11,6 @@ from anatomy.families.registry import describe
 from anatomy.head.head import Head
 
 from ..objects.reading import LabelledSet, read_labels
-from .classes import class_map
 from .engines import engine_of
 from .folder import FORMAT, missing, open_folder
 from .plan import Plan, planned, weights_digest
@@ -53,7 +52,7 @@ def survey(
     Ray cluster in their place. ``predict_args`` go to every pass (``device=0``).
 
     Raises FileExistsError where ``out`` holds a survey of something else, ValueError for bad settings, an empty set or
-    classes that the model does not have, UnsupportedModelError for rotated boxes.
+    a class that the model does not have, UnsupportedModelError for rotated boxes.
     """
     head = describe(model)
     if head.rotated:
@@ -74,7 +73,6 @@ def survey(
     ).checked()
     run = engine_of(engine, workers)
     head.predict_args({"conf": settings.conf, "iou": settings.iou, "imgsz": settings.imgsz, **predict_args})
-    classes = class_map(labels, head.names)
     plan = planned(head, labels, settings, progress)
     place = Path(out)
     open_folder(place, asked(head, plan, labels, predict_args))
@@ -84,7 +82,7 @@ def survey(
             number=number,
             batches=plan.shards[number],
             labels=labels,
-            class_map=classes,
+            class_map=plan.class_map,
             settings=plan.settings,
             predict_args=predict_args,
         )
