@@ -64,11 +64,11 @@ def cell(trace: Trace, level: int, at: Any, i: int) -> dict[str, Any]:
 def _second_class(trace: Trace) -> tuple[list[int | None], list[float | None]]:
     """Of every detection the likeliest class that it is not, and its probability; None for a model of one class."""
     seen = trace.detections
-    if len(trace.names) < 2:
+    if len(trace.names) < 2 or not len(seen):
         return [None] * len(seen), [None] * len(seen)
-    logits = np.array(seen.logits, dtype=np.float64).reshape(len(seen), -1)
+    logits = np.array(seen.logits, dtype=np.float64)
     logits[np.arange(len(seen)), seen.class_id] = -np.inf
-    second = logits.argmax(1) if len(seen) else np.zeros(0, np.int64)
+    second = logits.argmax(1)
     score = 1 / (1 + np.exp(-logits[np.arange(len(seen)), second]))
     return second.tolist(), score.tolist()
 

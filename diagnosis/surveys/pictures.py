@@ -5,8 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
-ORIENTATION = 274  # the EXIF tag
+from ..objects.reading.header import header_size
 
 
 class Unreadable(Exception):
@@ -15,15 +14,10 @@ class Unreadable(Exception):
 
 def size_of(path: Path) -> tuple[int, int]:
     """(height, width) px of an image as it is looked at, its EXIF orientation heeded; raises Unreadable."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            turned = image.format == "JPEG" and image.getexif().get(ORIENTATION) in SIDEWAYS
-    except Exception as error:  # Pillow raises whatever its decoders raise
-        raise Unreadable(_why(path, error)) from error
-    return (width, height) if turned else (height, width)
+    size = header_size(path)
+    if size is None:
+        raise Unreadable(_why(path, None))
+    return size[1], size[0]
 
 
 def pixels_of(path: Path) -> np.ndarray:

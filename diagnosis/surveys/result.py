@@ -1,14 +1,16 @@
 """A finished survey: its tables, and the questions that they answer."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import answers, evaluation
 from .folder import SHARDS, missing, read_asked
 
 if TYPE_CHECKING:
-    from polars import LazyFrame
+    from polars import DataFrame, LazyFrame
 
 ORDER = {  # of the rows of each table
     "images": ["number"],
@@ -81,6 +83,66 @@ class Survey:
         """One row a box and label that scores are computed of, in px of the network input."""
         return self._table("evaluation")
 
+    def recall(self, *by: str) -> "DataFrame":
+        """Objects, found, and their share, by any columns of ``objects``; see ``answers.recall``."""
+        return answers.recall(self, *by)
+
+    def precision(self, *by: str) -> "DataFrame":
+        """Detections, right ones, and their share, by any columns of ``detections``; see ``answers.precision``."""
+        return answers.precision(self, *by)
+
+    def calibration(self, *by: str, bins: int = 10) -> "DataFrame":
+        """How often detections of a confidence are right, by level; see ``answers.calibration``."""
+        return answers.calibration(self, *by, bins=bins)
+
+    def calibration_error(self, *by: str, bins: int = 10) -> "DataFrame":
+        """The expected calibration error above ``conf``; see ``answers.calibration_error``."""
+        return answers.calibration_error(self, *by, bins=bins)
+
+    def errors(self, *by: str) -> "DataFrame":
+        """How many detections are wrong in which way, and how many objects missed; see ``answers.errors``."""
+        return answers.errors(self, *by)
+
+    def duplicates(self) -> "DataFrame":
+        """Which levels make duplicates of what which levels found; see ``answers.duplicates``."""
+        return answers.duplicates(self)
+
+    def reasons(self, *by: str) -> "DataFrame":
+        """Why objects are missed, the commonest first; see ``answers.reasons``."""
+        return answers.reasons(self, *by)
+
+    def rescue(self, conf: float | Iterable[float]) -> "DataFrame":
+        """What a lower confidence would find, and which false alarms come with it; see ``answers.rescue``."""
+        return answers.rescue(self, conf)
+
+    def compare(self, after: "Survey") -> answers.SurveyComparison:
+        """What another survey of the same set finds, loses and moves to other levels; see ``answers.compare``."""
+        return answers.compare(self, after)
+
+    def scores(self, *, engine: str = "hotcoco") -> dict[str, float]:
+        """AP by COCO's rules and mAP by Ultralytics', each under its own name; see ``evaluation.scores``."""
+        return evaluation.scores(self, engine=engine)
+
+    def scores_by_class(self, *, engine: str = "hotcoco") -> "DataFrame":
+        """The same scores of every class; see ``evaluation.scores_by_class``."""
+        return evaluation.scores_by_class(self, engine=engine)
+
+    def worth(self, *, engine: str = "hotcoco") -> "DataFrame":
+        """The scores without each level, and without each class row, and what changes; see ``evaluation.worth``."""
+        return evaluation.worth(self, engine=engine)
+
+    def to_coco(self, path: str | Path | None = None, *, which: str = "detections") -> answers.CocoExport:
+        """Results and labels as COCO JSON has them; see ``answers.to_coco``."""
+        return answers.to_coco(self, path, which=which)
+
+    def to_csv(self, folder: str | Path) -> tuple[Path, ...]:
+        """The tables as CSV; see ``answers.to_csv``."""
+        return answers.to_csv(self, folder)
+
+    def to_fiftyone(self, name: str) -> Any:
+        """A FiftyOne data set of the survey; see ``answers.to_fiftyone``."""
+        return answers.to_fiftyone(self, name)
+
     @cached_property
     def _counts(self) -> dict[str, int]:
         import polars
@@ -93,7 +155,8 @@ class Survey:
     def __repr__(self) -> str:
         counts = self._counts
         truth = f", {counts['found']} of {counts['objects']} objects found" if self.truth else ""
-        return f"Survey({str(self.path)!r}, {len(self)} images, {counts['detections']} detections{truth})"
+        unreadable = f", {counts['unreadable']} unreadable" if counts["unreadable"] else ""
+        return f"Survey({str(self.path)!r}, {len(self)} images{unreadable}, {counts['detections']} detections{truth})"
 
     def _table(self, name: str) -> "LazyFrame":
         import polars

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from anatomy import Trace
-from diagnosis.survey.spreadsheet import neutral
+from diagnosis.surveys.spreadsheet import neutral
 
 if TYPE_CHECKING:
     from polars import DataFrame, Schema

@@ -28,7 +28,7 @@ def match_evaluation(survey: SurveyTables, conf: float) -> Matched:
     By class and IoU in px of the network's input, boxes clipped to the image as they are at the working point.
     """
     boxes = _likeliest(survey, conf).collect().with_row_index("box")
-    images = survey.images.select("number", "gain", "pad_x", "pad_y", "width", "height").collect()
+    images = survey.images.select("number", "gain_x", "gain_y", "pad_x", "pad_y", "width", "height").collect()
     objects = _in_input(survey.objects.select("number", "object", "class_id", "stage", *SIDES).collect(), images)
     objects = objects.with_row_index("target")
     pairs = _pairs(_clipped(boxes, images), objects, survey.settings["match_iou"])
@@ -60,14 +60,14 @@ def _in_input(objects: DataFrame, images: DataFrame) -> DataFrame:
         "object",
         "class_id",
         "stage",
-        *((col(side) * col("gain") + col(f"pad_{side[0]}")).alias(side) for side in SIDES),
+        *((col(side) * col(f"gain_{side[0]}") + col(f"pad_{side[0]}")).alias(side) for side in SIDES),
     )
 
 
 def _clipped(boxes: DataFrame, images: DataFrame) -> DataFrame:
     """Boxes cut off where the image ends, all in px of the network's input."""
     placed = boxes.join(images, on="number", how="left", maintain_order="left")
-    ends = {"x": col("width") * col("gain") + col("pad_x"), "y": col("height") * col("gain") + col("pad_y")}
+    ends = {"x": col("width") * col("gain_x") + col("pad_x"), "y": col("height") * col("gain_y") + col("pad_y")}
     return placed.select(
         "box",
         "number",

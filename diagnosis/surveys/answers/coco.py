@@ -62,10 +62,10 @@ def to_coco(survey: SurveyTables, path: str | Path | None = None, *, which: str 
 def _evaluated(survey: SurveyTables) -> polars.LazyFrame:
     """What validation keeps of the model as it is, in px of the original."""
     kept = survey.evaluation.filter((col("variant") == -1) & ~col("cut"))
-    images = survey.images.select("number", "gain", "pad_x", "pad_y", "width", "height")
+    images = survey.images.select("number", "gain_x", "gain_y", "pad_x", "pad_y", "width", "height")
     placed = kept.join(images, on="number", how="left", maintain_order="left")
     ends = {"x": col("width").cast(Float64), "y": col("height").cast(Float64)}
-    back = {side: (col(side).cast(Float64) - col(f"pad_{side[0]}")) / col("gain") for side in SIDES}
+    back = {side: (col(side).cast(Float64) - col(f"pad_{side[0]}")) / col(f"gain_{side[0]}") for side in SIDES}
     return placed.with_columns(back[side].clip(0, ends[side[0]]).alias(side) for side in SIDES)
 
 

@@ -2,14 +2,13 @@
 
 from .scores import CONVENTIONS, scores, scores_by_class
 from .selection import evaluation_rows, validation_limit
-from .table import EvaluationRows, evaluation_schema
+from .table import EvaluationRows
 from .worth import worth
 
 __all__ = [
     "CONVENTIONS",
     "EvaluationRows",
     "evaluation_rows",
-    "evaluation_schema",
     "scores",
     "scores_by_class",
     "validation_limit",

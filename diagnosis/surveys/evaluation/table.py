@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..tables import EVALUATION
+
 if TYPE_CHECKING:
     from polars import DataFrame
 
@@ -45,20 +47,4 @@ class EvaluationRows:
             "anchor": self.anchor,
         }
         sides = {name: np.ascontiguousarray(self.xyxy[:, i]) for i, name in enumerate(("x1", "y1", "x2", "y2"))}
-        return polars.DataFrame(columns | sides | {"cut": self.cut}, schema=evaluation_schema())
-
-
-def evaluation_schema() -> dict[str, Any]:
-    """The columns of the ``evaluation`` table and their polars types, in order."""
-    from polars import Boolean, Float32, Int16, Int32, Int64
-
-    return {
-        "number": Int64,
-        "variant": Int16,
-        "class_id": Int32,
-        "confidence": Float32,
-        "level": Int16,
-        "anchor": Int32,
-        **dict.fromkeys(("x1", "y1", "x2", "y2"), Float32),
-        "cut": Boolean,
-    }
+        return polars.DataFrame(columns | sides | {"cut": self.cut}, schema=EVALUATION)

@@ -12,14 +12,15 @@ KEY = {"number": Int64, "image": String}  # the place of an image in the set, an
 BOX = {"x1": Float64, "y1": Float64, "x2": Float64, "y2": Float64}
 CELL = {"row": Int32, "col": Int32, "anchor": Int32}
 
-# one row an image; input = original * gain + pad
+# one row an image; input = original * (gain_x, gain_y) + (pad_x, pad_y)
 IMAGES: dict[str, Any] = {
     **KEY,
     "width": Int32,
     "height": Int32,
     "input_width": Int32,
     "input_height": Int32,
-    "gain": Float64,
+    "gain_x": Float64,
+    "gain_y": Float64,
     "pad_x": Float64,
     "pad_y": Float64,
     "objects": Int32,

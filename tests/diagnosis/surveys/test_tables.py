@@ -3,8 +3,8 @@
 import polars
 import pytest
 
-from diagnosis.survey.tables import DETECTIONS, EVALUATION, IMAGES, OBJECTS, detections_schema
-from tests.diagnosis.survey.frames import a_survey
+from diagnosis.surveys.tables import DETECTIONS, EVALUATION, IMAGES, OBJECTS, detections_schema
+from tests.diagnosis.surveys.frames import a_survey
 
 
 def test_the_columns_of_rivals_follow_the_number_of_rivals():

@@ -31,9 +31,7 @@ def right_at(pairs: Pairs, kept: np.ndarray, labels: Labels, groups: np.ndarray 
     return right
 
 
-def map_by_class(
-    pairs: Pairs, kept: np.ndarray, right: np.ndarray, labels: Labels, classes: np.ndarray
-) -> np.ndarray:
+def map_by_class(pairs: Pairs, kept: np.ndarray, right: np.ndarray, labels: Labels, classes: np.ndarray) -> np.ndarray:
     """(k, 2) mAP50 and mAP50-95 of each of ``classes`` (k,), nan for one without labels."""
     rows = np.flatnonzero(kept & np.isin(pairs.class_id, classes))
     true = labels.class_id[np.isin(labels.class_id, classes)]

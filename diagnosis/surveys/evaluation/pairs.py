@@ -91,16 +91,15 @@ class Pairs:
 
 
 def read_images(survey: Surveyed) -> Images:
-    """The images that could be read; ``gain_x`` and ``gain_y`` where the table has them, else ``gain`` for both."""
+    """The images that could be read."""
     frame = survey.images.collect()
     frame = frame.filter(frame["error"].is_null()) if "error" in frame.columns else frame
-    gains = ("gain_x", "gain_y") if "gain_x" in frame.columns else ("gain", "gain")
     return Images(
         number=frame["number"].to_numpy(),
         size=_columns(frame, ("width", "height")),
         input_size=_columns(frame, ("input_width", "input_height")),
-        gain=frame["gain"].to_numpy(),
-        gains=_columns(frame, gains),
+        gain=frame["gain_y"].to_numpy(),
+        gains=_columns(frame, ("gain_x", "gain_y")),
         pad=_columns(frame, ("pad_x", "pad_y")),
     )
 

@@ -12,7 +12,8 @@ from ultralytics.models.yolo.detect import DetectionValidator
 from ultralytics.utils.ops import xywh2xyxy
 
 from anatomy import levels
-from diagnosis.survey.evaluation import evaluation_rows, evaluation_schema
+from diagnosis.surveys.evaluation import evaluation_rows
+from diagnosis.surveys.tables import EVALUATION
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,6 @@ class Listener(DetectionValidator):
                 "height": height,
                 "input_width": input_width,
                 "input_height": input_height,
-                "gain": float(gain_y),
                 "gain_x": float(gain_x),
                 "gain_y": float(gain_y),
                 "pad_x": float(pad_x),
@@ -89,12 +89,20 @@ class Listener(DetectionValidator):
 
 def survey_by_validation(model, data: Path, folder: Path, **arguments) -> tuple[Tables, Listener]:
     """The tables of a model's validation, and the validator, whose metrics are Ultralytics' own numbers."""
-    settings = {"imgsz": 640, "batch": 8, "rect": True, "plots": False, "verbose": False, "workers": 0, "device": "cpu"} | arguments
+    settings = {
+        "imgsz": 640,
+        "batch": 8,
+        "rect": True,
+        "plots": False,
+        "verbose": False,
+        "workers": 0,
+        "device": "cpu",
+    } | arguments
     listener = Listener(save_dir=folder, args={"data": str(data), "mode": "val", "task": "detect", **settings})
     listener(model=model.model)
     side = dict.fromkeys(("x1", "y1", "x2", "y2"), polars.Float64)
     objects = polars.DataFrame(listener.labels, schema={"number": polars.Int64, "class_id": polars.Int32, **side})
-    evaluation = polars.concat([polars.DataFrame(schema=evaluation_schema()), *listener.rows])
+    evaluation = polars.concat([polars.DataFrame(schema=EVALUATION), *listener.rows])
     tables = Tables(
         objects=objects.lazy(),
         images=polars.DataFrame(listener.pictures).lazy(),
@@ -108,7 +116,15 @@ def survey_by_validation(model, data: Path, folder: Path, **arguments) -> tuple[
 
 def validated(model, data: Path, folder: Path, **arguments) -> tuple[float, float]:
     """mAP50 and mAP50-95 as ``model.val`` says them."""
-    settings = {"imgsz": 640, "batch": 8, "rect": True, "plots": False, "verbose": False, "workers": 0, "device": "cpu"} | arguments
+    settings = {
+        "imgsz": 640,
+        "batch": 8,
+        "rect": True,
+        "plots": False,
+        "verbose": False,
+        "workers": 0,
+        "device": "cpu",
+    } | arguments
     box = model.val(data=str(data), conf=0.001, project=str(folder), **settings).box
     return float(box.map50), float(box.map)
 
@@ -142,7 +158,9 @@ def small_set(folder: Path, images: int, classes: int, seed: int = 0) -> Path:
     for index in range(images):
         coarse = rng.integers(0, 255, (6 + index % 3, 8, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
         cv2.imwrite(str(folder / "images" / "val" / f"{index}.png"), coarse)
-        objects = np.column_stack((rng.integers(0, classes, 6), rng.uniform(0.3, 0.7, (6, 2)), rng.uniform(0.1, 0.6, (6, 2))))
+        objects = np.column_stack(
+            (rng.integers(0, classes, 6), rng.uniform(0.3, 0.7, (6, 2)), rng.uniform(0.1, 0.6, (6, 2)))
+        )
         lines = [" ".join(f"{value:g}" for value in row) for row in objects]
         (folder / "labels" / "val" / f"{index}.txt").write_text("\n".join(lines))
     return data_file(folder, [f"class{index}" for index in range(classes)])

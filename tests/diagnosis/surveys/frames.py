@@ -8,7 +8,7 @@ from typing import Any
 
 import polars
 
-from diagnosis.survey.tables import EVALUATION, IMAGES, OBJECTS, detections_schema
+from diagnosis.surveys.tables import EVALUATION, IMAGES, OBJECTS, detections_schema
 
 NAMES = {0: "cat", 1: "dog", 2: "bird"}
 STRIDES = {"P3": 8.0, "P4": 16.0, "P5": 32.0}
@@ -118,7 +118,8 @@ def _image(row: dict, objects: list[dict], detections: list[dict]) -> dict:
         "height": 480,
         "input_width": 640,
         "input_height": 480,
-        "gain": 1.0,
+        "gain_x": 1.0,
+        "gain_y": 1.0,
         "pad_x": 0.0,
         "pad_y": 0.0,
         "objects": len(mine),
