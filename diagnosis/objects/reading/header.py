@@ -1,13 +1,16 @@
 """The size of an image, from its header alone."""
 
 import struct
+from contextlib import suppress
 from os import PathLike
-from typing import Any, BinaryIO
+from typing import Any
 
 ORIENTATION = 274  # the EXIF tag
 SIDEWAYS = (5, 6, 7, 8)  # its values that exchange width and height
 PHOTOS = ("JPEG", "MPO")  # formats whose orientation Ultralytics heeds
 BEGIN = 16  # bytes by which Pillow's formats know their files
+# what a format raises for a file that is none of its own, or damaged
+NOT_MINE = (SyntaxError, ValueError, IndexError, KeyError, TypeError, EOFError, OverflowError, struct.error)
 
 
 def header_size(path: str | PathLike) -> tuple[int, int] | None:
@@ -19,33 +22,17 @@ def header_size(path: str | PathLike) -> tuple[int, int] | None:
     from PIL import Image
 
     Image.init()
-    try:
-        with open(path, "rb") as file:
-            begin = file.read(BEGIN)
-            for factory, accept in list(Image.OPEN.values()):
+    with suppress(OSError), open(path, "rb") as file:
+        begin = file.read(BEGIN)
+        for factory, accept in list(Image.OPEN.values()):
+            with suppress(*NOT_MINE):
                 if accept is None or accept(begin) is True:
-                    size = _size(factory, file)
-                    if size is not None:
-                        return size
-    except (OSError, ValueError):
-        return None
+                    file.seek(0)
+                    return _upright(factory(file, None))
     return None
 
 
-def _size(factory: Any, file: BinaryIO) -> tuple[int, int] | None:
-    """What one format reads from a file; None where it is none of its own."""
-    file.seek(0)
-    try:
-        image = factory(file, None)
-    except (
-        SyntaxError,
-        IndexError,
-        TypeError,
-        KeyError,
-        EOFError,
-        struct.error,
-    ):  # as Pillow itself goes on to the next
-        return None
+def _upright(image: Any) -> tuple[int, int]:
     width, height = image.size
     turned = image.format in PHOTOS and image.getexif().get(ORIENTATION) in SIDEWAYS
     return (height, width) if turned else (width, height)

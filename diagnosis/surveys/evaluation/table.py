@@ -1,7 +1,7 @@
 """The table of what validation keeps: one row a box and label, of the model as it is and of each muted level."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 

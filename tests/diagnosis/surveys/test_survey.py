@@ -138,9 +138,10 @@ def test_broken_off_it_goes_on_and_ends_the_same(demo, data, seen, tmp_path, mon
         written.append(shard.number)
 
     engines_write = engines.write_shard
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt) as caught:
-        patch.setattr(engines, "write_shard", interrupted)
+    monkeypatch.setattr(engines, "write_shard", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
         diagnosis.survey(demo, data, tmp_path / "out", shard=4, batch=2, **SIZE)
+    monkeypatch.undo()
     assert "1 of 3 shards are finished" in caught.value.__notes__[0]
     with pytest.raises(FileNotFoundError, match="2 of 3 shards of the survey"):
         diagnosis.Survey(tmp_path / "out")
@@ -152,8 +153,8 @@ def test_an_interruption_inside_a_shard_leaves_no_table(demo, data, tmp_path, mo
     def stop(*_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("polars.DataFrame.write_parquet", stop)
+    monkeypatch.setattr("polars.DataFrame.write_parquet", stop)
+    with pytest.raises(KeyboardInterrupt):
         diagnosis.survey(demo, data, tmp_path / "out", **SIZE)
     assert list((tmp_path / "out" / "shards").iterdir()) == []
 
@@ -185,7 +186,7 @@ def test_other_labels_are_refused(demo, data, seen, tmp_path):
     shutil.copytree(data.parent, folder)
     again = diagnosis.survey(demo, folder / "data.yaml", seen.path, shard=4, batch=2, **SIZE)
     assert len(again) == 10, "the same set at another place is the same set"
-    first = sorted((folder / "labels" / "val").iterdir())[0]
+    first = min((folder / "labels" / "val").iterdir())
     overwrite(first, first.read_bytes() + b"0 0.5 0.5 0.25 0.25\n")
     with pytest.raises(FileExistsError, match="images or labels of the set differ"):
         diagnosis.survey(demo, folder / "data.yaml", seen.path, shard=4, batch=2, **SIZE)
@@ -238,7 +239,7 @@ def test_tiny_and_large_images_pass(demo, tmp_path):
 def test_boxes_that_leave_the_image_are_objects_that_are_told(demo, data, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(data.parent, folder)
-    first = sorted((folder / "labels" / "val").iterdir())[0]
+    first = min((folder / "labels" / "val").iterdir())
     overwrite(first, b"0 0.95 0.5 0.3 0.2\n1 1.4 0.5 0.1 0.1\n")
     survey = diagnosis.survey(demo, folder / "data.yaml", tmp_path / "out", **SIZE)
     image = survey.images.collect().row(0, named=True)
@@ -249,7 +250,7 @@ def test_boxes_that_leave_the_image_are_objects_that_are_told(demo, data, tmp_pa
 def test_many_objects_in_one_image(demo, data, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(data.parent, folder)
-    first = sorted((folder / "labels" / "val").iterdir())[0]
+    first = min((folder / "labels" / "val").iterdir())
     rng = np.random.default_rng(3)
     lines = [f"{k % 12} {x:.5f} {y:.5f} 0.02 0.03" for k, (x, y) in enumerate(rng.uniform(0.1, 0.9, (400, 2)))]
     overwrite(first, "\n".join(lines).encode())
