@@ -142,9 +142,10 @@ def missed(
     """Say of every object that was not found which stage stopped its best candidate on each level.
 
     ``boxes`` (n, 4) xyxy px of the original, ``labels`` class ids or names; or what ``read_labels`` reads in place of
-    both. An object counts as found by a detection of its class with at least this ``iou``; a detection finds one object, confident ones first. ``conf`` is that of the
-    trace, where its head says it. ``positives`` asks the model's assigner as well. A candidate is held against an
-    object only if no other object of the class fits it better. Raises ValueError for rotated boxes.
+    both. An object counts as found by a detection of its class with at least this ``iou``; a detection finds one
+    object, confident ones first. ``conf`` is that of the trace, where its head says it. ``positives`` asks the
+    model's assigner as well. A candidate is held against an object only if no other object of the class fits it
+    better. Raises ValueError for rotated boxes.
     """
     if trace.rotated:
         raise ValueError("missed compares upright boxes, but this head makes rotated ones.")

@@ -19,7 +19,7 @@ class Row(NamedTuple):
 
     line: int
     class_id: float
-    cxcywh: tuple[float, float, float, float]
+    cxcywh: tuple[float, ...]
     values: tuple[float, ...]
     polygons: tuple[np.ndarray, ...] = ()
     crowd: bool = False
@@ -97,7 +97,7 @@ def _class_fault(class_id: float, names: Mapping[int, str]) -> Fault | None:
     return None
 
 
-def _box_fault(box: tuple[float, float, float, float]) -> Fault | None:
+def _box_fault(box: tuple[float, ...]) -> Fault | None:
     cx, cy, width, height = box
     told = f"centre {cx:g} {cy:g}, size {width:g} {height:g}"
     left, right, top, bottom = cx - width / 2, cx + width / 2, cy - height / 2, cy + height / 2
