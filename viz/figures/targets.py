@@ -61,9 +61,9 @@ def targets(
     ``encoded``: one (C, h, w) tensor or array a level, read as ``layout`` says; ``image`` (H, W, 3) uint8 RGB, or
     ``image_size`` (height, width) px for a blank one; ``boxes`` (n, 4) xyxy px, the true ones, or the image's
     ``ImageLabels``. Each cell has the colour of its level, stronger the larger its objectness or class; the boxes that
-    the lit cells hold are drawn through, in red where no true box has an IoU of 0.5 with them, with a line from the cell to
-    its box. Cells beyond the image are shown where they lie. ``title`` stands at the left, for figures that go below
-    one another. Returns a Figure; raises ValueError for levels that do not fit the layout.
+    the lit cells hold are drawn through, in red where no true box has an IoU of 0.5 with them, with a line from the
+    cell to its box. Cells beyond the image are shown where they lie. ``title`` stands at the left, for figures that go
+    below one another. Returns a Figure; raises ValueError for levels that do not fit the layout.
     """
     levels = [np.asarray(level, dtype=np.float64) for level in encoded]
     _check(levels, layout)

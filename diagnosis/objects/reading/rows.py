@@ -1,6 +1,7 @@
 """Rows of labels, judged one by one: what each is, what is wrong with it, and whether it stays."""
 
 import math
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,5 @@ def _box_fault(box: tuple[float, ...]) -> Fault | None:
 
 def _identity(row: Row) -> bytes:
     """Equal for rows that Ultralytics takes for the same."""
-    with np.errstate(over="ignore"):
-        numbers = np.asarray((row.crowd, *row.values), np.float64).astype(np.float32)
-    return (numbers + 0).tobytes()  # −0 is 0
+    numbers = array("f", [row.crowd, *row.values])
+    return array("f", [number + 0.0 for number in numbers]).tobytes()  # −0 is 0
