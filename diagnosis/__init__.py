@@ -24,6 +24,7 @@ from .objects.loss_by_level import SIZES, LossByLevel, loss_by_level
 from .objects.missed import STAGES, Candidate, Missed, missed
 from .objects.reading import PROBLEMS, ImageLabels, LabelledSet, Problem, read_labels
 from .scales import Layer, Numerics, Origin, Scales, numerics
+from .surveys import Survey, survey
 
 __all__ = [
     "BASELINES",
@@ -58,6 +59,7 @@ __all__ = [
     "Sight",
     "Subject",
     "Successor",
+    "Survey",
     "TargetLayout",
     "assign",
     "assign_trace",
@@ -75,4 +77,5 @@ __all__ = [
     "read_labels",
     "subject",
     "subjects",
+    "survey",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from .at_rest import PickledAtRest
+from .letterbox import Letterbox
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ class Pass:
     their (weight, bias) as they were; ``logits`` (rows, h, w) a level before the sigmoid, one for each class row;
     ``box_logits`` (4 * reg_max, A); ``boxes`` (4, A) decoded, in px of the network input, in the head's own form;
     ``anchors`` (n,) the flat index that made each detection of ``result``, in its order; ``result`` the family's own
-    result object. ``private`` belongs to the family alone.
+    result object. ``private`` belongs to the family alone. ``letterbox`` where the image was put into the
+    input otherwise than ``predict()`` does it, as validation does.
     """
 
     path: str
@@ -112,6 +114,7 @@ class Pass:
     private: Any = None
     frame: Tensor | None = None
     inputs: tuple[Tensor, ...] = ()
+    letterbox: Letterbox | None = None
 
     @cached_property
     def peaks(self) -> tuple[Tensor, ...]:

@@ -1,15 +1,17 @@
 """The one description of a detection head through which everything reads, writes and replays."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import signature
 from os import PathLike
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
 from ..errors import UnsupportedModelError
+from .batches import Batch, in_parts
 from .forward import Candidates, Limits, Outputs, Pass, Targets
 from .letterbox import Letterbox
 from .levels import Level
@@ -129,7 +131,7 @@ class Head(ABC):
 
     def letterbox(self, run: Pass) -> Letterbox:
         """How the original lies in the network input: centred, unless overridden."""
-        return Letterbox.fit(run.original.shape[:2], run.input_shape)
+        return run.letterbox or Letterbox.fit(run.original.shape[:2], run.input_shape)
 
     def steps(self, run: Pass) -> tuple[tuple[float, float], ...]:
         """From one anchor point to the next, (x, y) px of the network input a level: the stride, unless overridden."""
@@ -140,6 +142,26 @@ class Head(ABC):
         return Pyramid(
             shapes=run.shapes, steps=self.steps(run), offset=self.grid_offset, anchors_per_cell=self.anchors_per_cell
         )
+
+    def batches(self, sizes: Sequence[tuple[int, int]], imgsz: int, size: int) -> list[Batch]:
+        """How validation cuts images of these (height, width) px into batches of ``size``: in their order, unless
+        overridden."""
+        return [Batch(indices=part, input_shape=None) for part in in_parts(range(len(sizes)), size)]
+
+    def batch_passes(
+        self, images: Sequence[np.ndarray], batch: Batch, *, imgsz: int, **predict_args: Any
+    ) -> Iterator[Pass]:
+        """The passes of images (H, W, 3) uint8 BGR, put into the input as validation does; one by one, as ``passes``
+        does, unless overridden."""
+        for image in images:
+            yield from self.passes(image, imgsz=imgsz, **predict_args)
+
+    def evaluated(self, run: Pass) -> tuple[Tensor, Tensor] | None:
+        """What validation selects from: boxes (A, 4) xyxy px of the input and scores (nc, A), float32.
+
+        None, unless overridden: validation takes what ``predict()`` selects at a low confidence.
+        """
+        return None
 
     def limits(self, run: Pass) -> Limits:
         """What this pass was asked for; a head that does not say leaves it open."""

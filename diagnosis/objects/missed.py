@@ -143,9 +143,9 @@ def missed(
 
     ``boxes`` (n, 4) xyxy px of the original, ``labels`` class ids or names; or what ``read_labels`` reads in place of
     both. An object counts as found by a detection of its class with at least this ``iou``; a detection finds one
-    object, confident ones first. ``conf`` is that of the trace, where its head says it. ``positives`` asks the
-    model's assigner as well. A candidate is held against an object only if no other object of the class fits it
-    better. Raises ValueError for rotated boxes.
+    object, confident ones first. ``conf`` is that of the trace, where its head says it. ``positives`` asks the model's
+    assigner as well. A candidate is held against an object only if no other object of the class fits it better. Raises
+    ValueError for rotated boxes.
     """
     if trace.rotated:
         raise ValueError("missed compares upright boxes, but this head makes rotated ones.")
@@ -153,12 +153,21 @@ def missed(
     if not 0 < iou <= 1:
         raise ValueError(f"iou must be above 0 and at most 1, but {iou!r} was given.")
     boxes, labels = check_objects(trace, boxes, labels)
-    found = _match(trace, boxes, labels, iou)
     conf = next((value for value in (conf, trace.limits.conf) if value is not None), None)
     if conf is None:
         conf = float(min(trace.detections.confidence, default=0.25))
-    field = _Field(trace, boxes, labels, found, iou, conf)
-    candidates = tuple(field.candidates(i) if found[i] < 0 else () for i in range(len(boxes)))
+    return examined(trace, boxes, labels, iou=iou, conf=float(conf), positives=positives)
+
+
+def examined(
+    trace: Trace, boxes: np.ndarray, labels: np.ndarray, *, iou: float, conf: float, positives: bool = False
+) -> Missed:
+    """As ``missed``, of ``boxes`` (n, 4) and ``labels`` (n,) that nothing is asked of: they may lie off the image."""
+    found = _match(trace, boxes, labels, iou)
+    candidates: tuple[tuple[Candidate, ...], ...] = ((),) * len(boxes)
+    if (found < 0).any():
+        field = _Field(trace, boxes, labels, iou, conf)
+        candidates = tuple(field.candidates(i) if found[i] < 0 else () for i in range(len(boxes)))
     rank = list(STAGES).index
     best = [
         max(range(len(row)), key=lambda level: (rank(row[level].stage), row[level].iou * row[level].score))
@@ -179,7 +188,7 @@ def missed(
         best=np.asarray(best, np.int64),
         positives=count,
         iou=float(iou),
-        conf=float(conf),
+        conf=conf,
     )
 
 
@@ -198,7 +207,7 @@ def _match(trace: Trace, boxes: np.ndarray, labels: np.ndarray, iou: float) -> n
 class _Field:
     """Every cell of one pass against every object: overlap, scores, and how far each cell came."""
 
-    def __init__(self, trace: Trace, boxes, labels, found, iou: float, conf: float):
+    def __init__(self, trace: Trace, boxes: np.ndarray, labels: np.ndarray, iou: float, conf: float):
         self.trace, self.boxes, self.labels, self.iou = trace, boxes, labels, iou
         self.count, self.places = trace.pyramid.count, trace.places()
         height, width = trace.image.shape[:2]
@@ -207,8 +216,21 @@ class _Field:
         self.scores = trace.scores().cpu().numpy()
         self.top = self.scores.argmax(0)
         self.peak = self.scores.max(0)
-        self.overlap = pair_overlaps(boxes, self.decoded)  # (n, A)
         self.conf, self.passed = conf, self._passed(conf)
+        self._gather()
+
+    def _gather(self) -> None:
+        """By class the best overlap of each cell with an object of it, (A,), and the cells that find one of theirs."""
+        self.best = {label: np.zeros(self.count) for label in {*self.labels.tolist()}}
+        self.finds = np.zeros(self.count, bool)  # an object of the cell's likeliest class
+        for i, label in enumerate(self.labels.tolist()):
+            overlap = self._overlap(i)
+            np.maximum(self.best[label], overlap, out=self.best[label])
+            self.finds |= (overlap >= self.iou) & (self.top == label)
+
+    def _overlap(self, i: int) -> np.ndarray:
+        """(A,) the IoU of each cell's box with object i."""
+        return pair_overlaps(self.boxes[i : i + 1], self.decoded)[0]
 
     def _passed(self, conf: float) -> np.ndarray:
         """Cells whose best class is confident enough; a detection is, whatever rounding says."""
@@ -218,12 +240,24 @@ class _Field:
 
     def candidates(self, i: int) -> tuple[Candidate, ...]:
         """The candidate of each level that came nearest to finding object i."""
-        right, detected, by = self._fates(int(self.labels[i]))
-        stage = self._stages(i, right, detected, by)
-        near = 0.01 * self.overlap[i] + self.overlap[i] * self.scores[self.labels[i]]
-        worth = stage + np.where(stage < 2, self.overlap[i], near) / 2
+        label = int(self.labels[i])
+        right, detected, by = self._fates(label)
+        overlap, reach = self._overlap(i), self._reach(i)
+        stage = self._stages(label, overlap, reach, right, detected, by)
+        near = 0.01 * overlap + overlap * self.scores[label]
+        worth = stage + np.where(stage < 2, overlap, near) / 2
         picks = [here.start + int(worth[here].argmax()) for here in self.trace.pyramid.slices]
-        return tuple(self._candidate(i, anchor, list(STAGES)[stage[anchor]], int(by[anchor])) for anchor in picks)
+        return tuple(
+            self._candidate(
+                label=label,
+                anchor=anchor,
+                stage=list(STAGES)[stage[anchor]],
+                by=int(by[anchor]),
+                iou=float(overlap[anchor]),
+                reach=float(reach[anchor]),
+            )
+            for anchor in picks
+        )
 
     def _fates(self, label: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(A,) each: does a cell stand for this class, is it a detection of it, and which one suppressed it, or -1."""
@@ -235,16 +269,22 @@ class _Field:
         right = detected | (self.scores[label] > self.conf) if every_class else self.top == label
         return right, detected, by
 
-    def _stages(self, i: int, right: np.ndarray, detected: np.ndarray, by: np.ndarray) -> np.ndarray:
+    def _stages(
+        self,
+        label: int,
+        overlap: np.ndarray,
+        reach: np.ndarray,
+        right: np.ndarray,
+        detected: np.ndarray,
+        by: np.ndarray,
+    ) -> np.ndarray:
         """(A,) the index into ``STAGES`` of what stopped each cell."""
-        label, allowed = int(self.labels[i]), self.trace.limits.classes
-        alike = self.labels == label
-        mine = self.overlap[i] >= self.overlap[alike].max(0)  # no other object of the class fits the cell better
-        fits = (self.overlap[i] >= self.iou) & mine
-        of_top = (self.labels[:, None] == self.top[None]) & (self.overlap >= self.iou)
-        stage = np.where(self._reach(i) < self.iou, 0, 1)
+        allowed = self.trace.limits.classes
+        mine = overlap >= self.best[label]  # no other object of the class fits the cell better
+        fits = (overlap >= self.iou) & mine
+        stage = np.where(reach < self.iou, 0, 1)
         stage[fits] = 2
-        stage[fits & self.passed & ~right & ~of_top.any(0)] = 3
+        stage[fits & self.passed & ~right & ~self.finds] = 3
         last = fits & self.passed & right
         if allowed is not None and label not in allowed:
             stage[last] = 4
@@ -261,7 +301,7 @@ class _Field:
         far = (self.trace.reg_max - 1) * strides[self.places.level]
         return reachable_overlap(box, self.trace.points(), far)
 
-    def _candidate(self, i: int, anchor: int, stage: str, by: int) -> Candidate:
+    def _candidate(self, *, label: int, anchor: int, stage: str, by: int, iou: float, reach: float) -> Candidate:
         place = self.places
         return Candidate(
             level=int(place.level[anchor]),
@@ -269,13 +309,13 @@ class _Field:
             col=int(place.col[anchor]),
             anchor=anchor,
             stage=stage,
-            iou=float(self.overlap[i, anchor]),
-            score=float(self.scores[self.labels[i], anchor]),
+            iou=iou,
+            score=float(self.scores[label, anchor]),
             top_class=int(self.top[anchor]),
             top_score=float(self.peak[anchor]),
             xyxy=self.decoded[anchor],
             by=by,
-            reach=float(self._reach(i)[anchor]),
+            reach=reach,
         )
 
 

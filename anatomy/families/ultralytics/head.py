@@ -1,7 +1,7 @@
 """Ultralytics' detection heads, YOLOv3 to YOLO26."""
 
 import weakref
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from contextlib import ExitStack, contextmanager, nullcontext
 from copy import copy, deepcopy
 from datetime import datetime
@@ -9,6 +9,7 @@ from os import PathLike
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from ultralytics import __version__ as ultralytics_version
@@ -21,12 +22,14 @@ from ultralytics.utils import DEFAULT_CFG_DICT
 from ultralytics.utils.tal import TaskAlignedAssigner
 
 from ...errors import UnsupportedModelError
+from ...head.batches import Batch
 from ...head.forward import Candidates, Limits, Outputs, Pass, Targets
 from ...head.head import Head
 from ...head.levels import Level, level_name
 from ...head.mark import Mark, is_marked, mark_of, unmarked
 from ...head.pyramid import Pyramid
 from ...head.turns import turns
+from . import validation
 from .arguments import check_predict_args
 from .candidates import seen_by_nms, xywh_to_xyxy
 from .declared import Branch, Network, Predictor, Stream, Yolo, detection_head, last_conv
@@ -125,9 +128,13 @@ class UltralyticsHead(Head):
         The network is held while a pass runs, as ``predict()`` holds it, and is free between two of them. Raises
         RuntimeError where the running thread itself holds it by a stream of ``predict()`` that is still open.
         """
+        return self._passes(source, {"verbose": False, **predict_args})
+
+    def _passes(self, source: Any, predict_args: dict, *, originals: bool = True) -> Iterator[Pass]:
+        """Without ``originals`` every image of a tensor is a black one of its size."""
         self.settle()
-        shared, own, results = self._set_up(source, {"verbose": False, **predict_args})
-        lock, tap = self._lock(shared), Tap(own)
+        shared, own, results = self._set_up(source, predict_args)
+        lock, tap = self._lock(shared), Tap(own, originals=originals)
         try:
             while True:
                 with lock:
@@ -140,6 +147,28 @@ class UltralyticsHead(Head):
                 yield tap.passes.popleft()
         finally:
             results.close()
+
+    def batches(self, sizes: Sequence[tuple[int, int]], imgsz: int, size: int) -> list[Batch]:
+        """Images of like shape together, as ``val(rect=True)`` puts them; rotated boxes are not evaluated."""
+        return validation.batches(sizes, imgsz, size, self.tensor_multiple)
+
+    def batch_passes(
+        self, images: Sequence[np.ndarray], batch: Batch, *, imgsz: int, **predict_args: Any
+    ) -> Iterator[Pass]:
+        """As ``val()`` runs a batch; of masks, key points and angles nothing is kept."""
+        if batch.input_shape is None:
+            yield from super().batch_passes(images, batch, imgsz=imgsz, **predict_args)
+            return
+        framed = validation.framed(images, batch.input_shape, imgsz)
+        passes = self._passes(framed.frames, {"verbose": False, **predict_args}, originals=False)
+        for pass_, image, letterbox in zip(passes, images, framed.letterboxes, strict=True):
+            yield validation.seated(pass_, image, letterbox)
+
+    @torch.inference_mode()
+    def evaluated(self, run: Pass) -> tuple[Tensor, Tensor]:
+        """Boxes and scores of all anchors, as ``val()`` hands them to its selection."""
+        whole = torch.arange(run.boxes.shape[1], device=run.boxes.device)
+        return self.xyxy(run, whole).float(), run.private.prediction[4 : 4 + len(self.names)].float()
 
     @torch.inference_mode()
     def finish(self, run: Pass) -> Pass:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, Self, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from ultralytics.engine.results import Results
@@ -217,10 +218,12 @@ class Tap(ExitStack):
     """Within the block, every image that the predictor finishes appends its ``Pass`` to ``passes``.
 
     The block can be entered again and again; the network must be held for each. ``predictor`` is that of one stream.
+    Without ``originals`` the images of a tensor are not made of it, which takes long: black ones stand for them.
     """
 
-    def __init__(self, predictor: Predictor):
+    def __init__(self, predictor: Predictor, *, originals: bool = True):
         super().__init__()
+        self._originals = originals
         self.passes: deque[Pass] = deque()
         self._predictor, self._selection = predictor, Selection(predictor)
 
@@ -256,6 +259,8 @@ class Tap(ExitStack):
     def _postprocess(self, predictions: Any, frames: Tensor, originals: Any, **kwargs: Any) -> list[Results]:
         """The predictor's own postprocessing, and a pass of every image."""
         predictor = self._predictor
+        if not self._originals:
+            originals = [np.broadcast_to(np.uint8(0), (*frames.shape[2:], 3))] * len(frames)
         with self._selection as selection:
             results = type(predictor).postprocess(predictor, predictions, frames, originals, **kwargs)
         for result in results:

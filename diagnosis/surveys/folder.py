@@ -1,0 +1,86 @@
+"""The folder of a survey: what was asked stands in one file, the tables of each finished shard in a folder."""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from anatomy.archive.whole import write_whole
+
+ASKED, SHARDS, FORMAT = "survey.json", "shards", 1
+NAMED = {
+    "weights": "the weights or classes of the model",
+    "data": "images or labels of the set",
+    "settings": "the settings",
+}
+
+
+def shard_folder(out: Path, number: int) -> Path:
+    """Where the tables of a shard stand when it is finished."""
+    return out / SHARDS / f"{number:06d}"
+
+
+def open_folder(out: Path, asked: Mapping[str, Any]) -> None:
+    """Make the folder of a survey, or go on in one for which the same was asked.
+
+    Raises FileExistsError where other things were asked, saying what differs, or where something else stands; OSError
+    where it cannot be written.
+    """
+    if (out / ASKED).exists():
+        _same(out, read_asked(out), asked)
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(f"{str(out)!r} exists and holds no survey. Give another folder, or an empty one.")
+    else:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            write_whole(out / ASKED, lambda file: file.write(json.dumps(asked, indent=1).encode()))
+        except OSError as error:
+            raise OSError(f"No survey can be written to {str(out)!r} ({error}). Give another folder.") from error
+    (out / SHARDS).mkdir(exist_ok=True)
+    for draft in (out / SHARDS).glob(".*-*"):  # of runs that were killed
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def read_asked(out: Path) -> dict[str, Any]:
+    """What the survey in a folder was asked for; raises FileNotFoundError and ValueError."""
+    try:
+        asked = json.loads((out / ASKED).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"There is no survey in {str(out)!r}: it has no {ASKED}.") from None
+    except ValueError as error:
+        raise ValueError(f"{str(out / ASKED)!r} is damaged ({error}). Survey anew, in another folder.") from error
+    if not isinstance(asked, dict) or asked.get("format") != FORMAT:
+        raise ValueError(f"{str(out / ASKED)!r} is of another version of the workbench. Run the survey anew.")
+    return asked
+
+
+def missing(out: Path, shards: int) -> list[int]:
+    """The numbers of the shards that are not finished."""
+    return [number for number in range(shards) if not shard_folder(out, number).is_dir()]
+
+
+def _same(out: Path, there: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    differs = list(_differences(there, json.loads(json.dumps(asked))))
+    if differs:
+        raise FileExistsError(
+            f"{str(out)!r} holds a survey of something else: {'; '.join(differs)}. Give another folder, or ask for "
+            "the same to go on with that one."
+        )
+
+
+def _differences(there: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in asked.items():
+        before = there.get(name)
+        if before == value:
+            continue
+        if isinstance(value, dict) and isinstance(before, dict) and name == "settings":
+            yield from _changed(before, value)
+        else:
+            yield f"{NAMED.get(name, name)} differ"
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
+    for name in now:
+        if before.get(name) != now[name]:
+            yield f"{name} is {before.get(name)!r} there and {now[name]!r} now"

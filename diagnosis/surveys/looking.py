@@ -1,0 +1,148 @@
+"""Batches of images through the network, and what was seen as rows of the four tables."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from anatomy import Trace
+from anatomy.head.batches import Batch
+from anatomy.head.head import Head
+from anatomy.head.passes import run_batch
+
+from ..objects.reading import LabelledSet
+from .evaluation.selection import evaluation_rows
+from .evaluation.table import PLAIN, EvaluationRows
+from .image_rows import Truth, image_rows
+from .settings import FLOOR, Settings
+from .tables import EVALUATION, IMAGES, OBJECTS, detections_schema
+from .working_point import confident
+
+if TYPE_CHECKING:
+    from polars import DataFrame
+
+
+@dataclass(frozen=True)
+class Looking:
+    """Gathers rows image by image; ``tables`` gives them."""
+
+    head: Head
+    labels: LabelledSet
+    class_map: Mapping[int, int]
+    settings: Settings
+    predict_args: Mapping[str, Any]
+    _rows: dict[str, list[dict[str, Any]]] = field(
+        default_factory=lambda: {"images": [], "objects": [], "detections": []}
+    )
+    _evaluation: list["DataFrame"] = field(default_factory=list)
+
+    def add(self, batch: Batch, pictures: Sequence[np.ndarray | str]) -> None:
+        """Look at one batch: (H, W, 3) uint8 BGR of each image, or why it could not be read."""
+        seen: dict[int, np.ndarray] = {}
+        for index, picture in zip(batch.indices, pictures, strict=True):
+            if isinstance(picture, str):
+                self._rows["images"].append(self._image(index, error=picture))
+            else:
+                seen[index] = picture
+        if not seen:
+            return
+        args = {"conf": FLOOR if self._one_pass_for_both else self.settings.conf, "iou": self.settings.iou}
+        args |= self.predict_args
+        passes = run_batch(self.head, list(seen.values()), batch, imgsz=self.settings.imgsz, **args)
+        for index, pass_ in zip(seen, passes, strict=True):
+            self._add(index, Trace(self.head, pass_.evolve(path=str(self.labels.images[index]))))
+
+    def tables(self) -> dict[str, "DataFrame"]:
+        """The four tables, by name."""
+        import polars
+
+        schemas = {
+            "images": IMAGES,
+            "objects": OBJECTS,
+            "detections": detections_schema(level.name for level in self.head.levels),
+        }
+        made = {name: polars.DataFrame(rows, schema=schemas[name]) for name, rows in self._rows.items()}
+        empty = polars.DataFrame(schema=EVALUATION)
+        return made | {"evaluation": polars.concat([empty, *self._evaluation])}
+
+    @property
+    def _one_pass_for_both(self) -> bool:
+        """Whether the family says nothing of validation: then a pass at a low confidence serves both selections."""
+        return type(self.head).evaluated is Head.evaluated
+
+    def _add(self, index: int, trace: Trace) -> None:
+        settings, objects = self.settings, self.labels[index]
+        height, width = trace.image.shape[:2]
+        truth = None
+        if self.labels.truth:
+            ids = [self.class_map[label] for label in objects.class_id.tolist()]
+            truth = Truth(boxes=objects.boxes(width, height), class_id=np.asarray(ids, np.int64))
+        self._evaluation.append(self._evaluated(trace).to_df(index))
+        working = confident(trace, settings.conf) if self._one_pass_for_both else trace
+        key = {"number": index, "image": trace.path}
+        made = image_rows(key, working, truth, settings.match_iou, settings.conf)
+        self._rows["objects"] += made.objects
+        self._rows["detections"] += made.detections
+        box = trace.letterbox
+        told = {
+            "height": height,
+            "width": width,
+            "input_height": box.input_shape[0],
+            "input_width": box.input_shape[1],
+            "gain_x": box.gain[0],
+            "gain_y": box.gain[1],
+            "pad_x": float(box.pad[0]),
+            "pad_y": float(box.pad[1]),
+            "objects": len(made.objects),
+            "found": made.found,
+            "detections": len(made.detections),
+        }
+        self._rows["images"].append(self._image(index) | told)
+
+    def _image(self, index: int, error: str | None = None) -> dict[str, Any]:
+        known = {
+            "number": index,
+            "image": str(self.labels.images[index]),
+            "objects": 0,
+            "found": 0,
+            "detections": 0,
+            "error": error,
+            "label_problems": len(self.labels[index].problems),
+        }
+        return dict.fromkeys(IMAGES) | known
+
+    def _evaluated(self, trace: Trace) -> EvaluationRows:
+        """What validation keeps of an image."""
+        given = self.head.evaluated(trace.run)
+        if given is None:
+            return _own_selection(trace, self.settings.ablation)
+        boxes, scores = given
+        return evaluation_rows(
+            boxes,
+            scores,
+            trace.places().level,
+            conf=FLOOR,
+            iou=self.settings.iou,
+            max_det=self.settings.max_det,
+            nms=trace.branch != "one2one",
+            ablation=self.settings.ablation,
+        )
+
+
+def _own_selection(trace: Trace, ablation: bool) -> EvaluationRows:
+    """The detections of a trace at a low confidence as what validation keeps, and likewise with each level silenced."""
+    variants = {PLAIN: trace}
+    if ablation:
+        variants |= {level.index: trace.silenced(level.index) for level in trace.levels}
+    parts = [(variant, one.detections) for variant, one in variants.items()]
+    anchor = np.concatenate([seen.anchor for _, seen in parts]).astype(np.int32)
+    return EvaluationRows(
+        variant=np.repeat([variant for variant, _ in parts], [len(seen) for _, seen in parts]).astype(np.int16),
+        class_id=np.concatenate([seen.class_id for _, seen in parts]).astype(np.int32),
+        confidence=np.concatenate([seen.confidence for _, seen in parts]).astype(np.float32),
+        level=np.concatenate([seen.level for _, seen in parts]).astype(np.int16),
+        anchor=anchor,
+        xyxy=trace.decode(anchor.astype(np.int64)).astype(np.float32).reshape(-1, 4),
+        cut=np.zeros(len(anchor), bool),
+    )
