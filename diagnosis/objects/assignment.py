@@ -111,8 +111,9 @@ def assign(
     """Which cells training would make positive for each object of one image, by the model as it is now.
 
     ``image`` as in ``anatomy.trace``, or a ``Trace`` of this model, and then nothing is run; ``boxes`` (n, 4) xyxy px
-    of the original, ``labels`` class ids or names; or what ``read_labels`` reads in place of both. One forward pass, in the frame that ``predict()`` makes (scaled and
-    padded, no augmentation). Raises UnsupportedModelError for a head whose assigner boxes alone do not determine.
+    of the original, ``labels`` class ids or names; or what ``read_labels`` reads in place of both. One forward pass, in
+    the frame that ``predict()`` makes (scaled and padded, no augmentation). Raises UnsupportedModelError for a
+    head whose assigner boxes alone do not determine.
     """
     trace = image if isinstance(image, Trace) else anatomy.trace(model, image, imgsz=imgsz, **predict_args)
     return assign_trace(trace, boxes, labels)

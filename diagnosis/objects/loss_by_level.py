@@ -78,7 +78,8 @@ def loss_by_level(
     ``image`` as in ``anatomy.trace`` (or a ``Trace`` of this model) with ``boxes`` (n, 4) xyxy px of the original and
     ``labels``, or with what ``read_labels`` reads in place of both; or, alone, an iterable of (image, boxes, labels) or
     a ``LabelledSet``, whose losses are averaged, each image a batch of its own. In the frame that ``predict()`` makes,
-    without augmentation. Of segment and pose heads: box, class and DFL loss alone. Raises UnsupportedModelError for heads whose assigner boxes alone do not determine.
+    without augmentation. Of segment and pose heads: box, class and DFL loss alone. Raises UnsupportedModelError
+    for heads whose assigner boxes alone do not determine.
     """
     if (boxes is None) != (labels is None) and not is_label_source(boxes):
         raise ValueError("Give boxes and labels with an image, or neither with an iterable of (image, boxes, labels).")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import diagnosis
 import viz
 from diagnosis import TargetLayout
 
@@ -56,6 +57,16 @@ def test_a_wrong_target_is_red(artists):
     assert len(artists(figure, "wrong:P4")[0].get_paths()) == 1
     assert len(artists(figure, "way:wrong:P4")[0].get_paths()) == 1
     assert figure.axes[0].get_ylabel() == "faulty"
+
+
+def test_true_boxes_may_be_what_was_read(artists, tmp_path):
+    (tmp_path / "image.png").touch()
+    (tmp_path / "image.txt").write_text("0 0.333333333 0.375 0.25 0.375")
+    labels = diagnosis.read_labels(tmp_path / "image.txt")[0]
+    layout = TargetLayout(classes=slice(5, 8))
+    figure = viz.targets(encoded(layout), layout, boxes=labels, image_size=SIZE)
+    assert np.allclose(artists(figure, "true")[0].get_paths()[0].vertices[[0, 2]].ravel(), BOX[0], atol=1e-3)
+    assert len(artists(figure, "wrong:P4")[0].get_paths()) == 0
 
 
 def test_cells_beyond_the_image_are_shown(artists, pixels):

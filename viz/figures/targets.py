@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from anatomy.head.levels import level_name
 from anatomy.tracing.overlap import pair_overlaps
-from diagnosis import TargetLayout
+from diagnosis import ImageLabels, TargetLayout
 from diagnosis.doctor.layout import as_xyxy
 
 from ..canvas.frame import corners, vertices
@@ -49,7 +49,7 @@ def targets(
     encoded: Sequence[ArrayLike],
     layout: TargetLayout,
     image: np.ndarray | None = None,
-    boxes: ArrayLike | None = None,
+    boxes: ArrayLike | ImageLabels | None = None,
     *,
     image_size: tuple[int, int] | None = None,
     title: str | None = None,
@@ -59,16 +59,17 @@ def targets(
     """Draw an encoder's output, one panel a level, so that a scrambled one shows at a glance.
 
     ``encoded``: one (C, h, w) tensor or array a level, read as ``layout`` says; ``image`` (H, W, 3) uint8 RGB, or
-    ``image_size`` (height, width) px for a blank one; ``boxes`` (n, 4) xyxy px, the true ones. Each cell has the colour
-    of its level, stronger the larger its objectness or class; the boxes that the lit cells hold are drawn through, in
-    red where no true box has an IoU of 0.5 with them, with a line from the cell to its box. Cells beyond the image are
-    shown where they lie. ``title`` stands at the left, for figures that go below one another. Returns a Figure; raises
-    ValueError for levels that do not fit the layout.
+    ``image_size`` (height, width) px for a blank one; ``boxes`` (n, 4) xyxy px, the true ones, or the image's
+    ``ImageLabels``. Each cell has the colour of its level, stronger the larger its objectness or class; the boxes that
+    the lit cells hold are drawn through, in red where no true box has an IoU of 0.5 with them, with a line from the
+    cell to its box. Cells beyond the image are shown where they lie. ``title`` stands at the left, for figures that go
+    below one another. Returns a Figure; raises ValueError for levels that do not fit the layout.
     """
     levels = [np.asarray(level, dtype=np.float64) for level in encoded]
     _check(levels, layout)
     height, across = _size(levels, layout, image, image_size)
     image = np.full((height, across, 3), GREY, np.uint8) if image is None else image
+    boxes = boxes.boxes(across, height) if isinstance(boxes, ImageLabels) else boxes
     truth = None if boxes is None else np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     found = [_read(level, layout, index, (height, across)) for index, level in enumerate(levels)]
     right = max(across, *(level.shape[2] * stride for level, stride in zip(levels, layout.strides, strict=True)))

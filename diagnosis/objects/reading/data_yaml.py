@@ -88,7 +88,7 @@ def _keypoints(path: Path, data: dict[str, Any]) -> Keypoints:
 def _places(path: Path, data: dict[str, Any], split: str) -> tuple[Place, ...]:
     """Where the images of a split lie."""
     named = data.get(split) or data.get(OTHER_NAMES.get(split, split))
-    entries = named if isinstance(named, list) else [named]
+    entries: list[Any] = named if isinstance(named, list) else [named]
     if not named or not all(isinstance(entry, str) for entry in entries):
         there = ", ".join(key for key in ("train", "val", "test") if data.get(key)) or "none at all"
         raise ValueError(

@@ -49,11 +49,11 @@ def image_places(paths: Sequence[str | Path]) -> list[Place]:
     """The places of many paths; each folder is followed once, and links that are images themselves are not."""
     followed: dict[str, str] = {}
     places = []
-    for path in map(os.path.abspath, paths):
-        folder, name = os.path.split(path)
+    for path in paths:
+        folder, name = os.path.split(os.path.abspath(path))
         if folder not in followed:
             followed[folder] = os.path.realpath(folder)
-        places.append(Place(path, os.path.join(followed[folder], name)))
+        places.append(Place(os.path.join(folder, name), os.path.join(followed[folder], name)))
     return places
 
 

@@ -65,7 +65,7 @@ class CocoAnnotations:
     def read(self, image: str, names: Mapping[int, str]) -> ImageLabels:
         """The annotations of an image, in the order of the file."""
         entry, path = self.images[image], Path(self.path)
-        size = entry.size or header_size(image)
+        size = entry.size or decoded_size(image)
         if size is None and entry.annotations:
             message = f"{image!r} has no width and height here, and cannot be opened; its annotations are left out."
             judged = Judged((), (Problem(path, None, "bad_annotation", message),))
@@ -74,16 +74,18 @@ class CocoAnnotations:
         return dataclasses.replace(_labels(image, self.path, judged, names), size=size)
 
 
-def header_size(image: str) -> tuple[int, int] | None:
-    """Width and height of an image as it is shown, from its header; None where it cannot be opened."""
-    from PIL import Image
+def decoded_size(image: str) -> tuple[int, int] | None:
+    """Width and height of an image as ``predict()`` sees it, px; None where it cannot be decoded.
+
+    By the codecs of OpenCV alone: its ``imread`` and Pillow's ``open``, as Ultralytics replaces them, install packages.
+    """
+    import cv2
 
     try:
-        with Image.open(image) as opened:
-            turned = opened.getexif().get(274, 1) in (5, 6, 7, 8)
-            return opened.size[::-1] if turned else opened.size
-    except (OSError, ValueError):
+        pixels = cv2.imdecode(np.fromfile(image, np.uint8), cv2.IMREAD_COLOR)
+    except (OSError, cv2.error):
         return None
+    return None if pixels is None else (pixels.shape[1], pixels.shape[0])
 
 
 def _labels(image: str, path: str | None, judged: Judged, names: Mapping[int, str]) -> ImageLabels:

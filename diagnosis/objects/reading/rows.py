@@ -1,6 +1,7 @@
 """Rows of labels, judged one by one: what each is, what is wrong with it, and whether it stays."""
 
 import math
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ class Row(NamedTuple):
 
     line: int
     class_id: float
-    cxcywh: tuple[float, float, float, float]
+    cxcywh: tuple[float, ...]
     values: tuple[float, ...]
     polygons: tuple[np.ndarray, ...] = ()
     crowd: bool = False
@@ -97,7 +98,7 @@ def _class_fault(class_id: float, names: Mapping[int, str]) -> Fault | None:
     return None
 
 
-def _box_fault(box: tuple[float, float, float, float]) -> Fault | None:
+def _box_fault(box: tuple[float, ...]) -> Fault | None:
     cx, cy, width, height = box
     told = f"centre {cx:g} {cy:g}, size {width:g} {height:g}"
     left, right, top, bottom = cx - width / 2, cx + width / 2, cy - height / 2, cy + height / 2
@@ -119,6 +120,5 @@ def _box_fault(box: tuple[float, float, float, float]) -> Fault | None:
 
 def _identity(row: Row) -> bytes:
     """Equal for rows that Ultralytics takes for the same."""
-    with np.errstate(over="ignore"):
-        numbers = np.asarray((row.crowd, *row.values), np.float64).astype(np.float32)
-    return (numbers + 0).tobytes()  # −0 is 0
+    numbers = array("f", [row.crowd, *row.values])
+    return array("f", [number + 0.0 for number in numbers]).tobytes()  # −0 is 0
