@@ -1,1 +1,1 @@
-"""A whole data set: every object and detection counted, and the answers to questions about them."""
+"""A whole data set through one detector: every object and detection in tables, and what can be asked of them."""
