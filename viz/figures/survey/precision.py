@@ -1,0 +1,75 @@
+"""How many detections of each level are right, and which share of all right ones it makes."""
+
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from ...canvas.legend import foot
+from ...canvas.style import Picture, Style, styled
+from .missing import NO_TRUTH, nothing_detected
+from .pieces import Bar, grouped_bars, level_handles, level_names, percent, rows_of, say, sheet
+
+TITLE = "Detections that are right"
+
+
+def precision(survey: Any, *, width: float | None = None, style: Style = None) -> Picture:
+    """Draw the share of right detections of each level, and each level's share of all right ones. Returns a Figure.
+
+    Without labels the detections of each level are counted.
+    """
+    with styled(style):
+        figure, (left, right) = sheet((1, 1), 2.8, width)
+        precision_bars(left, survey)
+        share_bars(right, survey)
+        notes = ["Lines: Wilson's 95 % intervals; right of all detections above."] if survey.truth else []
+        foot(figure, level_handles(survey, whole="all levels"), notes)
+    return figure
+
+
+def precision_bars(ax: Axes, survey: Any) -> None:
+    """One bar of precision a level, and one of all levels."""
+    lacks = nothing_detected(survey) or ("" if survey.truth else NO_TRUTH)
+    if lacks:
+        return say(ax, TITLE, lacks)
+    rows = {row["level_name"]: row for row in rows_of(survey.precision("level_name"))}
+    rows |= {"all": row for row in rows_of(survey.precision("all"))}
+    bars = {
+        name: Bar(row["precision"], (row["low"], row["high"]), f"{row['correct']}/{row['detections']}")
+        for name, row in rows.items()
+    }
+    _one_each(ax, survey, bars)
+    ax.set(ylim=(0, 1.15), title=TITLE, ylabel="right detections")
+    percent(ax.yaxis)
+    return None
+
+
+def share_bars(ax: Axes, survey: Any) -> None:
+    """Which share of the right detections each level makes; without labels, of all detections."""
+    title = "Who makes the right detections" if survey.truth else "Who makes the detections"
+    lacks = nothing_detected(survey)
+    if lacks:
+        return say(ax, title, lacks)
+    counts = _counts(survey)
+    total = sum(counts.values())
+    bars = {name: Bar(count / total if total else 0.0, None, str(count)) for name, count in counts.items()}
+    _one_each(ax, survey, bars)
+    ax.set(ylim=(0, 1.15), title=title, ylabel="share of all")
+    percent(ax.yaxis)
+    return None
+
+
+def _counts(survey: Any) -> dict[str, int]:
+    """How many detections of each level are right, or are there at all where labels are missing."""
+    if survey.truth:
+        return {row["level_name"]: row["correct"] for row in rows_of(survey.precision("level_name"))}
+    return dict(survey.detections.group_by("level_name").len().collect().iter_rows())
+
+
+def _one_each(ax: Axes, survey: Any, bars: dict[str, Bar]) -> None:
+    """One bar a level, under its name."""
+    names = [name for name in (*level_names(survey), "all") if name in bars]
+    grouped_bars(ax, names, {name: {name: bars[name]} for name in names})
+    for patch in ax.patches:
+        gid = str(patch.get_gid())
+        place = names.index(gid.rpartition(":")[2])
+        patch.set_x(place - 0.3)
