@@ -1,10 +1,10 @@
 """The tables of a survey: the name and type of every column, in order."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import polars
-from polars import Boolean, Float32, Float64, Int16, Int32, Int64, String
+from polars import Boolean, Float32, Float64, Int16, Int32, Int64, LazyFrame, String
 
 SIZES = ("small", "medium", "large")  # of an object's box, in px of the original, by COCO's bounds
 ERRORS = ("classification", "localisation", "both", "duplicate", "background")  # TIDE's kinds of a detection, in order
@@ -114,3 +114,28 @@ def detections_schema(level_names: Iterable[str]) -> dict[str, Any]:
         if name == "suppressed":
             schema |= {f"rivals_{level}": Int32 for level in level_names}
     return schema
+
+
+class SurveyTables(Protocol):
+    """What is asked of a survey: its tables, in the order of the set, and what they were made with.
+
+    ``names`` class id: name; ``levels`` with ``index``, ``name`` and ``stride``; ``settings`` with ``conf``, ``iou``,
+    ``match_iou`` and so on; ``truth``: whether there were labels.
+    """
+
+    @property
+    def images(self) -> LazyFrame: ...
+    @property
+    def objects(self) -> LazyFrame: ...
+    @property
+    def detections(self) -> LazyFrame: ...
+    @property
+    def evaluation(self) -> LazyFrame: ...
+    @property
+    def names(self) -> Mapping[int, str]: ...
+    @property
+    def levels(self) -> Sequence[Any]: ...
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+    @property
+    def truth(self) -> bool: ...
