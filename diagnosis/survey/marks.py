@@ -1,4 +1,4 @@
-"""What is drawn of a row: the truth, the detection or the cell of the best candidate, and what suppressed it."""
+"""What is drawn of a row: the truth, the detection or the cell of the best candidate, and what came before it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 import polars
 
 from .crops import Mark
-from .selection import Surveyed
+from .tables import SurveyTables
 
 TRUTH, ONE_COLOR = "#FFFFFF", "#FFB000"
 THIN, THICK = 1, 2
@@ -35,7 +35,7 @@ class _Known:
 
 
 def marks_of(
-    survey: Surveyed, rows: polars.DataFrame, table: str, level_color: Callable[[str], str] | None = None
+    survey: SurveyTables, rows: polars.DataFrame, table: str, level_color: Callable[[str], str] | None = None
 ) -> list[Scene]:
     """The marks of every row of a table; one colour for all levels where ``level_color`` is None."""
     numbers = polars.col("number").is_in(rows["number"].unique().to_list())
@@ -87,6 +87,9 @@ def _of_object(row: Mapping[str, Any], known: _Known) -> list[Mark]:
 def _of_detection(row: Mapping[str, Any], known: _Known) -> list[Mark]:
     truth = known.objects.get((row["number"], row["object"]))
     marks = [] if truth is None else [Mark(box_of(truth), TRUTH, THIN)]
+    better = None if truth is None else known.detections.get((row["number"], truth["detection"]))
+    if row["error"] == "duplicate" and better is not None:
+        marks.append(Mark(box_of(better), known.color(better["level_name"]), THIN))
     return [*marks, Mark(box_of(row), known.color(row["level_name"]), THICK)]
 
 

@@ -14,7 +14,8 @@ from anatomy import SourceError, whole_number
 
 from .crops import GROUND, around, read_photograph, tile
 from .marks import marks_of
-from .selection import Surveyed, Where, caption, select
+from .selection import Where, caption, select
+from .tables import SurveyTables
 
 SIDE = 232  # px of a tile
 STRIP = 46  # px below it for its words
@@ -54,7 +55,7 @@ class Photographs:
 
 
 def show(
-    survey: Surveyed,
+    survey: SurveyTables,
     where: Where = None,
     n: int = 9,
     table: str = "objects",
@@ -67,8 +68,8 @@ def show(
     ``table``: "objects" (the missed first, by the lowest IoU), "detections" (the wrong first, by the highest
     confidence) or "images". The truth is drawn thin and white, the detection in the colour of its level, which
     ``level_color`` gives by its name; of an object that was missed, the cell of its best candidate, and thin what
-    suppressed it. A photograph that cannot be read leaves a tile that says so. Raises ValueError for an unknown table
-    or column.
+    suppressed it; of a duplicate, thin, the detection that was better. A photograph that cannot be read leaves a tile
+    that says so. Raises ValueError for an unknown table or column.
     """
     n = whole_number(n, "n")
     if not 1 <= n <= MOST:

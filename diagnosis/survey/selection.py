@@ -1,31 +1,27 @@
 """Rows of a survey's tables by what the caller asks, worst first, and each of them in words."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import polars
 
 from ..objects.missed import STAGES
+from .tables import SurveyTables
 
 Where = polars.Expr | Mapping[str, Any] | str | None
 """Which rows: a polars expression, a mapping from columns to a value or a list of them, SQL-like text, None for all."""
+WORDS = {  # of the kinds of errors
+    "classification": "wrong class",
+    "localisation": "box does not fit",
+    "both": "class and box wrong",
+    "duplicate": "found twice",
+    "background": "nothing there",
+    "missed": "missed",
+}
 TABLES = ("objects", "detections", "images")
 
 
-class Surveyed(Protocol):
-    """What is asked of a survey here: its tables, and its levels with their names and strides."""
-
-    @property
-    def objects(self) -> polars.LazyFrame: ...
-    @property
-    def detections(self) -> polars.LazyFrame: ...
-    @property
-    def images(self) -> polars.LazyFrame: ...
-    @property
-    def levels(self) -> Sequence[Any]: ...
-
-
-def select(survey: Surveyed, where: Where = None, table: str = "objects") -> polars.LazyFrame:
+def select(survey: SurveyTables, where: Where = None, table: str = "objects") -> polars.LazyFrame:
     """The rows of a table that fit, worst first.
 
     Objects: the missed before the found, the lowest IoU first. Detections: the wrong before the others, the most
@@ -48,8 +44,13 @@ def caption(row: Mapping[str, Any], table: str = "objects") -> str:
     """One row in words: "P3 (12, 40) person 0.31, missed: not confident enough"."""
     if table == "images":
         return f"{row['objects']} objects, {row['found']} found, {row['detections']} detections"
-    head = f"{row['level_name']} ({row['row']}, {row['col']}) {row['class_name']} {row['confidence']:.2f}"
+    head = f"{row['level_name']} ({row['row']}, {row['col']}) {row['class_name']} {_told(row['confidence'])}"
     return f"{head}{_of_object(row) if table == 'objects' else _of_detection(row)}"
+
+
+def _told(score: float) -> str:
+    """A score with two decimals, or with two figures where these would be zeros."""
+    return f"{score:.2f}" if score >= 0.01 else f"{score:.1g}"
 
 
 def _of_object(row: Mapping[str, Any]) -> str:
@@ -66,7 +67,7 @@ def _of_detection(row: Mapping[str, Any]) -> str:
         return ""
     if row["correct"]:
         return f", correct: IoU {row['iou']:.2f}"
-    return f", wrong: {row['error']}" + (f" (IoU {row['iou']:.2f})" if row["iou"] else "")
+    return f", wrong: {WORDS[row['error']]}" + (f" (IoU {row['iou']:.2f})" if row["iou"] else "")
 
 
 def _filtered(frame: polars.LazyFrame, where: Where) -> polars.LazyFrame:

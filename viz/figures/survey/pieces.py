@@ -1,4 +1,4 @@
-"""What the figures of a survey are made of: bars by level, tables of colour, sentences where there is nothing to draw."""
+"""What the figures of a survey are made of: bars by level, tables of colour, and words where nothing is drawn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,7 +47,10 @@ def level_names(survey: SurveyTables) -> list[str]:
 
 def level_handles(survey: SurveyTables, *, whole: str = "") -> list[Patch]:
     """The levels in a legend, and what stands for all of them together, in the words of ``whole``."""
-    handles = [Patch(facecolor=level_color(level.name), label=f"{level.name} (stride {level.stride:g})") for level in survey.levels]
+    handles = [
+        Patch(facecolor=level_color(level.name), label=f"{level.name} (stride {level.stride:g})")
+        for level in survey.levels
+    ]
     return handles + ([Patch(facecolor=WHOLE, label=whole)] if whole else [])
 
 
@@ -87,8 +90,21 @@ def grouped_bars(ax: Axes, groups: Sequence[str], series: Mapping[str, Mapping[s
             if bar is not None:
                 x = place + (i - (count - 1) / 2) * step
                 _draw_bar(ax, x, 0.9 * step, bar, color, f"{name}:{group}", upright=crowded)
-    ax.set_xticks(range(len(groups)), [short(group) for group in groups])
-    ax.set_xlim(-0.55, len(groups) - 0.45)
+    _name_groups(ax, groups)
+
+
+def lone_bars(ax: Axes, levels: Sequence[str], bars: Mapping[str, Bar]) -> None:
+    """One bar a level under its name, and one of "all"; a level without one leaves its place."""
+    names = [*levels, *(["all"] if "all" in bars else [])]
+    for place, name in enumerate(names):
+        if name in bars:
+            _draw_bar(ax, place, 0.7, bars[name], WHOLE if name == "all" else level_color(name), name, upright=False)
+    _name_groups(ax, names)
+
+
+def _name_groups(ax: Axes, names: Sequence[str]) -> None:
+    ax.set_xticks(range(len(names)), [short(name) for name in names])
+    ax.set_xlim(-0.55, len(names) - 0.45)
     ax.tick_params(axis="x", length=0)
     bare(ax)
 
@@ -132,7 +148,15 @@ def stacked_bars(ax: Axes, names: Sequence[str], counts: Mapping[str, Sequence[i
                 ax.text(start + value / 2, place, str(value), ha="center", va="center", fontsize=6, color=ink(color))
         base = base + np.asarray(row)
     for place, total in zip(places.tolist(), base.tolist(), strict=True):
-        ax.annotate(f"{total:.0f}", (total, place), xytext=(2, 0), textcoords="offset points", va="center", gid="sum")
+        ax.annotate(
+            f"{total:.0f}",
+            (total, place),
+            xytext=(2, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+            gid="sum",
+        )
     ax.set(xlim=(0, 1.14 * max(most, 1)), ylim=(len(names) - 0.4, -0.6))
     ax.set_yticks(places, list(names))
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from ...canvas.legend import foot
 from ...canvas.style import Picture, Style, styled
 from .missing import NO_TRUTH, nothing_detected
-from .pieces import Bar, grouped_bars, level_handles, level_names, percent, rows_of, say, sheet
+from .pieces import Bar, level_handles, level_names, lone_bars, percent, rows_of, say, sheet
 
 TITLE = "Detections that are right"
 
@@ -32,12 +32,12 @@ def precision_bars(ax: Axes, survey: Any) -> None:
     if lacks:
         return say(ax, TITLE, lacks)
     rows = {row["level_name"]: row for row in rows_of(survey.precision("level_name"))}
-    rows |= {"all": row for row in rows_of(survey.precision("all"))}
+    rows["all"] = rows_of(survey.precision("all"))[0]
     bars = {
         name: Bar(row["precision"], (row["low"], row["high"]), f"{row['correct']}/{row['detections']}")
         for name, row in rows.items()
     }
-    _one_each(ax, survey, bars)
+    lone_bars(ax, level_names(survey), bars)
     ax.set(ylim=(0, 1.15), title=TITLE, ylabel="right detections")
     percent(ax.yaxis)
     return None
@@ -52,7 +52,7 @@ def share_bars(ax: Axes, survey: Any) -> None:
     counts = _counts(survey)
     total = sum(counts.values())
     bars = {name: Bar(count / total if total else 0.0, None, str(count)) for name, count in counts.items()}
-    _one_each(ax, survey, bars)
+    lone_bars(ax, level_names(survey), bars)
     ax.set(ylim=(0, 1.15), title=title, ylabel="share of all")
     percent(ax.yaxis)
     return None
@@ -63,13 +63,3 @@ def _counts(survey: Any) -> dict[str, int]:
     if survey.truth:
         return {row["level_name"]: row["correct"] for row in rows_of(survey.precision("level_name"))}
     return dict(survey.detections.group_by("level_name").len().collect().iter_rows())
-
-
-def _one_each(ax: Axes, survey: Any, bars: dict[str, Bar]) -> None:
-    """One bar a level, under its name."""
-    names = [name for name in (*level_names(survey), "all") if name in bars]
-    grouped_bars(ax, names, {name: {name: bars[name]} for name in names})
-    for patch in ax.patches:
-        gid = str(patch.get_gid())
-        place = names.index(gid.rpartition(":")[2])
-        patch.set_x(place - 0.3)

@@ -14,7 +14,10 @@ from .missing import without_objects
 from .pieces import Bar, grouped_bars, heat_table, level_handles, level_names, percent, rows_of, say, sheet, short
 
 TITLE = "Objects found, by size"
-NOTE = "A missed object counts for the level of its best candidate. Lines: Wilson's 95 % intervals; found of objects above."
+NOTE = (
+    "A missed object counts for the level of its best candidate.\n"
+    "Lines: Wilson's 95 % intervals; above: found/objects; grey: no object."
+)
 
 
 def recall(survey: Any, *, most: int = 14, width: float | None = None, style: Style = None) -> Picture:

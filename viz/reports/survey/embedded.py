@@ -1,4 +1,4 @@
-"""The photographs that a page carries in itself: one thumbnail each, and close-ups where a thumbnail shows too little."""
+"""The photographs that a page carries in itself: a thumbnail each, close-ups where it shows too little."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -24,13 +24,13 @@ FINE = 48  # px: what is smaller on a thumbnail gets a close-up
 SHRUNK = 0.9  # where the thumbnail is at least so much smaller than the photograph
 FIELDS = {  # of a row: what the numbers in the tables of the page choose it by
     "objects": ("number", "class_name", "level_name", "size", "found", "stage", "ceiling", "confidence"),
-    "detections": ("number", "class_name", "level_name", "correct", "error", "kept_level", "confidence"),
+    "detections": ("number", "class_name", "level_name", "correct", "error", "found_by", "confidence"),
 }
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row on the page: its ``values`` of ``FIELDS``, its words, its tile's square in px of the original, its marks."""
+    """One row on the page: its ``values`` of ``FIELDS``, words, the square of its tile in px of the original, marks."""
 
     number: int
     values: tuple[Any, ...]
@@ -44,10 +44,12 @@ class Row:
 class Embedded:
     """What the script of a page is given.
 
-    ``images``: number -> name, size and thumbnail; ``rows``: table -> rows as the script reads them, worst first;
-    ``unread``: (path, why) of photographs that could not be shown; ``left_out`` counts images that are not on the page.
+    ``fields``: table -> what the values of its rows are; ``images``: number -> name, size and thumbnail; ``rows``: table
+    -> rows as the script reads them, worst first; ``unread``: (path, why) of photographs that could not be shown;
+    ``left_out`` counts images that are not on the page.
     """
 
+    fields: dict[str, tuple[str, ...]]
     images: dict[int, dict[str, Any]]
     rows: dict[str, list[list[Any]]]
     unread: tuple[tuple[str, str], ...]
@@ -55,17 +57,19 @@ class Embedded:
 
     def as_json(self) -> dict[str, Any]:
         """As the script reads it."""
-        return {"images": self.images, "fields": FIELDS, "rows": self.rows}
+        return {"images": self.images, "fields": self.fields, "rows": self.rows}
 
 
-def embed(survey: Any, most: int, budget: int = BUDGET) -> Embedded:
+def embed(survey: Any, most: int, budget: int = BUDGET, *, changes: polars.DataFrame | None = None) -> Embedded:
     """The photographs of ``most`` images, those with most mistakes first, and the rows of both tables on them.
 
-    Close-ups are given to these images in the same order, while the ``budget`` of bytes lasts.
+    Close-ups are given to these images in the same order, while the ``budget`` of bytes lasts. ``changes``: number,
+    object and ``change`` of objects held against another survey.
     """
     order = telling(survey)
     wanted = order[: min(most, budget // WEIGHT)]
-    rows = {table: _rows(survey, table, [image["number"] for image in wanted]) for table in FIELDS}
+    numbers = [image["number"] for image in wanted]
+    rows = {table: _rows(survey, table, numbers, changes) for table in FIELDS}
     images, close, unread = {}, {}, []
     spare = budget - WEIGHT * len(wanted)
     for image in wanted:
@@ -81,6 +85,7 @@ def embed(survey: Any, most: int, budget: int = BUDGET) -> Embedded:
                 close.setdefault(row.number, {})[row.place] = _text(content)
                 spare -= len(content)
     return Embedded(
+        fields=_fields(changes),
         images=images,
         rows={table: [_encoded(row, close) for row in told if row.number in images] for table, told in rows.items()},
         unread=tuple(unread),
@@ -96,26 +101,34 @@ def telling(survey: Any) -> list[dict[str, Any]]:
     return images.sort(-mistakes, "number").collect().to_dicts()
 
 
-def _rows(survey: Any, table: str, numbers: Sequence[int]) -> list[Row]:
+def _fields(changes: polars.DataFrame | None) -> dict[str, tuple[str, ...]]:
+    """Table: what the values of its rows are."""
+    return FIELDS if changes is None else FIELDS | {"objects": (*FIELDS["objects"], "change")}
+
+
+def _rows(survey: Any, table: str, numbers: Sequence[int], changes: polars.DataFrame | None) -> list[Row]:
     """The rows of a table that lie on these images, worst first."""
     kept = select(survey, polars.col("number").is_in(list(numbers)), table)
     if table == "detections":
-        owner = survey.objects.filter(polars.col("found")).select("number", "object", kept_level="level_name")
+        owner = survey.objects.filter(polars.col("found")).select("number", "object", found_by="level_name")
         kept = kept.join(owner, on=["number", "object"], how="left", maintain_order="left")
-    frame = kept.collect()
+    elif changes is not None:
+        changed = changes.lazy().select("number", "object", "change")
+        kept = kept.join(changed, on=["number", "object"], how="left", maintain_order="left")
+    frame, fields = kept.collect(), _fields(changes)[table]
     told = []
     scenes = marks_of(survey, frame, table, level_color)
     for row, scene in zip(frame.iter_rows(named=True), scenes, strict=True):
-        told.append(_row(table, row, scene))
+        told.append(_row(table, row, scene, fields))
     return told
 
 
-def _row(table: str, row: Mapping[str, Any], scene: Scene) -> Row:
+def _row(table: str, row: Mapping[str, Any], scene: Scene, fields: Sequence[str]) -> Row:
     boxes = np.asarray([mark.box for mark in scene.marks], dtype=np.float64)
     width, height = scene.size or (1, 1)
     return Row(
         number=row["number"],
-        values=tuple(row[name] for name in FIELDS[table]),
+        values=tuple(row[name] for name in fields),
         words=caption(row, table),
         scene=scene,
         place=around(boxes, width, height),
@@ -145,10 +158,17 @@ def _close_up(photograph: np.ndarray, place: Place) -> bytes:
 
 def _encoded(row: Row, close: Mapping[int, Mapping[Place, str]]) -> list[Any]:
     """A row as the script reads it: values, words, square, marks, and its close-up or null."""
-    values = [round(value, 4) if isinstance(value, float) else value for value in row.values]
+    values = [_short(value) for value in row.values]
     marks = [[*(round(float(edge), 1) for edge in mark.box), mark.color, mark.width] for mark in row.scene.marks]
     return [values, row.words, row.place, marks, close.get(row.number, {}).get(row.place)]
 
 
 def _text(content: bytes) -> str:
     return base64.b64encode(content).decode()
+
+
+def _short(value: Any) -> Any:
+    """A value for JSON: numbers with four decimals, and none that JSON has no word for."""
+    if not isinstance(value, float):
+        return value
+    return round(value, 4) if np.isfinite(value) else None
