@@ -78,9 +78,10 @@ def _filtered(frame: polars.LazyFrame, where: Where) -> polars.LazyFrame:
         kept = frame.filter(_expression(where))
         kept.head(0).collect()
     except polars.exceptions.PolarsError as error:
-        known = ", ".join(frame.collect_schema().names())
+        given = str(where) if isinstance(where, polars.Expr) else repr(where)
         raise ValueError(
-            f"where must say of each row whether it fits, but {where!r} does not: {error}. The columns are {known}."
+            f"where must say of each row whether it fits, but {given} does not: {str(error).splitlines()[0]}. The "
+            f"columns are {', '.join(frame.collect_schema().names())}."
         ) from error
     return kept
 

@@ -44,8 +44,8 @@ class Row:
 class Embedded:
     """What the script of a page is given.
 
-    ``fields``: table -> what the values of its rows are; ``images``: number -> name, size and thumbnail; ``rows``: table
-    -> rows as the script reads them, worst first; ``unread``: (path, why) of photographs that could not be shown;
+    ``fields``: table -> what the values of its rows are; ``images``: number -> name, size and thumbnail; ``rows``:
+    table -> rows as the script reads them, worst first; ``unread``: (path, why) of photographs that could not be shown;
     ``left_out`` counts images that are not on the page.
     """
 

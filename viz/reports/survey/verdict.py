@@ -9,6 +9,7 @@ from polars import col
 
 from diagnosis.objects.missed import STAGES
 from diagnosis.survey.answers import calibration_error
+from diagnosis.survey.selection import WORDS
 
 from ...figures.survey.rescue import lower_thresholds
 
