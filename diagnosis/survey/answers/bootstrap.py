@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-AT_ONCE = 2**22  # images drawn in one go
+AT_ONCE = 2**22  # numbers held in one array
 
 
 def paired_difference(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars
 from polars import DataFrame, Float64, col
 
@@ -69,28 +70,27 @@ def _evaluated(survey: SurveyTables) -> polars.LazyFrame:
     return placed.with_columns(back[side].clip(0, ends[side[0]]).alias(side) for side in SIDES)
 
 
-def _xywh() -> polars.Expr:
-    return polars.concat_list("x1", "y1", col("x2") - col("x1"), col("y2") - col("y1"))
-
-
 def _results(rows: polars.LazyFrame) -> list[dict[str, Any]]:
-    told = rows.select(
-        (col("number") + 1).alias("image_id"),
-        (col("class_id") + 1).alias("category_id"),
-        _xywh().alias("bbox"),
-        col("confidence").cast(Float64).alias("score"),
-    )
-    return told.collect().to_dicts()
+    """One dict a row; built from lists, as a survey's evaluation has a million rows."""
+    told = rows.select("number", "class_id", "confidence", *SIDES).collect()
+    corners = told.select(SIDES).to_numpy().astype(np.float64)
+    boxes = np.concatenate((corners[:, :2], corners[:, 2:] - corners[:, :2]), 1).tolist()
+    numbers, classes, scores = (told[name].to_list() for name in ("number", "class_id", "confidence"))
+    return [
+        {"image_id": number + 1, "category_id": class_id + 1, "bbox": box, "score": score}
+        for number, class_id, box, score in zip(numbers, classes, boxes, scores, strict=True)
+    ]
 
 
 def _truth(survey: SurveyTables) -> dict[str, list[dict[str, Any]]]:
     """The labels as a COCO data set; the area is that of the box."""
-    images = survey.images.select((col("number") + 1).alias("id"), col("image").alias("file_name"), "width", "height")
+    readable = survey.images.filter(col("error").is_null())
+    images = readable.select((col("number") + 1).alias("id"), col("image").alias("file_name"), "width", "height")
     objects = survey.objects.with_row_index("id", offset=1).select(
         "id",
         (col("number") + 1).alias("image_id"),
         (col("class_id") + 1).alias("category_id"),
-        _xywh().alias("bbox"),
+        polars.concat_list("x1", "y1", col("x2") - col("x1"), col("y2") - col("y1")).alias("bbox"),
         ((col("x2") - col("x1")) * (col("y2") - col("y1"))).alias("area"),
         polars.lit(0).alias("iscrowd"),
     )

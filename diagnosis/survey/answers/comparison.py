@@ -10,7 +10,7 @@ from polars import DataFrame, Float64, Int64, LazyFrame, col
 from anatomy.arguments import whole_number
 
 from ..tables import SurveyTables
-from .bootstrap import paired_difference
+from .bootstrap import AT_ONCE, paired_difference
 from .grouping import group_columns, grouped, need_truth
 from .same_set import check_same_set
 
@@ -95,14 +95,14 @@ class SurveyComparison:
         numbers = self.before.images.select("number").collect()["number"].to_numpy()
         told = paired.select("number", "found", "found after").collect()
         image = np.searchsorted(numbers, told["number"].to_numpy())
-        found = told.select(col("found", "found after").cast(Int64)).to_numpy()
-        group = np.full(len(told), -1)
-        for index, members in enumerate(rows):
-            group[members] = index
-        counts = np.zeros((3, len(numbers), len(rows)), np.int64)
-        for side, weight in enumerate((np.ones(len(told), np.int64), *found.T)):
-            np.add.at(counts[side], (image, group), weight)
-        return paired_difference(*counts, n=n, seed=seed)
+        weights = (np.ones(len(told)), told["found"].to_numpy(), told["found after"].to_numpy())
+        step = max(1, AT_ONCE // max(len(numbers), 1))  # groups, for the sake of memory
+        low, high = np.zeros(len(rows)), np.zeros(len(rows))
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            objects, before, after = (_by_image(len(numbers), image, rows[part], weight) for weight in weights)
+            low[part], high[part] = paired_difference(objects, before, after, n=n, seed=seed)
+        return low, high
 
     def __str__(self) -> str:
         told = {row["change"]: row["count"] for row in self.to_df().iter_rows(named=True)}
@@ -133,6 +133,12 @@ def compare(before: SurveyTables, after: SurveyTables) -> SurveyComparison:
     rows = polars.concat([before.objects.select(SHARED), *sides], how="horizontal")
     objects = rows.select(*SHARED, _change().alias("change"), polars.selectors.matches("^(before|after)_")).collect()
     return SurveyComparison(before=before, after=after, objects=objects)
+
+
+def _by_image(images: int, image: np.ndarray, groups: list[list[int]], weight: np.ndarray) -> np.ndarray:
+    """(images, groups) sums of ``weight`` over the objects of each image and group."""
+    sums = [np.bincount(image[rows], weights=weight[rows], minlength=images) for rows in groups]
+    return np.stack(sums, 1)
 
 
 def _change() -> polars.Expr:

@@ -46,8 +46,9 @@ def calibration_error(survey: SurveyTables, *by: str, bins: int = 10) -> DataFra
     detections are wrong and know it, which makes any detector look well calibrated. ``by`` as in ``calibration``.
     Columns: those of ``by``, ``detections``, mean ``confidence``, ``precision``, ``error``, ``conf``.
     """
+    need_truth(survey, "calibration_error")
+    columns = _group_columns(survey, by, "calibration_error")
     found = calibration(survey, *by, bins=bins)
-    by = _group_columns(survey, by, "calibration_error")
     weight = col("count") / col("count").sum()
     figures = (
         col("count").sum().alias("detections"),
@@ -55,7 +56,7 @@ def calibration_error(survey: SurveyTables, *by: str, bins: int = 10) -> DataFra
         (weight * col("correct")).sum().alias("precision"),
         (weight * (col("confidence") - col("correct")).abs()).sum().alias("error"),
     )
-    summed = found.group_by(by, maintain_order=True).agg(figures) if by else _of_all(found, figures)
+    summed = found.group_by(columns, maintain_order=True).agg(figures) if columns else _of_all(found, figures)
     return summed.with_columns(polars.lit(float(survey.settings["conf"])).alias("conf"))
 
 

@@ -1,6 +1,5 @@
 """The tables of a survey as CSV, for people and spreadsheets."""
 
-from functools import partial
 from pathlib import Path
 
 from polars import DataFrame, LazyFrame
@@ -36,4 +35,4 @@ def _candidates(objects: LazyFrame) -> LazyFrame:
 
 
 def _write(path: Path, frame: DataFrame) -> Path:
-    return write_whole(path, partial(frame.write_csv))
+    return write_whole(path, frame.write_csv)

@@ -59,17 +59,14 @@ def grouped(survey: SurveyTables, frame: LazyFrame, by: Sequence[str], *figures:
 
     Numbers with a fraction are grouped by the bins of ``EDGES``. No rows make no groups.
     """
+    ranks = [_rank(name) for name in ("", *by)]
     ranked = frame.with_columns(
+        polars.lit(0).alias(_rank("")),
         *(rank(survey, name).alias(_rank(name)) for name in by),
         *(told(name).alias(name) for name in by),
     )
-    ranks = [_rank(name) for name in by]
-    if by:
-        found = ranked.group_by([*by, *ranks]).agg(*figures).sort(ranks, nulls_last=True).drop(ranks)
-    else:
-        found = ranked.select(*figures, polars.len().alias(_rank(""))).filter(polars.col(_rank("")) > 0)
-        found = found.drop(_rank(""))
-    return found.collect()
+    found = ranked.group_by(*by, *ranks).agg(*figures)
+    return found.sort(ranks, nulls_last=True).drop(ranks).collect()
 
 
 def told(name: str) -> Expr:

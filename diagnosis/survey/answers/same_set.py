@@ -25,9 +25,8 @@ def _check(what: str, before: LazyFrame, after: LazyFrame, columns: tuple[str, .
     at = int(rows[0]) if len(rows) else common
     if at < common or len(first) != len(second):
         raise ValueError(
-            f"Two surveys are compared on the same {what}, but the first has {len(first)} and the second {len(second)}, "
-            f"and they differ first at row {at}: {_row(first, at)} and {_row(second, at)}. Survey both models on one "
-            "data set."
+            f"Two surveys are compared on the same {what}, but they have {len(first)} and {len(second)} and differ "
+            f"first at row {at}: {_row(first, at)} and {_row(second, at)}. Survey both models on one data set."
         )
 
 
