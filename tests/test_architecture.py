@@ -40,6 +40,7 @@ WINGS = {
         "grid": {"findings", "objects"},
         "attribution": {"findings"},
         "doctor": {"findings"},
+        "survey": {"findings", "objects"},
     },
     "diagnosis.attribution": {
         "place": set(),

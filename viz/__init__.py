@@ -18,8 +18,10 @@ from .figures.loss_by_level import loss_by_level
 from .figures.missed import missed
 from .figures.numerics import numerics
 from .figures.receptive_field import receptive_field
+from .figures.survey.survey import survey
 from .figures.targets import targets
 from .reports.report import report
+from .reports.survey.report import survey_report
 
 __all__ = [
     "LEVEL_COLORS",
@@ -42,5 +44,7 @@ __all__ = [
     "numerics",
     "receptive_field",
     "report",
+    "survey",
+    "survey_report",
     "targets",
 ]

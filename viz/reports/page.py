@@ -5,20 +5,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anatomy import Trace
 from surgery import Edit
 
-from ..canvas.palette import level_color
 from .sheets import Thumbnail
+from .templates import templates
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
     from markupsafe import Markup
 
 PACKAGES = ("detector-workbench", "torch", "ultralytics", "matplotlib", "polars", "numpy")
@@ -77,7 +74,7 @@ class Told:
 
 def table_rows(number: int, rows: Iterable[Mapping[str, object]]) -> str:
     """Rows of the table of detections; ``number`` is their image's, ``rows`` are of the DataFrame."""
-    return _templates().get_template("rows.html").render(number=number, rows=rows, columns=COLUMNS.values())
+    return templates().get_template("rows.html").render(number=number, rows=rows, columns=COLUMNS.values())
 
 
 def image_section(
@@ -93,7 +90,7 @@ def image_section(
     found, (height, width) = trace.detections, trace.image.shape[:2]
     rows, columns = trace.input_shape
     tally = Counter(found.level_name)
-    template = _templates().get_template("image.html")
+    template = templates().get_template("image.html")
     return template.render(
         number=number,
         name=name,
@@ -114,7 +111,7 @@ def write_page(path: Path, told: Told, rows: Path, images: Path) -> None:
     """Write the page piece by piece; ``rows`` and ``images`` are files of what is to stand in it, as it is."""
     headings = [(heading, decimals) for heading, (_, decimals) in COLUMNS.items()]
     parts = {"rows": _pieces(rows), "images": _pieces(images)}
-    stream = _templates().get_template("page.html").stream(told=told, headings=headings, **parts)
+    stream = templates().get_template("page.html").stream(told=told, headings=headings, **parts)
     with path.open("wb") as file:
         stream.dump(file, "utf-8")
 
@@ -150,28 +147,6 @@ def made_with() -> str:
         except PackageNotFoundError:
             continue
     return f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}, {', '.join(found)}"
-
-
-@cache
-def _templates() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    made = Environment(
-        loader=PackageLoader("viz.reports", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.globals.update(level_color=level_color, source=_source)
-    return made
-
-
-def _source(name: str) -> "Markup":
-    """A style sheet or script of this folder, as it is."""
-    from markupsafe import Markup
-
-    return Markup(files("viz.reports").joinpath(name).read_text(encoding="utf-8"))
 
 
 def _pieces(path: Path) -> Iterator["Markup"]:

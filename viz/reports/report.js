@@ -13,7 +13,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
     const sign = order === "ascending" ? 1 : -1;
     const numeric = head.classList.contains("number");
     const rows = [...table.tBodies[0].rows].map(row => {
-      const text = row.cells[column].textContent;
+      const text = row.cells[column].dataset.key ?? row.cells[column].textContent;
       return {row, key: text === "" ? null : numeric ? Number(text) : text};
     });
     rows.sort((a, b) => a.key === null || b.key === null ? (a.key === null) - (b.key === null)

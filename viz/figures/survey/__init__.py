@@ -1,0 +1,1 @@
+"""Figures of a survey: one question about a whole data set a file."""
