@@ -18,7 +18,7 @@ $(READY): pyproject.toml
 	@touch $@
 
 demo: $(READY)  ## run the level experiment; figures go to out/demo
-	$(BIN)/python notebooks/demo.py $(ARGS)
+	$(BIN)/detector-workbench demo $(ARGS)
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) notebooks

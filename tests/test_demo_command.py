@@ -1,6 +1,6 @@
-"""`make demo` as a user meets it: the table, the figures, and what it says when it cannot do as asked."""
+"""`make demo`, which is `detector-workbench demo`: the table, the figures, and what it says when it cannot be run."""
 
-import importlib.util
+import importlib
 import os
 import re
 import shutil
@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 import ultralytics
 
+from anatomy.families.ultralytics import published
 from detectors import demo_weights
+from viz.command.level_experiment import chosen
 
 pytestmark = pytest.mark.long
 
@@ -25,7 +27,7 @@ def demo(folder: Path, *words, **env) -> subprocess.CompletedProcess:
     """Run the command in an empty folder, offline, with no weights at hand but those it is given."""
     kept = {name: value for name, value in os.environ.items() if name != "WORKBENCH_WEIGHTS"}
     kept |= {"YOLO_OFFLINE": "1", "YOLO_CONFIG_DIR": str(folder), "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, str(ROOT / "notebooks" / "demo.py"), *map(str, words)]
+    command = [sys.executable, "-m", "viz.command", "demo", *map(str, words)]
     return subprocess.run(command, cwd=folder, env=kept | env, capture_output=True, text=True, timeout=300)
 
 
@@ -107,51 +109,59 @@ def test_weights_in_the_current_folder_are_found_and_an_empty_image_is_no_troubl
 
 
 @pytest.fixture
-def module(monkeypatch, tmp_path):
-    """demo.py as a module, in an empty folder, with no weights at hand and nothing that forbids a download."""
+def nothing_at_hand(monkeypatch, tmp_path):
+    """An empty folder, with no weights at hand and nothing that forbids a download."""
     importlib.import_module("anatomy.families.ultralytics.head")  # takes its YOLO before a test replaces it
-    spec = importlib.util.spec_from_file_location("demo_command", ROOT / "notebooks" / "demo.py")
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("WORKBENCH_WEIGHTS", raising=False)
     monkeypatch.delenv("YOLO_OFFLINE", raising=False)
     monkeypatch.setitem(ultralytics.settings, "weights_dir", str(tmp_path / "weights"))
-    return loaded
 
 
-def test_the_published_weights_are_downloaded_where_they_can_be(module, monkeypatch, capsys):
-    monkeypatch.setattr(module, "why_no_download", lambda: None)
+@pytest.mark.usefixtures("nothing_at_hand")
+def test_the_published_weights_are_downloaded_where_they_can_be(monkeypatch, capsys):
+    monkeypatch.setattr(published, "why_no_download", lambda name: None)
     monkeypatch.setattr(ultralytics, "YOLO", lambda name: f"the model {name}")
-    assert module.open_model(None) == ("the model yolov8n.pt", False)
+    assert chosen.open_model(None) == ("the model yolov8n.pt", False)
     assert "downloaded" in capsys.readouterr().out
 
 
-def test_a_download_that_breaks_off_is_said_and_the_embedded_detector_steps_in(module, monkeypatch, capsys):
+@pytest.mark.usefixtures("nothing_at_hand")
+def test_a_download_that_breaks_off_is_said_and_the_embedded_detector_steps_in(monkeypatch, capsys):
     def broken(name):
         raise ConnectionError("the line is cut")
 
-    monkeypatch.setattr(module, "why_no_download", lambda: None)
+    monkeypatch.setattr(published, "why_no_download", lambda name: None)
     monkeypatch.setattr(ultralytics, "YOLO", broken)
-    _, embedded = module.open_model(None)
+    _, embedded = chosen.open_model(None)
     assert embedded
     assert "its download failed (the line is cut)" in capsys.readouterr().out
 
 
-def test_a_host_that_does_not_answer_is_no_download(module, monkeypatch):
-    monkeypatch.setattr(module, "URL", "http://localhost:9/yolov8n.pt")
-    assert "the network does not reach it" in module.why_no_download(seconds=1.0)
+@pytest.mark.usefixtures("nothing_at_hand")
+def test_a_host_that_does_not_answer_is_no_download(monkeypatch):
+    monkeypatch.setattr(published, "RELEASE", "http://localhost:9")
+    assert "the network does not reach it" in published.why_no_download("yolov8n.pt", seconds=1.0)
 
 
-def test_photographs_of_one_name_are_told_apart(module):
-    assert module.choose_pictures(["a/1.jpg", "b/2.jpg"], embedded=False) == {"1": "a/1.jpg", "2": "b/2.jpg"}
-    assert module.choose_pictures(["a/1.jpg", "b/1.jpg"], embedded=True) == {"1-1": "a/1.jpg", "2-1": "b/1.jpg"}
+def test_photographs_of_one_name_are_told_apart():
+    assert chosen.choose_pictures(["a/1.jpg", "b/2.jpg"], embedded=False) == {"1": "a/1.jpg", "2": "b/2.jpg"}
+    assert chosen.choose_pictures(["a/1.jpg", "b/1.jpg"], embedded=True) == {"1-1": "a/1.jpg", "2-1": "b/1.jpg"}
 
 
-def test_levels_that_would_move_alike_are_refused(module, monkeypatch):
-    monkeypatch.setattr(module, "MOVES", (0, 1, 13))
+def test_levels_that_would_move_alike_are_refused(monkeypatch):
+    monkeypatch.setattr(chosen, "MOVES", (0, 1, 13))
     with pytest.raises(ValueError, match=r"moves of \(0, 1, 13\) classes among 12 do not"):
-        module.choose_moves(ultralytics.YOLO(demo_weights()))
+        chosen.choose_moves(ultralytics.YOLO(demo_weights()))
+
+
+def test_photographs_are_given_with_or_without_their_option(tmp_path):
+    for name in ("one", "two", "three"):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((64, 64, 3), 128, np.uint8))
+    done = demo(tmp_path, "--images", "one.png", "two.png", "three.png", "--weights", demo_weights(), "--conf", "0.9")
+    assert done.returncode == 0, done.stderr
+    told = re.findall(r"^(\w+): 0 detections before", done.stdout, re.MULTILINE)
+    assert sorted(told) == ["one", "three", "two"]
 
 
 def test_real_weights_show_what_is_known_of_the_sample_photographs(real, tmp_path):

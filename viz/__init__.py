@@ -1,27 +1,34 @@
-"""Draw what the other packages return: every function takes data and returns a matplotlib Figure."""
+"""Draw what the other packages return: every function takes data and returns a matplotlib Figure.
 
-from .canvas.palette import LEVEL_COLORS, level_color
-from .canvas.style import STYLE
-from .explorer.explore import explore
-from .explorer.state import Explorer
-from .figures.anchor_grid import anchor_grid
-from .figures.assignment import assignment
-from .figures.attribution import attribution
-from .figures.compare import compare
-from .figures.detections import detections
-from .figures.distribution import distribution
-from .figures.features import features
-from .figures.grid import grid
-from .figures.heatmaps import heatmaps
-from .figures.layers import layers
-from .figures.loss_by_level import loss_by_level
-from .figures.missed import missed
-from .figures.numerics import numerics
-from .figures.receptive_field import receptive_field
-from .figures.survey.survey import survey
-from .figures.targets import targets
-from .reports.report import report
-from .reports.survey.report import survey_report
+A name is loaded at its first use: ``detector-workbench --help`` waits for neither matplotlib nor torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .canvas.palette import LEVEL_COLORS, level_color
+    from .canvas.style import STYLE
+    from .explorer.explore import explore
+    from .explorer.state import Explorer
+    from .figures.anchor_grid import anchor_grid
+    from .figures.assignment import assignment
+    from .figures.attribution import attribution
+    from .figures.compare import compare
+    from .figures.detections import detections
+    from .figures.distribution import distribution
+    from .figures.features import features
+    from .figures.grid import grid
+    from .figures.heatmaps import heatmaps
+    from .figures.layers import layers
+    from .figures.loss_by_level import loss_by_level
+    from .figures.missed import missed
+    from .figures.numerics import numerics
+    from .figures.receptive_field import receptive_field
+    from .figures.survey.survey import survey
+    from .figures.targets import targets
+    from .reports.report import report
+    from .reports.survey.report import survey_report
 
 __all__ = [
     "LEVEL_COLORS",
@@ -48,3 +55,27 @@ __all__ = [
     "survey_report",
     "targets",
 ]
+
+HOMES = {  # where a name is that is no figure with a file of its own
+    "LEVEL_COLORS": "canvas.palette",
+    "STYLE": "canvas.style",
+    "Explorer": "explorer.state",
+    "explore": "explorer.explore",
+    "level_color": "canvas.palette",
+    "report": "reports.report",
+    "survey": "figures.survey.survey",
+    "survey_report": "reports.survey.report",
+}
+
+if not TYPE_CHECKING:  # to which every name would be a name of this package
+
+    def __getattr__(name: str):
+        if name not in __all__:
+            raise AttributeError(f"module 'viz' has no attribute {name!r}")
+        found = getattr(import_module(f"viz.{HOMES.get(name, f'figures.{name}')}"), name)
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

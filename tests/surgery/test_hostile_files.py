@@ -17,7 +17,7 @@ def rows(tmp_path_factory):
 
 
 def _check(case: Case, door: str, kind: str, message: str) -> None:
-    if door == "detector-report":
+    if door == "detector-workbench":
         assert (kind, message) == ("", "" if case.answer == OPENS else "2")
     elif case.name == "record" and door in ("open_checkpoint", "certify"):
         assert not kind  # what surgery has noted is read by surgery.load alone

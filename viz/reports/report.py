@@ -10,8 +10,8 @@ from anatomy import Trace, whole_number
 
 from ..canvas.style import Style
 from .folder import NotWritten, disk, free_name, move_in, open_place, staging
+from .kinds import FORMATS, KINDS
 from .mark import seal
-from .sheets import FORMATS, KINDS
 from .writer import Writer
 
 BAR = {"desc": "report", "unit": " images", "delay": 1}  # as tqdm takes them; seconds before it shows

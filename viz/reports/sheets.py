@@ -22,8 +22,6 @@ from ..figures.distribution import distribution
 from ..figures.features import features
 from ..figures.heatmaps import heatmaps
 
-KINDS = ("detections", "heatmaps", "anchor_grid", "distribution", "features", "attribution")
-FORMATS = ("png", "pdf", "svg")
 SKETCH = 110  # dpi of a figure that is drawn for the page alone
 QUALITY = 75  # of a JPEG in the page
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from diagnosis.objects.missed import _match
-from diagnosis.survey.answers import errors, to_coco
-from diagnosis.survey.error_kinds import error_kinds
-from tests.diagnosis.survey.frames import a_survey
+from diagnosis.surveys.answers import errors, to_coco
+from diagnosis.surveys.error_kinds import error_kinds
+from tests.diagnosis.surveys.frames import a_survey
 
 NAMES = {"Cls": "classification", "Loc": "localisation", "Both": "both", "Dupe": "duplicate", "Bkg": "background"}
 CAT, DOG, BIRD = range(3)

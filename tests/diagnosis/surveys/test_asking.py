@@ -2,8 +2,8 @@
 
 import pytest
 
-from diagnosis.survey import answers
-from tests.diagnosis.survey.frames import a_survey
+from diagnosis.surveys import answers
+from tests.diagnosis.surveys.frames import a_survey
 
 BY = [
     answers.recall,

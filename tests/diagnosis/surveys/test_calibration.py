@@ -2,8 +2,8 @@
 
 import pytest
 
-from diagnosis.survey.answers import calibration, calibration_error
-from tests.diagnosis.survey.frames import a_survey
+from diagnosis.surveys.answers import calibration, calibration_error
+from tests.diagnosis.surveys.frames import a_survey
 
 ROWS = [
     {"level_name": "P4", "confidence": 0.92},

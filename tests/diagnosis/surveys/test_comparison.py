@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from diagnosis.survey.answers import compare
-from diagnosis.survey.answers.bootstrap import paired_difference
-from tests.diagnosis.survey.frames import a_survey
+from diagnosis.surveys.answers import compare
+from diagnosis.surveys.answers.bootstrap import paired_difference
+from tests.diagnosis.surveys.frames import a_survey
 
 # found before, on which level; found after, on which level
 FATES = [

@@ -1,7 +1,7 @@
 """Kinds of errors by level, and which levels repeat what another one found."""
 
-from diagnosis.survey.answers import duplicates, errors
-from tests.diagnosis.survey.frames import a_survey
+from diagnosis.surveys.answers import duplicates, errors
+from tests.diagnosis.surveys.frames import a_survey
 
 
 def counts(frame, *by):

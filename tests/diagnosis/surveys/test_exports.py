@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import polars
 import pytest
 
-from diagnosis.survey.answers import to_coco, to_csv, to_fiftyone
-from tests.diagnosis.survey.frames import a_survey
+from diagnosis.surveys.answers import to_coco, to_csv, to_fiftyone
+from tests.diagnosis.surveys.frames import a_survey
 
 IMAGE = {"number": 0, "width": 100, "height": 50, "gain": 2.0, "pad_x": 0.0, "pad_y": 10.0}
 

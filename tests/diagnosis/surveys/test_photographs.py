@@ -8,10 +8,10 @@ import polars
 import pytest
 from PIL import Image
 
-from diagnosis.survey.crops import Mark, around, read_photograph, thumbnail, tile
-from diagnosis.survey.marks import cell_of, marks_of
-from diagnosis.survey.photographs import SIDE, show
-from diagnosis.survey.selection import caption, select
+from diagnosis.surveys.crops import Mark, around, read_photograph, thumbnail, tile
+from diagnosis.surveys.marks import cell_of, marks_of
+from diagnosis.surveys.photographs import SIDE, show
+from diagnosis.surveys.selection import caption, select
 
 from .frames import a_survey
 

@@ -3,8 +3,8 @@
 import pytest
 
 from diagnosis import STAGES
-from diagnosis.survey.answers import reasons, rescue
-from tests.diagnosis.survey.frames import a_survey
+from diagnosis.surveys.answers import reasons, rescue
+from tests.diagnosis.surveys.frames import a_survey
 
 
 def test_the_most_frequent_reason_comes_first():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from diagnosis.survey.answers import precision, recall
-from tests.diagnosis.survey.frames import a_survey
+from diagnosis.surveys.answers import precision, recall
+from tests.diagnosis.surveys.frames import a_survey
 
 SMALL, MEDIUM, LARGE = (0, 0, 20, 20), (0, 0, 50, 50), (0, 0, 200, 200)
 

@@ -24,6 +24,7 @@ from .networks import opened
 from .recorder import Recorder
 
 SIDE = 64
+DRAWS = "detector-workbench"  # figures, whose memory is not the file's
 
 
 def use(model, folder: Path) -> None:
@@ -46,8 +47,17 @@ def doors(case: Case, path: Path, mine) -> dict[str, Callable]:
         "certify": lambda: surgery.certify(mine, against=path) and None,
     }
     if case.shell:
-        arguments = [str(path), "photo.png", "--out", str(path.parent / "report"), "--imgsz", str(SIDE), "--quiet"]
-        found["detector-report"] = lambda: viz.command.main(arguments)
+        arguments = [
+            "report",
+            str(path),
+            "photo.png",
+            "--out",
+            str(path.parent / "report"),
+            "--imgsz",
+            str(SIDE),
+            "--quiet",
+        ]
+        found[DRAWS] = lambda: viz.command.main(arguments)
     return found
 
 
@@ -72,7 +82,7 @@ def examine(case: Case, folder: Path, recorder: Recorder, mine) -> dict:
         answers[name] = answer(door)
         heard, grown = recorder.stop()
         events += [f"{name}: {event}" for event in heard]
-        growth = max(growth, grown if answers[name] != ["", ""] or name != "detector-report" else 0)  # it draws figures
+        growth = max(growth, grown if answers[name] != ["", ""] or name != DRAWS else 0)
     seconds = time.perf_counter() - began
     ran = mark(folder).exists()
     return {"answers": answers, "events": events, "growth": growth, "size": size, "seconds": seconds, "ran": ran}

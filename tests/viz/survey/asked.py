@@ -5,8 +5,8 @@ from typing import Any
 
 import polars
 
-from diagnosis.survey import answers
-from tests.diagnosis.survey.frames import a_survey
+from diagnosis.surveys import answers
+from tests.diagnosis.surveys.frames import a_survey
 
 ANSWERS = ("recall", "precision", "calibration", "errors", "duplicates", "reasons", "rescue", "compare")
 SCORES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "mAP50", "mAP50_95")

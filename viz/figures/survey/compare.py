@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from diagnosis.survey.answers import CHANGES
+from diagnosis.surveys.answers import CHANGES
 
 from ...canvas.legend import foot
 from ...canvas.palette import level_color

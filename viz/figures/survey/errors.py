@@ -4,8 +4,8 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from diagnosis.survey.selection import WORDS
-from diagnosis.survey.tables import ERRORS
+from diagnosis.surveys.selection import WORDS
+from diagnosis.surveys.tables import ERRORS
 
 from ...canvas.legend import foot
 from ...canvas.style import Picture, Style, styled

@@ -1,6 +1,6 @@
 """What a survey lacks for a figure, in a sentence."""
 
-from diagnosis.survey.tables import SurveyTables
+from diagnosis.surveys.tables import SurveyTables
 
 NO_TRUTH = "This survey was made of images without labels,\nso nothing is known of right and wrong."
 NO_OBJECTS = "The labels of this survey hold no object."

@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from diagnosis.survey.tables import SurveyTables
+from diagnosis.surveys.tables import SurveyTables
 
 from ...canvas.layout import room
 from ...canvas.palette import MISSING, ink, level_color

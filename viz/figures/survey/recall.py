@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
-from diagnosis.survey.tables import SIZES
+from diagnosis.surveys.tables import SIZES
 
 from ...canvas.legend import foot
 from ...canvas.style import Picture, Style, styled

@@ -11,9 +11,9 @@ import polars
 from PIL import Image
 
 from anatomy import SourceError
-from diagnosis.survey.crops import Place, around, read_photograph, thumbnail
-from diagnosis.survey.marks import Scene, marks_of
-from diagnosis.survey.selection import caption, select
+from diagnosis.surveys.crops import Place, around, read_photograph, thumbnail
+from diagnosis.surveys.marks import Scene, marks_of
+from diagnosis.surveys.selection import caption, select
 
 from ...canvas.palette import level_color
 

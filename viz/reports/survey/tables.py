@@ -8,9 +8,9 @@ import polars
 from polars import col
 
 from diagnosis.objects.missed import STAGES
-from diagnosis.survey.answers import CHANGES
-from diagnosis.survey.selection import WORDS
-from diagnosis.survey.tables import ERRORS, SIZES
+from diagnosis.surveys.answers import CHANGES
+from diagnosis.surveys.selection import WORDS
+from diagnosis.surveys.tables import ERRORS, SIZES
 
 from ...figures.survey.rescue import lower_thresholds
 from .cells import Cell, Table, level, number, plain, share

@@ -8,8 +8,8 @@ import polars
 from polars import col
 
 from diagnosis.objects.missed import STAGES
-from diagnosis.survey.answers import calibration_error
-from diagnosis.survey.selection import WORDS
+from diagnosis.surveys.answers import calibration_error
+from diagnosis.surveys.selection import WORDS
 
 from ...figures.survey.rescue import lower_thresholds
 
