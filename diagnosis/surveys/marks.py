@@ -65,8 +65,8 @@ def box_of(row: Mapping[str, Any]) -> tuple[float, float, float, float]:
 def cell_of(row: Mapping[str, Any], stride: float, image: Mapping[str, Any]) -> tuple[float, float, float, float]:
     """The cell of a row's level as xyxy px of the original."""
     left, top = row["col"] * stride - image["pad_x"], row["row"] * stride - image["pad_y"]
-    gain = image["gain"]
-    return left / gain, top / gain, (left + stride) / gain, (top + stride) / gain
+    across, down = image["gain_x"], image["gain_y"]
+    return left / across, top / down, (left + stride) / across, (top + stride) / down
 
 
 def _of_object(row: Mapping[str, Any], known: _Known) -> list[Mark]:

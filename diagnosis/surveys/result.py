@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import answers, evaluation
 from .folder import SHARDS, missing, read_asked
+from .photographs import Photographs, show
 
 if TYPE_CHECKING:
     from polars import DataFrame, LazyFrame
+
+    from .selection import Where
 
 ORDER = {  # of the rows of each table
     "images": ["number"],
@@ -130,6 +133,10 @@ class Survey:
     def worth(self, *, engine: str = "hotcoco") -> "DataFrame":
         """The scores without each level, and without each class row, and what changes; see ``evaluation.worth``."""
         return evaluation.worth(self, engine=engine)
+
+    def show(self, where: "Where" = None, n: int = 9, table: str = "objects", **look: Any) -> Photographs:
+        """The photographs behind any number: the first ``n`` rows that fit, worst first; see ``photographs.show``."""
+        return show(self, where, n, table, **look)
 
     def to_coco(self, path: str | Path | None = None, *, which: str = "detections") -> answers.CocoExport:
         """Results and labels as COCO JSON has them; see ``answers.to_coco``."""

@@ -77,8 +77,8 @@ def survey(
         import surgery
 
         detector = surgery.load(model, trusted=trusted)
-        earlier = None if compare is None else diagnosis.Survey(compare)  # pyright: ignore[reportAttributeAccessIssue]
-        done = diagnosis.survey(  # pyright: ignore[reportAttributeAccessIssue]
+        earlier = None if compare is None else diagnosis.Survey(compare)
+        done = diagnosis.survey(
             detector,
             data,
             out,
@@ -101,13 +101,13 @@ def survey(
             import viz
 
             place = Path(out) / "index.html"
-            viz.survey_report(done, place)  # pyright: ignore[reportAttributeAccessIssue]
+            viz.survey_report(done, place)
             print(f"Page:   {place.resolve()}")
 
 
 def _told(done: Any, earlier: Any) -> Iterator[str]:
     """The verdict, the scores, and what changed since an earlier survey."""
-    from ..reports.survey import verdict  # pyright: ignore[reportMissingImports]
+    from ..reports.survey.verdict import verdict
 
     yield from verdict(done)
     yield ""

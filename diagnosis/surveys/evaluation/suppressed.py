@@ -115,9 +115,9 @@ def _check_classes_apart(boxes: Tensor) -> None:
     span = boxes[:, 2:].amax(0) - boxes[:, :2].amin(0)
     if span.min() >= CLASS_SHIFT:
         raise ValueError(
-            f"The boxes of an image must span less than {CLASS_SHIFT} px for an ablation, as NMS holds classes apart by "
-            f"that much, but these span {span[0]:.0f} × {span[1]:.0f} px. Consider ablation=False; such boxes come from "
-            "a model that is not trained."
+            f"The boxes of an image must span less than {CLASS_SHIFT} px for an ablation, as NMS holds classes apart "
+            f"by that much, but these span {span[0]:.0f} × {span[1]:.0f} px. Consider ablation=False; such boxes come "
+            "from a model that is not trained."
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from diagnosis.surveys.answers import to_coco, to_csv, to_fiftyone
 from tests.diagnosis.surveys.frames import a_survey
 
-IMAGE = {"number": 0, "width": 100, "height": 50, "gain": 2.0, "pad_x": 0.0, "pad_y": 10.0}
+IMAGE = {"number": 0, "width": 100, "height": 50, "gain_x": 2.0, "gain_y": 2.0, "pad_x": 0.0, "pad_y": 10.0}
 
 
 def small_survey(**settings):

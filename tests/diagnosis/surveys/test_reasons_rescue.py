@@ -32,7 +32,7 @@ def test_reasons_are_ranked_within_each_group():
     ]
 
 
-IMAGE = {"number": 0, "gain": 0.5, "pad_x": 10.0, "pad_y": 20.0, "width": 400, "height": 400}
+IMAGE = {"number": 0, "gain_x": 0.5, "gain_y": 0.5, "pad_x": 10.0, "pad_y": 20.0, "width": 400, "height": 400}
 FIRST, SECOND, THIRD = (20, 20, 60, 60), (200, 200, 300, 300), (100, 20, 140, 60)  # px of the original
 INPUT = {FIRST: (20, 30, 40, 50), SECOND: (110, 120, 160, 170), THIRD: (60, 30, 80, 50)}  # original * 0.5 + (10, 20)
 
