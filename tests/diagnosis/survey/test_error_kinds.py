@@ -55,6 +55,7 @@ def test_the_iou_of_a_match_is_the_survey_s():
 def test_the_edges_belong_to_the_nearer_kind():
     half, tenth = [(0, 0, 50, 100)], [(0, 0, 10, 100)]  # IoU 0.5 and 0.1 exactly
     assert kinds(half, [1]).error.tolist() == ["classification"]
+    assert kinds([OBJECT, *half], [0, 0], found=[0]).error.tolist() == [None, "duplicate"]
     assert kinds(tenth, [0]).error.tolist() == ["localisation"]
     assert kinds(tenth, [1]).error.tolist() == ["both"]
 

@@ -93,6 +93,14 @@ def test_confident_boxes_choose_first_each_its_best_free_object():
     assert found["false_positives"].to_list() == [0, 0]
 
 
+def test_a_box_leaves_an_object_that_it_fits_less_to_others():
+    upper, lower = (0, 0, 100, 100), (0, 25, 100, 125)
+    boxes = [lower, (0, 0, 100, 80)]  # IoU 1 and 0.6 with the two; 0.8 with the upper one alone
+    rows = [{"anchor": i, "confidence": 0.2 - i / 10, "box": box} for i, box in enumerate(boxes)]
+    found = rescue(a_survey([{"box": upper}, {"box": lower}], evaluation=rows), 0.05)
+    assert found.select("rescued", "false_positives").row(0) == (2, 0)
+
+
 @pytest.mark.parametrize("conf", [0.25, 0.3, 0.0001, [0.1, 0.9]])
 def test_thresholds_lie_below_the_survey_s(conf):
     with pytest.raises(ValueError, match=r"from 0\.001 to below the survey's own threshold of 0\.25"):
