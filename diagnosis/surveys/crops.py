@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw
 
 from anatomy.errors import SourceError
@@ -43,7 +44,7 @@ def read_photograph(path: str | Path, size: tuple[int, int] | None = None) -> np
     return image
 
 
-def around(boxes: Sequence[Sequence[float]], width: int, height: int) -> Place:
+def around(boxes: ArrayLike, width: int, height: int) -> Place:
     """The square of a photograph that shows these boxes, xyxy px, with their surroundings, inside it if that can be."""
     hull = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     low, high = hull[:, :2].min(0), hull[:, 2:].max(0)

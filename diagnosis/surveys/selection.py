@@ -49,8 +49,10 @@ def caption(row: Mapping[str, Any], table: str = "objects") -> str:
 
 
 def _told(score: float) -> str:
-    """A score with two decimals, or with two figures where these would be zeros."""
-    return f"{score:.2f}" if score >= 0.01 else f"{score:.1g}"
+    """A score with two decimals, or with three where these would be zeros."""
+    if score < 0.001:
+        return "<0.001"
+    return f"{score:.2f}" if score >= 0.01 else f"{score:.3f}"
 
 
 def _of_object(row: Mapping[str, Any]) -> str:
@@ -67,7 +69,7 @@ def _of_detection(row: Mapping[str, Any]) -> str:
         return ""
     if row["correct"]:
         return f", correct: IoU {row['iou']:.2f}"
-    return f", wrong: {WORDS[row['error']]}" + (f" (IoU {row['iou']:.2f})" if row["iou"] else "")
+    return f", {WORDS[row['error']]}" + (f" (IoU {row['iou']:.2f})" if row["iou"] else "")
 
 
 def _filtered(frame: polars.LazyFrame, where: Where) -> polars.LazyFrame:

@@ -198,11 +198,11 @@ CAPTIONS = [
         "P3 (0, 0) cat 0.30, missed: another class is more likely (dog 0.61)",
     ),
     ("detections", {"confidence": 0.5, "iou": 0.8}, "P3 (0, 0) cat 0.50, correct: IoU 0.80"),
-    ("detections", {"confidence": 0.5, "error": "background"}, "P3 (0, 0) cat 0.50, wrong: nothing there"),
+    ("detections", {"confidence": 0.5, "error": "background"}, "P3 (0, 0) cat 0.50, nothing there"),
     (
         "detections",
         {"confidence": 0.5, "error": "both", "iou": 0.3},
-        "P3 (0, 0) cat 0.50, wrong: class and box wrong (IoU 0.30)",
+        "P3 (0, 0) cat 0.50, class and box wrong (IoU 0.30)",
     ),
 ]
 

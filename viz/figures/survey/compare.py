@@ -55,7 +55,7 @@ def changed_bars(ax: Axes, survey: Any, joined: Any) -> None:
 
 def differences(ax: Axes, survey: Any, joined: Any, most: int) -> None:
     """The difference of recall, one line a group."""
-    rows = [("all objects", row, WHOLE) for row in rows_of(joined.difference().head(1))]
+    rows = [("all objects", row, WHOLE) for row in rows_of(joined.difference())]
     rows += [(row["size"], row, WHOLE) for row in rows_of(joined.difference("size"))]
     rows += [
         (row["level_name"], row, level_color(row["level_name"])) for row in rows_of(joined.difference("level_name"))

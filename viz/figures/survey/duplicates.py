@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
 from ...canvas.style import Picture, Style, styled
+from .heat_table import heat_table
 from .missing import nothing_detected, without_detections
-from .pieces import heat_table, level_names, rows_of, say, sheet
+from .pieces import level_names, rows_of, say, sheet
 
 TITLE = "Duplicates that were kept"
 

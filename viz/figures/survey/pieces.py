@@ -1,21 +1,19 @@
-"""What the figures of a survey are made of: bars by level, tables of colour, and words where nothing is drawn."""
+"""What the figures of a survey are made of: bars by level, their legend, and words where nothing is drawn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.colors import Normalize
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from diagnosis.surveys.tables import SurveyTables
 
 from ...canvas.layout import room
-from ...canvas.palette import MISSING, ink, level_color
+from ...canvas.palette import ink, level_color
 from ...canvas.style import DOUBLE, Picture
 
 WHOLE = "#777777"  # all levels together; no level has this colour
@@ -130,10 +128,8 @@ def _draw_bar(ax: Axes, x: float, width: float, bar: Bar, color: str, gid: str, 
 
 
 def _between(ax: Axes, groups: int) -> float:
-    """Inches from one group to the next, about."""
-    figure = ax.get_figure()
-    columns = ax.get_gridspec().ncols if ax.get_subplotspec() is not None else 1
-    return (figure.get_figwidth() if figure else DOUBLE) / max(columns, 1) / max(groups, 1)
+    """Inches from one group to the next, about: the layout is not final yet."""
+    return ax.get_window_extent().width / ax.figure.dpi / max(groups, 1)
 
 
 def stacked_bars(ax: Axes, names: Sequence[str], counts: Mapping[str, Sequence[int]]) -> None:
@@ -162,37 +158,6 @@ def stacked_bars(ax: Axes, names: Sequence[str], counts: Mapping[str, Sequence[i
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.tick_params(axis="y", length=0)
     bare(ax)
-
-
-def heat_table(
-    ax: Axes,
-    values: np.ndarray,
-    texts: Sequence[Sequence[str]],
-    rows: Sequence[str],
-    columns: Sequence[str],
-    *,
-    cmap: str,
-    norm: Normalize,
-    gid: str = "table",
-) -> None:
-    """A table (rows, columns) whose cells are coloured by ``values`` and written on; NaN is grey."""
-    shown = colormaps[cmap].with_extremes(bad=MISSING)
-    drawn = ax.imshow(values, cmap=shown, norm=norm, aspect="auto")
-    drawn.set_gid(gid)
-    for place, text in np.ndenumerate(np.asarray(texts, dtype=object)):
-        row, column = place
-        value = values[row, column]
-        ground = MISSING if np.isnan(value) else shown(norm(value))
-        ax.text(column, row, text, ha="center", va="center", fontsize=6, color=ink(ground), gid=f"cell:{row},{column}")
-    ax.set_xticks(range(len(columns)), list(columns))
-    ax.set_yticks(range(len(rows)), [short(name) for name in rows])
-    ax.xaxis.tick_top()
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.set_xticks(np.arange(len(columns) - 1) + 0.5, minor=True)
-    ax.set_yticks(np.arange(len(rows) - 1) + 0.5, minor=True)
-    ax.grid(which="minor", color="white", lw=1)
-    ax.tick_params(which="minor", length=0)
 
 
 def rows_of(frame: Any) -> list[dict[str, Any]]:

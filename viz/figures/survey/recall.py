@@ -10,8 +10,9 @@ from diagnosis.surveys.tables import SIZES
 
 from ...canvas.legend import foot
 from ...canvas.style import Picture, Style, styled
+from .heat_table import heat_table
 from .missing import without_objects
-from .pieces import Bar, grouped_bars, heat_table, level_handles, level_names, percent, rows_of, say, sheet, short
+from .pieces import Bar, grouped_bars, level_handles, level_names, percent, rows_of, say, sheet, short
 
 TITLE = "Objects found, by size"
 NOTE = (

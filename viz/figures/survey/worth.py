@@ -8,8 +8,9 @@ from matplotlib.colors import Normalize
 
 from ...canvas.legend import foot
 from ...canvas.style import Picture, Style, styled
+from .heat_table import heat_table
 from .missing import without_objects
-from .pieces import Bar, grouped_bars, heat_table, level_handles, level_names, rows_of, say, sheet, short
+from .pieces import Bar, grouped_bars, level_handles, level_names, rows_of, say, sheet, short
 
 TITLE = "Scores without a level"
 SCORES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "mAP50", "mAP50_95")

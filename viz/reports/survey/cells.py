@@ -49,7 +49,8 @@ def plain(value: float | None, form: str = "{:.3f}") -> Cell:
     """A number without rows behind it; NaN and None are empty."""
     if value is None or value != value:
         return Cell("", None)
-    return Cell(form.format(value).replace("-", "−"), float(value))
+    text = form.format(value)
+    return Cell("0" if float(text) == 0 else text.replace("-", "−"), float(value))
 
 
 def level(name: str) -> Cell:

@@ -1,11 +1,7 @@
-"""The tables of a survey's page: levels, reasons, duplicates, classes, thresholds, worth, images."""
+"""The tables of a survey's page: levels, reasons, duplicates, classes, thresholds, worth."""
 
 from collections import Counter, defaultdict
-from pathlib import Path
 from typing import Any
-
-import polars
-from polars import col
 
 from diagnosis.objects.missed import STAGES
 from diagnosis.surveys.answers import CHANGES
@@ -14,8 +10,8 @@ from diagnosis.surveys.tables import ERRORS, SIZES
 
 from ...figures.survey.rescue import lower_thresholds
 from .cells import Cell, Table, level, number, plain, share
+from .image_table import image_table
 
-IMAGES = 5_000  # rows of the table of images, at most
 SCORES = ("AP", "AP50", "APs", "APm", "APl", "mAP50_95")
 
 
@@ -29,7 +25,7 @@ def tables(survey: Any, joined: Any = None) -> list[Table]:
             made.append(_worth(survey))
         if joined is not None:
             made.append(_changes(survey, joined))
-    made.append(_images(survey))
+    made.append(image_table(survey))
     return [table for table in made if table.rows]
 
 
@@ -184,37 +180,3 @@ def _changes(survey: Any, joined: Any) -> Table:
     headings = (("change", False), *((name, True) for name in names), ("all", True))
     note = "By the level before; the photographs show what was before."
     return Table("changes", "What became of every object", note, headings, tuple(rows))
-
-
-def _images(survey: Any) -> Table:
-    wrong = survey.detections.filter(~col("correct")).group_by("number").agg(polars.len().alias("wrong"))
-    frame = survey.images.join(wrong, on="number", how="left", maintain_order="left").with_columns(
-        col("wrong").fill_null(0)
-    )
-    missed = (col("objects") - col("found")).alias("missed")
-    frame = frame.with_columns(missed).sort(
-        col("error").is_null(), -(col("missed") + col("wrong")), maintain_order=True
-    )
-    rows = tuple(_image(row) for row in frame.head(IMAGES).collect().iter_rows(named=True))
-    headings = (
-        ("image", False),
-        *((name, True) for name in ("objects", "missed", "detections", "wrong", "label problems")),
-        ("not read because", False),
-    )
-    total = survey.images.select(polars.len()).collect().item()
-    note = "Those with most mistakes come first." + (f" The first {IMAGES} of {total}." if total > IMAGES else "")
-    return Table("images", "Images", note, headings, rows)
-
-
-def _image(row: dict[str, Any]) -> tuple[Cell, ...]:
-    here = {"number": row["number"]}
-    name = Cell(Path(row["image"]).name, where=None if row["error"] else here, table="images")
-    return (
-        name,
-        number(row["objects"], here),
-        number(row["missed"], here | {"found": False}),
-        number(row["detections"], here, "detections"),
-        number(row["wrong"], here | {"correct": False}, "detections"),
-        plain(row["label_problems"], "{:.0f}"),
-        Cell(row["error"] or ""),
-    )

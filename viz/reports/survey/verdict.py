@@ -47,7 +47,7 @@ def _reading(survey: Any) -> Iterator[str]:
 def _untruthful(survey: Any) -> Iterator[str]:
     """What can be said without labels."""
     yield "There are no labels, so nothing is known of right and wrong."
-    made = survey.detections.group_by("level_name").len().sort(-col("len"), "level_name").collect()
+    made = survey.detections.group_by("level_name").len().sort("len", "level_name", descending=[True, False]).collect()
     total = int(made["len"].sum())
     if total:
         name, most = made.row(0)
