@@ -67,4 +67,3 @@ def _check(boxes: Tensor, scores: Tensor, level: Tensor) -> None:
             f"boxes and scores must be float32, as validation has them, but {boxes.dtype} and {scores.dtype} were "
             "given. Consider `.float()`."
         )
-
