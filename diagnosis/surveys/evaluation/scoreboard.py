@@ -6,7 +6,7 @@ import numpy as np
 
 from .coco import coco_by_class
 from .pairs import Surveyed, read_images, read_labels, read_pairs
-from .ultralytics_map import map_by_class, right_at
+from .ultralytics_map import classes_with_ties, map_by_class, right_at
 from .variants import Selections
 
 COCO_SCORES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
@@ -30,6 +30,7 @@ class Scoreboard:
         self.classes = np.array(sorted(survey.names), np.int64)
         self.objects = (self._labels.class_id[:, None] == self.classes).sum(0)
         self._kept = self.selections.plain()
+        self._tied = classes_with_ties(self.pairs)
         self._right = right_at(self.pairs, self._kept, self._labels)
         self.plain = np.full((len(self.classes), len(SCORES)), np.nan)
         self._fill(self.plain, self._kept, self._right, self.classes[self.objects > 0])
@@ -38,7 +39,8 @@ class Scoreboard:
         """(K, 8) the scores of another selection, counted for the classes that it changes."""
         changed = np.flatnonzero(kept != self._kept)
         groups = np.unique(np.stack((self.pairs.image[changed], self.pairs.class_id[changed]), 1), axis=0)
-        classes = np.intersect1d(groups[:, 1], self.classes[self.objects > 0])
+        touched = np.union1d(groups[:, 1], self._tied) if len(groups) else groups[:, 1]
+        classes = np.intersect1d(touched, self.classes[self.objects > 0])
         scores = self.plain.copy()
         if len(classes):
             anew = self._in_groups(groups)

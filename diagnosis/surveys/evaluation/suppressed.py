@@ -53,7 +53,7 @@ def choose_by_nms(
 
 def candidates(scores: Tensor, conf: float) -> Candidates:
     """Every pair of anchor and class above ``conf``, in Ultralytics' order."""
-    anchor, class_id = torch.where(scores.T > conf)
+    anchor, class_id = torch.where(torch.gt(scores.T, conf))
     return Candidates(anchor, class_id, scores[class_id, anchor])
 
 
@@ -115,9 +115,9 @@ def _check_classes_apart(boxes: Tensor) -> None:
     span = boxes[:, 2:].amax(0) - boxes[:, :2].amin(0)
     if span.min() >= CLASS_SHIFT:
         raise ValueError(
-            f"The boxes of an image must span less than {CLASS_SHIFT} px for an ablation, as NMS holds classes apart "
-            f"by that much, but these span {span[0]:.0f} × {span[1]:.0f} px. Consider ablation=False; such boxes come "
-            "from a model that is not trained."
+            f"The boxes of an image must span less than {CLASS_SHIFT} px for an ablation, as NMS holds classes "
+            f"apart by that much, but these span {span[0]:.0f} × {span[1]:.0f} px. Consider ablation=False; such boxes "
+            "come from a model that is not trained."
         )
 
 

@@ -32,12 +32,25 @@ def right_at(pairs: Pairs, kept: np.ndarray, labels: Labels, groups: np.ndarray 
 
 
 def map_by_class(pairs: Pairs, kept: np.ndarray, right: np.ndarray, labels: Labels, classes: np.ndarray) -> np.ndarray:
-    """(k, 2) mAP50 and mAP50-95 of each of ``classes`` (k,), nan for one without labels."""
-    rows = np.flatnonzero(kept & np.isin(pairs.class_id, classes))
+    """(k, 2) mAP50 and mAP50-95 of each of ``classes`` (k,), nan for one without labels.
+
+    Equal confidences stand in the order in which Ultralytics sorts all that is kept, of whatever class.
+    """
+    rows = np.flatnonzero(kept)
+    rows = rows[np.argsort(-pairs.confidence[rows])]  # as `ap_per_class` sorts, which need not be stable
+    rows = rows[np.isin(pairs.class_id[rows], classes)]
     true = labels.class_id[np.isin(labels.class_id, classes)]
-    known, precision = average_precision(right[rows], pairs.confidence[rows], pairs.class_id[rows], true)
+    descending = -np.arange(len(rows), dtype=np.float64)  # no ties, so that this order stays
+    known, precision = average_precision(right[rows], descending, pairs.class_id[rows], true)
     scores = np.full((len(classes), 2), np.nan)
     place = np.searchsorted(classes, known)
     scores[place, 0] = precision[:, 0]
     scores[place, 1] = precision.mean(1)
     return scores
+
+
+def classes_with_ties(pairs: Pairs) -> np.ndarray:
+    """Ids of the classes in which two confidences are equal: their order may depend on what else is kept."""
+    alike = np.stack((pairs.class_id, pairs.confidence.view(np.int32)), 1)
+    found, count = np.unique(alike, axis=0, return_counts=True)
+    return np.unique(found[count > 1, 0])

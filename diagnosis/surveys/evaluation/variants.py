@@ -12,6 +12,7 @@ class Selections:
     """The selections of a survey's pairs, each a (P,) mask of what validation keeps.
 
     ``limit`` (I,) boxes an image: ``max_det``, of a one-to-one head at most the number of its anchors.
+    Equal confidences go by anchor, then class, as NMS orders them; how a top-k orders equals is torch's own affair.
     """
 
     def __init__(self, pairs: Pairs, images: Images, levels: tuple[Any, ...], max_det: int):

@@ -30,8 +30,10 @@ def worth(survey: Surveyed, *, engine: str = "hotcoco") -> "DataFrame":
     for level in survey.levels:
         without = board.of(board.selections.without_level(level.index))
         rows.append(_row(survey, level, None, over_classes(without), plain))
-        for class_id in board.classes.tolist():
-            rows.append(_row(survey, level, class_id, _without_row(board, level.index, class_id, plain), plain))
+        rows.extend(
+            _row(survey, level, class_id, _without_row(board, level.index, class_id, plain), plain)
+            for class_id in board.classes.tolist()
+        )
     return polars.DataFrame(rows, schema=_schema())
 
 

@@ -140,7 +140,8 @@ def test_beyond_the_edge_of_a_photograph_a_tile_is_grey(photograph):
 
 
 def test_a_cell_lies_on_the_photograph_as_the_letterbox_says():
-    assert cell_of({"row": 2, "col": 3}, 8.0, {"gain_x": 0.5, "gain_y": 0.5, "pad_x": 4.0, "pad_y": 0.0}) == (40, 32, 56, 48)
+    image = {"gain_x": 0.5, "gain_y": 0.25, "pad_x": 4.0, "pad_y": 0.0}
+    assert cell_of({"row": 2, "col": 3}, 8.0, image) == (40, 64, 56, 96)
 
 
 def scene(table, objects, detections=()):

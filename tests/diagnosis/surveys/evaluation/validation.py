@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import polars
 import torch
@@ -13,7 +14,10 @@ from ultralytics.utils.ops import xywh2xyxy
 
 from anatomy import levels
 from diagnosis.surveys.evaluation import evaluation_rows
+from diagnosis.surveys.evaluation.pairs import read_images, read_pairs
 from diagnosis.surveys.tables import EVALUATION
+from tests.class_rows import spread_out, unit_outputs
+from tests.ultralytics_nets import last_convs
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,9 @@ class Tables:
 class Listener(DetectionValidator):
     """A validator that notes the rows of every image, its size and its labels."""
 
-    ablation, nms = True, True
-
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.rows, self.pictures, self.labels, self.kept, self.seconds = [], [], [], [], 0.0
+        self.rows, self.pictures, self.labels, self.kept, self.files = [], [], [], [], []
 
     def init_metrics(self, model):
         super().init_metrics(model)
@@ -50,6 +52,7 @@ class Listener(DetectionValidator):
         super().update_metrics(preds, batch)
         for index, pred in enumerate(preds):
             number = len(self.pictures)
+            self.files.append(batch["im_file"][index])
             self.kept.append(torch.cat((pred["bboxes"], pred["conf"][:, None], pred["cls"][:, None]), 1))
             self.rows.append(self._evaluated(index, batch).to_df(number))
             self._note(number, self._prepare_batch(index, batch))
@@ -62,7 +65,7 @@ class Listener(DetectionValidator):
         boxes, scores = self.raw[index, :4].T, self.raw[index, 4:]
         boxes = boxes if self.end2end else xywh2xyxy(boxes)
         limits = {"conf": self.args.conf, "iou": self.args.iou, "max_det": self.args.max_det}
-        return evaluation_rows(boxes, scores, level, **limits, nms=not self.end2end, ablation=self.ablation)
+        return evaluation_rows(boxes, scores, level, **limits, nms=not self.end2end, ablation=True)
 
     def _note(self, number, prepared):
         (gain_y, gain_x), (pad_x, pad_y) = prepared["ratio_pad"]
@@ -144,23 +147,62 @@ def copy_of_photographs(real: Path, folder: Path, count: int) -> Path:
 
 def data_file(folder: Path, names: Any) -> Path:
     path = folder / "data.yaml"
-    path.write_text(yaml.safe_dump({"path": str(folder), "train": "images/val", "val": "images/val", "names": names}))
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "path": str(folder),
+                "train": "images/val",
+                "val": "images/val",
+                "names": dict(enumerate(names)) if isinstance(names, list) else dict(names),
+            }
+        )
+    )
     return path
 
 
-def small_set(folder: Path, images: int, classes: int, seed: int = 0) -> Path:
-    """Pictures of noise with boxes drawn at random; gives the data file."""
-    import cv2
+@torch.no_grad()
+def with_small_boxes(model, picture: np.ndarray):
+    """The random model, such that cells differ (batch norms as after training on noise, so that no two scores are
+    equal) and boxes reach about one stride from their cell, so that they lie in the image.
+    """
+    net = model.model
+    norms = [module for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1.0
+    net.train()(torch.rand(4, 3, 128, 128, generator=torch.Generator().manual_seed(3)))
+    net.eval()
+    reg_max = net.model[-1].reg_max
+    near = -torch.arange(reg_max).repeat(4) if reg_max > 1 else torch.ones(4)
+    for seed, convs in enumerate(last_convs(net, "cv3")):
+        spread_out(net, picture, convs, seed)
+    for convs in last_convs(net, "cv2"):
+        unit_outputs(net, picture, convs, seed=5)
+        for conv in convs:
+            conv.weight.mul_(0.2)
+            conv.bias.mul_(0.2).add_(near)
+    return model
 
+
+def small_set(model, folder: Path, images: int, seed: int = 0, **arguments) -> Path:
+    """Pictures of noise, 128 px square, labelled with boxes that the model finds there, moved; gives the data."""
     rng = np.random.default_rng(seed)
     for kind in ("images", "labels"):
         (folder / kind / "val").mkdir(parents=True)
     for index in range(images):
-        coarse = rng.integers(0, 255, (6 + index % 3, 8, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
-        cv2.imwrite(str(folder / "images" / "val" / f"{index}.png"), coarse)
-        objects = np.column_stack(
-            (rng.integers(0, classes, 6), rng.uniform(0.3, 0.7, (6, 2)), rng.uniform(0.1, 0.6, (6, 2)))
-        )
-        lines = [" ".join(f"{value:g}" for value in row) for row in objects]
-        (folder / "labels" / "val" / f"{index}.txt").write_text("\n".join(lines))
-    return data_file(folder, [f"class{index}" for index in range(classes)])
+        noise = rng.integers(0, 255, (32, 32, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
+        cv2.imwrite(str(folder / "images" / "val" / f"{index}.png"), noise)
+        (folder / "labels" / "val" / f"{index}.txt").write_text("0 0.5 0.5 0.1 0.1")
+    data = data_file(folder, model.names)
+    survey, listener = survey_by_validation(model, data, folder / "runs", **arguments)
+    images_of = read_images(survey)
+    pairs = read_pairs(survey, images_of)
+    seen = (pairs.xyxy[:, 2:] - pairs.xyxy[:, :2]).prod(1) / (pairs.in_input[:, 2:] - pairs.in_input[:, :2]).prod(1)
+    inside = (seen > 0.75) & pairs.listed[-1]  # the pictures are as large as the input
+    for number, file in enumerate(listener.files):
+        mine = np.flatnonzero(inside & (pairs.image == number))[:20:2]
+        boxes = pairs.xyxy[mine] / np.tile(images_of.size[number], 2) + rng.normal(0, 0.005, (len(mine), 4))
+        centred = np.column_stack(((boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]))
+        rows = np.column_stack((pairs.class_id[mine], centred.clip(0.01, 0.99)))
+        text = "\n".join(" ".join(f"{value:g}" for value in row) for row in rows)
+        (folder / "labels" / "val" / f"{Path(file).stem}.txt").write_text(text)
+    return data
