@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from .coco import Annotation, CocoImage
+from .header import header_size
 from .image_labels import ImageLabels
 from .label_file import Keypoints, read_label_file
 from .label_paths import Place, find_label_file
@@ -65,27 +66,13 @@ class CocoAnnotations:
     def read(self, image: str, names: Mapping[int, str]) -> ImageLabels:
         """The annotations of an image, in the order of the file."""
         entry, path = self.images[image], Path(self.path)
-        size = entry.size or decoded_size(image)
+        size = entry.size or header_size(image)
         if size is None and entry.annotations:
             message = f"{image!r} has no width and height here, and cannot be opened; its annotations are left out."
             judged = Judged((), (Problem(path, None, "bad_annotation", message),))
         else:
             judged = _judged(path, entry.annotations, size or (1, 1))
         return dataclasses.replace(_labels(image, self.path, judged, names), size=size)
-
-
-def decoded_size(image: str) -> tuple[int, int] | None:
-    """Width and height of an image as ``predict()`` sees it, px; None where it cannot be decoded.
-
-    By the codecs of OpenCV alone: its ``imread`` and Pillow's ``open``, as Ultralytics replaces them, install packages.
-    """
-    import cv2
-
-    try:
-        pixels = cv2.imdecode(np.fromfile(image, np.uint8), cv2.IMREAD_COLOR)
-    except (OSError, cv2.error):
-        return None
-    return None if pixels is None else (pixels.shape[1], pixels.shape[0])
 
 
 def _labels(image: str, path: str | None, judged: Judged, names: Mapping[int, str]) -> ImageLabels:

@@ -120,5 +120,4 @@ def _box_fault(box: tuple[float, ...]) -> Fault | None:
 
 def _identity(row: Row) -> bytes:
     """Equal for rows that Ultralytics takes for the same."""
-    numbers = array("f", [row.crowd, *row.values])
-    return array("f", [number + 0.0 for number in numbers]).tobytes()  # −0 is 0
+    return array("f", [number + 0.0 for number in (row.crowd, *row.values)]).tobytes()  # −0 is 0

@@ -167,3 +167,13 @@ def test_what_is_no_coco_file_is_said_at_the_door(tmp_path, data, message):
 def test_a_set_travels_to_workers(tmp_path):
     found = pickle.loads(pickle.dumps(read(tmp_path, [box()])))
     np.testing.assert_array_equal(found[0].cxcywh, [[0.5, 0.5, 0.5, 0.5]])
+
+
+def test_a_turned_photograph_of_unknown_size_is_taken_as_it_is_shown(tmp_path):
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[274] = 6  # shown turned by a quarter
+    Image.new("RGB", (HEIGHT, WIDTH)).save(tmp_path / "a.jpg", exif=exif)
+    path = coco(tmp_path / "set.json", [{"id": 11, "file_name": "a.jpg"}], [box()], CATEGORIES)
+    assert diagnosis.read_labels(path)[0].size == (WIDTH, HEIGHT)
