@@ -107,7 +107,7 @@ def survey(
 
 def _told(done: Any, earlier: Any) -> Iterator[str]:
     """The verdict, the scores, and what changed since an earlier survey."""
-    from ..reports.survey import verdict  # pyright: ignore[reportMissingImports]
+    from ..reports.survey.verdict import verdict  # pyright: ignore[reportMissingImports]
 
     yield from verdict(done)
     yield ""
