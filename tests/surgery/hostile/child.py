@@ -47,16 +47,8 @@ def doors(case: Case, path: Path, mine) -> dict[str, Callable]:
         "certify": lambda: surgery.certify(mine, against=path) and None,
     }
     if case.shell:
-        arguments = [
-            "report",
-            str(path),
-            "photo.png",
-            "--out",
-            str(path.parent / "report"),
-            "--imgsz",
-            str(SIDE),
-            "--quiet",
-        ]
+        report = str(path.parent / "report")
+        arguments = ["report", str(path), "photo.png", "--out", report, "--imgsz", str(SIDE), "--quiet"]
         found[DRAWS] = lambda: viz.command.main(arguments)
     return found
 

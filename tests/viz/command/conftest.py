@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+import ultralytics  # noqa: F401  (tells of its new settings when it is loaded, not in the middle of a command)
 from typer.testing import CliRunner, Result
 
 from viz.command import app

@@ -54,9 +54,10 @@ def staged(tmp_path, monkeypatch):
             raise seen.fails
         return StagedSurvey(out)
 
-    words = ModuleType("viz.reports.survey")
+    words = ModuleType("viz.reports.survey.verdict")
     words.verdict = lambda done: [f"Verdict on {done.path.name}:", "  P3 misses the small ones."]
-    monkeypatch.setitem(sys.modules, "viz.reports.survey", words)
+    monkeypatch.setitem(sys.modules, "viz.reports.survey", ModuleType("viz.reports.survey"))
+    monkeypatch.setitem(sys.modules, "viz.reports.survey.verdict", words)
     monkeypatch.setattr(diagnosis, "survey", survey, raising=False)
     monkeypatch.setattr(diagnosis, "Survey", StagedSurvey, raising=False)
     monkeypatch.setitem(vars(viz), "survey_report", lambda done, place: seen.pages.append((done.path, place)))
