@@ -13,7 +13,7 @@ from .photographs import Photographs, show
 if TYPE_CHECKING:
     from polars import DataFrame, LazyFrame
 
-    from .selection import Where
+    from .photographs.selection import Where
 
 ORDER = {  # of the rows of each table
     "images": ["number"],

@@ -7,7 +7,7 @@ import pytest
 
 from diagnosis.objects.missed import _match
 from diagnosis.surveys.answers import errors, to_coco
-from diagnosis.surveys.error_kinds import error_kinds
+from diagnosis.surveys.looking.error_kinds import error_kinds
 from tests.diagnosis.surveys.frames import a_survey
 
 NAMES = {"Cls": "classification", "Loc": "localisation", "Both": "both", "Dupe": "duplicate", "Bkg": "background"}

@@ -87,7 +87,7 @@ def test_ray_with_two_workers_one_killed(demo, data, alone, tmp_path):
 def test_workers_that_always_die_end_the_run(demo, data, tmp_path, monkeypatch):
     from concurrent.futures.process import BrokenProcessPool
 
-    from diagnosis.surveys import engines
+    from diagnosis.surveys.running import engines
 
     def dies(*_):
         raise BrokenProcessPool("a worker died")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from diagnosis.surveys.error_kinds import error_kinds
+from diagnosis.surveys.looking.error_kinds import error_kinds
 
 OBJECT = (0, 0, 100, 100)  # a cat
 

@@ -8,10 +8,11 @@ import polars
 import pytest
 from PIL import Image
 
-from diagnosis.surveys.crops import Mark, around, read_photograph, thumbnail, tile
-from diagnosis.surveys.marks import cell_of, marks_of
-from diagnosis.surveys.photographs import SIDE, show
-from diagnosis.surveys.selection import caption, select
+from diagnosis.surveys.photographs import show
+from diagnosis.surveys.photographs.crops import Mark, around, read_photograph, thumbnail, tile
+from diagnosis.surveys.photographs.marks import cell_of, marks_of
+from diagnosis.surveys.photographs.selection import caption, select
+from diagnosis.surveys.photographs.sheet import SIDE
 
 from .frames import a_survey
 

@@ -120,14 +120,16 @@ def test_size_is_cocos_and_strides_are_of_the_level(seen):
 
 def test_the_same_call_reads_what_is_finished(demo, data, seen, monkeypatch):
     before = files_of(seen)
-    monkeypatch.setattr("diagnosis.surveys.engines.write_shard", lambda *_: pytest.fail("nothing is left to do"))
+    monkeypatch.setattr(
+        "diagnosis.surveys.running.engines.write_shard", lambda *_: pytest.fail("nothing is left to do")
+    )
     again = diagnosis.survey(demo, data, seen.path, shard=4, batch=2, **SIZE)
     assert files_of(again) == before
     assert same_tables(diagnosis.Survey(seen.path), again)
 
 
 def test_broken_off_it_goes_on_and_ends_the_same(demo, data, seen, tmp_path, monkeypatch):
-    from diagnosis.surveys import engines
+    from diagnosis.surveys.running import engines
 
     written = []
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from diagnosis.surveys.selection import WORDS
+from diagnosis.surveys.photographs.selection import WORDS
 from diagnosis.surveys.tables import ERRORS
 
 from ...canvas.legend import foot

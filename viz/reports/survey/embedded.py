@@ -11,9 +11,9 @@ import polars
 from PIL import Image
 
 from anatomy import SourceError
-from diagnosis.surveys.crops import Place, around, read_photograph, thumbnail
-from diagnosis.surveys.marks import Scene, marks_of
-from diagnosis.surveys.selection import caption, select
+from diagnosis.surveys.photographs.crops import Place, around, read_photograph, thumbnail
+from diagnosis.surveys.photographs.marks import Scene, marks_of
+from diagnosis.surveys.photographs.selection import caption, select
 
 from ...canvas.palette import level_color
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from diagnosis.objects.missed import STAGES
 from diagnosis.surveys.answers import CHANGES
-from diagnosis.surveys.selection import WORDS
+from diagnosis.surveys.photographs.selection import WORDS
 from diagnosis.surveys.tables import ERRORS, SIZES
 
 from ...figures.survey.rescue import lower_thresholds

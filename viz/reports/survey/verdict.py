@@ -9,7 +9,7 @@ from polars import col
 
 from diagnosis.objects.missed import STAGES
 from diagnosis.surveys.answers import calibration_error
-from diagnosis.surveys.selection import WORDS
+from diagnosis.surveys.photographs.selection import WORDS
 
 from ...figures.survey.rescue import lower_thresholds
 

@@ -15,11 +15,11 @@ from anatomy.archive.whole import allowed
 from anatomy.head.batches import Batch
 from anatomy.head.head import Head
 
-from ..objects.reading import LabelledSet
-from .folder import shard_folder
-from .looking import Looking
-from .pictures import Unreadable, pixels_of
-from .settings import Settings
+from ...objects.reading import LabelledSet
+from ..folder import shard_folder
+from ..looking.batches import Looking
+from ..looking.pictures import Unreadable, pixels_of
+from ..settings import Settings
 
 if TYPE_CHECKING:
     from polars import DataFrame

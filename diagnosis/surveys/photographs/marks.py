@@ -6,8 +6,8 @@ from typing import Any
 
 import polars
 
+from ..tables import SurveyTables
 from .crops import Mark
-from .tables import SurveyTables
 
 TRUTH, ONE_COLOR = "#FFFFFF", "#FFB000"
 THIN, THICK = 1, 2

@@ -8,7 +8,7 @@ import numpy as np
 
 from anatomy import Trace
 
-from ..objects.missed import examined
+from ...objects.missed import examined
 from .detection_rows import Rows, detection_rows, judge
 from .object_rows import object_row
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from anatomy import Detections, Trace
 
-from ..objects.missed import Missed
+from ...objects.missed import Missed
 from .error_kinds import error_kinds
 
 Rows = list[dict[str, Any]]

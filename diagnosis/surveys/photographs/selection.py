@@ -5,8 +5,8 @@ from typing import Any
 
 import polars
 
-from ..objects.missed import STAGES
-from .tables import SurveyTables
+from ...objects.missed import STAGES
+from ..tables import SurveyTables
 
 Where = polars.Expr | Mapping[str, Any] | str | None
 """Which rows: a polars expression, a mapping from columns to a value or a list of them, SQL-like text, None for all."""

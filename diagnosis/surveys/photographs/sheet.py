@@ -12,10 +12,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from anatomy import SourceError, whole_number
 
+from ..tables import SurveyTables
 from .crops import GROUND, around, read_photograph, tile
 from .marks import marks_of
 from .selection import Where, caption, select
-from .tables import SurveyTables
 
 SIDE = 232  # px of a tile
 STRIP = 46  # px below it for its words

@@ -13,10 +13,10 @@ from tqdm import tqdm
 from anatomy.head.batches import Batch
 from anatomy.head.head import Head
 
-from ..objects.class_match import match_classes
-from ..objects.reading import LabelledSet
-from .pictures import Unreadable, size_of
-from .settings import MAX_DET, Settings
+from ...objects.class_match import match_classes
+from ...objects.reading import LabelledSet
+from ..looking.pictures import Unreadable, size_of
+from ..settings import MAX_DET, Settings
 
 
 @dataclass(frozen=True)

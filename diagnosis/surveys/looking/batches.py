@@ -11,16 +11,18 @@ from anatomy.head.batches import Batch
 from anatomy.head.head import Head
 from anatomy.head.passes import run_batch
 
-from ..objects.reading import LabelledSet
-from .evaluation.selection import evaluation_rows
-from .evaluation.table import PLAIN, EvaluationRows
+from ...objects.reading import LabelledSet
+from ..evaluation.selection import evaluation_rows
+from ..evaluation.table import PLAIN, EvaluationRows
+from ..settings import FLOOR, Settings
+from ..tables import EVALUATION, IMAGES, OBJECTS, detections_schema
 from .image_rows import Truth, image_rows
-from .settings import FLOOR, Settings
-from .tables import EVALUATION, IMAGES, OBJECTS, detections_schema
 from .working_point import confident
 
 if TYPE_CHECKING:
     from polars import DataFrame
+
+NO_FAULTS = ("empty_file", "missing_file")  # what is told of labels, but is usual of an image without objects
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,12 @@ class Looking:
         return type(self.head).evaluated is Head.evaluated
 
     def _add(self, index: int, trace: Trace) -> None:
-        settings, objects = self.settings, self.labels[index]
-        height, width = trace.image.shape[:2]
-        truth = None
-        if self.labels.truth:
-            ids = [self.class_map[label] for label in objects.class_id.tolist()]
-            truth = Truth(boxes=objects.boxes(width, height), class_id=np.asarray(ids, np.int64))
+        settings, (height, width) = self.settings, trace.image.shape[:2]
+        try:
+            truth = self._truth(index, width, height)
+        except ValueError as error:  # labels of an image of another size
+            self._rows["images"].append(self._image(index, error=str(error)))
+            return
         self._evaluation.append(self._evaluated(trace).to_df(index))
         working = confident(trace, settings.conf) if self._one_pass_for_both else trace
         key = {"number": index, "image": trace.path}
@@ -100,7 +102,16 @@ class Looking:
         }
         self._rows["images"].append(self._image(index) | told)
 
+    def _truth(self, index: int, width: int, height: int) -> Truth | None:
+        """The objects of an image; COCO's crowds, which stand for many objects, are none. None without labels."""
+        if not self.labels.truth:
+            return None
+        objects = self.labels[index]
+        ids = np.asarray([self.class_map[label] for label in objects.class_id.tolist()], np.int64)
+        return Truth(boxes=objects.boxes(width, height)[~objects.crowd], class_id=ids[~objects.crowd])
+
     def _image(self, index: int, error: str | None = None) -> dict[str, Any]:
+        problems = [problem for problem in self.labels[index].problems if problem.code not in NO_FAULTS]
         known = {
             "number": index,
             "image": str(self.labels.images[index]),
@@ -108,7 +119,7 @@ class Looking:
             "found": 0,
             "detections": 0,
             "error": error,
-            "label_problems": len(self.labels[index].problems),
+            "label_problems": len(problems),
         }
         return dict.fromkeys(IMAGES) | known
 

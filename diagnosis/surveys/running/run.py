@@ -10,12 +10,12 @@ from anatomy.errors import UnsupportedModelError
 from anatomy.families.registry import describe
 from anatomy.head.head import Head
 
-from ..objects.reading import LabelledSet, read_labels
+from ...objects.reading import LabelledSet, read_labels
+from ..folder import FORMAT, missing, open_folder
+from ..result import Survey
+from ..settings import Settings
 from .engines import engine_of
-from .folder import FORMAT, missing, open_folder
 from .plan import Plan, planned, weights_digest
-from .result import Survey
-from .settings import Settings
 from .shard import Shard
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..objects.reading.header import header_size
+from ...objects.reading.header import header_size
 
 
 class Unreadable(Exception):

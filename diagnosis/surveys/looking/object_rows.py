@@ -8,8 +8,8 @@ import numpy as np
 
 from anatomy import Trace
 
-from ..objects.missed import Candidate, Missed
-from ..objects.overlap import reachable_overlap
+from ...objects.missed import Candidate, Missed
+from ...objects.overlap import reachable_overlap
 from .detection_rows import Rows
 
 SMALL, MEDIUM = 32**2, 96**2  # px² of the original: COCO's bounds
