@@ -162,7 +162,7 @@ def with_small_boxes(model, picture: np.ndarray):
 
 
 def small_set(model, folder: Path, images: int, seed: int = 0, **arguments) -> Path:
-    """Pictures of noise, 128 px square, labelled with boxes that the model finds there, moved a little; the data file."""
+    """Noise, 128 px square, labelled with boxes that the model finds there, moved a little; its data file."""
     rng = np.random.default_rng(seed)
     for kind in ("images", "labels"):
         (folder / kind / "val").mkdir(parents=True)
