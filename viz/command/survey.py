@@ -78,6 +78,7 @@ def survey(
 
         detector = surgery.load(model, trusted=trusted)
         earlier = None if compare is None else diagnosis.Survey(compare)
+        where: dict[str, Any] = {"device": device} if device else {}
         done = diagnosis.survey(
             detector,
             data,
@@ -92,7 +93,7 @@ def survey(
             engine=engine,
             batch=batch,
             progress=not quiet,
-            **({"device": device} if device else {}),
+            **where,
         )
         for line in _told(done, earlier):
             print(line, flush=True)  # scores take their time

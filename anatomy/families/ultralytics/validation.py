@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -52,7 +53,8 @@ def framed(images: Sequence[np.ndarray], input_shape: tuple[int, int], imgsz: in
     frames, letterboxes = [], []
     for image in images:
         small = _long_side(image, imgsz)
-        frames.append(torch.from_numpy(np.ascontiguousarray(put(image=small)[..., ::-1].transpose(2, 0, 1))))
+        frame: Any = put(image=small)  # an image in, an image out
+        frames.append(torch.from_numpy(np.ascontiguousarray(frame[..., ::-1].transpose(2, 0, 1))))
         letterboxes.append(_letterbox(image.shape[:2], small.shape[:2], input_shape))
     return Framed(frames=torch.stack(frames).float() / 255, letterboxes=tuple(letterboxes))
 

@@ -22,9 +22,10 @@ def header_size(path: str | PathLike) -> tuple[int, int] | None:
     from PIL import Image
 
     Image.init()
+    formats: list[Any] = list(Image.OPEN.values())
     with suppress(OSError), open(path, "rb") as file:
         begin = file.read(BEGIN)
-        for factory, accept in list(Image.OPEN.values()):
+        for factory, accept in formats:
             with suppress(*NOT_MINE):
                 if accept is None or accept(begin) is True:
                     file.seek(0)

@@ -17,7 +17,7 @@ def detection_rows(key: Mapping[str, Any], trace: Trace) -> Rows:
     """One row a detection, in the order of the trace; not judged yet."""
     seen, rows = trace.detections, []
     second, score = _second_class(trace)
-    for i in range(len(seen)):
+    for i, other in enumerate(second):
         x1, y1, x2, y2 = seen.xyxy[i].tolist()
         rivals = np.bincount(seen.suppressed[i].level, minlength=len(trace.levels)).tolist()
         rows.append(
@@ -38,8 +38,8 @@ def detection_rows(key: Mapping[str, Any], trace: Trace) -> Rows:
                 "center_y": float(seen.center[i, 1]),
                 "suppressed": sum(rivals),
                 **{f"rivals_{level.name}": rivals[level.index] for level in trace.levels},
-                "second_class_id": second[i],
-                "second_class_name": None if second[i] is None else trace.names[second[i]],
+                "second_class_id": other,
+                "second_class_name": None if other is None else trace.names[other],
                 "second_score": score[i],
                 "object": None,
                 "iou": None,

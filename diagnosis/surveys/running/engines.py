@@ -128,8 +128,8 @@ def on_ray(workers: int, head: Head, jobs: Sequence[Shard], out: Path, tick: Tic
         network = ray.put(net.read_bytes())
         actors = [actor.remote(network, torch.get_num_threads()) for _ in range(count)]
         try:
-            pool = ActorPool(actors)
-            for images in pool.map_unordered(lambda worker, job: worker.work.remote(job, out.absolute()), jobs):
+            pool: Any = ActorPool(actors)
+            for images in pool.map_unordered(lambda worker, job: worker.work.remote(job, out.absolute()), list(jobs)):
                 tick(images)
         finally:
             for each in actors:

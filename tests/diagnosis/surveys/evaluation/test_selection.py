@@ -102,6 +102,20 @@ def test_a_silent_row_lets_boxes_of_other_classes_within_the_cut():
     assert rows.cut.any()
 
 
+def test_a_row_that_the_muted_level_cuts_is_kept_for_the_silent_row():
+    # without level 0, two boxes of class 1 come free and push that of class 0 out; with class 1 as it is, it fits
+    boxes = torch.tensor([(0.0, 0, 100, 100), (0, 15, 100, 115), (0, -15, 100, 85), (0, 0, 100, 100), (0, 0, 100, 99)])
+    scores = torch.tensor([(0, 0, 0, 0.6, 0.5), (0.9, 0.8, 0.7, 0, 0)])
+    rows = evaluation_rows(boxes, scores, torch.tensor([0, 1, 1, 0, 1]), max_det=2, ablation=True)
+    muted = rows.variant == 0
+    assert rows.anchor[muted].tolist() == [1, 2, 4]
+    assert rows.cut[muted].tolist() == [False, False, True]
+    survey = evaluated(rows, names=range(2), side=128, max_det=2)
+    images = read_images(survey)
+    pairs = read_pairs(survey, images)
+    assert pairs.anchor[Selections(pairs, images, survey.levels, 2).without_row(0, 0)].tolist() == [0, 4]
+
+
 @pytest.mark.parametrize("max_det", [5, 12, 40, 300])
 @pytest.mark.parametrize("seed", range(3))
 def test_every_variant_of_a_one_to_one_head_is_what_its_top_k_keeps(seed, max_det):

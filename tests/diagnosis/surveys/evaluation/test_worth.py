@@ -50,7 +50,7 @@ def test_variants_of_a_small_network_are_what_validation_says(picture, tmp_path)
     assert plain["mAP50"] > 0.05
     without = worth(survey)
     assert without.height == len(survey.levels) * 4
-    for row in without.rows(named=True)[::2]:  # P3, rows 1 of P3, 0 and 2 of P4, …
+    for row in without.rows(named=True)[::2]:  # each level, and its row of class 1
         expected = silenced(model, row, data, tmp_path, **arguments)
         assert [row[name] for name in ULTRALYTICS] == pytest.approx(list(expected), abs=1e-9)
 

@@ -19,6 +19,8 @@ from diagnosis.surveys.tables import EVALUATION
 from tests.class_rows import spread_out, unit_outputs
 from tests.ultralytics_nets import last_convs
 
+SETTINGS = {"imgsz": 640, "batch": 8, "rect": True, "workers": 0, "device": "cpu", "plots": False, "verbose": False}
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -92,15 +94,7 @@ class Listener(DetectionValidator):
 
 def survey_by_validation(model, data: Path, folder: Path, **arguments) -> tuple[Tables, Listener]:
     """The tables of a model's validation, and the validator, whose metrics are Ultralytics' own numbers."""
-    settings = {
-        "imgsz": 640,
-        "batch": 8,
-        "rect": True,
-        "plots": False,
-        "verbose": False,
-        "workers": 0,
-        "device": "cpu",
-    } | arguments
+    settings = SETTINGS | arguments
     listener = Listener(save_dir=folder, args={"data": str(data), "mode": "val", "task": "detect", **settings})
     listener(model=model.model)
     side = dict.fromkeys(("x1", "y1", "x2", "y2"), polars.Float64)
@@ -119,15 +113,7 @@ def survey_by_validation(model, data: Path, folder: Path, **arguments) -> tuple[
 
 def validated(model, data: Path, folder: Path, **arguments) -> tuple[float, float]:
     """mAP50 and mAP50-95 as ``model.val`` says them."""
-    settings = {
-        "imgsz": 640,
-        "batch": 8,
-        "rect": True,
-        "plots": False,
-        "verbose": False,
-        "workers": 0,
-        "device": "cpu",
-    } | arguments
+    settings = SETTINGS | arguments
     box = model.val(data=str(data), conf=0.001, project=str(folder), **settings).box
     return float(box.map50), float(box.map)
 
@@ -147,23 +133,15 @@ def copy_of_photographs(real: Path, folder: Path, count: int) -> Path:
 
 def data_file(folder: Path, names: Any) -> Path:
     path = folder / "data.yaml"
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "path": str(folder),
-                "train": "images/val",
-                "val": "images/val",
-                "names": dict(enumerate(names)) if isinstance(names, list) else dict(names),
-            }
-        )
-    )
+    names = dict(enumerate(names)) if isinstance(names, list) else dict(names)
+    path.write_text(yaml.safe_dump({"path": str(folder), "train": "images/val", "val": "images/val", "names": names}))
     return path
 
 
 @torch.no_grad()
 def with_small_boxes(model, picture: np.ndarray):
-    """The random model, such that cells differ (batch norms as after training on noise, so that no two scores are
-    equal) and boxes reach about one stride from their cell, so that they lie in the image.
+    """The random model, such that cells differ (batch norms as after training on noise) and boxes reach about one
+    stride from their cell, so that they lie in the image.
     """
     net = model.model
     norms = [module for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d)]
@@ -184,7 +162,7 @@ def with_small_boxes(model, picture: np.ndarray):
 
 
 def small_set(model, folder: Path, images: int, seed: int = 0, **arguments) -> Path:
-    """Pictures of noise, 128 px square, labelled with boxes that the model finds there, moved; gives the data."""
+    """Noise, 128 px square, labelled with boxes that the model finds there, moved a little; its data file."""
     rng = np.random.default_rng(seed)
     for kind in ("images", "labels"):
         (folder / kind / "val").mkdir(parents=True)
