@@ -81,16 +81,16 @@ def lines(args: argparse.Namespace, data: Path, work: Path) -> list[str]:
     return [
         *told,
         "",
-        f"Every level and class row weighed costs {extra:.1f} s in all, {variants * val.seconds / extra:.0f} times less "
-        f"than {variants} validations. mAP50 and mAP50-95 differ from those of `val()` by {apart:.0e} at most.",
+        f"Every level and class row weighed costs {extra:.1f} s in all, {variants * val.seconds / extra:.0f} times "
+        f"less than {variants} validations. mAP50 and mAP50-95 differ from those of `val()` by {apart:.0e} at most.",
     ]
 
 
 def peak(weights: Path, data: Path, folder: Path, imgsz: int) -> int:
     """The most memory, MB, that a process of its own needs for a survey."""
     code = (
-        "import sys, resource, torch; torch.set_num_threads(1); import diagnosis, surgery; "
-        "diagnosis.survey(surgery.load(sys.argv[1]), sys.argv[2], sys.argv[3], imgsz=int(sys.argv[4]), progress=False); "
+        "import sys, resource, torch; torch.set_num_threads(1); import diagnosis, surgery; weights, *rest = sys.argv[1:]; "
+        "diagnosis.survey(surgery.load(weights), *rest[:2], imgsz=int(rest[2]), progress=False); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )
     shutil.rmtree(folder, ignore_errors=True)
