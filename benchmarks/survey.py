@@ -89,7 +89,8 @@ def lines(args: argparse.Namespace, data: Path, work: Path) -> list[str]:
 def peak(weights: Path, data: Path, folder: Path, imgsz: int) -> int:
     """The most memory, MB, that a process of its own needs for a survey."""
     code = (
-        "import sys, resource, torch; torch.set_num_threads(1); import diagnosis, surgery; weights, *rest = sys.argv[1:]; "
+        "import sys, resource, torch; torch.set_num_threads(1); import diagnosis, surgery; "
+        "weights, *rest = sys.argv[1:]; "
         "diagnosis.survey(surgery.load(weights), *rest[:2], imgsz=int(rest[2]), progress=False); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )
