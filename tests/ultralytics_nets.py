@@ -76,9 +76,8 @@ def narrow(name: str, classes: int, width: float = 1 / 16, *, bodiless: bool = F
 def _head_alone(plan: dict) -> dict:
     """Backbone and head in which the last layer of a plan reads strided convolutions and the plan's first block."""
     levels, *rest = plan["head"][-1]
-    to_p2, block, to_p5 = plan["backbone"][:2], plan["backbone"][2], []
-    for channels in (256, 512, 1024):
-        to_p5.append([-1, 1, "Conv", [channels, 3, 2]])
+    to_p2, block = plan["backbone"][:2], plan["backbone"][2]
+    to_p5 = [[-1, 1, "Conv", [channels, 3, 2]] for channels in (256, 512, 1024)]
     backbone = [*to_p2, block, *to_p5]
     return {"backbone": backbone, "head": [[list(range(6 - len(levels), 6)), *rest]]}
 
