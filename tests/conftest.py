@@ -1,5 +1,6 @@
 """Shared by all tests: nothing written to a home, one thread, small random networks, real data where it is at hand."""
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -17,6 +18,12 @@ import torch
 torch.set_num_threads(1)
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_collection_finish() -> None:
+    """What was made by imports stays: neither the collector nor a look among all living objects need go through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

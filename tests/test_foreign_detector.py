@@ -147,7 +147,7 @@ def test_figures_are_drawn(net, trace, tmp_path):
         viz.attribution(diagnosis.attribute(trace, 0, "layercam")),
     ]
     for number, figure in enumerate(figures):
-        figure.savefig(tmp_path / f"{number}.png")
+        figure.savefig(tmp_path / f"{number}.png", dpi=50)
         assert figure.axes
 
 

@@ -1,5 +1,7 @@
 """Random networks of Ultralytics' heads that detect something: as wide as published, or small."""
 
+from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,15 +17,26 @@ SHARE = 0.15  # of the cells of a level that exceed the least confidence, as pub
 
 def as_published(name: str, picture: np.ndarray, seed: int = 0):
     """A YOLO object of a model file, with random weights whose class rows detect something in the picture."""
+    file, random_state = _built(name, seed, picture.tobytes(), picture.shape)
+    torch.set_rng_state(random_state)
+    return torch.load(BytesIO(file), weights_only=False)
+
+
+@lru_cache(maxsize=16)
+def _built(name: str, seed: int, pixels: bytes, shape: tuple[int, ...]) -> tuple[bytes, torch.Tensor]:
+    """The same as a file, since a living twin would make the source of predictors unclear; and torch's random state."""
     from ultralytics import YOLO
 
+    picture = np.frombuffer(pixels, np.uint8).reshape(shape)
     torch.manual_seed(seed)
     model = YOLO(f"{name}.yaml")
     net, generator = model.model.eval(), torch.Generator().manual_seed(seed)
     stir(net, generator)
     for convs in last_convs(net, "cv3"):
         _calibrate(net, picture, convs, generator)
-    return model
+    file = BytesIO()
+    torch.save(model, file)
+    return file.getvalue(), torch.get_rng_state()
 
 
 def small(name: str, picture: np.ndarray, classes: int, width: float = 1 / 16, seed: int = 0):
@@ -40,8 +53,11 @@ def small(name: str, picture: np.ndarray, classes: int, width: float = 1 / 16, s
     return model
 
 
-def narrow(name: str, classes: int, width: float = 1 / 16):
-    """A YOLO object of a model file with other numbers of classes, channels and repeats."""
+def narrow(name: str, classes: int, width: float = 1 / 16, *, bodiless: bool = False):
+    """A YOLO object of a model file with other numbers of classes, channels and repeats.
+
+    ``bodiless``: the head of the file stands on a convolution a level and one block, in a third of the modules.
+    """
     from ultralytics import YOLO
     from ultralytics.nn.tasks import yaml_model_load
 
@@ -49,10 +65,21 @@ def narrow(name: str, classes: int, width: float = 1 / 16):
     for entry in ("scales", "scale", "yaml_file"):
         plan.pop(entry, None)
     plan |= {"nc": classes, "depth_multiple": 0.1, "width_multiple": width}
+    if bodiless:
+        plan |= _head_alone(plan)
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.yaml"
         path.write_text(yaml.safe_dump(plan))
         return YOLO(str(path))
+
+
+def _head_alone(plan: dict) -> dict:
+    """Backbone and head in which the last layer of a plan reads strided convolutions and the plan's first block."""
+    levels, *rest = plan["head"][-1]
+    to_p2, block = plan["backbone"][:2], plan["backbone"][2]
+    to_p5 = [[-1, 1, "Conv", [channels, 3, 2]] for channels in (256, 512, 1024)]
+    backbone = [*to_p2, block, *to_p5]
+    return {"backbone": backbone, "head": [[list(range(6 - len(levels), 6)), *rest]]}
 
 
 @torch.no_grad()

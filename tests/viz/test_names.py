@@ -2,6 +2,8 @@
 
 import re
 import warnings
+from dataclasses import replace
+from functools import cache
 from html import unescape
 
 import matplotlib
@@ -60,8 +62,14 @@ def missed(model, trace, scene):
     return viz.missed(diagnosis.missed(sure, scene.boxes, scene.labels))
 
 
+@cache
+def field_of_the_demo() -> anatomy.ReceptiveField:
+    image = demo_scene().image[..., ::-1].copy()
+    return anatomy.receptive_field(surgery.load(demo_weights()), "P4", images=image, class_id=0)
+
+
 def receptive_field(model, trace, scene):
-    return viz.receptive_field(anatomy.receptive_field(model, "P4", images=trace, class_id=0))
+    return viz.receptive_field(replace(field_of_the_demo(), images=(trace,)))
 
 
 DRAW = {

@@ -91,7 +91,7 @@ def test_every_figure_is_drawn(trace, tmp_path):
     ):
         figure.canvas.draw()
         assert figure.axes
-    report = viz.report(trace, tmp_path / "report", formats=("png",))
+    report = viz.report(trace, tmp_path / "report", formats=("png",), dpi=50)
     assert "P7" in (report / "index.html").read_text()
 
 

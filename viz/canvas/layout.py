@@ -11,6 +11,7 @@ MARGIN = 0.03  # inches around everything
 GAP = 0.02  # between panels, as a part of their size
 TOP = 9.0  # inches: the height of a page
 ROW = 3.2  # inches: of more rows than fill a page, each has at least so much
+SETTLED = 0.5  # px: a height that changes by less needs no other layout
 
 
 def panels(rows: int, cols: int, shape: tuple[float, float], width: float) -> tuple[Picture, np.ndarray]:
@@ -37,8 +38,11 @@ def fit(figure: Picture, rows: int = 1) -> None:
         block = Bbox.union(_lay_out(figure))
         around = [legend.get_window_extent().height for legend in figure.legends]
         needed = (block.height + sum(around)) / figure.dpi + 2 * MARGIN * (1 + len(around)) + 0.06
-        figure.set_figheight(min(needed, max(TOP, rows * ROW)))
-    _lay_out(figure)
+        height = min(needed, max(TOP, rows * ROW))
+        if abs(height - figure.get_figheight()) * figure.dpi < SETTLED:
+            return
+        figure.set_figheight(height)
+    _engine(figure).execute(figure)
 
 
 def _lay_out(figure: Picture) -> list[Bbox]:

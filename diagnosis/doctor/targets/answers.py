@@ -191,7 +191,9 @@ def repair(dense: np.ndarray, layout: TargetLayout, how: str | None) -> np.ndarr
 
 def read(level: Sparse, layout: TargetLayout, scramble: str | None = None) -> Spots:
     """The cells whose class or objectness channels differ from the background, and what they hold."""
-    _, height, width = level.shape
+    channels, height, width = level.shape
+    if not len(level.index):
+        return _no_spots(level, layout)
     kinds = list(layout.class_channels) + ([] if layout.objectness is None else [layout.objectness])
     if scramble:
         dense, ground = (repair(part, layout, scramble) for part in (level.dense(), level.background))
@@ -199,8 +201,10 @@ def read(level: Sparse, layout: TargetLayout, scramble: str | None = None) -> Sp
         rows, columns = np.nonzero(touched)
     else:
         channel, cell = np.divmod(level.index, height * width)
-        cell = np.unique(cell[np.isin(channel, kinds)])
-        rows, columns = np.divmod(cell, width)
+        wanted, touched = np.zeros(channels, bool), np.zeros((height, width), bool)
+        wanted[kinds] = True
+        touched.reshape(-1)[cell[wanted[channel]]] = True
+        rows, columns = np.nonzero(touched)
         dense, ground = _gather(level), level.background
     values, plain = dense[:, rows, columns].T, ground[:, rows, columns].T
     scores = values[:, list(layout.class_channels)]
@@ -211,6 +215,17 @@ def read(level: Sparse, layout: TargetLayout, scramble: str | None = None) -> Sp
     if layout.objectness is not None:
         chance = values[:, layout.objectness] - plain[:, layout.objectness] > 1e-6
     return Spots(rows, columns, classes, chance, values[:, list(layout.box)])
+
+
+def _no_spots(level: Sparse, layout: TargetLayout) -> Spots:
+    """What is read from a level that is as in an empty image."""
+    return Spots(
+        rows=np.zeros(0, np.int64),
+        columns=np.zeros(0, np.int64),
+        classes=np.zeros((0, len(layout.class_channels)), bool),
+        objectness=np.zeros(0, bool),
+        box=np.zeros((0, len(layout.box)), level.background.dtype),
+    )
 
 
 def _gather(level: Sparse):

@@ -67,6 +67,8 @@ class Examination:
     def look(self, answer: Answer, level: int) -> Spots:
         """The cells of one answer that hold an object."""
         spots = read(answer.levels[level], self.layout, self.scramble[level])
+        if not len(spots):
+            return spots
         set_ = spots.classes.any(1)
         keep = set_ if set_.any() else spots.objectness
         bare = keep & bare_cells(spots)

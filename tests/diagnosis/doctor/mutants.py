@@ -1,5 +1,7 @@
 """The encoders with one named fault each: what a fault changes, and the code that the doctor must give it."""
 
+from functools import cache
+
 import torch
 
 from tests.diagnosis.doctor.encoders import CLASSES, STRIDES, Style
@@ -36,11 +38,7 @@ class Encoder:
 
     def points(self, grids, strides):
         shift = 0.0 if self.has("anchor points at the corners of cells") else 0.5
-        found = []
-        for (rows, columns), stride in zip(grids, strides, strict=True):
-            y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
-            found.append((torch.stack((x, y), -1) + shift) * stride)
-        return found
+        return [points_of(*grid, stride, shift) for grid, stride in zip(grids, strides, strict=True)]
 
     def owner(self, boxes, mask):
         """(h, w): the index of the object that each cell belongs to, -1 for none."""
@@ -126,6 +124,13 @@ class Encoder:
                 first = clamped if layout.relative else clamped + anchor - layout.grid_offset * stride
             values = torch.cat((first, size), -1)
         return values / torch.tensor(scale).repeat(2)
+
+
+@cache
+def points_of(rows, columns, stride, shift):
+    """(rows, columns, 2): the xy px of each cell's point; not to be written to."""
+    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    return (torch.stack((x, y), -1) + shift) * stride
 
 
 DEVELOPED = {

@@ -1,5 +1,6 @@
 """Opens every hostile file by every door in one process, and writes down what came of it."""
 
+import gc
 import json
 import os
 import sys
@@ -88,6 +89,7 @@ def main(root: str) -> None:
     for attempt in range(3):  # what is imported and made at the first use
         row = examine(warm, place / f"warm{attempt}", recorder, mine)
         recorder.usual |= {event.partition(": ")[2] for event in row["events"]}
+    gc.freeze()  # what is there by now stays: no file need have it looked through
     rows = {"warm": row}
     for case in CASES:
         rows[f"{case.kind}/{case.name}"] = examine(case, place / case.kind / case.name, recorder, mine)

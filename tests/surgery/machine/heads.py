@@ -74,9 +74,9 @@ def picture() -> np.ndarray:
 
 
 def _ultralytics(name: str, classes: int) -> nn.Module:
-    """An Ultralytics network of one model file, a sixteenth as wide and as shallow as it goes."""
+    """The head of one Ultralytics model file, a sixteenth as wide, on no more of a body than it needs."""
     torch.manual_seed(0)
-    net = narrow(name, classes).model.eval()
+    net = narrow(name, classes, bodiless=True).model.eval()
     net.names = dict(enumerate(NAMES[:classes]))
     return _enlivened(net, ultralytics_convs(net))
 
@@ -84,7 +84,7 @@ def _ultralytics(name: str, classes: int) -> nn.Module:
 @cache
 def _empty_owner(name: str):
     """A YOLO object without its network, to be copied."""
-    owner = narrow(name, KINDS[name].classes)
+    owner = narrow(name, KINDS[name].classes, bodiless=True)
     owner.model = None
     return owner
 
