@@ -1,6 +1,7 @@
-"""Every notebook runs from top to bottom, in an empty folder; those that take weights also with COCO weights."""
+"""Every notebook runs from top to bottom, in an empty folder; those that take weights or a set also with real ones."""
 
 import os
+import shlex
 from pathlib import Path
 
 import nbformat
@@ -12,18 +13,19 @@ pytestmark = pytest.mark.long
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TAKE_WEIGHTS = [path for path in NOTEBOOKS if "WORKBENCH_WEIGHTS" in path.read_text()]
+TAKE_A_SET = [path for path in NOTEBOOKS if "WORKBENCH_SURVEY" in path.read_text()]
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """A function that runs a notebook, with the given weights, and returns it with its outputs."""
+    """A function that runs a notebook, with variables of its environment set, and returns it with its outputs."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))))
-    for name in ("MPLBACKEND", "WORKBENCH_WEIGHTS", "WORKBENCH_LEARNING"):
+    for name in ("MPLBACKEND", "WORKBENCH_WEIGHTS", "WORKBENCH_LEARNING", "WORKBENCH_SURVEY"):
         monkeypatch.delenv(name, raising=False)
 
-    def execute(path: Path, weights: Path | None = None):
-        if weights is not None:
-            monkeypatch.setenv("WORKBENCH_WEIGHTS", str(weights))
+    def execute(path: Path, **variables: str):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
         before = path.read_bytes()
         notebook = nbformat.reads(before.decode(), as_version=4)
         folder = {"metadata": {"path": str(tmp_path)}}
@@ -53,4 +55,10 @@ def test_runs_with_what_comes_with_the_project(run, path):
 
 @pytest.mark.parametrize("path", TAKE_WEIGHTS, ids=lambda path: path.stem)
 def test_runs_with_real_weights(run, real, path):
-    check(run(path, real / "weights" / "yolov8n_coco.pt"))
+    check(run(path, WORKBENCH_WEIGHTS=str(real / "weights" / "yolov8n_coco.pt")))
+
+
+@pytest.mark.parametrize("path", TAKE_A_SET, ids=lambda path: path.stem)
+def test_runs_with_a_real_set(run, real, path):
+    surveyed = [str(real / "weights" / "yolov8n_coco.pt"), str(real / "data.yaml")]
+    check(run(path, WORKBENCH_SURVEY=shlex.join(surveyed)))

@@ -6,7 +6,7 @@ import pathlib
 
 import cv2
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from .scenes import CLASS_NAMES, Scene, draw_scene
 

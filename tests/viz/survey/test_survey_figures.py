@@ -108,6 +108,19 @@ def test_rescue_draws_objects_over_false_positives():
     assert texts(figure)[:3] == ["0.2", "0.15", "0.1: 0.0 each"]
 
 
+def test_rescue_names_thresholds_that_lie_close_together_apart():
+    far = {"number": 0, "x1": 300, "y1": 300, "x2": 340, "y2": 340}
+    weak = [{**far, "confidence": 5 / (20.5 + i), "anchor": i} for i in range(480)]  # the lower, the more of them
+    survey = Asked([{"box": (0, 0, 40, 40), "stage": "confidence"}], [], 1, weak)
+    figure = viz.survey(survey, "rescue")
+    figure.canvas.draw()
+    words = [text for text in figure.axes[0].texts if text.get_gid() == "threshold"]
+    assert {(text.get_rotation(), text.get_horizontalalignment()) for text in words} == {(325.0, "right")}
+    x = np.array([figure.axes[0].transData.transform(text.xy)[0] for text in words])
+    high = words[0].get_fontsize() * figure.dpi / 72
+    assert (np.diff(x) * np.sin(np.deg2rad(35)) > high).all()  # they run parallel, so this is between their lines
+
+
 def test_worth_is_a_bar_a_score_and_a_table_of_classes():
     given = worth_of(
         {("P3", None): -0.1, ("P5", None): 0.02, ("P3", "dog"): -0.003, ("P4", "cat"): 0.004, ("P5", "cat"): np.nan}
