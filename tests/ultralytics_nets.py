@@ -39,10 +39,12 @@ def _built(name: str, seed: int, pixels: bytes, shape: tuple[int, ...]) -> tuple
     return file.getvalue(), torch.get_rng_state()
 
 
-def small(name: str, picture: np.ndarray, classes: int, width: float = 1 / 16, seed: int = 0):
-    """The same of a network a tenth as deep as the largest of its kind, and narrow."""
+def small(
+    name: str, picture: np.ndarray, classes: int, width: float = 1 / 16, seed: int = 0, *, bodiless: bool = False
+):
+    """The same of a network a tenth as deep as the largest of its kind, and narrow; ``bodiless`` as in ``narrow``."""
     torch.manual_seed(seed)
-    model = narrow(name, classes, width)
+    model = narrow(name, classes, width, bodiless=bodiless)
     net = model.model.eval()
     stir(net, torch.Generator().manual_seed(seed))
     for number, convs in enumerate(last_convs(net, "cv3")):

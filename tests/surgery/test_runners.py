@@ -3,6 +3,7 @@
 import copy
 import gc
 import weakref
+from functools import partial
 
 import pytest
 import torch
@@ -11,8 +12,21 @@ from ultralytics.models.yolo.detect import DetectionPredictor
 
 import anatomy
 import surgery
+from tests.ultralytics_nets import narrow, small
 
+CLASSES = 10
 ARGS = {"imgsz": 192, "conf": 0.25, "verbose": False}
+
+
+@pytest.fixture
+def build():
+    """Small networks in place of those as published: here they are copied, run and looked for many times."""
+    return partial(small, classes=CLASSES, bodiless=True)
+
+
+def empty() -> YOLO:
+    """A YOLO object of such a network with random weights."""
+    return narrow("yolov8n", CLASSES, bodiless=True)
 
 
 @pytest.fixture
@@ -38,7 +52,7 @@ def answer(predictor, picture) -> torch.Tensor:
 
 def around(net) -> YOLO:
     """Another YOLO object around a network."""
-    model = YOLO("yolov8n.yaml")
+    model = empty()
     model.model = net
     return model
 
@@ -122,7 +136,7 @@ def test_a_predictor_of_the_bare_network(fresh, picture):
 
 
 def test_an_equal_network_is_not_edited_along(fresh, picture):
-    other = YOLO("yolov8n.yaml")
+    other = empty()
     other.model.load_state_dict(fresh.model.state_dict())
     plain = boxes(other, picture)
     boxes(fresh, picture)
@@ -195,7 +209,7 @@ def test_in_step_is_false_when_the_copy_was_changed_by_hand(fresh, picture, hand
 
 def test_a_copy_that_a_trace_alone_keeps_does_not_count(fresh, picture):
     trace = anatomy.trace(fresh, picture, imgsz=192)
-    fresh.load(YOLO("yolov8n.yaml").model)
+    fresh.load(empty().model)
     boxes(fresh, picture)
     assert surgery.certify(fresh).in_step
     assert trace.levels

@@ -6,21 +6,20 @@ import sys
 
 import pytest
 import torch
-from ultralytics import YOLO
 
 import surgery
-from tests.surgery.test_record import conv, rows, same
+from tests.surgery.test_record import conv, rows, same, two_branches
 
 
 @pytest.fixture(scope="module")
 def made():
     torch.manual_seed(5)
-    return YOLO("yolov10n.yaml").model
+    return two_branches().model
 
 
 @pytest.fixture
 def model(made):
-    found = YOLO("yolov10n.yaml")
+    found = two_branches()
     found.model = copy.deepcopy(made)
     return found
 
@@ -37,7 +36,7 @@ def fail():
 
 @pytest.mark.parametrize("ends", ["normally", "with an error"])
 def test_another_network_inside_is_left_alone_and_told(model, ends):
-    first, second = model.model, YOLO("yolov10n.yaml").model
+    first, second = model.model, two_branches().model
     surgery.shift_classes(model, "P3", 1)
     before, other = rows(first), rows(second)
     actions = [lambda: surgery.mute_level(model, "all"), lambda: setattr(model, "model", second)]
@@ -59,7 +58,7 @@ def test_another_network_inside_is_left_alone_and_told(model, ends):
 def test_what_predict_runs_of_the_entered_network_is_put_back_as_well(model, picture):
     plain = model.predict(picture, imgsz=192, verbose=False, conf=0.001)[0].boxes.data
     predictor = model.predictor
-    other = YOLO("yolov10n.yaml").model
+    other = two_branches().model
     with pytest.warns(surgery.RecordWarning, match="another network"):
         in_scratch(model, lambda: surgery.mute_level(model, "all"), lambda: setattr(model, "model", other))
     assert torch.equal(predictor(picture)[0].boxes.data, plain)
@@ -68,7 +67,7 @@ def test_what_predict_runs_of_the_entered_network_is_put_back_as_well(model, pic
 def test_loading_weights_inside_puts_class_rows_back(model):
     before = rows(model.model)
     with surgery.scratch(model):
-        model.load(YOLO("yolov10n.yaml").model)
+        model.load(two_branches().model)
     assert same(rows(model.model), before)
 
 
@@ -102,7 +101,7 @@ def test_a_convolution_of_another_shape_inside_is_told_and_the_rest_put_back(mod
             lambda: model.model.model[-1].cv3[0].__setitem__(-1, other),
         )
     after = rows(model.model)
-    assert [name for name in before if before[name].shape != after[name].shape] == ["model.23.cv3.0.2.weight"]
+    assert [name for name in before if before[name].shape != after[name].shape] == ["model.6.cv3.0.2.weight"]
     assert all(torch.equal(after[name], before[name]) for name in before if "cv3.0.2" not in name or "one2one" in name)
 
 
