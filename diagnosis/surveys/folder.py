@@ -1,6 +1,7 @@
 """The folder of a survey: what was asked stands in one file, the tables of each finished shard in a folder."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 from anatomy.archive.whole import write_whole
 
 ASKED, SHARDS, FORMAT = "survey.json", "shards", 1
+PARQUET = b"PAR1"  # how such a file ends
+HOLDS = {"shards": int, "images": int, "truth": bool, "settings": dict, "names": dict, "levels": list}
 NAMED = {
     "weights": "the weights or classes of the model",
     "data": "images or labels of the set",
@@ -52,7 +55,30 @@ def read_asked(out: Path) -> dict[str, Any]:
         raise ValueError(f"{str(out / ASKED)!r} is damaged ({error}). Survey anew, in another folder.") from error
     if not isinstance(asked, dict) or asked.get("format") != FORMAT:
         raise ValueError(f"{str(out / ASKED)!r} is of another version of the workbench. Run the survey anew.")
+    for name, kind in HOLDS.items():
+        if not isinstance(asked.get(name), kind):
+            raise ValueError(f"{str(out / ASKED)!r} is damaged ({name!r} is wanting). Survey anew, in another folder.")
     return asked
+
+
+def table_files(out: Path, name: str, shards: int) -> list[Path]:
+    """The files of one table, shard by shard.
+
+    Raises FileNotFoundError where one is gone, ValueError where one is no Parquet file: an answer without it would be
+    one about another set.
+    """
+    files = [shard_folder(out, number) / f"{name}.parquet" for number in range(shards)]
+    for file in files:
+        again = f"Delete the folder {str(file.parent)!r}; the same call of survey() makes it anew."
+        try:
+            with file.open("rb") as opened:
+                opened.seek(-min(len(PARQUET), file.stat().st_size), os.SEEK_END)
+                whole = opened.read() == PARQUET
+        except FileNotFoundError:
+            raise FileNotFoundError(f"The survey in {str(out)!r} lacks {str(file)!r}. {again}") from None
+        if not whole:
+            raise ValueError(f"{str(file)!r} is damaged: it does not end as a Parquet file does. {again}")
+    return files
 
 
 def missing(out: Path, shards: int) -> list[int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import answers, evaluation
-from .folder import SHARDS, missing, read_asked
+from .folder import missing, read_asked, table_files
 from .photographs import Photographs, show
 
 if TYPE_CHECKING:
@@ -37,11 +37,12 @@ class Survey:
 
     ``objects``, ``detections`` and ``images`` are lazy polars frames, one row each, in the order of the set; their
     columns stand in ``diagnosis.surveys.tables``. ``names`` {id: name}, ``levels``, ``settings`` by name; ``truth``:
-    whether the set had labels. Raises FileNotFoundError where there is no survey or shards are missing.
+    whether the set had labels. Raises FileNotFoundError where there is no survey or shards are missing, ValueError for
+    damaged files.
     """
 
     def __init__(self, path: str | Path):
-        self.path = Path(path)
+        self.path = Path(path).absolute()
         asked = read_asked(self.path)
         left = missing(self.path, asked["shards"])
         if left:
@@ -54,6 +55,7 @@ class Survey:
         self.levels = tuple(SurveyLevel(**level) for level in asked["levels"])
         self.truth: bool = asked["truth"]
         self._images: int = asked["images"]
+        self._shards: int = asked["shards"]
 
     def __len__(self) -> int:
         return self._images
@@ -168,5 +170,4 @@ class Survey:
     def _table(self, name: str) -> "LazyFrame":
         import polars
 
-        files = sorted((self.path / SHARDS).glob(f"*/{name}.parquet"))
-        return polars.scan_parquet(files).sort(ORDER[name], maintain_order=True)
+        return polars.scan_parquet(table_files(self.path, name, self._shards)).sort(ORDER[name], maintain_order=True)

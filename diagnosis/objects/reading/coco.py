@@ -56,7 +56,7 @@ def read_coco(path: Path) -> CocoFile:
     annotations = data.get("annotations")
     classes = {category: index for index, (category, _) in enumerate(categories)}
     for place, entry in enumerate(annotations or []):
-        image = by_id.get(entry.get("image_id")) if isinstance(entry, dict) else None
+        image = by_id.get(_key(entry.get("image_id"))) if isinstance(entry, dict) else None
         if image is None:
             message = f"annotation {place} is about an image that the file does not list; it is left out."
             problems.append(Problem(path, None, "image_unknown", message))
@@ -101,14 +101,19 @@ def _images(path: Path, entries: list[Any], problems: list[Problem]) -> tuple[di
     by_id: dict[Any, CocoImage] = {}
     for place, entry in enumerate(entries):
         name = entry.get("file_name") if isinstance(entry, Mapping) else None
-        if not isinstance(name, str) or not name:
-            message = f"entry {place} of `images` has no file_name; it is left out."
+        if not isinstance(name, str) or not name or "\0" in name:
+            message = f"entry {place} of `images` has no file_name that a file can have; it is left out."
             problems.append(Problem(path, None, "bad_annotation", message))
             continue
         if name in images:
             problems.append(Problem(path, None, "duplicate_image", f"{name!r} is listed twice; it is kept once.", True))
-        by_id[entry.get("id")] = images.setdefault(name, CocoImage(_size(entry), []))
+        by_id[_key(entry.get("id"))] = images.setdefault(name, CocoImage(_size(entry), []))
     return images, by_id
+
+
+def _key(value: Any) -> Any:
+    """An id that can be looked up: as it is, or as text where it is a list or a mapping."""
+    return json.dumps(value) if isinstance(value, list | dict) else value
 
 
 def _size(entry: Mapping) -> tuple[int, int] | None:

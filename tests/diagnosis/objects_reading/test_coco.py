@@ -164,6 +164,22 @@ def test_what_is_no_coco_file_is_said_at_the_door(tmp_path, data, message):
         diagnosis.read_labels(path)
 
 
+@pytest.mark.parametrize("strange", [[1], {"id": 1}])
+def test_ids_that_are_no_ids_are_told(tmp_path, strange):
+    found = read(tmp_path, [{**box(), "image_id": strange}, box()])
+    assert len(found[0]) == 1
+    assert [problem.code for problem in found.problems()] == ["image_unknown"]
+    data = {"images": [{**A, "id": strange}], "annotations": [{**box(), "image_id": strange}], "categories": CATEGORIES}
+    path = tmp_path / "strange.json"
+    path.write_text(json.dumps(data))
+    assert len(diagnosis.read_labels(path)[0]) == 1
+
+
+def test_a_file_name_that_no_file_can_have_is_told(tmp_path):
+    path = coco(tmp_path / "set.json", [A, {"id": 5, "file_name": "a.jpg\0"}], [], CATEGORIES)
+    assert "bad_annotation" in [problem.code for problem in diagnosis.read_labels(path, images=tmp_path).problems()]
+
+
 def test_a_set_travels_to_workers(tmp_path):
     found = pickle.loads(pickle.dumps(read(tmp_path, [box()])))
     np.testing.assert_array_equal(found[0].cxcywh, [[0.5, 0.5, 0.5, 0.5]])
