@@ -136,9 +136,9 @@ class Survey:
         """The scores without each level, and without each class row, and what changes; see ``evaluation.worth``."""
         return evaluation.worth(self, engine=engine)
 
-    def show(self, where: "Where" = None, n: int = 9, table: str = "objects", **look: Any) -> Photographs:
+    def show(self, where: "Where" = None, n: int = 9, table: str = "objects") -> Photographs:
         """The photographs behind any number: the first ``n`` rows that fit, worst first; see ``photographs.show``."""
-        return show(self, where, n, table, **look)
+        return show(self, where, n, table)
 
     def to_coco(self, path: str | Path | None = None, *, which: str = "detections") -> answers.CocoExport:
         """Results and labels as COCO JSON has them; see ``answers.to_coco``."""

@@ -1,24 +1,13 @@
-"""One colour for each pyramid level, the same in every figure and safe for colour-blind readers."""
+"""Colours of figures: those of the levels, of what is missing, and which ink reads on a ground."""
 
 from matplotlib.colors import to_rgb
 from matplotlib.typing import ColorType
 
-# Okabe and Ito, "Color Universal Design", https://jfly.uni-koeln.de/color/
-LEVEL_COLORS = {
-    "P2": "#F0E442",  # yellow
-    "P3": "#56B4E9",  # sky blue
-    "P4": "#E69F00",  # orange
-    "P5": "#009E73",  # bluish green
-    "P6": "#CC79A7",  # reddish purple
-    "P7": "#D55E00",  # vermillion
-}
-OTHER_LEVELS = ("#0072B2", "#999999", "#000000")
+from anatomy.head.level_colors import LEVEL_COLORS as LEVEL_COLORS
+from anatomy.head.level_colors import OTHER_LEVELS as OTHER_LEVELS
+from anatomy.head.level_colors import level_color as level_color
+
 MISSING = "#B0B0B0"  # cells without a number, and letterbox padding
-
-
-def level_color(name: str) -> str:
-    """The colour of a level by its name ("P3"); levels beyond P2 to P7 share three more."""
-    return LEVEL_COLORS.get(name) or OTHER_LEVELS[sum(map(ord, name)) % len(OTHER_LEVELS)]
 
 
 def luminance(color: ColorType) -> float:

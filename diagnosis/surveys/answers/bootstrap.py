@@ -14,7 +14,7 @@ def paired_difference(
 
     ``objects``, ``before`` and ``after`` (images, groups) count objects and those found. Whole images are drawn with
     replacement, ``n`` times, the same ones for both sides (percentile bootstrap, Efron and Tibshirani 1993). NaN for a
-    group without objects.
+    group that has its objects in fewer than two images: one image says nothing of the others.
     """
     gained = after.astype(np.float64) - before
     counts = objects.astype(np.float64)
@@ -24,8 +24,8 @@ def paired_difference(
         with np.errstate(invalid="ignore"):
             drawn.append(np.where(there > 0, weights @ gained / there, np.nan))
     differences = np.concatenate(drawn) if drawn else np.full((1, objects.shape[1]), np.nan)
-    empty = np.isnan(differences).all(0)
-    low, high = np.nanpercentile(np.where(empty, 0, differences), (2.5, 97.5), axis=0)
+    empty = (objects > 0).sum(0) < 2
+    low, high = np.nanpercentile(np.where(empty, 0.0, differences), (2.5, 97.5), axis=0)
     return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
 
 

@@ -1,6 +1,6 @@
 """Batches of images through the network, and what was seen as rows of the four tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,12 @@ from anatomy.head.batches import Batch
 from anatomy.head.head import Head
 from anatomy.head.passes import run_batch
 
-from ...objects.reading import LabelledSet
 from ..evaluation.selection import evaluation_rows
 from ..evaluation.table import PLAIN, EvaluationRows
-from ..settings import FLOOR, Settings
+from ..settings import FLOOR
 from ..tables import EVALUATION, IMAGES, OBJECTS, detections_schema
 from .image_rows import Truth, image_rows
+from .task import Task
 from .working_point import confident
 
 if TYPE_CHECKING:
@@ -30,10 +30,7 @@ class Looking:
     """Gathers rows image by image; ``tables`` gives them."""
 
     head: Head
-    labels: LabelledSet
-    class_map: Mapping[int, int]
-    settings: Settings
-    predict_args: Mapping[str, Any]
+    task: Task
     _rows: dict[str, list[dict[str, Any]]] = field(
         default_factory=lambda: {"images": [], "objects": [], "detections": []}
     )
@@ -49,11 +46,11 @@ class Looking:
                 seen[index] = picture
         if not seen:
             return
-        args = {"conf": FLOOR if self._one_pass_for_both else self.settings.conf, "iou": self.settings.iou}
-        args |= self.predict_args
-        passes = run_batch(self.head, list(seen.values()), batch, imgsz=self.settings.imgsz, **args)
+        args = {"conf": FLOOR if self._one_pass_for_both else self.task.settings.conf, "iou": self.task.settings.iou}
+        args |= self.task.predict_args
+        passes = run_batch(self.head, list(seen.values()), batch, imgsz=self.task.settings.imgsz, **args)
         for index, pass_ in zip(seen, passes, strict=True):
-            self._add(index, Trace(self.head, pass_.evolve(path=str(self.labels.images[index]))))
+            self._add(index, Trace(self.head, pass_.evolve(path=str(self.task.labels.images[index]))))
 
     def tables(self) -> dict[str, "DataFrame"]:
         """The four tables, by name."""
@@ -74,7 +71,7 @@ class Looking:
         return type(self.head).evaluated is Head.evaluated
 
     def _add(self, index: int, trace: Trace) -> None:
-        settings, (height, width) = self.settings, trace.image.shape[:2]
+        settings, (height, width) = self.task.settings, trace.image.shape[:2]
         try:
             truth = self._truth(index, width, height)
         except ValueError as error:  # labels of an image of another size
@@ -104,17 +101,17 @@ class Looking:
 
     def _truth(self, index: int, width: int, height: int) -> Truth | None:
         """The objects of an image; COCO's crowds, which stand for many objects, are none. None without labels."""
-        if not self.labels.truth:
+        if not self.task.labels.truth:
             return None
-        objects = self.labels[index]
-        ids = np.asarray([self.class_map[label] for label in objects.class_id.tolist()], np.int64)
+        objects = self.task.labels[index]
+        ids = np.asarray([self.task.class_map[label] for label in objects.class_id.tolist()], np.int64)
         return Truth(boxes=objects.boxes(width, height)[~objects.crowd], class_id=ids[~objects.crowd])
 
     def _image(self, index: int, error: str | None = None) -> dict[str, Any]:
-        problems = [problem for problem in self.labels[index].problems if problem.code not in NO_FAULTS]
+        problems = [problem for problem in self.task.labels[index].problems if problem.code not in NO_FAULTS]
         known = {
             "number": index,
-            "image": str(self.labels.images[index]),
+            "image": str(self.task.labels.images[index]),
             "objects": 0,
             "found": 0,
             "detections": 0,
@@ -127,17 +124,17 @@ class Looking:
         """What validation keeps of an image."""
         given = self.head.evaluated(trace.run)
         if given is None:
-            return _own_selection(trace, self.settings.ablation)
+            return _own_selection(trace, self.task.settings.ablation)
         boxes, scores = given
         return evaluation_rows(
             boxes,
             scores,
             trace.places().level,
             conf=FLOOR,
-            iou=self.settings.iou,
-            max_det=self.settings.max_det,
+            iou=self.task.settings.iou,
+            max_det=self.task.settings.max_det,
             nms=trace.branch != "one2one",
-            ablation=self.settings.ablation,
+            ablation=self.task.settings.ablation,
         )
 
 

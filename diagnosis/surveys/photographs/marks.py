@@ -1,15 +1,17 @@
 """What is drawn of a row: the truth, the detection or the cell of the best candidate, and what came before it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import polars
 
+from anatomy.head.level_colors import level_color
+
 from ..tables import SurveyTables
 from .crops import Mark
 
-TRUTH, ONE_COLOR = "#FFFFFF", "#FFB000"
+TRUTH = "#FFFFFF"
 THIN, THICK = 1, 2
 Rows = Mapping[tuple[int, int], Mapping[str, Any]]
 """Rows of a table by (number of the image, index in it)."""
@@ -25,19 +27,16 @@ class Scene:
 
 @dataclass(frozen=True)
 class _Known:
-    """What the rows at hand refer to, and the colours and strides of levels by name."""
+    """What the rows at hand refer to, and the strides of levels by name."""
 
     images: Mapping[int, Mapping[str, Any]]
     objects: Rows
     detections: Rows
-    color: Callable[[str], str]
     strides: Mapping[str, float]
 
 
-def marks_of(
-    survey: SurveyTables, rows: polars.DataFrame, table: str, level_color: Callable[[str], str] | None = None
-) -> list[Scene]:
-    """The marks of every row of a table; one colour for all levels where ``level_color`` is None."""
+def marks_of(survey: SurveyTables, rows: polars.DataFrame, table: str) -> list[Scene]:
+    """The marks of every row of a table."""
     numbers = polars.col("number").is_in(rows["number"].unique().to_list())
     frames = (survey.images, survey.objects, survey.detections)
     images, objects, detections = (frame.filter(numbers).collect() for frame in frames)
@@ -45,7 +44,6 @@ def marks_of(
         images={row["number"]: row for row in images.iter_rows(named=True)},
         objects={(row["number"], row["object"]): row for row in objects.iter_rows(named=True)},
         detections={(row["number"], row["detection"]): row for row in detections.iter_rows(named=True)},
-        color=level_color or (lambda name: ONE_COLOR),
         strides={level.name: float(level.stride) for level in survey.levels},
     )
     draw = {"objects": _of_object, "detections": _of_detection, "images": _of_image}[table]
@@ -70,14 +68,14 @@ def cell_of(row: Mapping[str, Any], stride: float, image: Mapping[str, Any]) -> 
 
 
 def _of_object(row: Mapping[str, Any], known: _Known) -> list[Mark]:
-    truth, color = Mark(box_of(row), TRUTH, THIN), known.color(row["level_name"])
+    truth, color = Mark(box_of(row), TRUTH, THIN), level_color(row["level_name"])
     found = known.detections.get((row["number"], row["detection"]))
     if found is not None:
         return [truth, Mark(box_of(found), color, THICK)]
     marks = [truth]
     by = known.detections.get((row["number"], row["suppressed_by"]))
     if by is not None:
-        marks.append(Mark(box_of(by), known.color(by["level_name"]), THIN))
+        marks.append(Mark(box_of(by), level_color(by["level_name"]), THIN))
     stride, image = known.strides.get(row["level_name"]), known.images.get(row["number"])
     if stride is not None and image is not None:
         marks.append(Mark(cell_of(row, stride, image), color, THICK))
@@ -89,11 +87,11 @@ def _of_detection(row: Mapping[str, Any], known: _Known) -> list[Mark]:
     marks = [] if truth is None else [Mark(box_of(truth), TRUTH, THIN)]
     better = None if truth is None else known.detections.get((row["number"], truth["detection"]))
     if row["error"] == "duplicate" and better is not None:
-        marks.append(Mark(box_of(better), known.color(better["level_name"]), THIN))
-    return [*marks, Mark(box_of(row), known.color(row["level_name"]), THICK)]
+        marks.append(Mark(box_of(better), level_color(better["level_name"]), THIN))
+    return [*marks, Mark(box_of(row), level_color(row["level_name"]), THICK)]
 
 
 def _of_image(row: Mapping[str, Any], known: _Known) -> list[Mark]:
     truths = [Mark(box_of(held), TRUTH, THIN) for (number, _), held in known.objects.items() if number == row["number"]]
     seen = [held for (number, _), held in known.detections.items() if number == row["number"]]
-    return truths + [Mark(box_of(held), known.color(held["level_name"]), THICK) for held in seen]
+    return truths + [Mark(box_of(held), level_color(held["level_name"]), THICK) for held in seen]

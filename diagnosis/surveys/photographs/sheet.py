@@ -59,15 +59,13 @@ def show(
     where: Where = None,
     n: int = 9,
     table: str = "objects",
-    *,
-    level_color: Callable[[str], str] | None = None,
 ) -> Photographs:
     """The first ``n`` rows of a table that fit, worst first, each on its photograph.
 
     ``where``: a polars expression, a mapping {column: value or list of values}, SQL-like text, or None for all rows.
     ``table``: "objects" (the missed first, by the lowest IoU), "detections" (the wrong first, by the highest
-    confidence) or "images". The truth is drawn thin and white, the detection in the colour of its level, which
-    ``level_color`` gives by its name; of an object that was missed, the cell of its best candidate, and thin what
+    confidence) or "images". The truth is drawn thin and white, the detection in the colour of its level; of an
+    object that was missed, the cell of its best candidate, and thin what
     suppressed it; of a duplicate, thin, the detection that was better. A photograph that cannot be read leaves a tile
     that says so. Raises ValueError for an unknown table or column.
     """
@@ -77,7 +75,7 @@ def show(
     kept = select(survey, where, table)
     rows = kept.head(n).collect()
     fitting = kept.select(polars.len()).collect().item()
-    scenes = marks_of(survey, rows, table, level_color)
+    scenes = marks_of(survey, rows, table)
     tiles = [_tile(row, scene, table) for row, scene in zip(rows.iter_rows(named=True), scenes, strict=True)]
     return Photographs(rows, _sheet(tiles or [_blank("No row fits.")]), fitting)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from anatomy.errors import UnsupportedModelError
 from anatomy.families.registry import describe
@@ -12,6 +12,7 @@ from anatomy.head.head import Head
 
 from ...objects.reading import LabelledSet, read_labels
 from ..folder import FORMAT, missing, open_folder
+from ..looking.task import Task
 from ..result import Survey
 from ..settings import Settings
 from .engines import engine_of
@@ -77,21 +78,12 @@ def survey(
     place = Path(out)
     open_folder(place, asked(head, plan, labels, predict_args))
     todo = missing(place, len(plan.shards))
-    jobs = [
-        Shard(
-            number=number,
-            batches=plan.shards[number],
-            labels=labels,
-            class_map=plan.class_map,
-            settings=plan.settings,
-            predict_args=predict_args,
-        )
-        for number in todo
-    ]
+    jobs = [Shard(number=number, batches=plan.shards[number]) for number in todo]
+    task = Task(labels=labels, class_map=plan.class_map, settings=plan.settings, predict_args=predict_args)
     done = len(plan.images) - sum(job.images for job in jobs)
     with tqdm(total=len(plan.images), initial=done, desc="survey", unit="image", disable=not progress) as bar:
         try:
-            run(head, jobs, place, bar.update)
+            run(head, task, jobs, place, bar.update)
         except BaseException as error:
             left = len(missing(place, len(plan.shards)))
             error.add_note(

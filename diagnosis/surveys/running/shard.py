@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ...objects.reading import LabelledSet
 from ..folder import shard_folder
 from ..looking.batches import Looking
 from ..looking.pictures import Unreadable, pixels_of
-from ..settings import Settings
+from ..looking.task import Task
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -27,17 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shard:
-    """What is looked at together: ``number`` of the shard, its ``batches`` of images of ``labels``.
-
-    ``class_map``: an id of the labels -> the id of the model; ``predict_args`` go along with every pass.
-    """
+    """What is looked at, and written, together: its ``batches``, of images of the set."""
 
     number: int
     batches: tuple[Batch, ...]
-    labels: LabelledSet
-    class_map: Mapping[int, int]
-    settings: Settings
-    predict_args: Mapping[str, Any]
 
     @property
     def images(self) -> int:
@@ -45,26 +38,20 @@ class Shard:
         return sum(len(batch.indices) for batch in self.batches)
 
 
-def write_shard(head: Head, shard: Shard, out: Path, tick: Callable[[int], object]) -> None:
+def write_shard(head: Head, task: Task, shard: Shard, out: Path, tick: Callable[[int], object]) -> None:
     """Look at every image and write the tables, which appear together or not at all; ``tick`` counts images."""
-    looking = Looking(
-        head=head,
-        labels=shard.labels,
-        class_map=shard.class_map,
-        settings=shard.settings,
-        predict_args=shard.predict_args,
-    )
-    for batch, pictures in _read_ahead(shard):
+    looking = Looking(head, task)
+    for batch, pictures in _read_ahead(task.labels, shard):
         looking.add(batch, pictures)
         tick(len(batch.indices))
     _write(looking.tables(), shard_folder(out, shard.number))
 
 
-def _read_ahead(shard: Shard) -> Iterator[tuple[Batch, list[np.ndarray | str]]]:
+def _read_ahead(labels: LabelledSet, shard: Shard) -> Iterator[tuple[Batch, list[np.ndarray | str]]]:
     """Every batch with the pixels of its images, or why one has none; the next is read while one is looked at."""
 
     def pixels(batch: Batch) -> list[np.ndarray | str]:
-        return [_pixels(Path(shard.labels.images[index])) for index in batch.indices]
+        return [_pixels(Path(labels.images[index])) for index in batch.indices]
 
     with ThreadPoolExecutor(max_workers=1) as reader:
         ahead = reader.submit(pixels, shard.batches[0])

@@ -59,7 +59,8 @@ def test_the_difference_by_columns_of_the_survey_before():
         ("P4", 1, 1.0, 0.0, -1.0),
         ("P5", 2, 0.0, 0.5, 0.5),
     ]
-    assert found.filter(found["level_name"] == "P4").select("low", "high").row(0) == (-1.0, -1.0)
+    alone = found.filter(found["level_name"] == "P4").select("low", "high").row(0)
+    assert np.isnan(alone).all(), "its one object says nothing of other images"
 
 
 def test_the_interval_is_the_same_for_one_seed_and_covers_the_difference():
@@ -97,6 +98,14 @@ def test_images_are_drawn_whole_and_the_same_ones_for_both_sides():
 def test_a_group_without_objects_has_no_interval():
     zeros = np.zeros((3, 1))
     assert np.isnan(paired_difference(zeros, zeros, zeros, n=10)).all()
+
+
+def test_a_group_that_lives_in_one_image_has_no_interval():
+    objects, after = np.array([[10, 5], [0, 5]]), np.array([[4, 5], [0, 2]])
+    low, high = paired_difference(objects, np.zeros((2, 2)), after)
+    assert np.isnan([low[0], high[0]]).all()
+    assert low[1] == pytest.approx(0.4)
+    assert high[1] == 1
 
 
 @pytest.mark.parametrize(

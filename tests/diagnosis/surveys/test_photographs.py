@@ -148,7 +148,7 @@ def test_a_cell_lies_on_the_photograph_as_the_letterbox_says():
 def scene(table, objects, detections=()):
     survey = surveyed("a.jpg", objects, detections)
     rows = select(survey, table=table).collect()
-    return marks_of(survey, rows, table, {"P3": "#111111", "P4": "#222222", "P5": "#333333"}.get)
+    return marks_of(survey, rows, table)
 
 
 def test_what_was_found_wears_its_detection_in_the_colour_of_its_level():
@@ -157,7 +157,7 @@ def test_what_was_found_wears_its_detection_in_the_colour_of_its_level():
         [{"found": True, "detection": 0, "box": (1, 1, 9, 9), "level": 1}],
         [{"box": (2, 2, 8, 8), "level": 1, "object": 0}],
     )
-    assert [(mark.box, mark.color) for mark in only.marks] == [((1, 1, 9, 9), "#FFFFFF"), ((2, 2, 8, 8), "#222222")]
+    assert [(mark.box, mark.color) for mark in only.marks] == [((1, 1, 9, 9), "#FFFFFF"), ((2, 2, 8, 8), "#E69F00")]
     assert only.size == (200, 100)
 
 
@@ -168,8 +168,8 @@ def test_what_was_missed_wears_the_cell_of_its_candidate_and_what_suppressed_it(
         [{"box": (2, 2, 8, 8), "level": 1}],
     )
     assert [(mark.box, mark.color) for mark in only.marks[1:]] == [
-        ((2, 2, 8, 8), "#222222"),
-        ((64, 32, 96, 64), "#333333"),
+        ((2, 2, 8, 8), "#E69F00"),
+        ((64, 32, 96, 64), "#009E73"),
     ]
 
 
@@ -222,7 +222,7 @@ def test_without_labels_nothing_is_said_of_right_and_wrong():
 
 def test_a_sheet_shows_the_worst_rows(photograph, tmp_path):
     objects = [{**MISSED, "box": (50, 40, 60, 50), "iou": i / 10} for i in range(5)]
-    shown = show(surveyed(photograph, objects), n=3, level_color=lambda name: "#56B4E9")
+    shown = show(surveyed(photograph, objects), n=3)
     assert shown.rows["object"].to_list() == [0, 1, 2]
     assert (len(shown), shown.fitting, repr(shown)) == (3, 5, "Photographs(3 of 5 rows)")
     assert shown.image.dtype == np.uint8 and shown.image.shape[1] > 2 * SIDE

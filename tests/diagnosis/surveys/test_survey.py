@@ -133,10 +133,10 @@ def test_broken_off_it_goes_on_and_ends_the_same(demo, data, seen, tmp_path, mon
 
     written = []
 
-    def interrupted(head, shard, out, tick):
+    def interrupted(head, task, shard, out, tick):
         if written:
             raise KeyboardInterrupt
-        engines_write(head, shard, out, tick)
+        engines_write(head, task, shard, out, tick)
         written.append(shard.number)
 
     engines_write = engines.write_shard

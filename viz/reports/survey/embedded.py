@@ -15,8 +15,6 @@ from diagnosis.surveys.photographs.crops import Place, around, read_photograph, 
 from diagnosis.surveys.photographs.marks import Scene, marks_of
 from diagnosis.surveys.photographs.selection import caption, select
 
-from ...canvas.palette import level_color
-
 SIDE, WEIGHT = 480, 20_000  # px and bytes of a thumbnail, at most
 CLOSE_SIDE, CLOSE_WEIGHT = 160, 6_000  # px and bytes of a close-up, at most
 BUDGET = 12_500_000  # bytes of all pictures; as text they take a third more
@@ -117,7 +115,7 @@ def _rows(survey: Any, table: str, numbers: Sequence[int], changes: polars.DataF
         kept = kept.join(changed, on=["number", "object"], how="left", maintain_order="left")
     frame, fields = kept.collect(), _fields(changes)[table]
     told = []
-    scenes = marks_of(survey, frame, table, level_color)
+    scenes = marks_of(survey, frame, table)
     for row, scene in zip(frame.iter_rows(named=True), scenes, strict=True):
         told.append(_row(table, row, scene, fields))
     return told
