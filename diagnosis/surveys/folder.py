@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from anatomy.archive.drafts import abandoned
 from anatomy.archive.whole import write_whole
 
 ASKED, SHARDS, FORMAT = "survey.json", "shards", 1
@@ -41,8 +42,15 @@ def open_folder(out: Path, asked: Mapping[str, Any]) -> None:
         except OSError as error:
             raise OSError(f"No survey can be written to {str(out)!r} ({error}). Give another folder.") from error
     (out / SHARDS).mkdir(exist_ok=True)
-    for draft in (out / SHARDS).glob(".*-*"):  # of runs that were killed
-        shutil.rmtree(draft, ignore_errors=True)
+    clear_drafts(out)
+
+
+def clear_drafts(out: Path) -> None:
+    """Remove what killed processes left unfinished; drafts of living ones stay."""
+    numbers = {entry.name[1:].partition("-")[0] for entry in (out / SHARDS).glob(".*-*")}
+    for number in filter(str.isdecimal, numbers):
+        for draft in abandoned(shard_folder(out, int(number))):
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def read_asked(out: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from anatomy.families.registry import describe
 from anatomy.head.head import Head
 
 from ...objects.reading import LabelledSet, read_labels
-from ..folder import FORMAT, missing, open_folder
+from ..folder import FORMAT, clear_drafts, missing, open_folder
 from ..looking.task import Task
 from ..result import Survey
 from ..settings import Settings
@@ -91,6 +91,7 @@ def survey(
                 "the same call goes on from there."
             )
             raise
+    clear_drafts(place)
     return Survey(place)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from anatomy.archive.drafts import draft_prefix
 from anatomy.archive.whole import allowed
 from anatomy.head.batches import Batch
 from anatomy.head.head import Head
@@ -71,7 +72,7 @@ def _pixels(path: Path) -> np.ndarray | str:
 
 def _write(tables: Mapping[str, "DataFrame"], place: Path) -> None:
     """Write the tables to a draft and give it its name in one step; where a twin came first, its tables stay."""
-    draft = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    draft = Path(tempfile.mkdtemp(prefix=draft_prefix(place), suffix=".tmp", dir=place.parent))
     try:
         for name, table in tables.items():
             with (draft / f"{name}.parquet").open("wb") as file:

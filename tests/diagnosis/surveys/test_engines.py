@@ -72,7 +72,10 @@ def test_two_workers_one_killed(demo, data, alone, tmp_path):
     assert not [path for path in survey.path.rglob("*") if path.name.startswith(".")], "no draft is left"
 
 
-def test_ray_with_two_workers_one_killed(demo, data, alone, tmp_path):
+def test_ray_with_two_workers_one_killed(demo, data, alone, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # or it writes a token to the home
+    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "300")  # of a machine that has much else to do
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     ray = pytest.importorskip("ray")
     watch = killed_once(tmp_path / "out", lambda: children_named("ray::_Actor"))
     try:
