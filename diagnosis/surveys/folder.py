@@ -12,7 +12,9 @@ from anatomy.archive.whole import write_whole
 
 ASKED, SHARDS, FORMAT = "survey.json", "shards", 1
 PARQUET = b"PAR1"  # how such a file ends
+LEAST = 12  # bytes: the mark at both ends, and the length of what stands before the last
 HOLDS = {"shards": int, "images": int, "truth": bool, "settings": dict, "names": dict, "levels": list}
+TABLES = ("images", "objects", "detections", "evaluation")
 NAMED = {
     "weights": "the weights or classes of the model",
     "data": "images or labels of the set",
@@ -77,21 +79,41 @@ def table_files(out: Path, name: str, shards: int) -> list[Path]:
     """
     files = [shard_folder(out, number) / f"{name}.parquet" for number in range(shards)]
     for file in files:
-        again = f"Delete the folder {str(file.parent)!r}; the same call of survey() makes it anew."
-        try:
-            with file.open("rb") as opened:
-                opened.seek(-min(len(PARQUET), file.stat().st_size), os.SEEK_END)
-                whole = opened.read() == PARQUET
-        except FileNotFoundError:
-            raise FileNotFoundError(f"The survey in {str(out)!r} lacks {str(file)!r}. {again}") from None
-        if not whole:
+        again = "The same call of survey() makes it anew."
+        if not file.exists():
+            raise FileNotFoundError(f"The survey in {str(out)!r} lacks {str(file)!r}. {again}")
+        if not _whole(file):
             raise ValueError(f"{str(file)!r} is damaged: it does not end as a Parquet file does. {again}")
     return files
 
 
 def missing(out: Path, shards: int) -> list[int]:
-    """The numbers of the shards that are not finished."""
-    return [number for number in range(shards) if not shard_folder(out, number).is_dir()]
+    """The numbers of the shards that are not finished; one that lacks a table, or the end of one, is not."""
+    return [number for number in range(shards) if not all(map(_whole, _tables(shard_folder(out, number))))]
+
+
+def clear_damaged(out: Path, shards: int) -> None:
+    """Remove shards that lost something after they were finished, so that they are made anew."""
+    for number in missing(out, shards):
+        shard = shard_folder(out, number)
+        if shard.is_dir() and not all(map(_whole, _tables(shard))):  # another process may just have finished it
+            shutil.rmtree(shard, ignore_errors=True)
+
+
+def _tables(shard: Path) -> list[Path]:
+    return [shard / f"{name}.parquet" for name in TABLES]
+
+
+def _whole(file: Path) -> bool:
+    """Whether a file is there and ends as a Parquet file does."""
+    try:
+        with file.open("rb") as opened:
+            if file.stat().st_size < LEAST:
+                return False
+            opened.seek(-len(PARQUET), os.SEEK_END)
+            return opened.read() == PARQUET
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _same(out: Path, there: Mapping[str, Any], asked: Mapping[str, Any]) -> None:

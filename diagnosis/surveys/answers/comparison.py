@@ -7,7 +7,7 @@ import numpy as np
 import polars
 from polars import DataFrame, Float64, Int64, LazyFrame, col
 
-from anatomy.arguments import whole_number
+from anatomy.arguments import shown, whole_number
 
 from ..tables import SurveyTables
 from .bootstrap import AT_ONCE, paired_difference
@@ -124,6 +124,8 @@ def compare(before: SurveyTables, after: SurveyTables) -> SurveyComparison:
     labels.
     """
     for survey in (before, after):
+        if not hasattr(survey, "truth"):
+            raise TypeError(f"Two surveys are compared, but {shown(survey)} was given: open one by Survey(path).")
         need_truth(survey, "compare")
     check_same_set(before, after)
     sides = [

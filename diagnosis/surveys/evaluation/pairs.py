@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from .table import PLAIN, POOL
+from .table import PLAIN, POOL, changed_variants
 
 if TYPE_CHECKING:
     from polars import DataFrame, LazyFrame
@@ -69,7 +69,8 @@ class Pairs:
 
     ``image``, ``class_id``, ``level``, ``anchor`` (P,) int64, ``confidence`` (P,) float32, ``in_input`` (P, 4) float32
     px of the network input and ``xyxy`` (P, 4) float64 px of the original, clipped to the image. ``listed``: by
-    variant (``PLAIN``, ``POOL``, a level) the (P,) mask of the rows that the table has of it.
+    variant (``PLAIN``, ``POOL``, a level) the (P,) mask of the rows that the table has of it. ``changed``: by level and
+    class the rows that silencing it adds and removes besides.
     """
 
     image: np.ndarray
@@ -80,6 +81,7 @@ class Pairs:
     in_input: np.ndarray
     xyxy: np.ndarray
     listed: dict[int, np.ndarray] = field(repr=False)
+    changed: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.image)
@@ -128,10 +130,11 @@ def read_pairs(survey: Surveyed, images: Images) -> Pairs:
     order = np.lexsort((key[:, 2], key[:, 1], -confidence, key[:, 0]))
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
+    rows = _rows_by_variant(frame["variant"].to_numpy(), place[pair.reshape(-1)])
     listed = {PLAIN: np.zeros(len(order), bool)}
-    for variant in frame["variant"].unique().to_list():
+    for variant in {PLAIN, POOL, *range(len(survey.levels))} & set(rows):
         listed[variant] = np.zeros(len(order), bool)
-        listed[variant][place[pair.reshape(-1)[frame["variant"].to_numpy() == variant]]] = True
+        listed[variant][rows[variant]] = True
     in_input = _columns(frame, SIDES)[first][order]
     image = key[order, 0]
     return Pairs(
@@ -143,7 +146,25 @@ def read_pairs(survey: Surveyed, images: Images) -> Pairs:
         in_input=in_input,
         xyxy=_in_original(in_input, images, image),
         listed=listed,
+        changed=_changed(survey, rows),
     )
+
+
+def _rows_by_variant(variant: np.ndarray, rows: np.ndarray) -> dict[int, np.ndarray]:
+    order = np.argsort(variant, kind="stable")
+    known, first = np.unique(variant[order], return_index=True)
+    return dict(zip(known.tolist(), np.split(rows[order], first[1:]), strict=True)) if len(known) else {}
+
+
+def _changed(survey: Surveyed, rows: dict[int, np.ndarray]) -> dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]:
+    nothing, changed = np.zeros(0, np.int64), {}
+    for level in range(len(survey.levels)):
+        for class_id in survey.names:
+            variants = changed_variants(len(survey.levels), len(survey.names), level, class_id)
+            added, removed = (rows.get(variant, nothing) for variant in variants)
+            if len(added) or len(removed):
+                changed[level, class_id] = added, removed
+    return changed
 
 
 def _in_original(in_input: np.ndarray, images: Images, image: np.ndarray) -> np.ndarray:

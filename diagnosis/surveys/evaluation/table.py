@@ -14,6 +14,15 @@ PLAIN = -1  # the model as it is; 0, 1 …: with that level muted
 POOL = -2  # of a head without NMS: all that its top-k could choose if any level, or any row of one, were silent
 
 
+def changed_variants(levels: int, classes: int, level: int, class_id: int) -> tuple[int, int]:
+    """The variants of what a silent row (level, class) adds, and removes, beside its class's list of the muted level.
+
+    Of a head that chooses by itself, as where each cell has its likeliest class alone and another takes its place.
+    """
+    place = level * classes + class_id
+    return levels + place, POOL - 1 - place
+
+
 @dataclass(frozen=True)
 class EvaluationRows:
     """What validation keeps of one image; n rows, sorted by variant, then as they were chosen (confidence descending).

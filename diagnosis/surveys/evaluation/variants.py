@@ -39,7 +39,10 @@ class Selections:
         mine = self.pairs.class_id == class_id
         if self.pairs.pooled:
             return self._among(self.pairs.listed[POOL] & ~(mine & (self.pairs.level == level)))
-        return self._among(np.where(mine, self._muted(level), self.pairs.listed[PLAIN]))
+        listed = np.where(mine, self._muted(level), self.pairs.listed[PLAIN])
+        added, removed = self.pairs.changed.get((level, class_id), ([], []))
+        listed[added], listed[removed] = True, False
+        return self._among(listed)
 
     def _muted(self, level: int) -> np.ndarray:
         """The list of a muted level; it has no rows where nothing stands on the other levels."""

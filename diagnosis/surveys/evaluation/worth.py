@@ -39,7 +39,8 @@ def worth(survey: Surveyed, *, engine: str = "hotcoco") -> "DataFrame":
 
 def _without_row(board: Scoreboard, level: int, class_id: int, plain: np.ndarray) -> np.ndarray:
     """(8,) the scores without a row; those of the model as it is where nothing of that row is kept or can be."""
-    if not ((board.pairs.level == level) & (board.pairs.class_id == class_id)).any():
+    kept = ((board.pairs.level == level) & (board.pairs.class_id == class_id)).any()
+    if not kept and (level, class_id) not in board.pairs.changed:
         return plain
     return over_classes(board.of(board.selections.without_row(level, class_id)))
 

@@ -12,10 +12,11 @@ from anatomy.head.head import Head
 from anatomy.head.passes import run_batch
 
 from ..evaluation.selection import evaluation_rows
-from ..evaluation.table import PLAIN, EvaluationRows
+from ..evaluation.table import EvaluationRows
 from ..settings import FLOOR
 from ..tables import EVALUATION, IMAGES, OBJECTS, detections_schema
 from .image_rows import Truth, image_rows
+from .own_selection import own_selection
 from .task import Task
 from .working_point import confident
 
@@ -124,7 +125,7 @@ class Looking:
         """What validation keeps of an image."""
         given = self.head.evaluated(trace.run)
         if given is None:
-            return _own_selection(trace, self.task.settings.ablation)
+            return own_selection(trace, self.task.settings.ablation)
         boxes, scores = given
         return evaluation_rows(
             boxes,
@@ -136,21 +137,3 @@ class Looking:
             nms=trace.branch != "one2one",
             ablation=self.task.settings.ablation,
         )
-
-
-def _own_selection(trace: Trace, ablation: bool) -> EvaluationRows:
-    """The detections of a trace at a low confidence as what validation keeps, and likewise with each level silenced."""
-    variants = {PLAIN: trace}
-    if ablation:
-        variants |= {level.index: trace.silenced(level.index) for level in trace.levels}
-    parts = [(variant, one.detections) for variant, one in variants.items()]
-    anchor = np.concatenate([seen.anchor for _, seen in parts]).astype(np.int32)
-    return EvaluationRows(
-        variant=np.repeat([variant for variant, _ in parts], [len(seen) for _, seen in parts]).astype(np.int16),
-        class_id=np.concatenate([seen.class_id for _, seen in parts]).astype(np.int32),
-        confidence=np.concatenate([seen.confidence for _, seen in parts]).astype(np.float32),
-        level=np.concatenate([seen.level for _, seen in parts]).astype(np.int16),
-        anchor=anchor,
-        xyxy=trace.decode(anchor.astype(np.int64)).astype(np.float32).reshape(-1, 4),
-        cut=np.zeros(len(anchor), bool),
-    )

@@ -77,6 +77,9 @@ def _filtered(frame: polars.LazyFrame, where: Where) -> polars.LazyFrame:
     if where is None:
         return frame
     try:
+        kinds = frame.select(_expression(where)).collect_schema().dtypes()
+        if any(kind != polars.Boolean for kind in kinds):
+            raise polars.exceptions.SchemaError(f"it is {kinds[0]}, not Boolean")
         kept = frame.filter(_expression(where))
         kept.head(0).collect()
     except polars.exceptions.PolarsError as error:

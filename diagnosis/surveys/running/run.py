@@ -11,10 +11,10 @@ from anatomy.families.registry import describe
 from anatomy.head.head import Head
 
 from ...objects.reading import LabelledSet, read_labels
-from ..folder import FORMAT, clear_drafts, missing, open_folder
+from ..folder import FORMAT, clear_damaged, clear_drafts, missing, open_folder
 from ..looking.task import Task
 from ..result import Survey
-from ..settings import Settings
+from ..settings import MAX_DET, Settings
 from .engines import engine_of
 from .plan import Plan, planned, weights_digest
 from .shard import Shard
@@ -34,6 +34,7 @@ def survey(
     frames: str | None = None,
     batch: int = 16,
     shard: int = 64,
+    max_det: int = MAX_DET,
     workers: int = 0,
     engine: str | None = None,
     progress: bool = True,
@@ -49,13 +50,18 @@ def survey(
     at a confidence of 0.001, as ``val()`` does. Images of size ``imgsz`` px lie in the input as ``val()`` puts them
     (``frames="val"``: in batches, so that scores are those of ``val()``), or as ``predict()`` does ("predict": one by
     one, so that cells are those of ``trace``); by default the former where there are labels. ``ablation``: worth of
-    every level and class row as well. ``workers``: processes on this machine, each with the model; ``engine="ray"``: a
-    Ray cluster in their place. ``predict_args`` go to every pass (``device=0``).
+    every level and class row as well. ``max_det`` boxes an image at most are kept, as in both. ``workers``: processes
+    on this machine, each with the model (in a script, below ``if __name__ == "__main__":``); ``engine="ray"``: a Ray
+    cluster in their place. ``predict_args`` go to every pass (``device=0``).
 
     Raises FileExistsError where ``out`` holds a survey of something else, ValueError for bad settings, an empty set or
     a class that the model does not have, UnsupportedModelError for rotated boxes.
     """
     head = describe(model)
+    if predict_args.get("agnostic_nms"):
+        raise ValueError("agnostic_nms cannot be surveyed: scores and worth are computed class by class. Leave it out.")
+    if max_det != MAX_DET:
+        predict_args["max_det"] = max_det
     if head.rotated:
         raise UnsupportedModelError("A survey compares upright boxes, but this head makes rotated ones.")
     labels = data if isinstance(data, LabelledSet) else read_labels(data, split=split)
@@ -70,6 +76,7 @@ def survey(
         batch=batch,
         shard=shard,
         frames=frames or ("val" if labels.truth else "predict"),
+        max_det=max_det,
         ablation=ablation,
     ).checked()
     run = engine_of(engine, workers)
@@ -78,6 +85,7 @@ def survey(
     place = Path(out)
     open_folder(place, asked(head, plan, labels, predict_args))
     todo = missing(place, len(plan.shards))
+    clear_damaged(place, len(plan.shards))
     jobs = [Shard(number=number, batches=plan.shards[number]) for number in todo]
     task = Task(labels=labels, class_map=plan.class_map, settings=plan.settings, predict_args=predict_args)
     done = len(plan.images) - sum(job.images for job in jobs)
@@ -102,7 +110,8 @@ def asked(head: Head, plan: Plan, labels: LabelledSet, predict_args: Mapping[str
         "format": FORMAT,
         "weights": weights_digest(head),
         "data": plan.data_digest,
-        "settings": plan.settings.told() | {name: repr(value) for name, value in sorted(predict_args.items())},
+        "settings": plan.settings.told(),
+        "predict_args": {name: repr(value) for name, value in sorted(predict_args.items())},
         "names": {str(index): name for index, name in head.names.items()},
         "levels": levels,
         "truth": labels.truth,

@@ -2,13 +2,14 @@
 
 import pickle
 import shutil
+from pathlib import Path
 
 import pytest
 
 import diagnosis
 import surgery
 from detectors import demo_weights
-from tests.diagnosis.surveys.sets import overwrite, same_tables, scene_set
+from tests.diagnosis.surveys.sets import files_of, overwrite, same_tables, scene_set
 
 ASK = {"objects": "recall", "detections": "precision", "images": "__repr__", "evaluation": "scores"}
 TABLES = pytest.mark.parametrize("table", ASK)
@@ -29,18 +30,30 @@ def copy(seen, tmp_path):
 
 @TABLES
 def test_a_table_that_is_gone_is_named(copy, table):
+    opened = diagnosis.Survey(copy)
     (copy / "shards" / "000001" / f"{table}.parquet").unlink()
-    with pytest.raises(FileNotFoundError, match=rf"lacks .*000001/{table}\.parquet.*Delete the folder .*000001'"):
-        getattr(diagnosis.Survey(copy), ASK[table])()
+    with pytest.raises(FileNotFoundError, match=rf"lacks .*000001/{table}\.parquet.*The same call of survey\(\)"):
+        getattr(opened, ASK[table])()
+    with pytest.raises(FileNotFoundError, match="1 of 2 shards of the survey"):
+        diagnosis.Survey(copy)
 
 
 @TABLES
 @pytest.mark.parametrize("left", [0, 3, 200])
 def test_a_table_that_is_cut_short_is_named(copy, table, left):
-    file = copy / "shards" / "000000" / f"{table}.parquet"
+    opened, file = diagnosis.Survey(copy), copy / "shards" / "000000" / f"{table}.parquet"
     overwrite(file, file.read_bytes()[:left])
-    with pytest.raises(ValueError, match=rf"{table}\.parquet' is damaged.*Delete the folder .*000000'"):
-        getattr(diagnosis.Survey(copy), ASK[table])()
+    with pytest.raises(ValueError, match=rf"{table}\.parquet' is damaged.*The same call of survey\(\)"):
+        getattr(opened, ASK[table])()
+
+
+def test_the_same_call_makes_a_damaged_shard_anew(seen, copy):
+    overwrite(copy / "shards" / "000000" / "objects.parquet", b"PAR1")
+    (copy / "shards" / "000001" / "images.parquet").unlink()
+    labels = diagnosis.read_labels([Path(path) for path in seen.images.collect()["image"]])
+    model = surgery.load(demo_weights())
+    again = diagnosis.survey(model, labels, copy, imgsz=160, shard=2, batch=1, progress=False, frames="val")
+    assert files_of(again) == files_of(seen)
 
 
 def test_a_survey_json_that_lacks_something_is_named(copy):

@@ -97,7 +97,9 @@ def test_none_is_a_value_and_several_values_may_fit():
 
 
 @pytest.mark.parametrize(
-    "where", [{"colour": "red"}, "colour = 'red'", "size =", polars.col("iou") + 1, "iou; drop"], ids=str
+    "where",
+    [{"colour": "red"}, "colour = 'red'", "size =", polars.col("iou") + 1, "iou; drop", polars.lit(5), "1"],
+    ids=str,
 )
 def test_a_wrong_question_is_told_with_the_columns(where):
     with pytest.raises(ValueError, match=r"where must say of each row whether it fits.*class_name"):

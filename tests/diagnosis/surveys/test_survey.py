@@ -87,6 +87,16 @@ def test_scores_are_those_of_val(demo, data, seen, tmp_path):
     assert 0.2 < scores["mAP50"] < 1
 
 
+def test_with_fewer_boxes_scores_are_those_of_val(demo, data, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(data.parent, folder)
+    survey = diagnosis.survey(demo, folder / "data.yaml", tmp_path / "out", batch=2, max_det=3, **SIZE)
+    given = {"imgsz": 160, "batch": 2, "max_det": 3, "plots": False, "verbose": False, "project": tmp_path / "runs"}
+    metrics = surgery.load(demo_weights()).val(data=folder / "data.yaml", **given)
+    assert survey.scores()["mAP50_95"] == pytest.approx(metrics.box.map, abs=1e-9)
+    assert survey.detections.collect().group_by("number").len()["len"].max() == 3
+
+
 def test_rows_agree_with_one_another(seen):
     objects, detections = seen.objects.collect(), seen.detections.collect()
     images = seen.images.collect()
@@ -168,7 +178,8 @@ def test_an_interruption_inside_a_shard_leaves_no_table(demo, data, tmp_path, mo
         ({"iou": 0.5}, "iou is 0.7 there and 0.5 now"),
         ({"batch": 4}, "batch is 2 there and 4 now"),
         ({"ablation": True}, "ablation is False there and True now"),
-        ({"max_det": 5}, "max_det"),
+        ({"max_det": 5}, "max_det is 300 there and 5 now"),
+        ({"classes": [0]}, "predict_args differ"),
     ],
 )
 def test_other_settings_are_refused_by_name(demo, data, seen, change, told):
@@ -269,6 +280,7 @@ def test_many_objects_in_one_image(demo, data, tmp_path):
         ({"match_iou": 0}, ValueError, "match_iou must be above 0"),
         ({"batch": 0}, ValueError, "batch must be a whole number from 1"),
         ({"frames": "train"}, ValueError, "frames must be one of val, predict"),
+        ({"agnostic_nms": True}, ValueError, "agnostic_nms cannot be surveyed"),
         ({"workers": -1}, ValueError, "workers must be 0"),
         ({"engine": "spark"}, ValueError, 'engine must be None or "ray"'),
         ({"confidence": 0.5}, TypeError, "confidence"),
