@@ -8,7 +8,9 @@ from .change import Change
 from .nursery import Nursery, pytest_run
 from .watch import Witness
 
-SLOWER, SPARE = 8.0, 20.0  # a test may take so many times its time, and so many seconds more, before it is late
+# a test may take so many times as long as the slowest of its file, whose fixtures it may have to make, and so many
+# seconds more, before it is late
+SLOWER, SPARE = 8.0, 20.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,10 @@ def try_out(
 
 def _run(nursery: Nursery, change: Change, source: str, tests: Sequence[str], seconds: dict) -> tuple[str, str]:
     files = list(dict.fromkeys(nodeid.partition("::")[0] for nodeid in tests))
+    slowest: dict[str, float] = {}
+    for nodeid, taken in seconds.items():
+        name = nodeid.partition("::")[0]
+        slowest[name] = max(taken, slowest.get(name, 1.0))
     planted = nursery.tree / change.path
     if planted.read_text() != source:
         raise RuntimeError(
@@ -78,7 +84,8 @@ def _run(nursery: Nursery, change: Change, source: str, tests: Sequence[str], se
     planted.write_text(change.applied(source))
     try:
         return nursery.run(
-            lambda to: pytest_run(files, Witness(tests, to)), lambda nodeid: SPARE + SLOWER * seconds.get(nodeid, 1.0)
+            lambda to: pytest_run(files, Witness(tests, to)),
+            lambda nodeid: SPARE + SLOWER * slowest.get(nodeid.partition("::")[0], 1.0),
         )
     finally:
         planted.write_text(source)
