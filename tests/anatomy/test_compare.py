@@ -72,6 +72,7 @@ def test_two_models_are_told_apart_by_their_networks_and_one_by_its_own(model, b
     second = anatomy.trace(build("yolov8n", picture, seed=5), picture, **ARGS)
     assert not one_network(trace, second)
     assert anatomy.compare(trace, again).matched_by == "anchor"
+    assert anatomy.compare(trace, again).threshold is None, "anchors are the same or are not"
     assert anatomy.compare(trace, second).matched_by == "iou"
     assert anatomy.compare(trace, second, by="anchor").matched_by == "anchor"
     assert anatomy.compare(trace, again, by="iou").matched_by == "iou"

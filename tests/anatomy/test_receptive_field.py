@@ -119,6 +119,13 @@ def test_a_real_head_looks_near_its_anchor_point_and_is_left_as_it_was(build, pi
     assert all(value.grad is None for value in model.model.parameters())
 
 
+def test_the_size_of_the_boxes_is_the_median_of_their_sides(build, picture):
+    field = anatomy.receptive_field(build("yolov8n", picture), 1, 2, 3, images=[picture, picture[:, ::-1]], imgsz=128)
+    x1, y1, x2, y2 = field.boxes.T
+    assert field.box_size.tolist() == [np.median(x2 - x1), np.median(y2 - y1)]
+    assert field.box_size[0] != field.box_size[1]
+
+
 def test_a_field_of_the_whole_image_is_called_so(picture):
     torch.manual_seed(0)
     field = anatomy.receptive_field(FastViTDetector(2, "fastvit_t8", branches=1), "P4", images=picture, imgsz=192)
