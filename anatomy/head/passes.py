@@ -35,11 +35,11 @@ def run_batch(
 def _in_turn(head: Head, begin: Callable[[], Iterable[Pass]]) -> Generator[Pass, None, None]:
     """What ``begin`` gives, each pass while the network is held."""
     turn = turns(head.net).passes
-    with turn:
+    with turn.held():
         passes = iter(begin())
     try:
         while True:
-            with turn:
+            with turn.held():
                 pass_ = next(passes, None)
             if pass_ is None:
                 return

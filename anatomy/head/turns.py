@@ -5,8 +5,11 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 
 from torch import nn
+
+from .endings import ending_with
 
 
 class _Thread(threading.local):
@@ -28,32 +31,44 @@ class Turn:
     """A lock that its own thread may take again, and that any thread may give back.
 
     A generator that holds it can be closed by another thread than began it, by the garbage collector for one.
+    Each block that holds it has a token, and a token that is given back twice is given back once: so that is begun
+    anew wherever an interruption (KeyboardInterrupt) came in between. The token of a block that waits is a bell.
     """
 
     def __init__(self):
-        self._free = threading.Condition()  # its own lock is one that a thread may take again
-        self._owner, self._depth = None, 0
+        self._changing = threading.RLock()  # written in C, as a bell is: what an interruption finds is whole
+        self._tokens: set[SimpleQueue] = set()  # it is free while there is none
+        self._owner: object = None  # whose tokens they are
+        self._waiting: set[SimpleQueue] = set()
 
-    def __enter__(self) -> "Turn":
-        me, held = this_thread(), self._depth
-        try:
-            with self._free:
-                while self._owner is not None and self._owner is not me:
-                    self._free.wait()
-                self._owner, held = me, self._depth
-                self._depth += 1
-            return self
-        except BaseException:  # an interruption after it was taken, which the block would never give back
-            if self._owner is me and self._depth > held:
-                self.__exit__()
-            raise
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within the block no other thread is in one of its own."""
+        token: SimpleQueue = SimpleQueue()
+        with ending_with(lambda: self._give_back(token)):
+            while not self._taken(token):
+                token.get()
+            yield
 
-    def __exit__(self, *error) -> None:
-        with self._free:
-            self._depth -= 1
-            if not self._depth:
-                self._owner = None
-                self._free.notify()
+    def _taken(self, token: SimpleQueue) -> bool:
+        """Whether the turn was taken; if not, the token rings when it may be."""
+        me = this_thread()
+        with self._changing:
+            if self._tokens and self._owner is not me:
+                self._waiting.add(token)
+                return False
+            self._tokens.add(token)  # first, as the garbage collector may give back another one at any time
+            self._owner = me
+            self._waiting.discard(token)
+            return True
+
+    def _give_back(self, token: SimpleQueue) -> None:
+        with self._changing:
+            self._tokens.discard(token)
+            self._waiting.discard(token)
+            if not self._tokens:
+                for bell in list(self._waiting):
+                    bell.put(None)
 
 
 @dataclass(frozen=True)
@@ -83,6 +98,6 @@ def turns(net: nn.Module) -> Turns:
 @contextmanager
 def undisturbed(net: nn.Module) -> Iterator[None]:
     """Within the block no other thread runs a pass over this network through the workbench, or writes to it."""
-    held = turns(net)
-    with held.passes, held.rows:
+    its = turns(net)
+    with its.passes.held(), its.rows.held():
         yield

@@ -236,7 +236,7 @@ class Trace:
         """
         if isinstance(self._head, RecordedHead):
             raise travelled("replay()")
-        with turns(self._head.net).rows:
+        with turns(self._head.net).rows.held():
             pass_ = rerun(self._head, self._run)
         return Trace(self._head, self._head.finish(pass_))
 

@@ -113,7 +113,7 @@ class TorchvisionHead(Head):
     def _run(self, path: str, image: np.ndarray, conf: float, iou: float, imgsz: int | None) -> Pass:
         """The model's own forward pass of one (H, W, 3) uint8 BGR image; its end is not done yet."""
         net, conv = self.net, self.class_conv(0, BRANCH)
-        with turns(net).passes:
+        with turns(net).passes.held():
             heard = overhear(net, image, imgsz)
             rows = conv.weight.detach().clone(), None if conv.bias is None else conv.bias.detach().clone()
         return Pass(
@@ -297,7 +297,7 @@ def _names(net: Detector) -> dict[int, str]:
 def _measure_strides(net: Detector) -> tuple[int, ...]:
     """The stride of each level, from the grids of one small empty image, once a backbone."""
     if net.backbone not in _strides:
-        with torch.inference_mode(), turns(net).passes, evaluation_mode(net):
+        with torch.inference_mode(), turns(net).passes.held(), evaluation_mode(net):
             maps = _maps(net, next(net.parameters()).new_zeros(1, 3, PROBE, PROBE))
         _strides[net.backbone] = tuple(PROBE // level.shape[3] for level in maps)
     return _strides[net.backbone]

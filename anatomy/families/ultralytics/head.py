@@ -137,7 +137,7 @@ class UltralyticsHead(Head):
         lock, tap = self._lock(shared), Tap(own, originals=originals)
         try:
             while True:
-                with lock:
+                with lock.predicting():
                     own.model = shared.model
                     with tap:
                         more = next(results, None)
@@ -345,7 +345,7 @@ class UltralyticsHead(Head):
         Ultralytics itself reads the arguments, in a copy of the YOLO object, and makes a predictor anew where it would.
         One that cannot be made, for a device that is not there, leaves the model with the predictor that it had.
         """
-        with turns(self.net).passes:
+        with turns(self.net).passes.held():
             shared = self._predictor()
             yolo = apart(self.yolo or wrap(self.net))
             own = None if shared is None or shared.model is None else apart(shared, _lock=nullcontext())

@@ -2,16 +2,26 @@
 
 import gc
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from operator import call
 from types import GeneratorType
 
+from ...head.endings import ending_with
 from ...head.turns import Turn, this_thread
 from .declared import Predictor
 
 PATIENCE = 1.0  # s: how often it is looked whether a stream that was begun earlier still moves
 
 _joining = threading.Lock()
+
+
+class _Entering(threading.local):
+    """The block that a ``with`` statement of the running thread is about to enter."""
+
+    def __init__(self):
+        self.block: Callable[[], AbstractContextManager | None] = lambda: None
 
 
 class PredictorLock:
@@ -22,57 +32,63 @@ class PredictorLock:
     """
 
     def __init__(self, predictor: Predictor, turn: Turn):
-        self._turn, self._former, self._depth, self._predicting = turn, predictor._lock, 0, None
+        self._turn, self._former = turn, predictor._lock
+        self._changing = threading.RLock()
+        self._tokens: set[object] = set()  # one of each block that holds it
+        self._along: list[bool] = []  # [True] while the former lock is held
+        self._predicting: object = None  # the thread that does
+        self._entering = _Entering()
 
-    def __enter__(self) -> "PredictorLock":
-        self.check_free()
-        self._take()
-        try:
-            self._predicting = this_thread()
-            return self
-        except BaseException:  # an interruption after it was taken, which the block would never give back
-            self.__exit__()
-            raise
+    @property
+    def __exit__(self) -> Callable[..., bool | None]:  # noqa: PLE0302
+        """Python asks for it before it enters, and the ``with`` statement alone keeps it, and so the block.
 
-    def __exit__(self, *error) -> None:
-        self._predicting = None
-        self._give()
+        An interruption that keeps it from being called lets go of the block, which ends it.
+        """
+        block = self.predicting()
+        self._entering.block = weakref.ref(block)
+        return block.__exit__
 
-    def check_free(self) -> None:
-        """Refuse to wait for what the running thread itself holds open (RuntimeError)."""
+    def __enter__(self) -> None:
+        block = self._entering.block()
+        if block is None:
+            raise TypeError("The lock of a predictor is taken by a with statement alone.")
+        block.__enter__()
+
+    @contextmanager
+    def predicting(self) -> Iterator[None]:
+        """The block of one ``predict()``. Raises RuntimeError where the running thread itself has one open."""
         if self._predicting is this_thread():
             raise _still_open()
+        with self.held(), ending_with(self._predicted):
+            self._predicting = this_thread()
+            yield
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Within the block no ``predict()`` of another thread runs; a stream that this thread left open may rest."""
-        self._take()
-        try:
+        token = object()
+        with self._turn.held(), ending_with(lambda: self._give_back(token)):
+            with self._changing:
+                self._tokens.add(token)
+            self._await_former()
             yield
-        finally:
-            self._give()
 
-    def _take(self) -> None:
-        self._turn.__enter__()
-        try:
-            if not self._depth:
-                self._await_former()
-            self._depth += 1
-        except BaseException:
-            self._turn.__exit__()
-            raise
+    def _predicted(self) -> None:
+        self._predicting = None
 
-    def _give(self) -> None:
-        self._depth -= 1
-        if not self._depth:
-            self._former.release()
-        self._turn.__exit__()
+    def _give_back(self, token: object) -> None:
+        with self._changing:
+            self._tokens.discard(token)
+            if self._along and not self._tokens:
+                list(map(call, (self._along.clear, self._former.release)))  # in C: both, or none
 
     def _await_former(self) -> None:
-        """Take the former lock. Raises RuntimeError where a stream that was begun before the lock was joined rests."""
+        """Hold the former lock. Raises RuntimeError where a stream that was begun before the lock was joined rests."""
         seen = None
-        while not self._former.acquire(timeout=PATIENCE):
-            resting = _resting_stream(self)
+        while not self._along:
+            self._along.extend(filter(None, map(self._former.acquire, [True], [PATIENCE])))  # in C: taken and noted
+            resting = None if self._along else _resting_stream(self)
             if resting is not None and resting == seen:
                 raise _still_open()
             seen = resting

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+import anatomy
 import surgery
 
 from .heads import Kind
@@ -100,6 +101,7 @@ class Ground(RuleBasedStateMachine):
             with interrupt:
                 result = action()
         except errors:
+            anatomy.describe(network.net)  # a refusal can come before the network was looked at, and now it is known
             return None
         except KeyboardInterrupt:
             if not interrupt.raised:

@@ -14,7 +14,6 @@ from torch import Tensor
 import anatomy
 import surgery
 
-LOCKS = ("head/turns.py", "ultralytics/lock.py")  # a lock written in Python cannot protect its own lines
 WATCHED = tuple(str(Path(package.__file__).parent) for package in (anatomy, surgery))
 
 
@@ -62,8 +61,7 @@ class Interrupt:
 
     def _enter_function(self, frame: FrameType, event: str, value):
         file = frame.f_code.co_filename
-        watched = file.startswith(WATCHED) and not file.endswith(LOCKS)
-        return self._line if watched and not self.raised else None
+        return self._line if file.startswith(WATCHED) and not self.raised else None
 
     def _can_come(self, frame: FrameType) -> bool:
         """Once, after the first write where that is wanted, and not where a ``with`` statement is about to be left."""

@@ -19,12 +19,17 @@ class Record(Edits, Owners, Outside, Copies, Looks, Ground):
     """Everything that can happen to networks of one head and their records."""
 
 
+def of(head: str) -> type[Record]:
+    """The machine of one head."""
+    return type(f"Record of {head}", (Record,), {"kind": KINDS[head]})
+
+
 def run(head: str, sequences: int, *, seed_of: int | None = None, shrink: bool = True) -> None:
     """Run random sequences on one head; raises the first failure, with the steps that led to it among its notes.
 
     Without ``seed_of`` the sequences are the same each time. ``shrink``: look for the fewest steps that fail.
     """
-    machine = type(f"Record of {head}", (Record,), {"kind": KINDS[head]})
+    machine = of(head)
     chosen = settings(
         max_examples=sequences,
         stateful_step_count=STEPS_OF_SMALL if head in SMALL else STEPS,
