@@ -17,16 +17,18 @@ def check_objects(trace: Trace, boxes: Any, labels: Any = None) -> tuple[np.ndar
 
     In place of both may stand ``ImageLabels``, a ``LabelledSet``, or the path of what ``read_labels`` reads; in a set
     the image is found by the trace's path, else by its file name. Raises ValueError for boxes that are no boxes, lie
-    off the image or do not match the labels; SelectionError for an unknown class, LookupError for an unknown image.
+    off the image or do not match the labels; SelectionError for an unknown class, LookupError for an unknown image,
+    TypeError for boxes without labels.
     """
     if is_label_source(boxes):
         if labels is not None:
             raise ValueError(
-                f"What was read brings its own labels, but {shown(labels)} was given as well. Leave it out."
+                f"Boxes must be (n, 4) numbers where labels are given, but {shown(boxes)} was, which stands for boxes "
+                "and labels both. Leave the labels out."
             )
         boxes, labels = labelled_objects(trace, boxes)
     if labels is None:
-        raise ValueError("Boxes need labels, one each. Or give what diagnosis.read_labels reads in place of both.")
+        raise TypeError("Boxes need labels, one each. Or give what diagnosis.read_labels reads in place of both.")
     boxes = _box_array(boxes)
     labels = _label_list(labels)
     if len(labels) != len(boxes):

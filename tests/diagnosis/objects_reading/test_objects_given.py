@@ -75,9 +75,9 @@ def test_what_lies_off_the_image_by_a_hair_is_no_object(seen, home):
 
 def test_what_does_not_fit_is_said_at_the_door(seen, home, tmp_path_factory):
     labels = diagnosis.read_labels(home / "data.yaml")[0]
-    with pytest.raises(ValueError, match="brings its own labels"):
+    with pytest.raises(ValueError, match="stands for boxes and labels both"):
         check_objects(seen, labels, [0, 2])
-    with pytest.raises(ValueError, match="Boxes need labels, one each"):
+    with pytest.raises(TypeError, match="Boxes need labels, one each"):
         check_objects(seen, BOXES)
     with pytest.raises(FileNotFoundError, match="does not exist"):
         check_objects(seen, home / "gone.yaml")
