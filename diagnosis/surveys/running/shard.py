@@ -1,5 +1,6 @@
 """One shard of a survey: its images through the network, and its tables, written whole."""
 
+import io
 import os
 import shutil
 import tempfile
@@ -71,12 +72,24 @@ def _pixels(path: Path) -> np.ndarray | str:
 
 
 def _write(tables: Mapping[str, "DataFrame"], place: Path) -> None:
-    """Write the tables to a draft and give it its name in one step; where a twin came first, its tables stay."""
+    """Write the tables to a draft and give it its name in one step; where a twin came first, its tables stay.
+
+    Raises OSError where the disk refuses; then nothing is left of them.
+    """
+    try:
+        _publish(tables, place)
+    except OSError as error:
+        raise OSError(f"The tables of {str(place)!r} were not written ({error}). Free some room, and go on.") from error
+
+
+def _publish(tables: Mapping[str, "DataFrame"], place: Path) -> None:
     draft = Path(tempfile.mkdtemp(prefix=draft_prefix(place), suffix=".tmp", dir=place.parent))
     try:
         for name, table in tables.items():
+            whole = io.BytesIO()  # polars' own writer turns a full disk into an error of its own
+            table.write_parquet(whole)
             with (draft / f"{name}.parquet").open("wb") as file:
-                table.write_parquet(file)
+                file.write(whole.getvalue())
                 file.flush()
                 os.fsync(file.fileno())
         draft.chmod(allowed(0o777))

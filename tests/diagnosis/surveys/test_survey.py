@@ -171,6 +171,21 @@ def test_an_interruption_inside_a_shard_leaves_no_table(demo, data, tmp_path, mo
     assert list((tmp_path / "out" / "shards").iterdir()) == []
 
 
+def test_a_full_disk_leaves_what_is_finished(demo, data, seen, tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    (tmp_path / "out").mkdir()
+    shutil.copy(seen.path / "survey.json", tmp_path / "out")
+    with pytest.raises(OSError, match=r"were not written .*No space left") as caught:
+        diagnosis.survey(demo, data, tmp_path / "out", shard=4, batch=2, **SIZE)
+    monkeypatch.undo()
+    assert "0 of 3 shards are finished" in caught.value.__notes__[0]
+    assert list((tmp_path / "out" / "shards").iterdir()) == []
+    assert files_of(diagnosis.survey(demo, data, tmp_path / "out", shard=4, batch=2, **SIZE)) == files_of(seen)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
