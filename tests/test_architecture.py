@@ -47,11 +47,11 @@ WINGS = {
         "settings": set(),
         "folder": set(),
         "answers": {"tables", "spreadsheet"},
-        "evaluation": {"tables"},
+        "evaluation": {"tables", "settings"},
         "photographs": {"tables"},
         "result": {"tables", "folder", "answers", "evaluation", "photographs"},
         "looking": {"tables", "settings", "evaluation"},
-        "running": {"tables", "settings", "folder", "looking", "result"},
+        "running": {"tables", "settings", "folder", "evaluation", "looking", "result"},
     },
     "diagnosis.attribution": {
         "place": set(),

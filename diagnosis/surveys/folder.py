@@ -92,9 +92,9 @@ def missing(out: Path, shards: int) -> list[int]:
     return [number for number in range(shards) if not all(map(_whole, _tables(shard_folder(out, number))))]
 
 
-def clear_damaged(out: Path, shards: int) -> None:
-    """Remove shards that lost something after they were finished, so that they are made anew."""
-    for number in missing(out, shards):
+def clear_damaged(out: Path, numbers: Iterable[int]) -> None:
+    """Remove those shards that lost something after they were finished, so that they are made anew."""
+    for number in numbers:
         shard = shard_folder(out, number)
         if shard.is_dir() and not all(map(_whole, _tables(shard))):  # another process may just have finished it
             shutil.rmtree(shard, ignore_errors=True)

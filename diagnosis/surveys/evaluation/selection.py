@@ -8,11 +8,10 @@ from torch import Tensor
 
 from anatomy.arguments import share, whole_number
 
+from ..settings import MAX_DET
 from .suppressed import choose_by_nms
 from .table import EvaluationRows
 from .top import choose_by_top
-
-MAX_DET = 300  # boxes an image, where nobody says otherwise
 
 
 def evaluation_rows(

@@ -11,6 +11,7 @@ from anatomy.head.batches import Batch
 from anatomy.head.head import Head
 from anatomy.head.passes import run_batch
 
+from ...objects.reading import ImageLabels
 from ..evaluation.selection import evaluation_rows
 from ..evaluation.table import EvaluationRows
 from ..settings import FLOOR
@@ -42,7 +43,7 @@ class Looking:
         seen: dict[int, np.ndarray] = {}
         for index, picture in zip(batch.indices, pictures, strict=True):
             if isinstance(picture, str):
-                self._rows["images"].append(self._image(index, error=picture))
+                self._rows["images"].append(self._image(index, self.task.labels[index], error=picture))
             else:
                 seen[index] = picture
         if not seen:
@@ -72,11 +73,11 @@ class Looking:
         return type(self.head).evaluated is Head.evaluated
 
     def _add(self, index: int, trace: Trace) -> None:
-        settings, (height, width) = self.task.settings, trace.image.shape[:2]
+        settings, labels, (height, width) = self.task.settings, self.task.labels[index], trace.image.shape[:2]
         try:
-            truth = self._truth(index, width, height)
+            truth = self._truth(labels, width, height)
         except ValueError as error:  # labels of an image of another size
-            self._rows["images"].append(self._image(index, error=str(error)))
+            self._rows["images"].append(self._image(index, labels, error=str(error)))
             return
         self._evaluation.append(self._evaluated(trace).to_df(index))
         working = confident(trace, settings.conf) if self._one_pass_for_both else trace
@@ -98,18 +99,17 @@ class Looking:
             "found": made.found,
             "detections": len(made.detections),
         }
-        self._rows["images"].append(self._image(index) | told)
+        self._rows["images"].append(self._image(index, labels) | told)
 
-    def _truth(self, index: int, width: int, height: int) -> Truth | None:
+    def _truth(self, objects: ImageLabels, width: int, height: int) -> Truth | None:
         """The objects of an image; COCO's crowds, which stand for many objects, are none. None without labels."""
         if not self.task.labels.truth:
             return None
-        objects = self.task.labels[index]
         ids = np.asarray([self.task.class_map[label] for label in objects.class_id.tolist()], np.int64)
         return Truth(boxes=objects.boxes(width, height)[~objects.crowd], class_id=ids[~objects.crowd])
 
-    def _image(self, index: int, error: str | None = None) -> dict[str, Any]:
-        problems = [problem for problem in self.task.labels[index].problems if problem.code not in NO_FAULTS]
+    def _image(self, index: int, labels: ImageLabels, error: str | None = None) -> dict[str, Any]:
+        problems = [problem for problem in labels.problems if problem.code not in NO_FAULTS]
         known = {
             "number": index,
             "image": str(self.task.labels.images[index]),

@@ -15,8 +15,9 @@ from anatomy.head.head import Head
 
 from ...objects.class_match import match_classes
 from ...objects.reading import LabelledSet
+from ..evaluation.selection import validation_limit
 from ..looking.pictures import Unreadable, size_of
-from ..settings import MAX_DET, Settings
+from ..settings import Settings
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,7 @@ def planned(head: Head, labels: LabelledSet, settings: Settings, progress: bool)
             size = -1
         digest.update(f"{os.path.relpath(path.absolute(), root)}\0{size}\0{len(objects)}\0".encode())
         digest.update(np.ascontiguousarray(objects.class_id).tobytes() + np.ascontiguousarray(objects.cxcywh).tobytes())
-    if settings.max_det == MAX_DET:  # as Ultralytics raises its default where a set asks for more
-        settings = replace(settings, max_det=max(MAX_DET, most))
+    settings = replace(settings, max_det=validation_limit([most], settings.max_det))
     batches = _batches(head, sizes, settings)
     unreadable = [index for index in range(len(images)) if index not in sizes]
     if unreadable:

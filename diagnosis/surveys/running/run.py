@@ -85,7 +85,7 @@ def survey(
     place = Path(out)
     open_folder(place, asked(head, plan, labels, predict_args))
     todo = missing(place, len(plan.shards))
-    clear_damaged(place, len(plan.shards))
+    clear_damaged(place, todo)
     jobs = [Shard(number=number, batches=plan.shards[number]) for number in todo]
     task = Task(labels=labels, class_map=plan.class_map, settings=plan.settings, predict_args=predict_args)
     done = len(plan.images) - sum(job.images for job in jobs)

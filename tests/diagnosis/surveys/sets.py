@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import polars
-
 from anatomy.archive.whole import write_whole
 from detectors.scenes.dataset import write_dataset
 from diagnosis import Survey
@@ -25,11 +23,6 @@ def files_of(survey: Survey) -> dict[str, bytes]:
     """The bytes of every Parquet file of a survey, by its path within."""
     found = sorted(survey.path.rglob("*.parquet"))
     return {path.relative_to(survey.path).as_posix(): path.read_bytes() for path in found}
-
-
-def paths_left_out(frame: polars.DataFrame) -> polars.DataFrame:
-    """A table without the column that says where the images lie."""
-    return frame.drop("image")
 
 
 def overwrite(path: Path, content: bytes) -> None:
