@@ -1,15 +1,17 @@
 """The notes of a criterion read: the object of every cell, and what each cell pays for every item."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
 from ....head.batch_targets import BatchTargets
 from ....head.pyramid import Pyramid
-from .boxes import box_shares
+from .boxes import angle_shares, box_shares
+from .keypoints import likelihood_shares, place_shares, seen_shares
+from .masks import mask_shares
 from .notes import Note
 from .objects import boxes_of, labels_of, large_enough, original_numbers
+
+GAINS = {"l1": "dfl", "seg": "box"}  # items whose gain goes by another name
 
 
 @torch.inference_mode(False)
@@ -55,19 +57,31 @@ def cell_shares(note: Note) -> dict[str, Tensor]:
     for name, values in positive_shares(note).items():
         cells = torch.zeros(note.assigned.answer[3].shape, device=anchor.device)
         if len(anchor):
-            cells[image, anchor] = (values * getattr(gains, "dfl" if name == "l1" else name)).float()
+            cells[image, anchor] = (values * getattr(gains, GAINS.get(name, name))).float()
         shares[name] = cells
     if note.entropy is not None:
         shares["cls"] = (note.entropy / note.mass * gains.cls).float()
     return shares
 
 
-def positive_shares(note: Note) -> Mapping[str, Tensor]:
-    """What the m positive cells pay without gains, (m,) by item."""
+def positive_shares(note: Note) -> dict[str, Tensor]:
+    """What the m positive cells pay without gains, (m,) by item; an item whose part was not asked costs nothing."""
+    _, anchor = note.positive
+    none = torch.zeros(len(anchor), device=anchor.device)
     last = "dfl" if note.criterion.use_dfl else "l1"
-    none = torch.zeros(len(note.positive[1]), device=note.positive[1].device)
-    shares = {"box": none, last: none}
-    call = note.only("bbox_loss")
-    if call is not None and len(none):
+    shares = dict.fromkeys(("box", last, "seg", "pose", "kobj", "rle", "angle"), none)
+    if not len(anchor):
+        return shares
+    if call := note.only("bbox_loss"):
         shares["box"], shares[last] = box_shares(note, call)
+    if calls := note.calls.get("single_mask_loss"):
+        shares["seg"] = mask_shares(calls, len(anchor), none)
+    if call := note.only("keypoint_loss"):
+        shares["pose"] = place_shares(call)
+    if call := note.only("bce_pose"):
+        shares["kobj"] = seen_shares(call)
+    if (call := note.only("rle_loss")) and (asked := note.only("calculate_rle_loss")):
+        shares["rle"] = likelihood_shares(call, asked)
+    if call := note.only("calculate_angle_loss"):
+        shares["angle"] = angle_shares(call)
     return shares
