@@ -119,7 +119,7 @@ def _read(note: Note, image: OneImage) -> Targets:
         settings={name: getattr(assigner, name) for name in ("topk", "topk2", "alpha", "beta")}
         | {"least_side": assigner.stride_val},
         spared=spared,
-        unplaced=dict(read.unplaced),
+        unplaced={name: value for name, value in read.unplaced.items() if value},
     )
 
 
