@@ -1,9 +1,12 @@
 """A criterion that is listened to computes the same bits, and the shares of its cells sum up to its loss items."""
 
 import copy
+from collections import Counter
+from contextlib import nullcontext
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from ultralytics.utils.loss import E2EDetectLoss
 from ultralytics.utils.metrics import bbox_iou
 
@@ -262,3 +265,29 @@ def test_what_is_heard_carries_no_gradient_and_travels(nets):
 def test_what_is_no_detection_loss_is_refused():
     with pytest.raises(anatomy.UnsupportedModelError, match="CrossEntropyLoss cannot be listened to"):
         listening(torch.nn.CrossEntropyLoss()).__enter__()
+
+
+class Operations(TorchDispatchMode):
+    """Counts what is computed within the block, by name."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = Counter()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count[function.overloadpacket.__name__] += 1
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_listening_itself_computes_one_sum_a_branch_and_never_waits_for_a_device(nets, kind):
+    net, counts = nets[kind], []
+    for heard in (False, True):
+        criterion, batch = net.criterion(), batch_for(kind)
+        block = listening(criterion) if heard else nullcontext()
+        with block, Operations() as seen:
+            criterion(net(net.features()), batch)
+        counts.append(seen.count)
+    more = counts[1] - counts[0]
+    assert set(more) <= {"detach", "sum"}
+    assert more["sum"] == (2 if kind in TWO else 1)
