@@ -37,7 +37,8 @@ class LabelReport(Report):
 
     ``mends``: what ``fix_labels`` would do, each image in at most one. Frames of polars: ``readings``, every hypothesis
     that was weighed; ``suspects``, single objects, ranked; ``problems`` of the files. ``images`` in all, and how many
-    were ``looked`` at as pictures in each split. Their columns stand in ``tables.py``.
+    were ``looked`` at as pictures in each split. Their columns stand in ``tables.py``. ``left_out``: names of classes
+    that the model does not have, and of which it says nothing.
     """
 
     mends: tuple[Mend, ...] = ()
@@ -46,6 +47,11 @@ class LabelReport(Report):
     problems: "DataFrame" = field(default_factory=problem_rows)
     images: int = 0
     looked: Mapping[str, int] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        told = [f"  the model has no class for: {', '.join(self.left_out)}"] if self.left_out else []
+        return "\n".join([super().__str__(), *told])
 
     def to_json(self) -> str:
         """Findings, mends and the ranked suspects as JSON, for other programs."""
@@ -68,6 +74,7 @@ class LabelReport(Report):
             "subject": self.subject,
             "images": self.images,
             "looked": dict(self.looked),
+            "left_out": list(self.left_out),
             "findings": findings,
             "mends": mends,
             "suspects": self.suspects.to_dicts(),
