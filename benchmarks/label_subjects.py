@@ -4,6 +4,7 @@ import pickle
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -11,8 +12,7 @@ from tqdm.auto import tqdm
 from benchmarks.label_planting import Subject
 from detectors import demo_weights, draw_scene
 from diagnosis import read_labels
-from diagnosis.labels.looking import _seen
-from diagnosis.labels.seen import Seen
+from diagnosis.labels.looking import seen_in
 
 CACHE = Path(tempfile.gettempdir()) / "label_faults"
 SCENE_SIZES = ((240, 320), (320, 240), (320, 320), (288, 384))
@@ -34,10 +34,9 @@ def seen_photographs(folder: Path | None, weights: Sequence[str]) -> Iterator[Su
         file, _, side = place.partition("@")
         made = CACHE / f"{title}.pickle"
         if not made.exists():
-            model, seen = YOLO(file), []
-            for path in tqdm(labels.images, desc=title, unit="image"):
-                seen.append(_seen(trace(model, str(path), imgsz=int(side or 640))))
-            _keep(made, seen)
+            model, size = YOLO(file), int(side or 640)
+            images = tqdm(labels.images, desc=title, unit="image")
+            _keep(made, [seen_in(trace(model, str(path), imgsz=size)) for path in images])
         yield Subject(title=title, seen=_kept(made), truth=truth, names=labels.names)
 
 
@@ -55,7 +54,7 @@ def scenes(count: int) -> Subject:
             height, width = SCENE_SIZES[i % len(SCENE_SIZES)]
             scene = draw_scene(SCENE_SEED + i, (height, width))
             truth.append((scene.labels, scene.boxes.astype(np.float64) / (width, height, width, height)))
-            seen.append(_seen(trace(model, np.ascontiguousarray(scene.image[..., ::-1]), imgsz=320)))
+            seen.append(seen_in(trace(model, np.ascontiguousarray(scene.image[..., ::-1]), imgsz=320)))
         _keep(made, (seen, truth))
     seen, truth = _kept(made)
     return Subject(title="scenes", seen=seen, truth=truth, names=dict(enumerate(CLASS_NAMES)))
@@ -71,5 +70,5 @@ def _keep(path: Path, what: object) -> None:
     path.write_bytes(pickle.dumps(what))
 
 
-def _kept(path: Path) -> list[Seen]:
+def _kept(path: Path) -> Any:
     return pickle.loads(path.read_bytes())
