@@ -148,6 +148,23 @@ def half_gone(truth: list[Truth], rng: np.random.Generator) -> list[Truth]:
     return [(ids[which], boxes[which]) for (ids, boxes), which in zip(truth, kept, strict=True)]
 
 
+def mostly_gone(truth: list[Truth], rng: np.random.Generator) -> list[Truth]:
+    """Two of three labels are left out."""
+    kept = [rng.random(len(ids)) < 1 / 3 for ids, _ in truth]
+    return [(ids[which], boxes[which]) for (ids, boxes), which in zip(truth, kept, strict=True)]
+
+
+def around(subject: Subject) -> Mapping[int, int]:
+    """Ids off by one, the last one the first."""
+    return {i: (i + 1) % len(subject.names) for i in subject.names}
+
+
+def permuted(subject: Subject) -> Mapping[int, int]:
+    """Ids in no order."""
+    return dict(enumerate(np.random.default_rng(3).permutation(len(subject.names)).tolist()))
+
+
+CORNER, HALF_TURN = Reading(format="xywh"), Reading(turn="rotated_180")
 DEVELOPED = (
     geometric("x and y swapped", ["xy_swapped"], order="xy_swapped"),
     geometric("w and h swapped", ["wh_swapped"], order="wh_swapped"),
@@ -179,8 +196,45 @@ DEVELOPED = (
     Fault("mispaired by 1", (("files_mispaired",),), files=off_by(1)),
     Fault("half missing", (("labels_missing",),), files=half_gone),
 )
-LAST: tuple[Fault, ...] = ()
+LAST = (
+    geometric("x1 x2 y1 y2", ["xyxy_as_cxcywh"], format="xxyy"),
+    geometric("far corner as centre", ["centre_as_corner"], format="x2y2wh"),
+    geometric("xyxy taken for xywh", ["xyxy_as_xywh"], format="xyxy_as_xywh"),
+    geometric("percent", ["other_unit"], unit=100.0),
+    geometric("thousandths", ["other_unit"], unit=1000.0),
+    geometric("transversed", ["transversed"], turn="transversed"),
+    geometric("padded at the end", ["letterbox_coordinates"], frame="letterbox_end"),
+    geometric("shifted by 3 % in x", ["shifted"], shift=(0.03, 0.0)),
+    geometric("shifted by 8 % in y", ["shifted"], shift=(0.0, -0.08)),
+    geometric("x scaled by 1.15", ["scaled"], scale=(1.15, 1.0)),
+    geometric("scaled about the centre", ["scaled"], scale=(0.85, 0.85), shift=(0.075, 0.075)),
+    geometric("1.3 times the size", ["scaled"], size=1.3),
+    geometric("a third of the size", ["scaled"], size=1 / 3),
+    geometric("px and axes swapped", ["pixels", "axes_swapped"], unit="px", order="axes_swapped"),
+    geometric("px, yxyx", ["pixels_xyxy", "axes_swapped"], unit="px", format="xyxy", order="axes_swapped"),
+    geometric("corner, flipped", ["corner_as_centre", "flipped_vertically"], format="xywh", turn="flipped_vertically"),
+    geometric("px, rotated", ["pixels", "rotated_90_cw"], unit="px", turn="rotated_90_cw"),
+    geometric("letterbox px of 640", ["letterbox_coordinates", "other_unit"], frame="letterbox", unit=640.0),
+    geometric("xyxy by width", ["xyxy_as_cxcywh", "by_width"], format="xyxy", unit="width"),
+    geometric("half size, flipped", ["half_size", "flipped_horizontally"], size=0.5, turn="flipped_horizontally"),
+    geometric("corner, shifted", ["corner_as_centre", "shifted"], format="xywh", shift=(0.02, 0.02)),
+    of_classes("ids + 2", ["ids_shifted"], shifted(2)),
+    of_classes("backwards", ["ids_permuted"], lambda subject: {i: len(subject.names) - 1 - i for i in subject.names}),
+    of_classes("around the end", ["ids_shifted"], around),
+    of_classes("COCO 91 from 0", ["ids_coco91"], coco91(0), coco=True),
+    of_classes("permuted", ["ids_permuted"], permuted),
+    of_classes("swapped, rarer", ["classes_swapped"], swapped(0, 2)),
+    of_classes("merged, other way", ["classes_merged"], merged(1, 0)),
+    of_classes("corner, ids + 1", ["corner_as_centre", "ids_shifted"], shifted(1), reading=CORNER),
+    of_classes("px, alphabetical", ["pixels", "ids_alphabetical"], alphabetical, reading=Reading(unit="px")),
+    of_classes("turned, swapped", ["rotated_180", "classes_swapped"], swapped(0, 1), reading=HALF_TURN),
+    Fault("mispaired by −1", (("files_mispaired",),), files=off_by(-1)),
+    Fault("mispaired by 2", (("files_mispaired",),), files=off_by(2)),
+    Fault("mispaired from 40 % on", (("files_mispaired",),), files=off_by(1, 0.4)),
+    Fault("mispaired, corner", (("corner_as_centre", "files_mispaired"),), CORNER, files=off_by(1)),
+    Fault("two thirds missing", (("labels_missing",),), files=mostly_gone),
+)
 PARTIAL = tuple(
     fault for fault in DEVELOPED if fault.files is None and fault.title not in ("swapped", "merged", "shifted by 0.5 %")
 )
-PARTIAL_LAST: tuple[Fault, ...] = ()
+PARTIAL_LAST = tuple(fault for fault in LAST if fault.files is None and len(fault.codes[0]) == 1)
