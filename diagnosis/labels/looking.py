@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -20,6 +21,15 @@ WITH_EDGES = 200  # images whose edges are kept
 NO_CLASS = -2  # the id of a detection whose class the labels do not have
 
 
+class Look(NamedTuple):
+    """One image: its ``place`` in the list, ``size`` (width, height) px, what the model has ``seen``, its ``edges``."""
+
+    place: int
+    size: tuple[int, int]
+    seen: Seen | None
+    edges: EdgeField | None
+
+
 def looked_at(images: int, most: int | None) -> np.ndarray:
     """The places of the images to look at among so many: all, or some, spread evenly in runs of neighbours."""
     if most is None or images <= most:
@@ -32,8 +42,8 @@ def looked_at(images: int, most: int | None) -> np.ndarray:
 
 def look(
     paths: Sequence[str], model: Any, conf: float, progress: bool, told: str, predict_args: Mapping[str, Any]
-) -> Iterator[tuple[int, tuple[int, int], Seen | None, EdgeField | None]]:
-    """Of each image that can be read: its place, (width, height) px, what the model sees, and the edges of some."""
+) -> Iterator[Look]:
+    """Look at each image that can be read; the edges of some are kept."""
     edged = set(np.linspace(0, len(paths) - 1, min(WITH_EDGES, len(paths))).round().astype(int).tolist())
     bar = tqdm(total=len(paths), desc=f"looking at {told}", unit="image", disable=not progress)
     with bar:
@@ -43,7 +53,7 @@ def look(
             traces = _traces(model, list(pictures.values()), conf, predict_args)
             for (place, picture), seen in zip(pictures.items(), traces, strict=True):
                 size = (picture.shape[1], picture.shape[0])
-                yield place, size, seen, EdgeField(picture) if place in edged else None
+                yield Look(place, size, seen, EdgeField(picture) if place in edged else None)
             bar.update(len(some))
 
 
@@ -62,8 +72,6 @@ def counterparts(names: Mapping[int, str], model: Mapping[int, str]) -> tuple[di
 
 
 def _read(path: str) -> np.ndarray | None:
-    from pathlib import Path
-
     try:
         return pixels_of(Path(path))
     except Unreadable:
@@ -75,10 +83,11 @@ def _traces(
 ) -> Iterator[Seen | None]:
     if model is None or not pictures:
         return iter([None] * len(pictures))
-    return map(_seen, stream(model, pictures, conf=conf, **predict_args))
+    return map(seen_in, stream(model, pictures, conf=conf, **predict_args))
 
 
-def _seen(trace: Trace) -> Seen:
+def seen_in(trace: Trace) -> Seen:
+    """What a pass found in its image, each object once."""
     height, width = trace.image.shape[:2]
     found = trace.detections
     seen = Seen(

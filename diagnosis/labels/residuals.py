@@ -10,10 +10,10 @@ from .fit import image_fits
 from .matched import Matched, match
 from .reading import Reading
 from .rows import Rows
-from .search import FEWEST, MARGIN, difference
+from .search import MARGIN, difference
 from .seen import Seen
 
-FEWEST_PAIRS = 12
+FEWEST_PAIRS, FEWEST_IMAGES = 12, 10
 LEVEL = 0.0002  # one-sided probability up to which a residual is taken for proven
 LEAST_SHIFT = 0.003  # of the image: smaller shifts are a model's habits
 LEAST_SCALE = 0.012
@@ -91,7 +91,7 @@ def _step(matched: Matched, base: Reading, found: Reading) -> Reading:
     ``matched`` are pairs under ``found``; what was taken back there is put on again before it is measured.
     """
     images = len(np.unique(matched.image))
-    if len(matched) < FEWEST_PAIRS or images < FEWEST:
+    if len(matched) < FEWEST_PAIRS or images < FEWEST_IMAGES:
         return found
     labelled, seen = matched.labelled, matched.seen
     centres, sides = _centres(labelled) * found.scale + found.shift, _sides(labelled) * found.scale * found.size
