@@ -51,13 +51,13 @@ def _small(path: Path, size: tuple[int, int] | None, side: int) -> np.ndarray | 
 
 def _candidates(thumbs: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
     """Pairs a < b whose thumbnails are nearly equal."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     if len(thumbs) < 2:
         return
     signatures = np.array([_signature(thumb) for thumb in thumbs])
     count = min(NEIGHBOURS, len(thumbs))
-    _, near = cKDTree(signatures).query(signatures, k=count, distance_upper_bound=ALIKE)
+    _, near = KDTree(signatures).query(signatures, k=count, distance_upper_bound=ALIKE)
     own = np.arange(len(thumbs))[:, None]
     a, b = np.broadcast_arrays(own, near)
     pairs = {(min(i, j), max(i, j)) for i, j in zip(a.flat, b.flat, strict=True) if i != j and j < len(thumbs)}
