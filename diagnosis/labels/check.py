@@ -18,9 +18,10 @@ from .looking import NO_CLASS, counterparts, look, looked_at
 from .material import Material
 from .report import LabelReport, Mend
 from .seen import translated
+from .single import suspects_of
 from .splits import Split, labelled_sets, read_split
 from .symptoms import with_symptoms
-from .tables import problem_rows, reading_rows
+from .tables import problem_rows, reading_rows, suspect_rows
 from .told import findings_of, mends_of
 from .verdict import judge
 from .weighed import weighed
@@ -46,6 +47,7 @@ class _Gathered:
     mends: list[Mend] = field(default_factory=list)
     weighed: list[dict[str, Any]] = field(default_factory=list)
     problems: list[dict[str, Any]] = field(default_factory=list)
+    suspects: list[dict[str, Any]] = field(default_factory=list)
     left_out: dict[str, None] = field(default_factory=dict)
     looked: dict[str, int] = field(default_factory=dict)
     files: dict[str, list[ImageFile]] = field(default_factory=dict)
@@ -88,6 +90,7 @@ def check_labels(
         probes=sum(found.looked.values()),
         mends=tuple(found.mends),
         readings=reading_rows(found.weighed),
+        suspects=suspect_rows(sorted(found.suspects, key=lambda row: -row["score"])),
         problems=problem_rows(found.problems),
         images=found.images,
         looked=found.looked,
@@ -102,6 +105,7 @@ def _add(found: _Gathered, split: Split, looking: _Looking) -> None:
     found.findings += with_symptoms(findings_of(verdict), [*split.files.findings(), *image_findings(files)])
     found.mends += mends_of(verdict)
     found.weighed += weighed(verdict)
+    found.suspects += suspects_of(verdict)
     found.problems += split.files.rows(split.name)
     found.looked[split.name] = len(verdict.material.looked)
     found.files[split.name] = files
