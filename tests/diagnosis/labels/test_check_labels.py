@@ -59,7 +59,7 @@ def test_what_is_no_labelled_set_is_refused(data, tmp_path):
     (tmp_path / "data.yaml").write_text("train: images/none\nnames: [a]\n")
     with pytest.raises(FileNotFoundError, match="is not there"):
         check_labels(tmp_path / "data.yaml")
-    picture = sorted((data.parent / "images" / "val").glob("*"))[0]
+    picture = min((data.parent / "images" / "val").glob("*"))
     (tmp_path / picture.name).write_bytes(picture.read_bytes())
     with pytest.raises(ValueError, match="images without any"):
         check_labels(tmp_path)
