@@ -1,0 +1,114 @@
+"""The text of one label file, mended line by line; what is not touched stays as it is, to the byte."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...objects.reading import Problem
+from ...objects.reading.label_file import Keypoints, parse_rows
+from ...objects.reading.rows import Row, judge
+from ..reading import Reading
+from .numbers import Values, mended_numbers, words_of
+
+MARK = "\ufeff"  # with which some editors begin a file
+Lines = dict[int, str]
+"""Lines by their number, from 1, each with its end."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What is done to the labels of one image.
+
+    ``reading``: how its numbers are to be read, None as they are; ``classes`` {id written: id meant}; ``drop``: codes
+    of rows that are left out; ``size`` (width, height) px of the image, which a reading needs.
+    """
+
+    reading: Reading | None = None
+    classes: Mapping[int, int] = field(default_factory=dict)
+    drop: frozenset[str] = frozenset()
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class LabelForm:
+    """What the rows of a set are held against: its ``names``, and its ``keypoints`` where it has any."""
+
+    names: Mapping[int, str]
+    keypoints: Keypoints = None
+
+
+@dataclass(frozen=True)
+class MendedText:
+    """A label file as it should be: its bytes; how many ``rows`` it had, got other numbers, got another class.
+
+    ``dropped`` counts by code; ``lost``: lines that the reading puts off the image, and that are left out therefore.
+    """
+
+    data: bytes
+    rows: int
+    moved: int = 0
+    renamed: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    lost: tuple[int, ...] = ()
+
+
+def mend_text(data: bytes, path: Path, correction: Correction, form: LabelForm) -> MendedText:
+    """The content ``data`` of the label file ``path``, mended."""
+    text = data.decode("utf-8", errors="surrogateescape")  # what is no UTF-8 comes back as it was
+    head = MARK if text.startswith(MARK) else ""
+    lines: Lines = dict(enumerate(text[len(head) :].splitlines(keepends=True), 1))
+    rows, _ = _parsed(lines, path, form)
+    numbers = _numbers(rows, correction, form)
+    moved = renamed = 0
+    for row in rows:
+        words = lines[row.line].split()
+        meant = words_of(words, row, numbers.get(row.line) or (), correction.classes)
+        if meant != words:
+            moved += meant[1:] != words[1:]
+            renamed += meant[0] != words[0]
+            lines[row.line] = " ".join(meant) + _end(lines[row.line])
+    lost = tuple(line for line, found in numbers.items() if not found)
+    for line in lost:
+        del lines[line]
+    dropped = _to_drop(lines, path, correction.drop, form)
+    kept = "".join(content for line, content in lines.items() if line not in dropped)
+    return MendedText(
+        data=(head + kept).encode("utf-8", errors="surrogateescape"),
+        rows=len(rows),
+        moved=moved,
+        renamed=renamed,
+        dropped=Counter(dropped.values()),
+        lost=lost,
+    )
+
+
+def _parsed(lines: Lines, path: Path, form: LabelForm) -> tuple[list[Row], list[Problem]]:
+    """The rows of the lines, and what is said of those that are none."""
+    problems: list[Problem] = []
+    whole = "".join(lines.get(number, "\n") for number in range(1, max(lines, default=0) + 1))
+    return list(parse_rows(path, whole, form.keypoints, problems)), problems
+
+
+def _numbers(rows: list[Row], correction: Correction, form: LabelForm) -> dict[int, Values]:
+    if correction.reading is None or correction.size is None:
+        return {}
+    return mended_numbers(rows, correction.reading, correction.size, form.keypoints)
+
+
+def _to_drop(lines: Lines, path: Path, codes: frozenset[str], form: LabelForm) -> dict[int, str]:
+    """The lines that are no labels of these kinds, as they stand now, with the code of each."""
+    if not codes:
+        return {}
+    rows, known = _parsed(lines, path, form)
+    problems = judge(rows, path, form.names, known).problems
+    return {problem.line: problem.code for problem in problems if _drops(problem, codes) and problem.line is not None}
+
+
+def _drops(problem: Problem, codes: frozenset[str]) -> bool:
+    return problem.code in codes and not problem.kept
+
+
+def _end(line: str) -> str:
+    """The end of a line, as it was written."""
+    return line[len(line.splitlines()[0]) :] if line.splitlines() else line
