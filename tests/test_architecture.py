@@ -40,6 +40,7 @@ WINGS = {
         "attribution": {"findings"},
         "doctor": {"findings"},
         "surveys": {"findings", "objects"},
+        "labels": {"findings", "objects", "surveys"},
     },
     "diagnosis.surveys": {
         "tables": set(),
