@@ -23,6 +23,8 @@ from .numbers import Size
 from .pairing import NO_LABELS, NOBODYS, OFF, UNREADABLE, paired
 from .parts import Part
 
+MASK = "a run-length encoded mask, which cannot be turned with its box"
+
 
 def write_json(
     part: Part, reader: CocoAnnotations, choice: Choice, stage: Path, changes: Changes, tick: Callable[[], object]
@@ -99,11 +101,15 @@ class _Json:
         boxes = zip(Reading().boxes(quads, size), reading.boxes(quads, size), strict=True)
         moved = 0
         for row, (written, meant) in zip(rows, boxes, strict=True):
-            if mend_annotation(self._entries[row.line], written, meant, reading, size):
+            entry = self._entries[row.line]
+            outline = entry.get("segmentation")
+            if mend_annotation(entry, written, meant, reading, size):
                 moved += 1
             else:
                 self.gone.add(row.line)
                 self.changes.leave_out(OFF, self.path, row.line)
+            if outline and not entry.get("segmentation"):
+                self.changes.leave_out(MASK, self.path, row.line)
         self.changes.count(reading.codes, moved)
 
     def _rename(self, held: CocoImage, mend: Mend) -> None:

@@ -67,10 +67,11 @@ def _check_same(choice: Choice, parts: Parts) -> None:
 
 
 def _folders(parts: Parts) -> Iterator[str]:
-    """The folders among which images and labels are looked for."""
+    """The folders among which images and labels are looked for, and those called so that hold them."""
     for part in parts.splits:
         homes = {os.path.dirname(path) for path in part.labels.listing.paths}
         homes |= {place.given for place in part.labels.listing.folders}
         for home in homes:
-            yield home
-            yield os.path.dirname(label_path(os.path.join(home, "any.txt")))
+            for folder in (home, os.path.dirname(label_path(os.path.join(home, "any.txt")))):
+                above = os.path.dirname(folder)
+                yield above if os.path.basename(above) in ("images", "labels") else folder

@@ -1,6 +1,7 @@
 """Label files of a set, written anew beside links of its images."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...objects.reading.header import header_size
@@ -22,52 +23,69 @@ def write_label_files(parts: Parts, choice: Choice, stage: Path, changes: Change
 
     ``tick`` is called for every image.
     """
-    layout = Layout.of(parts.paths())
+    mended = _MendedSet(choice=choice, layout=Layout.of(parts.paths()), stage=stage, changes=changes)
     kept: dict[str, list[str]] = {}
     for part in parts.splits:
-        here = kept[part.split] = []
-        for image in _mend_part(part, choice, layout, stage, changes):
-            tick()
-            if image is not None:
-                here.append(image)
+        kept[part.split] = list(filter(mended.held, mended.add(part, tick)))
     for split, why in parts.absent.items():
         changes.leave_out(f"the split {split} is not there", why)
-    return write_entry(parts, kept, layout, stage)
+    return write_entry(parts, kept, mended.layout, stage)
 
 
-def _mend_part(part: Part, choice: Choice, layout: Layout, stage: Path, changes: Changes) -> Iterator[str | None]:
-    """Write labels and links of a split into ``stage``; yields the path of each image, None for one left out."""
-    form = LabelForm(part.labels.names, part.keypoints)
-    images = part.labels.listing.paths
-    sources = paired(images, choice)
-    for image in set(images).difference(sources.values()):
-        changes.leave_out(NOBODYS, image)
-    for image in images:
-        correction = _correction(choice, sources.get(image), image)
-        if isinstance(correction, str):
-            changes.leave_out(correction, image)
-            yield None
-            continue
-        found = find_label_file(sources[image], part.labels.listing.links)
+@dataclass
+class _MendedSet:
+    """A mended set while it is written into ``stage``; ``done`` {image: whether it is in it}."""
+
+    choice: Choice
+    layout: Layout
+    stage: Path
+    changes: Changes
+    done: dict[str, bool] = field(default_factory=dict)
+
+    def held(self, image: str) -> bool:
+        """Whether the mended set has an image."""
+        return self.done[image]
+
+    def add(self, part: Part, tick: Callable[[], object]) -> tuple[str, ...]:
+        """Write the labels and links of a split; returns its images. One that another split has too is written once."""
+        images = part.labels.listing.paths
+        sources = paired(images, self.choice)
+        for image in sorted(set(images).difference(sources.values(), self.done)):
+            self.changes.leave_out(NOBODYS, image)
+        for image in images:
+            if image not in self.done:
+                self.done[image] = self._write(part, sources.get(image), image)
+            tick()
+        return images
+
+    def _write(self, part: Part, source: str | None, image: str) -> bool:
+        """Write the labels that stand beside ``source`` as those of an image; False where it has none to its name."""
+        if source is None:
+            self.changes.leave_out(NO_LABELS, image)
+            return False
+        correction = _correction(self.choice, source, image)
+        if correction is None:
+            self.changes.leave_out(UNREADABLE, image)
+            return False
+        found = find_label_file(source, part.labels.listing.links)
         if found is not None:
+            form = LabelForm(part.labels.names, part.keypoints)
             text = mend_text(Path(found).read_bytes(), Path(found), correction, form)
-            _count(changes, choice.mends.get(sources[image]), found, text)
-            _put(text.data, stage / layout.label(image))
-        changes.images[bring(image, stage / layout.place(image))] += 1
-        yield image
+            _count(self.changes, self.choice.mends.get(source), found, text)
+            _put(text.data, self.stage / self.layout.label(image))
+        self.changes.images[bring(image, self.stage / self.layout.place(image))] += 1
+        return True
 
 
-def _correction(choice: Choice, source: str | None, image: str) -> Correction | str:
-    """What is done to the labels that belong to an image, or why there are none for it."""
-    if source is None:
-        return NO_LABELS
+def _correction(choice: Choice, source: str, image: str) -> Correction | None:
+    """What is done to the labels that belong to an image; None where it depends on a size that cannot be read."""
     mend = choice.mends.get(source)
     if mend is None:
         return Correction(drop=choice.drop)
     needed = not NEED_SIZE.isdisjoint(mend.reading.departures)
     size = header_size(image) if needed else (1, 1)
     if size is None:
-        return UNREADABLE
+        return None
     return Correction(reading=mend.reading, classes=mend.classes, drop=choice.drop, size=size)
 
 

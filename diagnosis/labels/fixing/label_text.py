@@ -29,6 +29,11 @@ class Correction:
     drop: frozenset[str] = frozenset()
     size: tuple[int, int] | None = None
 
+    @property
+    def does(self) -> bool:
+        """Whether it changes anything."""
+        return bool(self.classes or self.drop or (self.reading is not None and self.reading.departures))
+
 
 @dataclass(frozen=True)
 class LabelForm:
@@ -55,6 +60,8 @@ class MendedText:
 
 def mend_text(data: bytes, path: Path, correction: Correction, form: LabelForm) -> MendedText:
     """The content ``data`` of the label file ``path``, mended."""
+    if not correction.does:
+        return MendedText(data, rows=sum(map(bool, map(bytes.strip, data.splitlines()))))
     text = data.decode("utf-8", errors="surrogateescape")  # what is no UTF-8 comes back as it was
     head = MARK if text.startswith(MARK) else ""
     lines: Lines = dict(enumerate(text[len(head) :].splitlines(keepends=True), 1))
@@ -91,7 +98,7 @@ def _parsed(lines: Lines, path: Path, form: LabelForm) -> tuple[list[Row], list[
 
 
 def _numbers(rows: list[Row], correction: Correction, form: LabelForm) -> dict[int, Values]:
-    if correction.reading is None or correction.size is None:
+    if correction.reading is None or correction.size is None or not correction.reading.departures:
         return {}
     return mended_numbers(rows, correction.reading, correction.size, form.keypoints)
 

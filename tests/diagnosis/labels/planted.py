@@ -38,7 +38,7 @@ def plant(root: Path, reading: Reading, folder: str = "images/val", count: int =
         size, name = SIZES[i % len(SIZES)], f"{i}.png"
         image = picture(root / folder / name, size)
         right[name] = right_boxes(3, seed=i)
-        label = Path(str(image).replace("/images/", "/labels/")).with_suffix(".txt")
+        label = Path("/labels/".join(str(image).rsplit("/images/", 1))).with_suffix(".txt")
         label.parent.mkdir(parents=True, exist_ok=True)
         label.write_text(rows_text(reading.written(right[name], size), (0, 1, 2)))
     return right
