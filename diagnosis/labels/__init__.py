@@ -2,7 +2,17 @@
 
 from .check import check_labels
 from .fixing import fix_labels
+from .previews import LabelSource, Preview, previews
 from .reading import Reading
 from .report import LabelReport, Mend
 
-__all__ = ["LabelReport", "Mend", "Reading", "check_labels", "fix_labels"]
+__all__ = [
+    "LabelReport",
+    "LabelSource",
+    "Mend",
+    "Preview",
+    "Reading",
+    "check_labels",
+    "fix_labels",
+    "previews",
+]

@@ -21,4 +21,4 @@ def check_labels(
     whatever ``anatomy.trace`` takes, for evidence by what it sees; ``conf`` and ``predict_args`` as there. ``images``:
     how many of each split are looked at as pictures, spread evenly, None: all; files are always read all.
     """
-    return LabelReport(subject=f"labels of {data}")
+    return LabelReport(subject=f"labels of {data}", data=data)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..findings import Report
 from .reading import Reading
@@ -37,7 +37,7 @@ class LabelReport(Report):
 
     ``mends``: what ``fix_labels`` would do, each image in at most one. Frames of polars: ``readings``, every hypothesis
     that was weighed; ``suspects``, single objects, ranked; ``problems`` of the files. ``images`` in all, and how many
-    were ``looked`` at as pictures in each split. Their columns stand in ``tables.py``.
+    were ``looked`` at as pictures in each split; ``data`` as it was given. Columns stand in ``tables.py``.
     """
 
     mends: tuple[Mend, ...] = ()
@@ -46,6 +46,7 @@ class LabelReport(Report):
     problems: "DataFrame" = field(default_factory=problem_rows)
     images: int = 0
     looked: Mapping[str, int] = field(default_factory=dict)
+    data: Any = field(default=None, repr=False)
 
     def to_json(self) -> str:
         """Findings, mends and the ranked suspects as JSON, for other programs."""
