@@ -81,7 +81,7 @@ class Reading:
         found.append(self.turn)
         found.append("" if self.size == 1 else SIZE_CODES.get(self.size, "scaled"))
         found.append("" if self.scale == (1, 1) else "scaled")
-        found.append("" if self.shift == (0, 0) else "shifted")
+        found.append("shifted" if self._shifted() else "")
         return tuple(dict.fromkeys(code for code in found if code))
 
     @property
@@ -142,6 +142,13 @@ class Reading:
 
     def __str__(self) -> str:
         return reading_in_words(self)
+
+    def _shifted(self) -> bool:
+        """Whether there is a shift that is not that of a scale about some point of the image."""
+        for shift, scale in zip(self.shift, self.scale, strict=True):
+            if shift and (scale == 1 or not -0.1 <= shift / (1 - scale) <= 1.1):
+                return True
+        return False
 
     def _format_and_unit(self) -> tuple[str, ...]:
         if self.unit == "px" and self.format in PIXEL_CODES:

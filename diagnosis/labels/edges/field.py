@@ -5,12 +5,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .profile import SIDES, Line, profiles
+from .profile import FRAME, SIDES, Line, profiles
 
 LONGEST = 640  # px, to which the longer side of an image is shrunk
 BLUR = 1.0  # px, sigma
 FAINT = 60.0  # a gradient (of Sobel's 3 × 3, unnormalised) that counts half
-FRAME = 0.6  # what the frame of the image counts as an edge: objects that are cut off end there
+FRAME_EDGE = 0.6  # what the frame of the image counts as an edge: objects that are cut off end there
 SPREAD = 0.05  # of a profile, below which nothing stands out
 HIGHEST = 3.0  # spreads beyond which a side does not stand out more
 FULL = 40.0  # px of a shrunk image, size from which a box counts in full
@@ -92,7 +92,7 @@ def _edges(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     length = np.hypot(*found) + FAINT
     across = cv2.dilate(found[0] / length, np.ones((1, 3), np.uint8))
     down = cv2.dilate(found[1] / length, np.ones((3, 1), np.uint8))
-    across[:, :2] = across[:, -2:] = down[:2] = down[-2:] = FRAME
+    across[:, :FRAME] = across[:, -FRAME:] = down[:FRAME] = down[-FRAME:] = FRAME_EDGE
     return tuple((edges * 255).astype(np.uint8) for edges in (across, down))  # pyright: ignore[reportReturnType]
 
 

@@ -9,7 +9,7 @@ BESIDE = 6  # lines on either hand of a side
 REACH = 0.5  # of the box's extent, to which they go
 NEAREST, FARTHEST = 4.0, 60.0  # px, between which the outermost line lies
 INSET = 0.1  # of a side that is left out at either end: corners are rarely filled
-BEYOND = 2  # px that a line may lie out of the image and still be the frame
+FRAME = 2  # px to either hand of the image's end that are its frame
 
 
 class Line(NamedTuple):
@@ -24,15 +24,15 @@ class Line(NamedTuple):
         np.cumsum(edges, 0, dtype=np.int32, out=sums[1:])
         return cls(sums)
 
-    def means(self, places: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """The mean edge, 0 to 1, along lines at ``places`` (m, k) px from ``begin`` to ``end`` (m,); NaN out of it.
+    def means(self, places: np.ndarray, begin: np.ndarray, end: np.ndarray, within: np.ndarray) -> np.ndarray:
+        """The mean edge, 0 to 1, along lines at ``places`` (m, k) px from ``begin`` to ``end`` (m,).
 
-        What of a line lies out of the image has no edges.
+        NaN for a line that does not lie ``within`` (k,) px of the image. What of a line is out of it has no edges.
         """
         length, lines = self.sums.shape[0] - 1, self.sums.shape[1]
         first = np.clip(np.round(begin), 0, length - 1).astype(np.intp)
         last = np.clip(np.round(end), first + 1, length).astype(np.intp)
-        inside = (places >= -BEYOND) & (places < lines + BEYOND)
+        inside = (places >= within) & (places < lines - within)
         which = np.clip(np.floor(places), 0, lines - 1).astype(np.intp)
         total = self.sums[last[:, None], which] - self.sums[first[:, None], which]
         extent = np.maximum(end - begin, last - first)
@@ -42,9 +42,12 @@ class Line(NamedTuple):
 def profiles(lines: tuple[Line, ...], boxes: np.ndarray) -> np.ndarray:
     """The mean edges along the sides of boxes (m, 4) xyxy px and beside them: (m, 4, 2 · BESIDE + 1).
 
-    From without to within, the side itself in the middle; sides as in ``SIDES``, each with its ``lines``.
+    From without to within, the side itself in the middle; sides as in ``SIDES``, each with its ``lines``. NaN for a
+    side out of the image. The frame is an edge for a side alone: as one beside it, it would speak against all boxes
+    nearby.
     """
     steps = np.arange(-BESIDE, BESIDE + 1) / BESIDE
+    within = np.where(steps == 0, -FRAME, FRAME)
     low, high = boxes[:, :2], boxes[:, 2:]
     extent = high - low
     reach = np.clip(REACH * extent, NEAREST, FARTHEST)
@@ -54,5 +57,5 @@ def profiles(lines: tuple[Line, ...], boxes: np.ndarray) -> np.ndarray:
         inward = steps if side < 2 else -steps
         places = boxes[:, side, None] + reach[:, normal, None] * inward
         inset = INSET * extent[:, along]
-        found.append(line.means(places, low[:, along] + inset, high[:, along] - inset))
+        found.append(line.means(places, low[:, along] + inset, high[:, along] - inset, within))
     return np.stack(found, 1)
