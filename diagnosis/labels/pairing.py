@@ -26,9 +26,7 @@ class Pairing:
     gain: Difference
 
 
-def find_pairing(
-    rows: Rows, seen: Sequence[Seen], readings: Sequence[Reading], looked: np.ndarray
-) -> Pairing | None:
+def find_pairing(rows: Rows, seen: Sequence[Seen], readings: Sequence[Reading], looked: np.ndarray) -> Pairing | None:
     """The run of label files, all of them perhaps, that fits other images than their own, whatever the reading.
 
     ``looked`` (n,): the places of the images in the whole list; only those that follow each other there are compared.

@@ -50,7 +50,9 @@ class Rows:
 def gather(parts: Iterable[Rows]) -> Rows:
     """Many rows as one."""
     listed = [_none(), *parts]
-    return Rows(**{field.name: np.concatenate([getattr(part, field.name) for part in listed]) for field in fields(Rows)})
+    return Rows(
+        **{field.name: np.concatenate([getattr(part, field.name) for part in listed]) for field in fields(Rows)}
+    )
 
 
 def rows_of(place: int, labels: ImageLabels) -> Rows:

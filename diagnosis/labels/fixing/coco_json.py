@@ -20,7 +20,7 @@ from .changes import Changes
 from .choice import PAIRING, Choice, class_codes
 from .layout import bring
 from .numbers import Size
-from .pairing import NO_LABELS, NOBODYS, OFF, UNREADABLE, paired
+from .pairing import NAMELESS, NO_LABELS, NOBODYS, OFF, UNREADABLE, paired
 from .parts import Part
 
 MASK = "a run-length encoded mask, which cannot be turned with its box"
@@ -120,6 +120,9 @@ class _Json:
             if meant != annotation.class_id and meant in categories:
                 self._entries[annotation.place]["category_id"] = categories[meant]
                 renamed += 1
+            elif meant != annotation.class_id:
+                self.gone.add(annotation.place)
+                self.changes.leave_out(NAMELESS, self.path, annotation.place)
         if renamed:
             self.changes.count(class_codes(mend), renamed)
 

@@ -12,7 +12,7 @@ from .choice import PAIRING, Choice, class_codes
 from .data_yaml import write_entry
 from .label_text import Correction, LabelForm, MendedText, mend_text
 from .layout import Layout, bring
-from .pairing import NO_LABELS, NOBODYS, OFF, UNREADABLE, paired
+from .pairing import NAMELESS, NO_LABELS, NOBODYS, OFF, UNREADABLE, paired
 from .parts import Part, Parts
 
 NEED_SIZE = {"unit", "frame"}  # departures that depend on how large an image is
@@ -95,8 +95,9 @@ def _count(changes: Changes, mend: Mend | None, path: str, text: MendedText) -> 
         changes.count(class_codes(mend) if text.renamed else (), text.renamed)
         changes.count((PAIRING,) if mend.pairing else (), text.rows)
     changes.dropped.update(text.dropped)
-    for line in text.lost:
-        changes.leave_out(OFF, path, line)
+    for why, lines in ((OFF, text.lost), (NAMELESS, text.nameless)):
+        for line in lines:
+            changes.leave_out(why, path, line)
 
 
 def _put(data: bytes, place: Path) -> None:

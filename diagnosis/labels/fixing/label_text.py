@@ -1,5 +1,6 @@
 """The text of one label file, mended line by line; what is not touched stays as it is, to the byte."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,7 +48,8 @@ class LabelForm:
 class MendedText:
     """A label file as it should be: its bytes; how many ``rows`` it had, got other numbers, got another class.
 
-    ``dropped`` counts by code; ``lost``: lines that the reading puts off the image, and that are left out therefore.
+    ``dropped`` counts by code. Left out are also the lines ``lost``, which the reading puts off the image, and
+    ``nameless``, whose class is one that there is not.
     """
 
     data: bytes
@@ -56,6 +58,7 @@ class MendedText:
     renamed: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     lost: tuple[int, ...] = ()
+    nameless: tuple[int, ...] = ()
 
 
 def mend_text(data: bytes, path: Path, correction: Correction, form: LabelForm) -> MendedText:
@@ -67,17 +70,19 @@ def mend_text(data: bytes, path: Path, correction: Correction, form: LabelForm) 
     lines: Lines = dict(enumerate(text[len(head) :].splitlines(keepends=True), 1))
     rows, _ = _parsed(lines, path, form)
     numbers = _numbers(rows, correction, form)
+    lost = tuple(line for line, found in numbers.items() if not found)
+    nameless = tuple(row.line for row in rows if _nameless(row, correction.classes, form.names))
     moved = renamed = 0
     for row in rows:
+        if row.line in lost or row.line in nameless:
+            lines.pop(row.line)
+            continue
         words = lines[row.line].split()
-        meant = words_of(words, row, numbers.get(row.line) or (), correction.classes)
+        meant = words_of(words, row, numbers.get(row.line, ()), correction.classes)
+        moved += meant[1:] != words[1:]
+        renamed += meant[0] != words[0]
         if meant != words:
-            moved += meant[1:] != words[1:]
-            renamed += meant[0] != words[0]
             lines[row.line] = " ".join(meant) + _end(lines[row.line])
-    lost = tuple(line for line, found in numbers.items() if not found)
-    for line in lost:
-        del lines[line]
     dropped = _to_drop(lines, path, correction.drop, form)
     kept = "".join(content for line, content in lines.items() if line not in dropped)
     return MendedText(
@@ -87,7 +92,14 @@ def mend_text(data: bytes, path: Path, correction: Correction, form: LabelForm) 
         renamed=renamed,
         dropped=Counter(dropped.values()),
         lost=lost,
+        nameless=nameless,
     )
+
+
+def _nameless(row: Row, classes: Mapping[int, int], names: Mapping[int, str]) -> bool:
+    """Whether the class that is meant by that of a row is none of the set."""
+    meant = classes.get(int(row.class_id)) if math.isfinite(row.class_id) else None
+    return meant is not None and meant != row.class_id and (meant < 0 or (bool(names) and meant not in names))
 
 
 def _parsed(lines: Lines, path: Path, form: LabelForm) -> tuple[list[Row], list[Problem]]:

@@ -7,6 +7,7 @@ from .choice import Choice
 NO_LABELS = "no labels belong to it"
 NOBODYS = "its labels belong to no image"
 UNREADABLE = "its size, which the reading needs, cannot be read"
+NAMELESS = "the class that is meant is none of the set's"
 OFF = "the reading puts the row off the image"
 
 

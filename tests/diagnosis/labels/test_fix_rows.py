@@ -39,6 +39,11 @@ def test_classes_are_mapped_at_once_and_not_one_after_the_other():
     assert mended("0 .5 .5 .2 .4\n1 .5 .5 .2 .4\n", classes={0: 1, 1: 0}).data == b"1 .5 .5 .2 .4\n0 .5 .5 .2 .4\n"
 
 
+def test_a_row_whose_class_is_meant_to_be_none_of_the_set_is_left_out_and_told():
+    done = mended("0 .5 .5 .2 .4\n1 .5 .5 .2 .4\n2 .5 .5 .2 .4\n", classes={0: -1, 1: 0, 2: 3})
+    assert (done.data, done.nameless, done.renamed) == (b"0 .5 .5 .2 .4\n", (1, 3), 1)
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"\xef\xbb\xbf0 0.10 0.5 0.2 0.4\r\n\r\n\xff\xfe x\n0 nan 1 1 1\n  ", b"\n\n", b"a b"]
 )
