@@ -37,7 +37,8 @@ class LabelReport(Report):
 
     ``mends``: what ``fix_labels`` would do, each image in at most one. Frames of polars: ``readings``, every hypothesis
     that was weighed; ``suspects``, single objects, ranked; ``problems`` of the files. ``images`` in all, and how many
-    were ``looked`` at as pictures in each split; ``data`` as it was given. Columns stand in ``tables.py``.
+    were ``looked`` at as pictures in each split. Their columns stand in ``tables.py``. ``left_out``: names of classes
+    that the model does not have, and of which it says nothing. ``data``: the labels, as they were given.
     """
 
     mends: tuple[Mend, ...] = ()
@@ -46,7 +47,12 @@ class LabelReport(Report):
     problems: "DataFrame" = field(default_factory=problem_rows)
     images: int = 0
     looked: Mapping[str, int] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
     data: Any = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        told = [f"  the model has no class for: {', '.join(self.left_out)}"] if self.left_out else []
+        return "\n".join([super().__str__(), *told])
 
     def to_json(self) -> str:
         """Findings, mends and the ranked suspects as JSON, for other programs."""
@@ -69,6 +75,7 @@ class LabelReport(Report):
             "subject": self.subject,
             "images": self.images,
             "looked": dict(self.looked),
+            "left_out": list(self.left_out),
             "findings": findings,
             "mends": mends,
             "suspects": self.suspects.to_dicts(),

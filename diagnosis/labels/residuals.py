@@ -131,9 +131,7 @@ def _line(x: np.ndarray, y: np.ndarray, weight: np.ndarray, image: np.ndarray, s
     count = len(scores)
     error = np.sqrt(np.diag(inverse @ (scores.T @ scores) @ inverse) * count / max(count - 1, 1))
     if slope:
-        return Line(
-            offset=float(solved[0]), slope=float(solved[1]), offset_se=float(error[0]), slope_se=float(error[1])
-        )
+        return Line(*solved.tolist(), *error.tolist())
     return Line(offset=float(solved[0]), slope=1.0, offset_se=float(error[0]), slope_se=0.0)
 
 

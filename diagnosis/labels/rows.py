@@ -50,9 +50,8 @@ class Rows:
 def gather(parts: Iterable[Rows]) -> Rows:
     """Many rows as one."""
     listed = [_none(), *parts]
-    return Rows(
-        **{field.name: np.concatenate([getattr(part, field.name) for part in listed]) for field in fields(Rows)}
-    )
+    columns = [field.name for field in fields(Rows)]
+    return Rows(**{name: np.concatenate([getattr(part, name) for part in listed]) for name in columns})
 
 
 def rows_of(place: int, labels: ImageLabels) -> Rows:

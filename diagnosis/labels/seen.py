@@ -47,15 +47,18 @@ def once(seen: Seen) -> Seen:
     return seen.chosen(order[np.array(kept, np.int64)])
 
 
-def translated(seen: Sequence[Seen], classes: Mapping[int, int]) -> list[Seen]:
-    """Detections with the ids of the labels, ``classes`` {id of the model: id of the labels}; others are left out."""
-    return [_translated(one, classes) for one in seen]
+def translated(seen: Sequence[Seen], classes: Mapping[int, int], keep: bool = False) -> list[Seen]:
+    """Detections with the ids of the labels, ``classes`` {id of the model: id of the labels}.
+
+    Those without are left out, unless ``keep``, which is for detections none of which has one.
+    """
+    return [_translated(one, classes, keep) for one in seen]
 
 
-def _translated(seen: Seen, classes: Mapping[int, int]) -> Seen:
+def _translated(seen: Seen, classes: Mapping[int, int], keep: bool) -> Seen:
     ids = np.array([classes.get(class_id, -1) for class_id in seen.class_id.tolist()], np.int64)
     found = Seen(size=seen.size, boxes=seen.boxes, confidence=seen.confidence, class_id=ids)
-    return found.chosen(ids >= 0)
+    return found if keep else found.chosen(ids >= 0)
 
 
 def sizes(seen: Iterable[Seen]) -> np.ndarray:

@@ -25,7 +25,14 @@ class Vote:
     probability: float
 
 
-def vote(fits: np.ndarray, chosen: np.ndarray, candidates: Sequence[int]) -> list[Vote]:
+def vote(
+    fits: np.ndarray,
+    chosen: np.ndarray,
+    candidates: Sequence[int],
+    gain: float = GAIN,
+    least: float = LEAST,
+    alike: float = ALIKE,
+) -> list[Vote]:
     """The hypotheses that more files vote for than chance has it, the strongest first.
 
     ``fits`` (images, hypotheses); ``chosen`` (images,), the fit of what is held of the whole set; ``candidates``,
@@ -37,8 +44,8 @@ def vote(fits: np.ndarray, chosen: np.ndarray, candidates: Sequence[int]) -> lis
         return found
     table = fits[known][:, list(candidates)]
     best = table.max(1)
-    free = (best - chosen[known] >= GAIN) & (best >= LEAST)
-    backing = (table >= best[:, None] - ALIKE) & free[:, None]
+    free = (best - chosen[known] >= gain) & (best >= least)
+    backing = (table >= best[:, None] - alike) & free[:, None]
     while backing.any():
         counts = backing.sum(0)
         place = int(counts.argmax())
