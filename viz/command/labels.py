@@ -132,9 +132,10 @@ def _told(report: Any) -> Iterator[str]:
         where = f" of {mend.split}" if mend.split else ""
         codes = " + ".join(dict.fromkeys((*mend.codes, *mend.reading.codes)))
         yield f"  would mend {len(mend.images)} files{where}: {codes}"
-    if len(report.suspects):
-        kinds = report.suspects["kind"].value_counts(sort=True).iter_rows()
-        yield f"  suspects: {', '.join(f'{count} {kind}' for kind, count in kinds)}"
+    for what, codes in (("problems of the files", report.problems["code"]), ("suspects", report.suspects["kind"])):
+        counts = codes.value_counts(sort=True).iter_rows()
+        if len(codes):
+            yield f"  {what}: {', '.join(f'{count} {code}' for code, count in counts)}"
 
 
 def _drawn(report: Any, figures: str | None, fix: str | None) -> Iterator[str]:
