@@ -7,15 +7,18 @@ import numpy as np
 
 from .fit import image_fits
 from .grammar import readings, weight
+from .matched import match
 from .pairing import Pairing, find_pairing, moved
 from .reading import Reading
 from .residuals import refine
 from .rows import Rows
-from .search import MARGIN, Choice, Difference, choose, difference
+from .search import FEWEST, MARGIN, Choice, Difference, choose, difference
 from .seen import Seen
 
 ABOVE_CHANCE = 0.05  # by how much labels must fit better on their own images than on others
 DOUBT = 0.06  # a lead over the labels as written that would matter, were it proven
+SIMPLE = 2  # departures that are always weighed
+LOOSE, TIGHT = 0.3, 0.75  # IoU of what counts as a pair, and the median from which pairs leave nothing to explain
 WEIGHED_ON = 400  # images on which all readings are weighed; more bring nothing
 
 
@@ -52,7 +55,7 @@ def judge_by_model(rows: Rows, seen: Sequence[Seen], looked: np.ndarray, polygon
     pairing = find_pairing(rows, seen, single, looked)
     if pairing is not None:
         rows = moved(rows, pairing, len(seen))
-    fits = image_fits(*_some(rows, seen), hypotheses)
+    hypotheses, fits = _weighed(*_some(rows, seen), hypotheses)
     choice = choose(fits, hypotheses)
     reading = _refined(rows, seen, hypotheses[choice.place], polygons)
     fitted = image_fits(rows, seen, (reading, Reading()))
@@ -69,6 +72,19 @@ def judge_by_model(rows: Rows, seen: Sequence[Seen], looked: np.ndarray, polygon
         above_chance=difference(own - _elsewhere(rows, seen, reading)),
         doubt=choice.missed if choice.missed.mean > DOUBT else None,
     )
+
+
+def _weighed(
+    rows: Rows, seen: Sequence[Seen], hypotheses: tuple[Reading, ...]
+) -> tuple[tuple[Reading, ...], np.ndarray]:
+    """The fits of simple readings, and of more departures where none of those makes pairs that fit tightly."""
+    simple = tuple(reading for reading in hypotheses if weight(reading) <= SIMPLE)
+    fits = image_fits(rows, seen, simple)
+    pairs = match(rows, seen, simple[choose(fits, simple).place], LOOSE)
+    if len(pairs) >= FEWEST and np.median(pairs.iou) >= TIGHT:
+        return simple, fits
+    further = tuple(reading for reading in hypotheses if weight(reading) > SIMPLE)
+    return (*simple, *further), np.concatenate((fits, image_fits(rows, seen, further)), 1)
 
 
 def _some(rows: Rows, seen: Sequence[Seen]) -> tuple[Rows, Sequence[Seen]]:

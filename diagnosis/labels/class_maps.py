@@ -44,8 +44,7 @@ def class_maps(names: Mapping[int, str], used: np.ndarray) -> list[ClassMap]:
     count = max([*names, *used.tolist(), 0]) + 1
     ids = range(-FARTHEST, count + FARTHEST + 1)
     found = [ClassMap("", {i: i for i in ids})]
-    for k in (1, -1, 2, -2, 3, -3):
-        found.append(ClassMap("ids_shifted", {i: i - k for i in ids}, k))
+    found += [ClassMap("ids_shifted", {i: i - k for i in ids}, k) for k in (1, -1, 2, -2, 3, -3)]
     if names:
         found += _by_names(names)
     if len(names) == COCO_CLASSES:
@@ -61,10 +60,10 @@ def _by_names(names: Mapping[int, str]) -> list[ClassMap]:
     alphabetical = sorted(in_order, key=lambda i: names[i].casefold())
     if alphabetical != in_order:
         for k in (0, 1):
-            found.append(ClassMap("ids_alphabetical", {place + k: i for place, i in enumerate(alphabetical)}, k))
+            ranks = {place + k: i for place, i in enumerate(alphabetical)}
+            found.append(ClassMap("ids_alphabetical", ranks, k))
     if len(in_order) > 2:
-        backwards = {place: i for place, i in enumerate(reversed(in_order))}
-        found.append(ClassMap("ids_permuted", backwards))
+        found.append(ClassMap("ids_permuted", dict(enumerate(reversed(in_order)))))
         for k in (1, -1):  # around the end
             turned = {i: in_order[(place - k) % len(in_order)] for place, i in enumerate(in_order)}
             found.append(ClassMap("ids_shifted", turned, k))

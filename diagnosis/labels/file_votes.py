@@ -1,7 +1,7 @@
 """Single files that are written otherwise than the rest: their readings, their class maps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,10 +12,13 @@ from .grammar import weight
 from .matched import Matched
 from .material import Material
 from .reading import Reading
+from .residuals import STARTS, refine
 from .rows import Rows
+from .seen import Seen
 from .votes import Vote, vote
 
 AGREES = 0.5  # part of a file's pairs that a class map must explain beyond the map of all files
+FITTED = {"shift", "scale", "size"}
 NAMED = 1  # departures of what files may vote for
 
 
@@ -44,19 +47,24 @@ def vote_by_files(
 def _by_reading(rows: Rows, material: Material, model: ByModel) -> list[FileVotes]:
     seen = material.seen or []
     simple = [reading for reading in model.hypotheses if weight(reading) <= NAMED and reading != model.reading]
-    candidates = [*simple, *_odd_ones(rows, material, model)]
+    candidates = [*simple, *_odd_ones(model)]
     fits = image_fits(rows, seen, candidates)
     votes = vote(fits, model.own, range(len(candidates)))
-    return [_of_reading(entry, candidates[entry.place]) for entry in votes]
+    return [_of_reading(entry, candidates[entry.place], rows, seen) for entry in votes]
 
 
-def _of_reading(entry: Vote, reading: Reading) -> FileVotes:
+def _of_reading(entry: Vote, reading: Reading, rows: Rows, seen: Sequence[Seen]) -> FileVotes:
+    if reading.departures and set(reading.departures) <= FITTED:
+        base = replace(reading, shift=(0.0, 0.0), scale=(1.0, 1.0), size=1.0)
+        reading = refine(rows.of_images(entry.files), [seen[place] for place in entry.files.tolist()], base).reading
     return FileVotes(files=entry.files, could=entry.could, probability=entry.probability, reading=reading)
 
 
-def _odd_ones(rows: Rows, material: Material, model: ByModel) -> Sequence[Reading]:
-    """Shifts and sizes that several files share and the rest do not."""
-    return ()
+def _odd_ones(model: ByModel) -> list[Reading]:
+    """Shifts, scales and sizes, coarsely."""
+    if model.reading.departures:
+        return []
+    return [replace(model.reading, **start) for start in STARTS if start]
 
 
 def _by_classes(material: Material, matched: Matched, classes: ClassChoice, taken: np.ndarray) -> list[FileVotes]:
