@@ -1,13 +1,14 @@
 """What fix_labels refuses, before anything is written, and what an interruption or a kill leaves: nothing."""
 
-import subprocess
-import sys
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 import diagnosis
 from diagnosis import LabelReport, Mend, Reading
+from diagnosis.labels.fixing.folder import draft_of
 
 from .planted import data_yaml, plant, report_of
 
@@ -131,23 +132,14 @@ def test_an_interruption_leaves_nothing(planted, tmp_path, monkeypatch):
     assert untouched(tmp_path)
 
 
-KILLED = """
-import sys, time
-from pathlib import Path
-import diagnosis.labels.fixing.folder as folder
-with folder.draft_of(Path(sys.argv[1])) as draft:
-    (draft / "data.yaml").touch()
-    print("written", flush=True)
-    time.sleep(60)
-"""
-
-
 def test_a_kill_leaves_nothing_that_looks_finished_and_the_next_run_clears_it(planted, tmp_path):
     path, report = planted
-    process = subprocess.Popen([sys.executable, "-c", KILLED, tmp_path / "out"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "written\n"
-    process.kill()
-    process.wait()
+    child = os.fork()
+    if child == 0:
+        with draft_of(tmp_path / "out") as draft:
+            (draft / "data.yaml").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
     assert not (tmp_path / "out").exists()
     (left,) = [entry for entry in tmp_path.iterdir() if entry.name.startswith(".out-")]
     made = diagnosis.fix_labels(report, path, tmp_path / "out")
