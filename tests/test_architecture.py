@@ -39,7 +39,9 @@ WINGS = {
         "grid": {"findings", "objects"},
         "attribution": {"findings"},
         "doctor": {"findings"},
-        "surveys": {"findings", "objects"},
+        "parts": set(),
+        "surveys": {"findings", "objects", "parts"},
+        "training": {"findings", "scales", "parts"},
     },
     "diagnosis.surveys": {
         "tables": set(),

@@ -14,6 +14,7 @@ from .selection import CLASS_SHIFT, MAX_DETECTIONS, above, check_thresholds
 from .targets import LARGEST, RADIUS, claim
 
 BRANCH = "one2many"
+CLASS_PARTS = ("cls", "classify")  # of a level's head
 
 
 class LevelsHead(Head):
@@ -57,6 +58,13 @@ class LevelsHead(Head):
 
     def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
         return iter(())
+
+    def stacks(self, level: int, branch: str) -> dict[str, tuple[str, ...]]:
+        """``cls`` and ``classify`` make classes, whatever else reads the level boxes and objectness; a stem is both."""
+        names = [name for name, _ in self.net.level_heads[level].named_children() if name != "stem"]
+        classes = [name for name in names if name in CLASS_PARTS]
+        boxes = [name for name in names if name not in CLASS_PARTS]
+        return {kind: tuple(f"heads.{level}.{name}" for name in part) for kind, part in (("class", classes), ("box", boxes))}
 
     @torch.inference_mode()
     def passes(self, source, *, conf: float = 0.25, iou: float = 0.7, imgsz: int = 640) -> Iterator[Pass]:

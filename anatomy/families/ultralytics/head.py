@@ -1,7 +1,7 @@
 """Ultralytics' detection heads, YOLOv3 to YOLO26."""
 
 import weakref
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import ExitStack, contextmanager, nullcontext
 from copy import copy, deepcopy
 from datetime import datetime
@@ -23,6 +23,7 @@ from ultralytics.utils.tal import TaskAlignedAssigner
 
 from ...errors import UnsupportedModelError
 from ...head.batches import Batch
+from ...head.following import Follower
 from ...head.forward import Candidates, Limits, Outputs, Pass, Targets
 from ...head.head import Head
 from ...head.levels import Level, level_name
@@ -33,6 +34,7 @@ from . import validation
 from .arguments import check_predict_args
 from .candidates import seen_by_nms, xywh_to_xyxy
 from .declared import Branch, Network, Predictor, Stream, Yolo, detection_head, last_conv
+from .following import UltralyticsFollowing
 from .layout import BOXES, BRANCHES, check_names, detect_module
 from .lock import PredictorLock, joined_lock
 from .opening import open_checkpoint, wrap
@@ -240,6 +242,25 @@ class UltralyticsHead(Head):
             if isinstance(child, nn.ModuleList) and len(child) == len(self.levels):
                 parts |= {f"model.{self._at}.{name}.{level.index}": f"head {level.name}" for level in self.levels}
         return parts
+
+    def stacks(self, level: int, branch: str) -> dict[str, tuple[str, ...]]:
+        """The class stack and the box stack; those of masks, key points and angles are neither."""
+        place = f"model.{self._at}"
+        return {
+            "class": (f"{place}.{BRANCHES[branch]}.{level}",),
+            "box": (f"{place}.{BOXES[branch]}.{level}",),
+        }
+
+    def follow(self, follower: Follower) -> UltralyticsFollowing | None:
+        """Tied to ``train()`` of the YOLO object; None for a bare network, which its owner trains in a loop."""
+        if self.yolo is None or self._given is not self.yolo:
+            return None
+        return UltralyticsFollowing(self.yolo, follower, type(self))
+
+    def trainable(self, net: nn.Module, settings: Mapping[str, Any]) -> Callable[..., Tensor]:
+        """With its settings as a trainer would set them, and a criterion that is made anew."""
+        vars(net).update(args=SimpleNamespace(**{**DEFAULT_CFG_DICT, **settings}), criterion=None)
+        return lambda outputs: outputs[0].sum()
 
     def forward(self, images: Tensor, branch: str) -> Outputs:
         """What the running network makes of a batch (B, 3, H, W), differentiable."""
