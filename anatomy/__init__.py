@@ -5,6 +5,7 @@ from typing import Any
 from .arguments import finite_number, whole_number
 from .errors import CheckpointError, SelectionError, SourceError, UnsupportedModelError
 from .families.registry import describe, open_checkpoint
+from .head.batch_targets import BatchTargets
 from .head.evaluating import evaluating
 from .head.forward import Candidates, Limits, Outputs, Pass, Targets
 from .head.head import Head
@@ -33,6 +34,7 @@ def levels(model: Any) -> tuple[Level, ...]:
 
 
 __all__ = [
+    "BatchTargets",
     "Candidates",
     "Changes",
     "CheckpointError",

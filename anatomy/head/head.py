@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from inspect import signature
 from os import PathLike
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ..errors import UnsupportedModelError
+from .batch_targets import BatchTargets
 from .batches import Batch, in_parts
 from .following import Follower, Following
 from .forward import Candidates, Limits, Outputs, Pass, Targets
@@ -173,6 +174,19 @@ class Head(ABC):
         raise UnsupportedModelError(
             f"{type(self.net).__name__} does not say how it is trained, so nothing can be assigned. Give its head a "
             "method targets(run, boxes, labels) that returns anatomy.Targets."
+        )
+
+    def listening(self, criterion: Any) -> AbstractContextManager[list[BatchTargets]]:
+        """A block within which calls of the trainer's own ``criterion`` are noted, while it computes what it would
+        without; at the end of the block the list holds what became of every batch, branch by branch, in order.
+
+        Nothing stays on the criterion, however the block ends; where an exception ends it, the list stays empty. The
+        end may stand after the trainer's backward, and waits for the device. Raises UnsupportedModelError for what this
+        family is not trained with.
+        """
+        raise UnsupportedModelError(
+            f"{type(self.net).__name__} does not say how its training can be listened to. Give its head a method "
+            "listening(criterion), a context manager whose list is filled with anatomy.BatchTargets."
         )
 
     @property

@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from copy import copy, deepcopy
 from datetime import datetime
 from os import PathLike
@@ -22,6 +22,7 @@ from ultralytics.utils import DEFAULT_CFG_DICT
 from ultralytics.utils.tal import TaskAlignedAssigner
 
 from ...errors import UnsupportedModelError
+from ...head.batch_targets import BatchTargets
 from ...head.batches import Batch
 from ...head.following import Follower
 from ...head.forward import Candidates, Limits, Outputs, Pass, Targets
@@ -33,6 +34,7 @@ from ...head.turns import turns
 from . import validation
 from .arguments import check_predict_args
 from .candidates import seen_by_nms, xywh_to_xyxy
+from .criteria.listening import listening
 from .declared import Branch, Network, Predictor, Stream, Yolo, detection_head, last_conv
 from .following import UltralyticsFollowing
 from .layout import BOXES, BRANCHES, check_names, detect_module
@@ -218,6 +220,10 @@ class UltralyticsHead(Head):
                 "v10Detect of every size, Segment and Pose up to YOLO12."
             )
         return read_criterion(criterion, run, boxes, labels)
+
+    def listening(self, criterion: Any) -> AbstractContextManager[list[BatchTargets]]:
+        """Of the criterion that ``init_criterion`` makes, with one branch or both."""
+        return listening(criterion)
 
     @property
     def running(self) -> Network:

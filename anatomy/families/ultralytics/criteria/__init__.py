@@ -1,0 +1,1 @@
+"""The criteria of Ultralytics' trainings listened to: who answers for which object, and what every cell pays."""

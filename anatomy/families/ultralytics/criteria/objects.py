@@ -1,0 +1,47 @@
+"""The objects of a batch as its criterion counts them, image by image."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+TINY = 2  # px; v8OBBLoss leaves out rotated boxes that are narrower or lower
+
+
+def boxes_of(batch: Mapping[str, Tensor], shape: tuple[int, int], count: int, sides: int) -> tuple[Tensor, ...]:
+    """The boxes of ``count`` images in px of an input of (height, width): (n, 4) xyxy, rotated ones (n, 5) xywhr."""
+    height, width = shape
+    boxes = batch["bboxes"].detach().float().reshape(-1, sides)
+    placed = boxes[:, :4] * boxes.new_tensor((width, height, width, height))
+    if sides == 5:
+        placed = torch.cat((placed, boxes[:, 4:]), 1)
+    else:
+        centre, half = placed[:, :2], placed[:, 2:] / 2
+        placed = torch.cat((centre - half, centre + half), 1)
+    return by_image(placed, batch, count)
+
+
+def labels_of(batch: Mapping[str, Tensor], count: int) -> tuple[Tensor, ...]:
+    """The class ids (n,) int64 of each image."""
+    return by_image(batch["cls"].detach().reshape(-1).long(), batch, count)
+
+
+def by_image(values: Tensor, batch: Mapping[str, Tensor], count: int) -> tuple[Tensor, ...]:
+    """Values (n, …), one an object of the batch, told apart by image."""
+    image = batch["batch_idx"].reshape(-1).to(values.device)
+    return tuple(values[image == index] for index in range(count))
+
+
+def original_numbers(object_: Tensor, kept: Sequence[Tensor]) -> Tensor:
+    """Objects (B, A), counted without those left out, counted with them; ``kept`` (n,) bool an image."""
+    numbered = torch.full_like(object_, -1)
+    for image, flags in enumerate(kept):
+        numbers = flags.nonzero().view(-1).to(object_.device)
+        hit = object_[image] >= 0
+        numbered[image, hit] = numbers[object_[image, hit]]
+    return numbered
+
+
+def large_enough(boxes: Sequence[Tensor]) -> list[Tensor]:
+    """Which rotated boxes (n, 5) xywhr px of each image take part in training, as ``v8OBBLoss`` chooses them."""
+    return [(rotated[:, 2:4] >= TINY).all(1) for rotated in boxes]
