@@ -221,14 +221,14 @@ class Head(ABC):
         return parts
 
     def stacks(self, level: int, branch: str) -> dict[str, tuple[str, ...]]:
-        """Paths in ``net`` of what a level and branch has for the "class" logits alone, and for the "box" outputs alone.
+        """Paths in ``net`` of what a level has in a branch for "class" logits alone, and for "box" outputs alone.
 
         Unless overridden: the last class convolution, and nothing that is known to be for boxes.
         """
         return {"class": (self.levels[level].paths[branch],), "box": ()}
 
     def follow(self, follower: Follower) -> Following | None:
-        """Tie a follower to the next training by the family's own trainer; None where it has none, unless overridden."""
+        """Tie a follower to the next training by the family's own trainer; None, unless overridden: it has none."""
         return None
 
     def trainable(self, net: nn.Module, settings: Mapping[str, Any]) -> Callable[..., Tensor]:

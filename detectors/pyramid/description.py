@@ -61,10 +61,11 @@ class LevelsHead(Head):
 
     def stacks(self, level: int, branch: str) -> dict[str, tuple[str, ...]]:
         """``cls`` and ``classify`` make classes, whatever else reads the level boxes and objectness; a stem is both."""
-        names = [name for name, _ in self.net.level_heads[level].named_children() if name != "stem"]
-        classes = [name for name in names if name in CLASS_PARTS]
-        boxes = [name for name in names if name not in CLASS_PARTS]
-        return {kind: tuple(f"heads.{level}.{name}" for name in part) for kind, part in (("class", classes), ("box", boxes))}
+        parts: dict[str, list[str]] = {"class": [], "box": []}
+        for name, _ in self.net.level_heads[level].named_children():
+            if name != "stem":
+                parts["class" if name in CLASS_PARTS else "box"].append(f"heads.{level}.{name}")
+        return {kind: tuple(paths) for kind, paths in parts.items()}
 
     @torch.inference_mode()
     def passes(self, source, *, conf: float = 0.25, iou: float = 0.7, imgsz: int = 640) -> Iterator[Pass]:

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from anatomy.archive.whole import write_whole
 from anatomy.families.registry import describe, plain_network
 from anatomy.head.at_rest import at_rest
+from anatomy.head.following import Training
 
-from ..scales import Numerics, numerics
+from ..scales import Numerics, Origin, numerics
+from .record import BROKEN
 
 MOST = 3  # batches of one training that are kept
 
@@ -37,7 +39,7 @@ class BrokenBatch:
         return cls(path=path, step=held["step"], epoch=held["epoch"], place=held["place"])
 
     def load(self) -> dict[str, Any]:
-        """"inputs", "targets" (as the network and its loss got them), "state" of the network before the step, "modes"
+        """ "inputs", "targets" (as the network and its loss got them), "state" of the network before the step, "modes"
         (paths of modules that did not train), "random" (torch's), "scale" and "settings" of the training."""
         return torch.load(self.path, weights_only=True)
 
@@ -75,34 +77,41 @@ class Forward:
     random: Tensor
 
 
-def keep(
-    folder: Path, net: nn.Module, forward: Forward, *, step: int, epoch: int, place: str, **about: Any
-) -> BrokenBatch:
-    """Write a batch beside the tables; ``about``: "scale" and "settings" of the training."""
-    folder.mkdir(parents=True, exist_ok=True)
+def keep_broken(
+    training: Training, forward: Forward, folder: Path | None, step: int
+) -> tuple[Origin | None, str, BrokenBatch | None]:
+    """Pass the batch again, layer by layer: what was not finite first, that in words, and the file it was kept in.
+
+    It is kept in the folder of the watch, if there is one, up to ``MOST`` of a training. The network is left as it is.
+    """
+    with training.precision():
+        report = replayed(training.net, forward, training.loss_of, training.scale)
+    origin = report.first_non_finite
+    place = str(origin) if origin else "loss or gradient were not finite, but are when the batch is passed again"
+    if folder is None or len(list((folder / BROKEN).glob("*.pt"))) >= MOST:
+        return origin, place, None
     held = {
         "step": step,
-        "epoch": epoch,
+        "epoch": training.epoch,
         "place": place,
         "inputs": plain(forward.inputs),
         "targets": plain(forward.targets),
         "random": forward.random,
-        "state": at_rest(dict(net.state_dict())),
-        "modes": resting(net),
-        **about,
+        "state": at_rest(dict(training.net.state_dict())),
+        "modes": [path for path, module in training.net.named_modules() if not module.training],
+        "scale": training.scale,
+        "settings": plain(training.settings),
     }
-    path = folder / f"{step:06d}.pt"
+    (folder / BROKEN).mkdir(exist_ok=True)
+    path = folder / BROKEN / f"{step:08d}.pt"
     write_whole(path, lambda file: torch.save(held, file))
-    return BrokenBatch(path=path, step=step, epoch=epoch, place=place)
+    return origin, place, BrokenBatch(path=path, step=step, epoch=training.epoch, place=place)
 
 
-def replayed(
-    net: nn.Module, forward: Forward, loss: Callable[..., Tensor], scale: float | None
-) -> Numerics:
+def replayed(net: nn.Module, forward: Forward, loss: Callable[..., Tensor], scale: float | None) -> Numerics:
     """The pass again in place, on the device and in the precision that are in force; the network is left as it is."""
     given = forward.inputs if forward.targets is None else [(forward.inputs, forward.targets)]
-    devices = [forward.random.device] if forward.random.is_cuda else []
-    with torch.random.fork_rng(devices=devices):
+    with torch.random.fork_rng():
         torch.set_rng_state(forward.random)
         return numerics(net, given, scaled(loss, scale), progress=False)
 
@@ -110,11 +119,6 @@ def replayed(
 def scaled(loss: Callable[..., Tensor], scale: float | None) -> Callable[..., Tensor]:
     """The loss times the scale of the gradients."""
     return loss if scale is None else lambda *args: loss(*args) * scale
-
-
-def resting(net: nn.Module) -> list[str]:
-    """Paths of the modules that are not in training mode."""
-    return [path for path, module in net.named_modules() if not module.training]
 
 
 def train_as(net: nn.Module, modes: list[str]) -> None:

@@ -14,8 +14,8 @@ KEPT = 200  # watched batches
 class Seen:
     """One watched batch: its row, the rows of its levels, and what its branches were."""
 
-    row: Mapping[str, Any]
-    levels: Sequence[Mapping[str, Any]]
+    row: dict[str, Any]
+    levels: Sequence[dict[str, Any]]
     branches: Sequence[BranchMeasures] = ()
 
     @property

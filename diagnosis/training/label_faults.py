@@ -45,4 +45,4 @@ def _misplaced(boxes: np.ndarray, *, rotated: bool) -> np.ndarray:
     if rotated:
         low = high = (low + high) / 2
     inside = (low >= -TOLERANCE).all(1) & (high <= 1 + TOLERANCE).all(1)
-    return ~(area & inside)
+    return np.logical_not(area & inside)

@@ -54,7 +54,7 @@ class Gradients:
     norms: Tensor
 
     def read(self, scale: float | None) -> tuple[dict[str, float], dict[Stack, float]]:
-        """"grad", "grad_backbone" and so on, and the norm of each stack, without the scale; fetched in one transfer.
+        """ "grad", "grad_backbone" and so on, and the norm of each stack, without the scale; fetched in one transfer.
 
         A part none of whose weights has a gradient is left out.
         """

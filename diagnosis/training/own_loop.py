@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ class OwnLoop:
     scaled = False
     scale: float | None = None
     rate = float("nan")
-    settings: Mapping[str, Any] = {}  # noqa: RUF012, of every loop
+    settings: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, head: Head, measure: Callable[..., Tensor] | None):
         self.head, self._measure = head, measure

@@ -79,7 +79,9 @@ class Record:
     _written: float = -float("inf")
 
     @classmethod
-    def create(cls, about: About, folder: Path | None, *, pause: float = EVERY_SECONDS, go_on: bool = False) -> "Record":
+    def create(
+        cls, about: About, folder: Path | None, *, pause: float = EVERY_SECONDS, go_on: bool = False
+    ) -> "Record":
         """A new record, or, to ``go_on``, that of the folder continued.
 
         Raises FileExistsError where something else stands in the folder, OSError where it cannot be written.

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from itertools import takewhile
+from itertools import product, takewhile
 from statistics import median
 
 from ..findings import Finding
@@ -46,24 +46,28 @@ def starved_levels(about: About, history: History) -> Iterator[Finding]:
 def idle_stacks(about: About, history: History) -> Iterator[Finding]:
     """A box or class stack that has trainable weights, and no gradient though its level has positives."""
     for branch in about.branches:
-        for level in about.levels:
-            for kind in ("box", "class"):
-                rows = [pair for pair in history.of_level(branch, level.index) if pair[1].get(f"grad_{kind}") is not None]
-                run = list(takewhile(lambda pair: pair[1][f"grad_{kind}"] == 0 and pair[1]["positives"], rows))
-                if len(run) < ROWS:
-                    continue
-                first = run[-1][0]
-                yield Finding(
-                    code="no_gradient",
-                    severity="error",
-                    level=level.index,
-                    message=(
-                        f"The {kind} stack of {level.name} ({branch}) has had no gradient since {_when(first)}, though "
-                        "the level has positives. Look for a detach(), a no_grad() or a loss that leaves this level "
-                        "out; weights that shall not learn want requires_grad=False."
-                    ),
-                    evidence=_since(first) | {"branch": branch, "stack": kind, "batches": len(run)},
-                )
+        for level, kind in product(about.levels, ("box", "class")):
+            run = _idle(history, branch, level.index, f"grad_{kind}")
+            if len(run) < ROWS:
+                continue
+            first = run[-1]
+            yield Finding(
+                code="no_gradient",
+                severity="error",
+                level=level.index,
+                message=(
+                    f"The {kind} stack of {level.name} ({branch}) has had no gradient since {_when(first)}, though "
+                    "the level has positives. Look for a detach(), a no_grad() or a loss that leaves this level "
+                    "out; weights that shall not learn want requires_grad=False."
+                ),
+                evidence=_since(first) | {"branch": branch, "stack": kind, "batches": len(run)},
+            )
+
+
+def _idle(history: History, branch: str, level: int, column: str) -> list[Seen]:
+    """The last batches, newest first, in which a stack had no gradient; those without a step are passed over."""
+    rows = (pair for pair in history.of_level(branch, level) if pair[1].get(column) is not None)
+    return [seen for seen, _ in takewhile(lambda pair: pair[1][column] == 0 and pair[1]["positives"], rows)]
 
 
 def starved_classes(about: About, history: History) -> Iterator[Finding]:

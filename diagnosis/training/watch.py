@@ -103,7 +103,7 @@ class Watch:
         watcher = self._watcher
         if watcher is None or self._loop is None:
             raise ValueError("A watch that was read from a folder watches nothing. Make one: diagnosis.watch(model).")
-        if watcher.record is None and watcher.error is None:
+        if watcher.session is None and watcher.error is None:
             watcher.begin(self._loop)
         self._loop.epoch, self._loop.loss, self._loop.items = epoch, None, {}
         watcher.forward_begins(inputs, targets)
@@ -119,7 +119,7 @@ class Watch:
         """End the watch: what is left is written, and nothing of it stays in the model or its trainer."""
         if self._following is not None:
             self._following.untie()
-        elif self._watcher is not None and self._watcher.record is not None:
+        elif self._watcher is not None:
             self._watcher.end()
 
     def __enter__(self) -> "Watch":

@@ -25,7 +25,7 @@ class UltralyticsTraining:
     def __init__(self, trainer: Any, describe: Callable[[nn.Module], Head]):
         self.trainer = trainer
         self.head = _described(self.net, describe)
-        self.loggers: dict[str, Log] = active_loggers(trainer)
+        self._loggers: dict[str, Log] | None = None
 
     @property
     def net(self) -> Any:
@@ -110,11 +110,13 @@ class UltralyticsTraining:
 
     def log(self, scalars: Mapping[str, float], step: int) -> None:
         """One that fails is told of and left out from then on: a logger must not end a training."""
-        for name, log in list(self.loggers.items()):
+        if self._loggers is None:
+            self._loggers = active_loggers(self.trainer)  # not before all of them have begun
+        for name, log in list(self._loggers.items()):
             try:
                 log(scalars, step)
             except Exception as error:
-                del self.loggers[name]
+                del self._loggers[name]
                 warnings.warn(f"{name} took no scalars of the watch ({error!r}) and gets no more.", stacklevel=2)
 
 
@@ -126,7 +128,6 @@ class UltralyticsFollowing:
 
     def __init__(self, yolo: Yolo, follower: Follower, describe: Callable[[nn.Module], Head]):
         self._yolo, self._follower, self._describe = yolo, follower, describe
-        self._trainer: Any = None
         self._ties = ExitStack()
         self._begun = False
         self.tied = True  # until the end of the training, or ``untie``
@@ -165,7 +166,6 @@ class UltralyticsFollowing:
             self.untie()
 
     def _begin(self, trainer: Any) -> None:
-        self._trainer = trainer
         self._ties.callback(self._take_callbacks, trainer)
         prepare, step, follower = trainer.preprocess_batch, trainer.optimizer_step, self._follower
 

@@ -1,4 +1,4 @@
-"""Tiny trainings of Ultralytics, the same every time: a data set of eight pictures of 64 px, a network without a body."""
+"""Tiny trainings of Ultralytics, the same every time: eight pictures of 64 px, and a network without a body."""
 
 import contextlib
 from functools import cache
