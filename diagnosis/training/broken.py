@@ -39,8 +39,9 @@ class BrokenBatch:
         return cls(path=path, step=held["step"], epoch=held["epoch"], place=held["place"])
 
     def load(self) -> dict[str, Any]:
-        """ "inputs", "targets" (as the network and its loss got them), "state" of the network before the step, "modes"
-        (paths of modules that did not train), "random" (torch's), "scale" and "settings" of the training."""
+        """ "inputs", "targets" (as the network and its loss got them), "state" of the network before the step,
+        "trained" (paths of weights) and "resting" (of modules not in training mode), "random" (torch's), "scale" and
+        "settings" of the training."""
         return torch.load(self.path, weights_only=True)
 
     def replay(self, model: Any, loss: Callable[..., Tensor] | None = None) -> Numerics:
@@ -61,7 +62,7 @@ class BrokenBatch:
             ) from error
         if loss is None:
             loss = describe(net).trainable(net, held["settings"])
-        train_as(net, held["modes"])
+        train_as(net, set(held["trained"]), set(held["resting"]))
         given = held["inputs"] if held["targets"] is None else [(held["inputs"], held["targets"])]
         with torch.random.fork_rng():
             torch.set_rng_state(held["random"])
@@ -98,7 +99,8 @@ def keep_broken(
         "targets": plain(forward.targets),
         "random": forward.random,
         "state": at_rest(dict(training.net.state_dict())),
-        "modes": [path for path, module in training.net.named_modules() if not module.training],
+        "trained": [path for path, weight in training.net.named_parameters() if weight.requires_grad],
+        "resting": [path for path, module in training.net.named_modules() if not module.training],
         "scale": training.scale,
         "settings": plain(training.settings),
     }
@@ -121,10 +123,12 @@ def scaled(loss: Callable[..., Tensor], scale: float | None) -> Callable[..., Te
     return loss if scale is None else lambda *args: loss(*args) * scale
 
 
-def train_as(net: nn.Module, modes: list[str]) -> None:
-    """Every module in training mode but those at these paths."""
+def train_as(net: nn.Module, trained: set[str], resting: set[str]) -> None:
+    """Weights and modules as they were in training: by paths which of them are trained, and which are not."""
+    for path, weight in net.named_parameters():
+        weight.requires_grad_(path in trained)
     for path, module in net.named_modules():
-        module.training = path not in modes
+        module.training = path not in resting
 
 
 def plain(value: Any) -> Any:
