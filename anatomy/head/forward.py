@@ -1,7 +1,7 @@
 """What one forward pass leaves behind, and what is asked of it: plain values that every family fills."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -57,6 +57,10 @@ class Targets(PickledAtRest):
     ``alignment`` the measure that ranks cells; ``overlap`` its IoU part; ``picked``, among the best before cells
     wanted by several objects were settled. ``losses``: (A,) each by name, with the family's gains; their sums are its
     loss items. ``settings``: the assigner's own, by name.
+
+    ``branch`` whose training it is, "" where there is one; ``logits`` (nc, A) of it, None where they are those of the
+    pass; ``spared`` (n,) bool: objects that training leaves out, None for none; ``unplaced``: what a loss item holds
+    beside the cells; ``left_out``: the items that could not be had of these objects, each with the reason.
     """
 
     object: Tensor
@@ -67,6 +71,11 @@ class Targets(PickledAtRest):
     picked: Tensor
     losses: Mapping[str, Tensor]
     settings: Mapping[str, float]
+    branch: str = ""
+    spared: Tensor | None = None
+    logits: Tensor | None = None
+    unplaced: Mapping[str, float] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class Head(ABC):
     grid_offset: float = 0.5
     rotated: bool = False
     channels: int = 3  # of an image
+    wants: tuple[str, ...] = ()  # beside boxes and labels, for all its losses: "segments" or "keypoints"
     tensor_multiple: int | None = None  # px, of which a tensor's sides are multiples; None: ``passes`` takes no tensors
 
     @abstractmethod
@@ -169,8 +170,13 @@ class Head(ABC):
         """What this pass was asked for; a head that does not say leaves it open."""
         return Limits()
 
-    def targets(self, run: Pass, boxes: Tensor, labels: Tensor) -> Targets:
-        """What training makes of this pass: ``boxes`` (n, 4) xyxy px of the network input, ``labels`` (n,) int64."""
+    def targets(self, run: Pass, boxes: Tensor, labels: Tensor, **more: Any) -> Targets:
+        """What training makes of this pass: ``boxes`` (n, 4) xyxy px of the network input, ``labels`` (n,) int64.
+
+        Of rotated boxes the corners, (n, 4, 2) xy px. ``branch`` is given where it is not that of the pass; and what
+        the head ``wants`` of objects where it is known: ``segments``, of each object its polygons (k, 2) xy px of the
+        input; ``keypoints`` (n, K, 2 or 3), px and whether they are seen.
+        """
         raise UnsupportedModelError(
             f"{type(self.net).__name__} does not say how it is trained, so nothing can be assigned. Give its head a "
             "method targets(run, boxes, labels) that returns anatomy.Targets."

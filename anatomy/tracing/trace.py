@@ -19,9 +19,11 @@ from ..head.letterbox import Letterbox
 from ..head.levels import SILENT_LOGIT, Level, select_class, select_classes, select_level, select_levels
 from ..head.passes import run_passes
 from ..head.pyramid import Cells, Pyramid
+from ..head.rotated import corners_of
 from ..head.sources import check_single, nothing_read, several
 from ..head.turns import turns
 from .detections import Detections
+from .given import check_branch, check_keypoints, check_segments
 from .provenance import Provenance, decoded
 from .recorded import RecordedHead, recorded, travelled
 from .replay import rerun
@@ -212,19 +214,39 @@ class Trace:
         """What the selection was asked for: least confidence, classes, largest number of detections."""
         return self._head.limits(self._run)
 
-    def targets(self, boxes: Any, labels: Iterable[Any]) -> Targets:
+    def targets(
+        self,
+        boxes: Any,
+        labels: Iterable[Any],
+        *,
+        branch: str | None = None,
+        segments: Any = None,
+        keypoints: Any = None,
+    ) -> Targets:
         """What the model's own training makes of this pass and these objects.
 
-        ``boxes`` (n, 4) xyxy px of the original, ``labels`` (n,) class ids or names. Raises UnsupportedModelError for a
-        head that does not say how it is trained. ``diagnosis.assign`` puts the answer into words.
+        ``boxes`` (n, 4) xyxy px of the original, for a head of rotated boxes (n, 5) xywh and radians or (n, 4, 2)
+        corners; ``labels`` (n,) class ids or names. ``branch`` by default that of the pass. ``segments``: of each
+        object its polygons, (k, 2) xy px of the original; ``keypoints`` (n, K, 2 or 3), px and whether they are seen:
+        for heads whose training wants them. Raises UnsupportedModelError for a head that does not say how it is
+        trained, or whose assigner wants more than is given. ``diagnosis.assign`` puts the answer into words.
         """
         device = self._run.boxes.device
-        boxes = torch.as_tensor(self.letterbox.to_input(boxes), dtype=torch.float32, device=device).reshape(-1, 4)
+        boxes = self.letterbox.to_input(corners_of(boxes) if self.rotated else boxes)
+        boxes = torch.as_tensor(boxes, dtype=torch.float32, device=device)
+        boxes = boxes if self.rotated else boxes.reshape(-1, 4)
         chosen = [select_class(self.names, label) for label in labels]
         if len(chosen) != len(boxes):
             raise ValueError(f"Each box needs one label, but {len(boxes)} boxes and {len(chosen)} labels were given.")
         classes = torch.as_tensor(chosen, dtype=torch.int64, device=device)
-        return self._head.targets(self._run, boxes, classes)
+        more: dict[str, Any] = {}
+        if branch is not None and branch != self._run.branch:
+            more["branch"] = check_branch(branch, self._head.branches)
+        if segments is not None and "segments" in self._head.wants:
+            more["segments"] = check_segments(segments, len(boxes), self.letterbox)
+        if keypoints is not None and "keypoints" in self._head.wants:
+            more["keypoints"] = torch.from_numpy(check_keypoints(keypoints, len(boxes), self.letterbox)).to(device)
+        return self._head.targets(self._run, boxes, classes, **more)
 
     def replay(self) -> "Trace":
         """What the model as its class rows are now makes of this image; backbone and neck are not run.

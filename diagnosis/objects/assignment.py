@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import anatomy
-from anatomy import Trace
+from anatomy import Targets, Trace
 
-from .labels import check_objects
+from .labelled import check_labelled
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -19,6 +19,7 @@ SPARED = {
     "no_cell": "no anchor point lies inside its box",
     "no_overlap": "no prediction inside its box overlaps it",
     "taken": "every cell it wanted went to another object",
+    "too_small": "training leaves it out: a side is less than 2 px of the network's input",
 }
 
 
@@ -26,14 +27,19 @@ SPARED = {
 class Assignment:
     """The positives of one image: n objects and the m cells that training would make answer for them.
 
-    ``boxes`` (n, 4) xyxy px of the original, ``labels`` (n,) class ids. One entry a positive cell, best aligned first:
-    ``object`` (m,) index into ``boxes``, ``anchor``, ``level``, ``row``, ``col`` (m,), ``center`` (m, 2) its anchor
-    point in px of the original; ``alignment`` (m,) the measure that ranked it, score^alpha · IoU^beta for a
-    task-aligned assigner (TOOD, https://arxiv.org/abs/2108.07755); ``target`` (m,) what its class row is trained
-    towards, in [0, 1]; ``overlap`` (m,) the assigner's IoU of its box with the object, ``score`` (m,) its probability
-    of the class. ``counts`` (n, levels) positives, ``inside`` (n, levels) cells that might have been chosen, ``taken``
-    (n,) cells lost to other objects. ``why`` (n,) a key of ``SPARED``: why an object has no positive, or "".
-    ``settings`` are the assigner's, by name.
+    ``boxes`` (n, 4) xyxy px of the original, ``labels`` (n,) class ids; of rotated boxes the upright hulls, and
+    ``corners`` (n, 4, 2) xy px. ``branch`` of the head whose training this is.
+
+    One entry a positive cell, best aligned first: ``object`` (m,) index into ``boxes``, ``anchor``, ``level``, ``row``,
+    ``col`` (m,), ``center`` (m, 2) its anchor point in px of the original; ``alignment`` (m,) the measure that ranked
+    it, score^alpha · overlap^beta for a task-aligned assigner (TOOD, https://arxiv.org/abs/2108.07755); ``target`` (m,)
+    what its class row is trained towards, in [0, 1]; ``overlap`` (m,) of its box with the object as the assigner
+    measures it: IoU, of rotated boxes ProbIoU; in YOLO26 of key points their similarity (OKS), with masks the mean of
+    the IoU of boxes and masks; ``score`` (m,) its probability of the class.
+
+    ``counts`` (n, levels) positives, ``inside`` (n, levels) cells that might have been chosen, ``taken`` (n,) cells
+    lost to other objects. ``why`` (n,) a key of ``SPARED``: why an object has no positive, or "". ``settings`` are the
+    assigner's, by name.
     """
 
     trace: Trace
@@ -54,6 +60,8 @@ class Assignment:
     taken: np.ndarray
     why: tuple[str, ...]
     settings: Mapping[str, float]
+    branch: str = ""
+    corners: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -105,24 +113,39 @@ def assign(
     boxes: Any,
     labels: Any = None,
     *,
+    branch: str | None = None,
+    segments: Any = None,
+    keypoints: Any = None,
     imgsz: int | Sequence[int] = 640,
     **predict_args: Any,
 ) -> Assignment:
     """Which cells training would make positive for each object of one image, by the model as it is now.
 
-    ``image`` as in ``anatomy.trace``, or a ``Trace`` of this model, and then nothing is run; ``boxes`` (n, 4) xyxy px
-    of the original, ``labels`` class ids or names; or what ``read_labels`` reads in place of both. One forward pass, in
-    the frame that ``predict()`` makes (scaled and padded, no augmentation). Raises UnsupportedModelError for a
-    head whose assigner boxes alone do not determine.
+    ``image`` as in ``anatomy.trace``, or a ``Trace`` of this model, and then no backbone is run; ``boxes`` (n, 4) xyxy
+    px of the original, for a head of rotated boxes (n, 5) xywh and radians or (n, 4, 2) corners; ``labels`` class ids
+    or names; or what ``read_labels`` reads in place of both. ``branch`` "one2many" or "one2one", by default the one
+    that ``predict()`` runs. ``segments`` (of each object its polygons, (k, 2) px) and ``keypoints`` (n, K, 2 or 3): by
+    these YOLO26 ranks cells in Segment and Pose. One forward pass, in the frame that ``predict()`` makes (scaled and
+    padded, no augmentation). Raises UnsupportedModelError where what is given does not determine the assignment,
+    SelectionError for a branch that is not there.
     """
     trace = image if isinstance(image, Trace) else anatomy.trace(model, image, imgsz=imgsz, **predict_args)
-    return assign_trace(trace, boxes, labels)
+    return assign_trace(trace, boxes, labels, branch=branch, segments=segments, keypoints=keypoints)
 
 
-def assign_trace(trace: Trace, boxes: Any, labels: Any = None) -> Assignment:
-    """``assign`` for a pass that has been traced; nothing is run."""
-    boxes, labels = check_objects(trace, boxes, labels)
-    targets = trace.targets(boxes, labels)
+def assign_trace(
+    trace: Trace,
+    boxes: Any,
+    labels: Any = None,
+    *,
+    branch: str | None = None,
+    segments: Any = None,
+    keypoints: Any = None,
+) -> Assignment:
+    """``assign`` for a pass that has been traced; at most its head is run."""
+    objects = check_labelled(trace, boxes, labels, segments=segments, keypoints=keypoints)
+    boxes, labels = objects.boxes, objects.labels
+    targets = objects.targets(trace, branch)
     owner = targets.object.cpu().numpy()
     anchors = np.flatnonzero(owner >= 0)
     ranks = {name: getattr(targets, name).cpu().numpy() for name in ("alignment", "overlap", "inside", "picked")}
@@ -130,12 +153,12 @@ def assign_trace(trace: Trace, boxes: Any, labels: Any = None) -> Assignment:
     order = np.argsort(-ranks["alignment"][at], kind="stable")
     at = at[0][order], at[1][order]
     places = trace.places(at[1])
-    logits = trace.anchor_logits().float().cpu().numpy()
     counts = np.zeros((len(boxes), len(trace.levels)), np.int64)
     np.add.at(counts, (at[0], places.level), 1)
     inside = np.stack([ranks["inside"][:, here].sum(1) for here in trace.pyramid.slices], 1)
     wanted = ranks["picked"] & (ranks["alignment"] > 0)
     taken = (wanted & (owner[None] != np.arange(len(boxes))[:, None])).sum(1)
+    spared = np.zeros(len(boxes), bool) if targets.spared is None else targets.spared.cpu().numpy()
     return Assignment(
         trace=trace,
         boxes=boxes,
@@ -149,17 +172,27 @@ def assign_trace(trace: Trace, boxes: Any, labels: Any = None) -> Assignment:
         alignment=ranks["alignment"][at],
         target=targets.score.cpu().numpy()[at[1]],
         overlap=ranks["overlap"][at],
-        score=1 / (1 + np.exp(-logits[labels[at[0]], at[1]])),
+        score=_scores(trace, targets)[labels[at[0]], at[1]],
         counts=counts,
         inside=inside.astype(np.int64),
         taken=taken,
-        why=tuple(map(_why, counts.sum(1), inside.sum(1), wanted.sum(1))),
+        why=tuple(map(_why, counts.sum(1), inside.sum(1), wanted.sum(1), spared)),
         settings=dict(targets.settings),
+        branch=targets.branch or trace.run.branch,
+        corners=objects.corners,
     )
 
 
-def _why(positives: int, inside: int, wanted: int) -> str:
+def _scores(trace: Trace, targets: Targets) -> np.ndarray:
+    """The probability of each class in each cell, (nc, A), in the branch that was asked for."""
+    logits = trace.anchor_logits() if targets.logits is None else targets.logits
+    return 1 / (1 + np.exp(-logits.float().cpu().numpy()))
+
+
+def _why(positives: int, inside: int, wanted: int, spared: bool) -> str:
     """Why an object has no positive cell: a key of ``SPARED``."""
     if positives:
         return ""
+    if spared:
+        return "too_small"
     return "taken" if wanted else "no_overlap" if inside else "no_cell"

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,20 @@ def is_label_source(value: Any) -> bool:
     return isinstance(value, ImageLabels | LabelledSet | str | os.PathLike)
 
 
-def labelled_objects(trace: Trace, source: Any) -> tuple[np.ndarray, list[int]]:
-    """The boxes (n, 4) xyxy px of the original, and class ids of the model, that a source has for the image of a trace.
+@dataclass(frozen=True)
+class SourceObjects:
+    """The n objects that a source has for the image of a trace, in px of the original: ``boxes`` (n, 4) xyxy, ``ids``
+    (n,) of the model's classes, ``segments`` of each object its polygons (k, 2), () where it has none; ``keypoints``
+    (n, K, 2 or 3), None where not every object has some."""
+
+    boxes: np.ndarray
+    ids: list[int]
+    segments: tuple[tuple[np.ndarray, ...], ...]
+    keypoints: np.ndarray | None
+
+
+def labelled_objects(trace: Trace, source: Any) -> SourceObjects:
+    """The objects that a source has for the image of a trace.
 
     Crowd regions and what lies off the image are left out, as training leaves them out. Raises LookupError where the
     source does not know the image, SelectionError for a class that the model lacks.
@@ -35,7 +48,19 @@ def labelled_objects(trace: Trace, source: Any) -> tuple[np.ndarray, list[int]]:
     on = ~labels.crowd & (boxes[:, :2] < (width, height)).all(1) & (boxes[:, 2:] > 0).all(1)
     ids = labels.class_id[on].tolist()
     matched = match_classes(labels.names, trace.names, ids)
-    return boxes[on], [matched[class_id] for class_id in ids]
+    keypoints = None if labels.keypoints is None else labels.keypoints[on].copy()
+    if keypoints is not None:
+        keypoints[..., :2] *= (width, height)
+    return SourceObjects(
+        boxes=boxes[on],
+        ids=[matched[class_id] for class_id in ids],
+        segments=tuple(_in_px(labels.segments[i], width, height) for i in np.flatnonzero(on).tolist()),
+        keypoints=keypoints,
+    )
+
+
+def _in_px(polygons: Iterable[np.ndarray], width: int, height: int) -> tuple[np.ndarray, ...]:
+    return tuple(polygon * (width, height) for polygon in polygons)
 
 
 def labelled_images(data: Any) -> Iterator[tuple[Any, Any, Any]]:

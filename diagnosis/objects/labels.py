@@ -26,7 +26,8 @@ def check_objects(trace: Trace, boxes: Any, labels: Any = None) -> tuple[np.ndar
                 f"Boxes must be (n, 4) numbers where labels are given, but {shown(boxes)} was, which stands for boxes "
                 "and labels both. Leave the labels out."
             )
-        boxes, labels = labelled_objects(trace, boxes)
+        found = labelled_objects(trace, boxes)
+        boxes, labels = found.boxes, found.ids
     if labels is None:
         raise TypeError("Boxes need labels, one each. Or give what diagnosis.read_labels reads in place of both.")
     boxes = _box_array(boxes)

@@ -110,12 +110,12 @@ def ultralytics(name: str, *, nms: bool | None = None, fused: bool = False, publ
 
 
 def ultralytics_refusals(name: str) -> dict[str, str]:
-    """What rotated boxes leave out, and heads whose assigner wants more of an object than its box."""
+    """What rotated boxes leave out, and heads whose assigner wants more of an object than its upright box."""
     found = {}
     if "obb" in name:
         found["boxes by level"] = "rotated"
     if "obb" in name or name in ("yolo26n-seg", "yolo26n-pose"):
-        found["targets"] = "is trained with .*, which also wants masks, key points or angles"
+        found["targets"] = "boxes alone do not say"
     return found
 
 

@@ -4,11 +4,13 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from ultralytics.utils import DEFAULT_CFG_DICT
 from ultralytics.utils.torch_utils import autocast, unwrap_model
 
 from ...head.following import BatchLabels, Follower
@@ -106,7 +108,7 @@ class UltralyticsTraining:
 
     def loss_of(self, outputs: Any, targets: Any = None) -> Tensor:
         """The sum of what a network returns for a whole batch with its labels."""
-        return outputs[0].sum()
+        return _total(outputs)
 
     def log(self, scalars: Mapping[str, float], step: int) -> None:
         """One that fails is told of and left out from then on: a logger must not end a training."""
@@ -188,6 +190,17 @@ class UltralyticsFollowing:
         mine = set(map(id, self._calls.values()))
         for event in self._calls:
             holder.callbacks[event] = [call for call in holder.callbacks[event] if id(call) not in mine]
+
+
+def ready_to_train(net: nn.Module, settings: Mapping[str, Any]) -> Callable[..., Tensor]:
+    """Give a network the settings of a training, what else is set by default; returns the loss of its outputs."""
+    vars(net).update(args=SimpleNamespace(**{**DEFAULT_CFG_DICT, **settings}), criterion=None)
+    return _total
+
+
+def _total(outputs: Any, targets: Any = None) -> Tensor:
+    """The sum of what a network returns for a whole batch with its labels."""
+    return outputs[0].sum()
 
 
 def _described(net: nn.Module, describe: Callable[[nn.Module], Head]) -> Head:

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from copy import copy, deepcopy
 from datetime import datetime
 from os import PathLike
-from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -18,8 +17,6 @@ from ultralytics.engine.predictor import BasePredictor
 from ultralytics.nn.autobackend import check_class_names
 from ultralytics.nn.modules import head as heads
 from ultralytics.nn.tasks import BaseModel
-from ultralytics.utils import DEFAULT_CFG_DICT
-from ultralytics.utils.tal import TaskAlignedAssigner
 
 from ...errors import UnsupportedModelError
 from ...head.batch_targets import BatchTargets
@@ -34,15 +31,16 @@ from ...head.turns import turns
 from . import validation
 from .arguments import check_predict_args
 from .candidates import seen_by_nms, xywh_to_xyxy
+from .criteria.batch import Given
 from .criteria.listening import listening
+from .criteria.single import targets_of
 from .declared import Branch, Network, Predictor, Stream, Yolo, detection_head, last_conv
-from .following import UltralyticsFollowing
-from .layout import BOXES, BRANCHES, check_names, detect_module
+from .following import UltralyticsFollowing, ready_to_train
+from .layout import BOXES, BRANCHES, check_names, detect_module, wants
 from .lock import PredictorLock, joined_lock
 from .opening import open_checkpoint, wrap
 from .runners import Kinds, holders, look_around, predictors, runners, strange
 from .tap import Tap, apart, overridden, running_network
-from .training import read_criterion
 
 KINDS = Kinds(holder=Model, predictor=BasePredictor)
 _predictors: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # bare network -> the predictor made for it here
@@ -65,6 +63,7 @@ class UltralyticsHead(Head):
         self.names = check_names(self.detect, check_class_names(self.net.names))
         self.reg_max = self.detect.reg_max
         self.rotated = isinstance(self.detect, heads.OBB)
+        self.wants = wants(self.detect)
         self._at = len(self.net.model) - 1
         self.levels = tuple(self._level(index) for index in range(self.detect.nl))
 
@@ -204,22 +203,17 @@ class UltralyticsHead(Head):
         allowed = None if args.classes is None else tuple(torch.as_tensor(args.classes).view(-1).tolist())
         return Limits(conf=args.conf, classes=allowed, most=max(args.max_det, 300) if end2end else args.max_det)
 
-    def targets(self, run: Pass, boxes: Tensor, labels: Tensor) -> Targets:
-        """By the network's own criterion; of segment and pose heads the box, class and DFL losses alone."""
-        net = apart(running_network(run.private.predictor))
-        known = getattr(net, "args", None) or {}
-        known = known if isinstance(known, dict) else vars(known)
-        net.args = SimpleNamespace(**{**DEFAULT_CFG_DICT, **known})
-        with torch.inference_mode(False), self.undisturbed():
-            criterion: Any = net.init_criterion()
-        criterion = getattr(criterion, run.branch, criterion)
-        if type(criterion.assigner) is not TaskAlignedAssigner:
-            raise UnsupportedModelError(
-                f"{type(self.detect).__name__} is trained with {type(criterion.assigner).__name__}, which also wants "
-                "masks, key points or angles; boxes alone do not say what it would assign. Heads that work: Detect and "
-                "v10Detect of every size, Segment and Pose up to YOLO12."
-            )
-        return read_criterion(criterion, run, boxes, labels)
+    def targets(self, run: Pass, boxes: Tensor, labels: Tensor, *, branch: str | None = None, **more: Any) -> Targets:
+        """By the network's own criterion; without outlines or key points, what it can have without them.
+
+        Of the branch that did not run, and of what detections alone do not show, the head is run again on the feature
+        maps of the pass, with its weights as they are.
+        """
+        branch = branch or run.branch
+        fused = running_network(run.private.predictor)
+        net = fused if branch == run.branch and not (self.wants or self.rotated) else self.net
+        with self.undisturbed():
+            return targets_of(net, run, branch, Given(boxes, labels, **more))
 
     def listening(self, criterion: Any) -> AbstractContextManager[list[BatchTargets]]:
         """Of the criterion that ``init_criterion`` makes, with one branch or both."""
@@ -264,9 +258,8 @@ class UltralyticsHead(Head):
         return UltralyticsFollowing(self.yolo, follower, type(self))
 
     def trainable(self, net: nn.Module, settings: Mapping[str, Any]) -> Callable[..., Tensor]:
-        """With its settings as a trainer would set them, and a criterion that is made anew."""
-        vars(net).update(args=SimpleNamespace(**{**DEFAULT_CFG_DICT, **settings}), criterion=None)
-        return lambda outputs: outputs[0].sum()
+        """As a trainer readies a network, with these settings and a criterion that is made anew."""
+        return ready_to_train(net, settings)
 
     def forward(self, images: Tensor, branch: str) -> Outputs:
         """What the running network makes of a batch (B, 3, H, W), differentiable."""

@@ -53,6 +53,12 @@ def check_names(head: heads.Detect, names: dict[int, str]) -> dict[int, str]:
     return names
 
 
+def wants(head: heads.Detect) -> tuple[str, ...]:
+    """What training wants of an object beside its box and class."""
+    kinds = {"segments": heads.Segment, "keypoints": heads.Pose}
+    return tuple(name for name, kind in kinds.items() if isinstance(head, kind))
+
+
 def _check_branches(head: heads.Detect) -> None:
     """Of every live branch one box and one class stack a level, the class stack ending in one row for each class."""
     live = [name for name, path in BRANCHES.items() if getattr(head, path, None) is not None]

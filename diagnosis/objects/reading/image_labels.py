@@ -18,7 +18,8 @@ class ImageLabels:
     bool, COCO's regions of many objects; ``segments``: of each object its polygons, (k, 2) xy as shares, () where only
     a box was given; ``lines`` (n,) int64, from 1, or, in a COCO JSON, the place in its ``annotations``, from 0;
     ``problems``. ``names`` {id: name} of the set, empty where unknown; ``size`` (width, height) px of the original as
-    a COCO JSON has it, by which its boxes were divided, else None.
+    a COCO JSON has it, by which its boxes were divided, else None. ``keypoints`` (n, K, 2 or 3) of a pose set, xy as
+    shares and whether they are seen, where every object has them, else None.
     """
 
     image: Path
@@ -31,6 +32,7 @@ class ImageLabels:
     problems: tuple[Problem, ...] = ()
     names: Mapping[int, str] = field(default_factory=dict)
     size: tuple[int, int] | None = None
+    keypoints: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.class_id)

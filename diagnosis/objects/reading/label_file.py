@@ -55,7 +55,8 @@ def _rows(path: Path, text: str, keypoints: Keypoints, problems: list[Problem]) 
             if len(values) != pose:
                 message = f"{BOX} columns, but with keypoints there are {pose}; its box is kept."
                 problems.append(Problem(path, line, "wrong_columns", message, kept=True, values=values))
-            yield Row(line, values[0], values[1:BOX], values)
+            points = np.array(values[BOX:]).reshape(keypoints) if keypoints and len(values) == pose else None
+            yield Row(line, values[0], values[1:BOX], values, keypoints=points)
         elif len(values) >= POLYGON and len(values) % 2:
             yield _polygon(line, values)
         else:

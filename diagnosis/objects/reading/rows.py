@@ -16,7 +16,8 @@ HIGHEST = 2**31  # class ids from here on are no ids, whatever the names
 
 
 class Row(NamedTuple):
-    """One object as it was written: class id, centre and size as shares, polygons; ``values``: all its numbers."""
+    """One object as it was written: class id, centre and size as shares, polygons; ``values``: all its numbers;
+    ``keypoints`` (K, 2 or 3), None where there are none."""
 
     line: int
     class_id: float
@@ -24,6 +25,7 @@ class Row(NamedTuple):
     values: tuple[float, ...]
     polygons: tuple[np.ndarray, ...] = ()
     crowd: bool = False
+    keypoints: np.ndarray | None = None
 
 
 class Fault(NamedTuple):
@@ -49,7 +51,13 @@ class Judged:
             "crowd": np.array([row.crowd for row in self.rows], bool),
             "segments": tuple(row.polygons for row in self.rows),
             "lines": np.array([row.line for row in self.rows], np.int64),
+            "keypoints": self._keypoints(),
         }
+
+    def _keypoints(self) -> np.ndarray | None:
+        """(n, K, 2 or 3) where every row has some, else None."""
+        points = [row.keypoints for row in self.rows if row.keypoints is not None]
+        return np.stack(points) if points and len(points) == len(self.rows) else None
 
 
 def judge(

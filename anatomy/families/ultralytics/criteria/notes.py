@@ -12,7 +12,7 @@ from torch import Tensor
 class Call:
     """A part of a criterion that was called: what with, what it answered, and how to call it again."""
 
-    again: Callable[..., Any]
+    again: Any  # the module or method
     args: tuple[Any, ...]
     more: Mapping[str, Any]  # arguments by name
     answer: Any

@@ -69,7 +69,7 @@ def positive_shares(note: Note) -> dict[str, Tensor]:
     _, anchor = note.positive
     none = torch.zeros(len(anchor), device=anchor.device)
     last = "dfl" if note.criterion.use_dfl else "l1"
-    shares = dict.fromkeys(("box", last, "seg", "pose", "kobj", "rle", "angle"), none)
+    shares: dict[str, Tensor] = dict.fromkeys(("box", last, "seg", "pose", "kobj", "rle", "angle"), none)
     if not len(anchor):
         return shares
     if call := note.only("bbox_loss"):
