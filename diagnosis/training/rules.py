@@ -13,8 +13,8 @@ from .tables import LEVELS
 ROWS = 5  # watched batches that must agree
 POSITIVES = 300  # that all levels must have had while one had none
 CLASS_OBJECTS = 20  # of a class without a positive, in as many batches as ROWS
-MANY, SHARE = 10, 0.01  # objects that no cell can reach, and of all objects
-DOMINATES, HOLDS = 0.9, 0.5  # of the loss that one level pays, and of the positives that it has at most
+MANY, SHARE = 30, 0.1  # objects that no cell reaches: so many, and of all objects
+DOMINATES, HOLDS = 0.9, 0.5  # of the loss that one level pays, and of the target mass that it has at most
 TENFOLD, HUNDREDFOLD, BASE = 10.0, 100.0, 8  # of gradients; over the median of at least so many watched batches
 
 Rule = Callable[[About, History], Iterator[Finding]]
@@ -118,7 +118,7 @@ def unreachable_objects(about: About, history: History) -> Iterator[Finding]:
 
 
 def dominated_loss(about: About, history: History) -> Iterator[Finding]:
-    """One level that pays nearly all of the loss, and has few of the positives."""
+    """One level that pays nearly all of the loss, and has little of the target mass."""
     for branch in about.branches:
         for level in about.levels:
             run = list(takewhile(lambda pair: _dominates(*pair), history.of_level(branch, level.index)))
@@ -133,10 +133,10 @@ def dominated_loss(about: About, history: History) -> Iterator[Finding]:
                 level=level.index,
                 message=(
                     f"{level.name} ({branch}) has paid {paid:.0%} of the loss since {_when(first)}, with {held:.0%} of "
-                    "the positives: what it says of the background outweighs the rest. Look at the bias of its class "
+                    "the target mass: what it says of the background outweighs the rest. Look at the bias of its class "
                     "convolution, at its activation, and at the weights it was given."
                 ),
-                evidence=_since(first) | {"branch": branch, "loss": paid, "positives": held, "batches": len(run)},
+                evidence=_since(first) | {"branch": branch, "loss": paid, "target_mass": held, "batches": len(run)},
             )
 
 
@@ -190,7 +190,7 @@ def _paid(row: Mapping) -> float:
 
 
 def _held(row: Mapping) -> float:
-    return row["positives"]
+    return row["target_mass"]
 
 
 def _grown_most(now: Seen, before: list[Seen]) -> str:
