@@ -53,7 +53,7 @@ def optimizer(parameters: Iterable[Tensor]) -> AdamW:
 
 def learn(net: PafpnDetector, batches: Iterable[Batch], watch: Watching | None = None) -> Iterator[dict[str, float]]:
     """One step a batch, in training mode; yields the losses before it. ``watch`` is asked about every step."""
-    stepper, watch = optimizer(net.train().parameters()), watch or Unwatched()
+    stepper, watch = optimizer(net.train().parameters()), Unwatched() if watch is None else watch
     for images, wanted in batches:
         stepper.zero_grad()
         with watch.step(images, wanted) as step:

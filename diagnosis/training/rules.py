@@ -29,17 +29,19 @@ def starved_levels(about: About, history: History) -> Iterator[Finding]:
             if len(run) < ROWS or others < POSITIVES:
                 continue
             first = run[-1][0]
+            largest = max((_largest(seen, branch) for seen, _ in run), default=0.0)
             yield Finding(
                 code="level_starved",
                 severity="warning",
                 level=level.index,
                 message=(
                     f"{level.name} ({branch}) has had no positive since {_when(first)}, while the other levels had "
-                    f"{others}. Its boxes learn nothing. If objects of its size are rare here, that is as it should "
-                    "be, and the level can go; otherwise look at the sizes of the labels, at imgsz, and at the scale "
-                    "of the augmentation."
+                    f"{others}. Its boxes learn nothing. A cell has {level.stride:g} px here, and the largest object had "
+                    f"{largest:.0f} px. If objects of its size are rare, that is as it should be, and the level can go; "
+                    "otherwise look at the sizes of the labels, at imgsz, and at the scale of the augmentation."
                 ),
-                evidence=_since(first) | {"branch": branch, "others": others, "batches": len(run)},
+                evidence=_since(first)
+                | {"branch": branch, "others": others, "batches": len(run), "largest_side": largest},
             )
 
 
@@ -173,6 +175,12 @@ RULES: tuple[Rule, ...] = (
 
 def _positives(seen: Seen, branch: str) -> int:
     return sum(row["positives"] for row in seen.levels if row["branch"] == branch)
+
+
+def _largest(seen: Seen, branch: str) -> float:
+    """The longest side of an object, px of the network input."""
+    sides = [float(one.sides.max()) for one in seen.branches if one.branch == branch and len(one.sides)]
+    return max(sides, default=0.0)
 
 
 def _dominates(seen: Seen, row: Mapping) -> bool:

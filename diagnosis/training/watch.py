@@ -144,6 +144,10 @@ class Watch:
         record = self._found
         return len(record.table("batches")) if record is not None else 0
 
+    def __bool__(self) -> bool:
+        """A watch is there, though it may not have seen a batch yet."""
+        return True
+
     def __repr__(self) -> str:
         where = f"{str(self.path)!r}, " if self.path is not None else ""
         return f"Watch({where}{len(self)} batches watched, {len(self.findings)} finding(s))"

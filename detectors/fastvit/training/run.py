@@ -68,8 +68,9 @@ class Run:
 
     def learn(self, batch: Batch, watch: Watching | None = None) -> dict[str, float]:
         """One step; returns the losses. ``watch`` is asked about it."""
+        watch = Unwatched() if watch is None else watch
         self.optimizer.zero_grad()
-        with (watch or Unwatched()).step(batch.images, batch.targets, epoch=self.epoch) as step:
+        with watch.step(batch.images, batch.targets, epoch=self.epoch) as step:
             losses = self.model.loss(self.model(batch.images), batch.targets)
             step.tell(losses.total).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT)
