@@ -136,7 +136,7 @@ def main() -> None:
     for name_ in ("batch_comes", "forward_begins", "before_step", "batch_ends"):
         setattr(Watcher, name_, timed(getattr(Watcher, name_)))
     lines = [
-        f"| `diagnosis.watch(every={EVERY})` on | batches | CPU a batch | without | difference | spent in the watch | bar |"
+        f"| `diagnosis.watch(every={EVERY})` on | batches | CPU a batch | without | difference | in the watch | bar |"
     ]
     lines.append("|---|---|---|---|---|---|---|")
     for name in NETWORKS:
@@ -148,7 +148,8 @@ def main() -> None:
         overhead = 100 * float(np.median(extra)) / (EVERY * float(np.median(plain)))
         times = f"{watched.mean() * 1e3:.1f} ms | {plain.mean() * 1e3:.1f} ms"
         lines.append(
-            f"| {name}, {SIDE} px, {BATCH} images | {whole} | {times} | {overhead:+.2f} % | {own:.2f} % | < {TARGET:g} % |"
+            f"| {name}, {SIDE} px, {BATCH} images | {whole} | {times} | {overhead:+.2f} % | {own:.2f} % "
+            f"| < {TARGET:g} % |"
         )
         print(lines[-1], flush=True)
     if options.write:

@@ -4,14 +4,10 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from .head import Head
-
 
 @dataclass(frozen=True)
 class BatchLabels:
@@ -30,13 +26,13 @@ class BatchLabels:
 class Training(Protocol):
     """A training under way, asked while it runs.
 
-    ``head`` describes the network in training, ``net`` is that network without wrappers. ``folder``: where the training
+    ``head``, an ``anatomy.Head``, describes the network in training, ``net`` is that network without wrappers. ``folder``: where the training
     writes. ``resumed``: it goes on from a checkpoint. ``epoch`` and ``epochs`` count from 0 and in all, ``per_epoch``
     batches. ``compiled``: the network runs compiled, so hooks laid later are not called.
     """
 
     @property
-    def head(self) -> "Head": ...
+    def head(self) -> Any: ...
     @property
     def net(self) -> nn.Module: ...
     @property

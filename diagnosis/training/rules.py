@@ -36,9 +36,9 @@ def starved_levels(about: About, history: History) -> Iterator[Finding]:
                 level=level.index,
                 message=(
                     f"{level.name} ({branch}) has had no positive since {_when(first)}, while the other levels had "
-                    f"{others}. Its boxes learn nothing. A cell has {level.stride:g} px here, and the largest object had "
-                    f"{largest:.0f} px. If objects of its size are rare, that is as it should be, and the level can go; "
-                    "otherwise look at the sizes of the labels, at imgsz, and at the scale of the augmentation."
+                    f"{others}. Its boxes learn nothing. A cell has {level.stride:g} px here, the largest object had "
+                    f"{largest:.0f} px. If objects of its size are rare, that is as it should be, and the level can "
+                    "go; otherwise look at the sizes of the labels, at imgsz, and at the scale of the augmentation."
                 ),
                 evidence=_since(first)
                 | {"branch": branch, "others": others, "batches": len(run), "largest_side": largest},
