@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from anatomy import BatchTargets, Pyramid
+from anatomy.head.batch_targets import BatchTargets
 from anatomy.head.endings import ending_with
+from anatomy.head.pyramid import Pyramid
 
 from .detector import LevelDetector
 from .losses import Losses, Wanted, wanted

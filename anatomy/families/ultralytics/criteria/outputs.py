@@ -13,10 +13,14 @@ from ..tap import overridden
 Raw = dict[str, Any]
 
 
-def pass_outputs(run: Pass) -> Raw:
+def pass_outputs(run: Pass, device: torch.device) -> Raw:
     """Boxes and scores as the pass has them."""
-    logits = torch.cat([level.flatten(1) for level in run.logits], 1)[None].float()
-    return {"boxes": run.box_logits[None].float().clone(), "scores": logits, "feats": list(run.features)}
+    logits = torch.cat([level.flatten(1) for level in run.logits], 1)[None]
+    return {
+        "boxes": run.box_logits[None].to(device, torch.float32).clone(),
+        "scores": logits.to(device, torch.float32),
+        "feats": [level.to(device) for level in run.features],
+    }
 
 
 @torch.no_grad()
@@ -35,8 +39,8 @@ def head_outputs(head: DetectHead, run: Pass, branch: str) -> Raw:
             with overridden(proto, training=True):
                 raw["proto"] = proto(inputs if hasattr(proto, "feat_refine") else inputs[0])
     if branch == run.branch:
-        seen = pass_outputs(run)
-        raw |= {name: seen[name].to(weight.device) for name in ("boxes", "scores")}
+        seen = pass_outputs(run, weight.device)
+        raw |= {name: seen[name] for name in ("boxes", "scores")}
     return {name: _as_float(value) for name, value in raw.items()}
 
 

@@ -51,14 +51,14 @@ def trained(net: Network, run: Pass, branch: str, given: Given) -> Trained:
     criterion: Any = net.init_criterion()
     criterion = getattr(criterion, branch, criterion)
     lacking = _lacking(criterion, given)
-    if not lacking and type(criterion) is v8DetectionLoss and branch == run.branch:
-        return Trained(criterion, pass_outputs(run), net.args, {})
-    raw = head_outputs(detection_head(net), run, branch)
-    if not lacking:
-        return Trained(criterion, raw, net.args, {})
-    assigner = criterion.assigner
-    plain = v8DetectionLoss(net, tal_topk=assigner.topk, tal_topk2=assigner.topk2)
-    return Trained(plain, raw, net.args, lacking)
+    if lacking:
+        assigner = criterion.assigner
+        criterion = v8DetectionLoss(net, tal_topk=assigner.topk, tal_topk2=assigner.topk2)
+    if type(criterion) is v8DetectionLoss and branch == run.branch:
+        raw = pass_outputs(run, criterion.device)
+    else:
+        raw = head_outputs(detection_head(net), run, branch)
+    return Trained(criterion, raw, net.args, lacking)
 
 
 def _lacking(criterion: Any, given: Given) -> dict[str, str]:
