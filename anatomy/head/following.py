@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor, nn
 
+
 @dataclass(frozen=True)
 class BatchLabels:
     """The objects of one batch as the loader hands them over: after augmentation, on the host, unchecked.
@@ -26,9 +27,9 @@ class BatchLabels:
 class Training(Protocol):
     """A training under way, asked while it runs.
 
-    ``head``, an ``anatomy.Head``, describes the network in training, ``net`` is that network without wrappers. ``folder``: where the training
-    writes. ``resumed``: it goes on from a checkpoint. ``epoch`` and ``epochs`` count from 0 and in all, ``per_epoch``
-    batches. ``compiled``: the network runs compiled, so hooks laid later are not called.
+    ``head``, an ``anatomy.Head``, describes the network in training; ``net`` is that network without wrappers.
+    ``folder``: where the training writes. ``resumed``: it goes on from a checkpoint. ``epoch`` and ``epochs`` count
+    from 0 and in all, ``per_epoch`` batches. ``compiled``: the network runs compiled, so hooks laid later are not called.
     """
 
     @property
