@@ -26,6 +26,7 @@ from .objects.missed import STAGES, Candidate, Missed, missed
 from .objects.reading import PROBLEMS, ImageLabels, LabelledSet, Problem, read_labels
 from .scales import Layer, Numerics, Origin, Scales, numerics
 from .surveys import Survey, survey
+from .training import BrokenBatch, Watch, read_watch, watch
 
 __all__ = [
     "BASELINES",
@@ -38,6 +39,7 @@ __all__ = [
     "VERDICTS",
     "Assignment",
     "Attribution",
+    "BrokenBatch",
     "Candidate",
     "Curves",
     "Faithfulness",
@@ -65,6 +67,7 @@ __all__ = [
     "Successor",
     "Survey",
     "TargetLayout",
+    "Watch",
     "assign",
     "assign_trace",
     "attribute",
@@ -81,7 +84,9 @@ __all__ = [
     "missed",
     "numerics",
     "read_labels",
+    "read_watch",
     "subject",
     "subjects",
     "survey",
+    "watch",
 ]

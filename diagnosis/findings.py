@@ -44,6 +44,13 @@ CODES = {
     "update_too_large": "an optimizer step changes weights by a large share of their norm",
     "fp16_overflow": "values that fp16 turns into infinity",
     "fp16_underflow": "gradients that fp16 turns into zero",
+    "level_starved": "a level gets no positive cells, so its boxes learn nothing",
+    "class_starved": "no object of a class gets a positive cell",
+    "class_absent": "a whole epoch has no object of a class",
+    "unreachable_objects": "objects that no cell answers for, because they are smaller than the finest cell",
+    "loss_dominated": "one level pays nearly all of the loss, though it has few of the positives",
+    "box_outside": "boxes leave the image, or have no area",
+    "class_outside": "objects are of a class that is none of the head's",
     "raises": "a call raises an exception",
     "undecided": "a check could not tell",
     # of labels

@@ -39,8 +39,10 @@ WINGS = {
         "grid": {"findings", "objects"},
         "attribution": {"findings"},
         "doctor": {"findings"},
-        "surveys": {"findings", "objects"},
+        "parts": set(),
+        "surveys": {"findings", "objects", "parts"},
         "labels": {"findings", "objects", "surveys"},
+        "training": {"findings", "scales", "parts"},
     },
     "diagnosis.surveys": {
         "tables": set(),

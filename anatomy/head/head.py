@@ -1,7 +1,7 @@
 """The one description of a detection head through which everything reads, writes and replays."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from inspect import signature
 from os import PathLike
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..errors import UnsupportedModelError
 from .batch_targets import BatchTargets
 from .batches import Batch, in_parts
+from .following import Follower, Following
 from .forward import Candidates, Limits, Outputs, Pass, Targets
 from .letterbox import Letterbox
 from .levels import Level
@@ -224,6 +225,28 @@ class Head(ABC):
                 for path, level in zip(paths, self.levels, strict=True):
                     parts[".".join(path[: apart + 1])] = f"head {level.name}"
         return parts
+
+    def stacks(self, level: int, branch: str) -> dict[str, tuple[str, ...]]:
+        """Paths in ``net`` of what a level has in a branch for "class" logits alone, and for "box" outputs alone.
+
+        Unless overridden: the last class convolution, and nothing that is known to be for boxes.
+        """
+        return {"class": (self.levels[level].paths[branch],), "box": ()}
+
+    def follow(self, follower: Follower) -> Following | None:
+        """Tie a follower to the next training by the family's own trainer; None, unless overridden: it has none."""
+        return None
+
+    def criterion(self) -> Any:
+        """What ``listening`` takes in a training of ``net``; the network itself, unless overridden."""
+        return self.net
+
+    def trainable(self, net: nn.Module, settings: Mapping[str, Any]) -> Callable[..., Tensor]:
+        """Ready a copy of the network, called with a batch, for the family's own loss; returns what makes it a scalar.
+
+        ``settings``: what the training was started with.
+        """
+        raise UnsupportedModelError(f"{type(net).__name__} has no trainer of its own. Give the loss as loss=.")
 
     @staticmethod
     def network(model: Any) -> Any:

@@ -17,6 +17,7 @@ from .selection import CLASS_SHIFT, MAX_DETECTIONS, above, check_thresholds
 from .targets import LARGEST, RADIUS, claim
 
 BRANCH = "one2many"
+CLASS_PARTS = ("cls", "classify")  # of a level's head
 
 
 class LevelsHead(Head):
@@ -60,6 +61,14 @@ class LevelsHead(Head):
 
     def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
         return iter(())
+
+    def stacks(self, level: int, branch: str) -> dict[str, tuple[str, ...]]:
+        """``cls`` and ``classify`` make classes, whatever else reads the level boxes and objectness; a stem is both."""
+        parts: dict[str, list[str]] = {"class": [], "box": []}
+        for name, _ in self.net.level_heads[level].named_children():
+            if name != "stem":
+                parts["class" if name in CLASS_PARTS else "box"].append(f"heads.{level}.{name}")
+        return {kind: tuple(paths) for kind, paths in parts.items()}
 
     @torch.inference_mode()
     def passes(self, source, *, conf: float = 0.25, iou: float = 0.7, imgsz: int = 640) -> Iterator[Pass]:

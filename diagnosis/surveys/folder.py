@@ -1,18 +1,16 @@
 """The folder of a survey: what was asked stands in one file, the tables of each finished shard in a folder."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from anatomy.archive.drafts import abandoned
 from anatomy.archive.whole import write_whole
 
+from ..parts import clear_drafts, is_whole
+
 ASKED, SHARDS, FORMAT = "survey.json", "shards", 1
-PARQUET = b"PAR1"  # how such a file ends
-LEAST = 12  # bytes: the mark at both ends, and the length of what stands before the last
 HOLDS = {"shards": int, "images": int, "truth": bool, "settings": dict, "names": dict, "levels": list}
 TABLES = ("images", "objects", "detections", "evaluation")
 NAMED = {
@@ -44,15 +42,7 @@ def open_folder(out: Path, asked: Mapping[str, Any]) -> None:
         except OSError as error:
             raise OSError(f"No survey can be written to {str(out)!r} ({error}). Give another folder.") from error
     (out / SHARDS).mkdir(exist_ok=True)
-    clear_drafts(out)
-
-
-def clear_drafts(out: Path) -> None:
-    """Remove what killed processes left unfinished; drafts of living ones stay."""
-    numbers = {entry.name[1:].partition("-")[0] for entry in (out / SHARDS).glob(".*-*")}
-    for number in filter(str.isdecimal, numbers):
-        for draft in abandoned(shard_folder(out, int(number))):
-            shutil.rmtree(draft, ignore_errors=True)
+    clear_drafts(out / SHARDS)
 
 
 def read_asked(out: Path) -> dict[str, Any]:
@@ -82,38 +72,26 @@ def table_files(out: Path, name: str, shards: int) -> list[Path]:
         again = "The same call of survey() makes it anew."
         if not file.exists():
             raise FileNotFoundError(f"The survey in {str(out)!r} lacks {str(file)!r}. {again}")
-        if not _whole(file):
+        if not is_whole(file):
             raise ValueError(f"{str(file)!r} is damaged: it does not end as a Parquet file does. {again}")
     return files
 
 
 def missing(out: Path, shards: int) -> list[int]:
     """The numbers of the shards that are not finished; one that lacks a table, or the end of one, is not."""
-    return [number for number in range(shards) if not all(map(_whole, _tables(shard_folder(out, number))))]
+    return [number for number in range(shards) if not all(map(is_whole, _tables(shard_folder(out, number))))]
 
 
 def clear_damaged(out: Path, numbers: Iterable[int]) -> None:
     """Remove those shards that lost something after they were finished, so that they are made anew."""
     for number in numbers:
         shard = shard_folder(out, number)
-        if shard.is_dir() and not all(map(_whole, _tables(shard))):  # another process may just have finished it
+        if shard.is_dir() and not all(map(is_whole, _tables(shard))):  # another process may just have finished it
             shutil.rmtree(shard, ignore_errors=True)
 
 
 def _tables(shard: Path) -> list[Path]:
     return [shard / f"{name}.parquet" for name in TABLES]
-
-
-def _whole(file: Path) -> bool:
-    """Whether a file is there and ends as a Parquet file does."""
-    try:
-        with file.open("rb") as opened:
-            if file.stat().st_size < LEAST:
-                return False
-            opened.seek(-len(PARQUET), os.SEEK_END)
-            return opened.read() == PARQUET
-    except (FileNotFoundError, NotADirectoryError):
-        return False
 
 
 def _same(out: Path, there: Mapping[str, Any], asked: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Ultralytics' detection heads, YOLOv3 to YOLO26."""
 
 import weakref
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from copy import copy, deepcopy
 from datetime import datetime
@@ -21,6 +21,7 @@ from ultralytics.nn.tasks import BaseModel
 from ...errors import UnsupportedModelError
 from ...head.batch_targets import BatchTargets
 from ...head.batches import Batch
+from ...head.following import Follower
 from ...head.forward import Candidates, Limits, Outputs, Pass, Targets
 from ...head.head import Head
 from ...head.levels import Level, level_name
@@ -34,6 +35,8 @@ from .criteria.batch import Given
 from .criteria.listening import listening
 from .criteria.single import targets_of
 from .declared import Branch, Network, Predictor, Stream, Yolo, detection_head, last_conv
+from .decoding import level_boxes
+from .following import UltralyticsFollowing, criterion_of, ready_to_train
 from .layout import BOXES, BRANCHES, check_names, detect_module, wants
 from .lock import PredictorLock, joined_lock
 from .opening import open_checkpoint, wrap
@@ -241,6 +244,24 @@ class UltralyticsHead(Head):
                 parts |= {f"model.{self._at}.{name}.{level.index}": f"head {level.name}" for level in self.levels}
         return parts
 
+    def stacks(self, level: int, branch: str) -> dict[str, tuple[str, ...]]:
+        """The class stack and the box stack; those of masks, key points and angles are neither."""
+        names = {"class": BRANCHES[branch], "box": BOXES[branch]}
+        return {kind: (f"model.{self._at}.{name}.{level}",) for kind, name in names.items()}
+
+    def follow(self, follower: Follower) -> UltralyticsFollowing | None:
+        """Tied to ``train()`` of the YOLO object; None for a bare network, which its owner trains in a loop."""
+        tied = self.yolo is not None and self._given is self.yolo
+        return UltralyticsFollowing(self.yolo, follower, type(self)) if tied else None
+
+    def criterion(self) -> Any:
+        """The network's own; made as its ``loss`` makes it at the first batch."""
+        return criterion_of(self.net)
+
+    def trainable(self, net: nn.Module, settings: Mapping[str, Any]) -> Callable[..., Tensor]:
+        """As a trainer readies a network, with these settings and a criterion that is made anew."""
+        return ready_to_train(net, settings)
+
     def forward(self, images: Tensor, branch: str) -> Outputs:
         """What the running network makes of a batch (B, 3, H, W), differentiable."""
         net = self.running
@@ -258,20 +279,10 @@ class UltralyticsHead(Head):
             return parts["cls_head"][level](x), parts["box_head"][level](x)
 
     def level_boxes(self, level: int, raw: Tensor) -> Tensor:
-        """Distances to left, top, right and bottom from the anchor point, the mean of the DFL bins in strides.
-
-        Generalized Focal Loss, https://arxiv.org/abs/2006.04388. Raises UnsupportedModelError for rotated boxes.
-        """
+        """Distances from the anchor point to the sides, DFL bins in strides; UnsupportedModelError if rotated."""
         if self.rotated:
             raise UnsupportedModelError("The edges of rotated boxes are not explained; take a class logit or score.")
-        bins = raw.unflatten(1, (4, self.reg_max))
-        if self.reg_max > 1:
-            steps = torch.arange(self.reg_max, device=raw.device, dtype=raw.dtype).view(-1, 1, 1)
-            bins = bins.softmax(2) * steps
-        left_top, right_bottom = bins.sum(2).split(2, 1)
-        stride = self.levels[level].stride
-        point = Pyramid.of([raw.shape[2:]], [stride], self.grid_offset).lattice(0, raw)
-        return torch.cat((point - left_top, point + right_bottom), 1) * stride
+        return level_boxes(raw, self.reg_max, self.levels[level].stride, self.grid_offset)
 
     @staticmethod
     def network(model: Any) -> Any:

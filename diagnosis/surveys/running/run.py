@@ -11,7 +11,8 @@ from anatomy.families.registry import describe
 from anatomy.head.head import Head
 
 from ...objects.reading import LabelledSet, read_labels
-from ..folder import FORMAT, clear_damaged, clear_drafts, missing, open_folder
+from ...parts import clear_drafts
+from ..folder import FORMAT, SHARDS, clear_damaged, missing, open_folder
 from ..looking.task import Task
 from ..result import Survey
 from ..settings import MAX_DET, Settings
@@ -99,7 +100,7 @@ def survey(
                 "the same call goes on from there."
             )
             raise
-    clear_drafts(place)
+    clear_drafts(place / SHARDS)
     return Survey(place)
 
 

@@ -1,0 +1,124 @@
+"""Which weights belong to backbone, neck, and each level's box and class stack, and the norms of their gradients."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import (
+    Tensor,
+    _foreach_norm,  # pyright: ignore[reportPrivateImportUsage]  # no public name; all norms in one call
+    nn,
+)
+
+from anatomy.head.head import Head
+
+Kind = TypeVar("Kind")
+COARSE = ("backbone", "neck", "head")
+
+
+class Stack(NamedTuple):
+    """What one level and branch has for its "box" or its "class" outputs alone."""
+
+    level: int
+    branch: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class NetworkParts:
+    """The trainable weights of a network, told apart: ``coarse`` (of ``COARSE``) and ``stack`` of each, or None."""
+
+    weights: tuple[nn.Parameter, ...]
+    coarse: tuple[str | None, ...]
+    stack: tuple[Stack | None, ...]
+
+    @property
+    def first(self) -> nn.Parameter | None:
+        """The weight nearest to the image: what breaks on the way back arrives there."""
+        return next(iter(self.weights), None)
+
+    def gradients(self) -> "Gradients":
+        """Norms of the gradients that are there now; they stay on their device, and nothing waits for it."""
+        there = [place for place, weight in enumerate(self.weights) if weight.grad is not None]
+        held = [weight.grad for weight in self.weights if weight.grad is not None]
+        return Gradients(self, there, torch.stack(_foreach_norm(held)) if held else torch.zeros(0))
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The norms of the weights' gradients: ``norms`` (k,) of the weights at ``there``."""
+
+    parts: NetworkParts
+    there: list[int]
+    norms: Tensor
+
+    def read(self, scale: float | None) -> tuple[dict[str, float], dict[Stack, float]]:
+        """ "grad", "grad_backbone" and so on, and the norm of each stack, without the scale; fetched in one transfer.
+
+        A part none of whose weights has a gradient is left out.
+        """
+        values = [value / (scale or 1.0) for value in self.norms.double().tolist()]
+        by_part = _together(self.parts.coarse, self.there, values)
+        coarse = {f"grad_{name}": value for name, value in by_part.items()}
+        return {"grad": _norm(values)} | coarse, _together(self.parts.stack, self.there, values)
+
+
+def network_parts(head: Head) -> NetworkParts:
+    """The trainable weights of a head's network, by its own account of its parts."""
+    groups = head.parts()
+    stacks = {
+        path: Stack(level.index, branch, kind)
+        for branch in head.branches
+        for level in head.levels
+        for kind, paths in head.stacks(level.index, branch).items()
+        for path in paths
+    }
+    named = [(path, weight) for path, weight in head.net.named_parameters() if weight.requires_grad]
+    return NetworkParts(
+        weights=tuple(weight for _, weight in named),
+        coarse=tuple(_coarse(_longest(path, groups)) for path, _ in named),
+        stack=tuple(_longest(path, stacks) for path, _ in named),
+    )
+
+
+def level_modules(head: Head) -> dict[int, nn.Module]:
+    """A module of each level that is called with what the head reads there; levels without one are left out."""
+    found: dict[int, nn.Module] = {}
+    groups = {name: path for path, name in reversed(head.parts().items())}
+    for level in head.levels:
+        path = groups.get(f"head {level.name}")
+        if path is not None:
+            found[level.index] = head.net.get_submodule(path)
+    return found
+
+
+def _coarse(group: str | None) -> str | None:
+    """The part of ``COARSE`` that a group of the head's account lies in."""
+    name = (group or "").partition(" ")[0]
+    return name if name in COARSE else None
+
+
+def _longest(path: str, groups: Mapping[str, Kind]) -> Kind | None:
+    """What stands for the longest path of ``groups`` that this one lies under."""
+    names = path.split(".")
+    for length in range(len(names), 0, -1):
+        found = groups.get(".".join(names[:length]))
+        if found is not None:
+            return found
+    return None
+
+
+def _together(keys: Iterable[Kind | None], there: list[int], values: list[float]) -> dict[Kind, float]:
+    """The norm of the values of each key."""
+    kinds = list(keys)
+    held: dict[Kind, list[float]] = {}
+    for place, value in zip(there, values, strict=True):
+        key = kinds[place]
+        if key is not None:
+            held.setdefault(key, []).append(value)
+    return {key: _norm(parts) for key, parts in held.items()}
+
+
+def _norm(values: list[float]) -> float:
+    return float(torch.tensor(values, dtype=torch.float64).norm()) if values else 0.0

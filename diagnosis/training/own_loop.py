@@ -1,0 +1,74 @@
+"""A training in a loop of one's own, as a watcher asks for it."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from anatomy.head.head import Head
+
+
+class OwnLoop:
+    """What is known of a training whose loop is not ours; ``loss`` and ``items`` are told during a step.
+
+    ``measure(outputs, targets)`` makes the loss, and ``criterion`` can be listened to, where the caller gave them.
+    """
+
+    compiled = False
+    epochs = 0
+    per_epoch = 0
+    scaled = False
+    scale: float | None = None
+    rate = float("nan")
+    settings: Mapping[str, Any] = MappingProxyType({})
+
+    def __init__(self, head: Head, measure: Callable[..., Tensor] | None, criterion: Any, *, resumed: bool):
+        self.head, self._measure, self._criterion = head, measure, criterion
+        self.resumed = resumed
+        self.epoch = 0
+        self.loss: Tensor | None = None
+        self.items: Mapping[str, Tensor] = {}
+
+    @property
+    def net(self) -> nn.Module:
+        """The network."""
+        return self.head.net
+
+    @property
+    def folder(self) -> Path:
+        """There is none that is known."""
+        raise ValueError("A loop of your own has no folder that is known. Give watch(…, out=folder).")
+
+    def criterion(self) -> Any:
+        """What was given, or what the head says."""
+        return self.head.criterion() if self._criterion is None else self._criterion
+
+    def precision(self) -> AbstractContextManager:
+        """That in which ``step`` ends: under autocast, if it stands in such a block."""
+        return nullcontext()
+
+    def loss_of(self, outputs: Any, targets: Any = None) -> Tensor:
+        """By the function that was given as ``loss``."""
+        if self._measure is None:
+            raise ValueError("To name the layer that is not finite, a loss is needed: watch(model, loss=…).")
+        return self._measure(outputs, targets)
+
+    def log(self, scalars: Mapping[str, float], step: int) -> None:
+        """There are no loggers that are known."""
+
+
+class Step:
+    """One step of a loop of one's own; ``told`` before the block ends, the loss goes into the record."""
+
+    def __init__(self, training: OwnLoop):
+        self._training = training
+
+    def tell(self, loss: Tensor, items: Mapping[str, Any] | None = None) -> Tensor:
+        """The scalar whose gradient is taken, and its parts by name; returns the loss."""
+        self._training.loss = loss
+        self._training.items = {name: torch.as_tensor(value) for name, value in (items or {}).items()}
+        return loss

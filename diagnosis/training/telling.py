@@ -1,0 +1,79 @@
+"""Findings of a training, told once each as they come: into the record, to the log, and to whoever asked."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ..findings import Finding
+from ..scales import Origin
+from .broken import BrokenBatch
+from .label_faults import LabelCount
+from .record import Record
+
+LOG = logging.getLogger("diagnosis.training")
+SHOWN = 5  # names of classes in a message
+
+
+class Teller:
+    """Tells each finding of a record once for every level and branch."""
+
+    def __init__(self, record: Record, on_finding: Callable[[Finding], Any] | None):
+        self.record, self._on_finding = record, on_finding
+        self._told = {_key(finding) for finding in record.findings}
+
+    def tell(self, finding: Finding) -> None:
+        """Into record and log, unless the like was told before."""
+        if _key(finding) in self._told:
+            return
+        self._told.add(_key(finding))
+        self.record.find(finding)
+        LOG.warning("%s", finding)
+        if self._on_finding is not None:
+            self._on_finding(finding)
+
+    def labels(self, count: LabelCount, objects: int, step: int) -> None:
+        """Boxes that leave the image, and classes that are none, of a batch of so many objects that is to come."""
+        examples = f" (in {', '.join(count.files)})" if count.files else ""
+        about = {"began": step, "objects": objects, "files": list(count.files)}
+        begin = f"At step {step}, after augmentation,"
+        if count.outside:
+            message = (
+                f"{begin} {count.outside} of {objects} boxes leave the image or have no area{examples}. Check the "
+                "labels, and any augmentation of your own: boxes must be cut at the edges after it."
+            )
+            self.tell(Finding("box_outside", "error", None, message, about | {"count": count.outside}))
+        if count.strange:
+            message = (
+                f"{begin} {count.strange} of {objects} objects have a class other than 0 to {count.classes - 1}"
+                f"{examples}. Check the class ids of the labels and `names` of the data YAML."
+            )
+            self.tell(Finding("class_outside", "error", None, message, about | {"count": count.strange}))
+
+    def absent_classes(self, count: LabelCount) -> None:
+        """After a whole epoch: classes of which no batch had an object."""
+        names = self.record.about.names
+        absent = [index for index in names if not count.objects[index]]
+        if not absent or not count.objects:
+            return
+        shown = ", ".join(repr(names[index]) for index in absent[:SHOWN]) + (" …" if len(absent) > SHOWN else "")
+        message = (
+            f"{len(absent)} of {len(names)} classes had no object in a whole epoch: {shown}. Their rows learn to be "
+            "silent. Check `names` of the data YAML, or leave these classes out."
+        )
+        self.tell(Finding("class_absent", "warning", None, message, {"began": 0, "classes": absent}))
+
+    def broken(self, origin: Origin | None, place: str, kept: BrokenBatch | None, step: int, epoch: int) -> None:
+        """What was not finite first, and where the batch is."""
+        where = ""
+        if kept is not None:
+            where = f" The batch is kept: read_watch({str(self.record.folder)!r}).broken[-1].replay(model)."
+        evidence: dict[str, Any] = {"began": step, "epoch": epoch, "layer": None, "direction": None, "how": None}
+        if origin is not None:
+            evidence |= {"layer": origin.name, "direction": origin.direction, "how": origin.how}
+        message = f"At step {step} (epoch {epoch + 1}): {place}.{where}"
+        self.tell(Finding("non_finite", "error", None, message, evidence))
+
+
+def _key(finding: Finding) -> tuple:
+    about = finding.evidence
+    return finding.code, finding.level, about.get("branch"), about.get("stack"), about.get("class")

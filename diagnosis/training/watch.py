@@ -1,0 +1,256 @@
+"""``diagnosis.watch``: a training watched level by level, from one line before it, and read again from its folder."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from anatomy import describe, whole_number
+from anatomy.head.following import Following, Training
+from anatomy.head.head import Head
+
+from ..findings import Finding, Report
+from .broken import BrokenBatch
+from .own_loop import OwnLoop, Step
+from .record import BROKEN, EVERY_SECONDS, About, Record, WatchLevel
+from .watcher import Watcher
+
+if TYPE_CHECKING:
+    from polars import DataFrame
+
+
+class Watch:
+    """A training as it was watched: rows, findings, and batches that broke it. Made by ``watch`` and ``read_watch``.
+
+    While the training runs, everything can be asked for as far as it has come. ``path``: the folder, or None.
+    """
+
+    def __init__(self, record: Record | None = None, watcher: Watcher | None = None):
+        self._record, self._watcher = record, watcher
+        self._following: Following | None = None
+        self._loop: OwnLoop | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The folder of the watch; None before the training begins, and where nothing is written."""
+        record = self._found
+        return record.folder if record is not None else None
+
+    @property
+    def about(self) -> About:
+        """Levels, branches, class names; raises ValueError before the training begins."""
+        return self._begun.about
+
+    @property
+    def batches(self) -> "DataFrame":
+        """One row a watched batch; its columns stand in ``diagnosis.training.tables``."""
+        return self._begun.table("batches")
+
+    @property
+    def levels(self) -> "DataFrame":
+        """One row a watched batch, branch and level."""
+        return self._begun.table("levels")
+
+    @property
+    def sizes(self) -> "DataFrame":
+        """One row a watched batch, branch and size: objects, and those without a positive."""
+        return self._begun.table("sizes")
+
+    def to_df(self) -> "DataFrame":
+        """The rows of all levels, each with what is known of its batch; columns of both have ``_batch`` behind."""
+        return self.levels.join(self.batches, on="step", how="left", suffix="_batch")
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found so far, in the order in which it began."""
+        record = self._found
+        return tuple(record.findings) if record is not None else ()
+
+    @property
+    def broken(self) -> tuple[BrokenBatch, ...]:
+        """The batches that were kept because something was not finite, in the order of the training."""
+        folder = self.path
+        files = sorted((folder / BROKEN).glob("*.pt")) if folder is not None else []
+        return tuple(map(BrokenBatch.open, files))
+
+    @property
+    def error(self) -> Exception | None:
+        """Why the watch gave up, while the training went on; None where it did not."""
+        return self._watcher.error if self._watcher is not None else None
+
+    def report(self) -> Report:
+        """The findings as a report."""
+        record = self._found
+        if record is None:
+            return Report(subject="a training that has not begun")
+        return Report(
+            subject=f"training of {record.about.subject}",
+            findings=tuple(record.findings),
+            probes=len(record.table("batches")),
+        )
+
+    @contextmanager
+    def step(self, inputs: Any = None, targets: Any = None, *, epoch: int = 0) -> Iterator[Step]:
+        """One step of a loop of your own: forward pass, loss and backward pass stand in the block, the clipping of
+        gradients and the optimizer's step after it.
+
+        ``inputs`` and ``targets``: what the network and the loss get, kept where something is not finite. Call
+        ``tell(loss, items)`` of what the block is given, so that the loss goes into the record. Raises ValueError
+        for a watch that was read from a folder.
+        """
+        watcher = self._watcher
+        if watcher is None or self._loop is None:
+            raise ValueError("A watch that was read from a folder watches nothing. Make one: diagnosis.watch(model).")
+        self._loop.loss, self._loop.items = None, {}
+        if watcher.session is None:
+            watcher.begin(self._loop)
+        if self._loop.epoch != epoch:
+            self._loop.epoch = epoch
+            watcher.epoch_begins()
+        watcher.forward_begins(inputs, targets)
+        try:
+            yield Step(self._loop)
+        except BaseException:
+            watcher.break_off()
+            raise
+        watcher.before_step()
+        watcher.batch_ends()
+
+    def close(self) -> None:
+        """End the watch: what is left is written, and nothing of it stays in the model or its trainer."""
+        if self._following is not None:
+            self._following.untie()
+        elif self._watcher is not None:
+            self._watcher.end()
+
+    def __enter__(self) -> "Watch":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple:
+        if self.path is None:
+            raise TypeError("A watch without a folder cannot be pickled. Give watch(…, out=folder).")
+        return read_watch, (self.path,)
+
+    def __deepcopy__(self, memo: dict) -> "Watch":
+        return self
+
+    def __len__(self) -> int:
+        """How many batches were watched."""
+        record = self._found
+        return len(record.table("batches")) if record is not None else 0
+
+    def __bool__(self) -> bool:
+        """A watch is there, though it may not have seen a batch yet."""
+        return True
+
+    def __repr__(self) -> str:
+        where = f"{str(self.path)!r}, " if self.path is not None else ""
+        return f"Watch({where}{len(self)} batches watched, {len(self.findings)} finding(s))"
+
+    def __str__(self) -> str:
+        return str(self.report())
+
+    @property
+    def _found(self) -> Record | None:
+        return self._watcher.record if self._watcher is not None else self._record
+
+    @property
+    def _begun(self) -> Record:
+        found = self._found
+        if found is None:
+            raise ValueError(
+                "No batch has been seen yet: the rows begin with model.train(…), or with the first step(). A training "
+                "on several devices runs in processes of its own and is never seen."
+            )
+        return found
+
+
+def watch(
+    model: Any,
+    every: int = 10,
+    out: str | Path | None = None,
+    *,
+    loss: Callable[..., Tensor] | None = None,
+    criterion: Any = None,
+    resume: bool = False,
+    on_finding: Callable[[Finding], Any] | None = None,
+    save_every: float = EVERY_SECONDS,
+) -> Watch:
+    """Watch a training, level by level: one line before ``model.train(…)``, or ``step`` in a loop of your own.
+
+    At every ``every``-th batch: positives, target mass and each loss item by level, objects without a positive,
+    the norm of the gradient before clipping by part of the network, the scale of what the head reads; at every batch,
+    whether labels fit the image and loss and gradient are finite. Weights, checkpoints and random numbers come out as
+    without it, and nothing of it stays after the training, however that ends. It follows one training: the next one
+    wants a watch of its own. A failure of the watch itself is warned of, and the training goes on.
+
+    ``model``: a YOLO object that will be trained, or the network of a loop of your own. ``out``: the folder for rows
+    and findings; by default ``watch`` in the folder of the training, and for a loop of your own none: rows stay in
+    memory. Parts are written at least ``save_every`` seconds apart. ``on_finding`` is called with each finding as it
+    comes; they are logged too. For a loop of your own: ``loss(outputs, targets)`` makes its scalar, so that a batch
+    that breaks can be replayed; ``criterion`` is what the loop calls, where that is not the network's own (what
+    ``anatomy.Head.listening`` takes); ``resume`` goes on in the folder ``out``.
+
+    Raises ValueError for ``every`` below 1, UnsupportedModelError for a model without levels, FileExistsError where
+    ``out`` holds something else.
+    """
+    every = whole_number(every, "every, the batches from one that is watched to the next,")
+    if every < 1:
+        raise ValueError(f"every must be 1 or more, but {every} was given.")
+    head = describe(model)
+    given = Path(out).absolute() if out is not None else None
+    if given is not None and given.exists() and (not given.is_dir() or any(given.iterdir())) and not _is_watch(given):
+        raise FileExistsError(f"{str(given)!r} is not empty. Give another folder as out=, or an empty one.")
+
+    def start(training: Training) -> Record:
+        folder = given if isinstance(training, OwnLoop) else _folder(given, training)
+        return Record.create(_about(training.head, every), folder, pause=save_every, go_on=training.resumed)
+
+    watcher = Watcher(every, start, on_finding)
+    made = Watch(watcher=watcher)
+    made._following = head.follow(watcher)
+    if made._following is None:
+        made._loop = OwnLoop(head, loss, criterion, resumed=resume)
+    return made
+
+
+def read_watch(path: str | Path) -> Watch:
+    """The watch in a folder: of a training that has ended, that was killed, or that still runs.
+
+    Raises FileNotFoundError where there is none, ValueError where it is damaged.
+    """
+    return Watch(record=Record.read(Path(path).absolute()))
+
+
+def _is_watch(folder: Path) -> bool:
+    return (folder / "watch.json").exists()
+
+
+def _folder(given: Path | None, training: Training) -> Path:
+    """Where to write: as given, else beside the weights, in the first folder that is free; the last one to go on."""
+    if given is not None:
+        return given
+    number, folder = 1, training.folder.absolute() / "watch"
+    while folder.exists():
+        number += 1
+        following = folder.with_name(f"watch{number}")
+        if training.resumed and not following.exists():
+            break
+        folder = following
+    return folder
+
+
+def _about(head: Head, every: int) -> About:
+    names: Mapping[int, str] = head.names
+    return About(
+        subject=type(head.net).__name__,
+        levels=tuple(WatchLevel(level.index, level.name, float(level.stride)) for level in head.levels),
+        branches=tuple(head.branches),
+        names=dict(names),
+        every=every,
+    )

@@ -1,0 +1,233 @@
+"""Follows a training batch by batch, measures every tenth, and says what begins to go wrong."""
+
+import time
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import torch
+
+from anatomy.head.following import BatchLabels, Training
+
+from ..findings import Finding
+from .broken import Forward, keep_broken
+from .history import History, Seen
+from .label_faults import LabelCount
+from .listening import Listening, add_gradients, place_of
+from .network_parts import level_modules, network_parts
+from .record import Record
+from .rules import RULES
+from .scalars import scalars
+from .telling import Teller
+
+
+def guarded(method: Callable) -> Callable:
+    """A failure of the watch is told once and ends it; the training goes on."""
+
+    @wraps(method)
+    def call(self: "Watcher", *args: Any) -> None:
+        if self.error is not None:
+            return
+        try:
+            method(self, *args)
+        except Exception as error:
+            self.give_up(error)
+
+    return call
+
+
+class Watcher:
+    """Told by a training (see ``anatomy.head.following``) what happens; nothing that it is handed is changed.
+
+    ``start`` makes the record when a training begins. ``session``: what is known of the training under way, None
+    before and after it; ``error``: why the watch gave up, or None.
+    """
+
+    def __init__(self, every: int, start: Callable[[Training], Record], on_finding: Callable[[Finding], Any] | None):
+        self.every, self._start, self._on_finding = every, start, on_finding
+        self.record: Record | None = None
+        self.session: Session | None = None
+        self.error: Exception | None = None
+
+    @guarded
+    def begin(self, training: Training) -> None:
+        """Make the record, and look at what there is to be measured."""
+        self.record = self._start(training)
+        self.session = Session(training, self.record, self.every, Teller(self.record, self._on_finding))
+
+    @guarded
+    def epoch_begins(self) -> None:
+        """As ``Session`` says, and likewise below."""
+        if self.session is not None:
+            self.session.epoch_begins()
+
+    @guarded
+    def batch_comes(self, labels: BatchLabels) -> None:
+        if self.session is not None:
+            self.session.batch_comes(labels)
+
+    @guarded
+    def forward_begins(self, batch: Any, targets: Any = None) -> None:
+        if self.session is not None:
+            self.session.forward_begins(Forward(batch, targets, torch.get_rng_state()))
+
+    @guarded
+    def before_step(self) -> None:
+        if self.session is not None:
+            self.session.before_step()
+
+    @guarded
+    def batch_ends(self) -> None:
+        if self.session is not None:
+            self.session.batch_ends()
+
+    @guarded
+    def break_off(self) -> None:
+        if self.session is not None:
+            self.session.break_off()
+
+    @guarded
+    def end(self) -> None:
+        if self.session is not None:
+            self.session.end()
+        self.session = None
+
+    def give_up(self, error: Exception) -> None:
+        """End the watch for a failure of its own."""
+        self.error, session, self.session = error, self.session, None
+        if session is not None:
+            session.break_off()
+        warnings.warn(f"The watch has ended ({error!r}); the training goes on without it.", stacklevel=3)
+
+
+class Session:
+    """One training under way."""
+
+    def __init__(self, training: Training, record: Record, every: int, teller: Teller):
+        self.training, self.record, self.every, self.teller = training, record, every, teller
+        self.parts = network_parts(training.head)
+        self.modules = {} if training.compiled else level_modules(training.head)
+        self.history = History()
+        self.labels = LabelCount(classes=len(training.head.names), rotated=training.head.rotated)
+        self.began = time.monotonic()
+        self.step = _last_step(training, record)  # batches before the one under way
+        self.epoch, self.batch = -1, -1
+        self.accumulated = 0  # batches whose gradients are summed at this moment
+        self.sound = True  # whether the batch before this one was finite
+        self.first_epoch = True
+        self._listening: Listening | None = None
+        self._forward: Forward | None = None  # of the batch under way
+        self._waiting: list[Seen] = []  # watched batches, for the step that their gradients go into
+
+    def epoch_begins(self) -> None:
+        """Let go of a batch that was broken off. Where an epoch begins again, the trainer has dropped its gradients."""
+        again = self.training.epoch == self.epoch
+        if again or self._forward is not None:
+            self.break_off()
+        elif self.epoch >= 0:
+            self._epoch_is_done()
+        self.epoch, self.batch = self.training.epoch, -1
+
+    def batch_comes(self, labels: BatchLabels) -> None:
+        """Look at the labels before the network meets them."""
+        self.labels.add(labels)
+        if self.labels.outside or self.labels.strange:
+            self.teller.labels(self.labels, len(labels.label), self.step + 1)
+
+    def forward_begins(self, forward: Forward) -> None:
+        """Listen to this batch, if its turn has come."""
+        self.step, self.batch, self.accumulated = self.step + 1, self.batch + 1, self.accumulated + 1
+        self._forward = forward
+        if self.step % self.every == 0:
+            self._listening = Listening(self.training, self.modules)
+
+    def before_step(self) -> None:
+        """Measure what the batch left, and the gradient that the optimizer is about to use."""
+        self._batch_is_done()
+        if self._waiting:
+            add_gradients(self._waiting, self.parts, self.training.scale, self.accumulated)
+        self.accumulated = 0
+        self._finish()
+
+    def batch_ends(self) -> None:
+        """A batch without a step is measured now; its gradient waits for the next step."""
+        self._batch_is_done()
+        self.record.write()
+
+    def end(self) -> None:
+        """Write what is left."""
+        done = self.batch + 1 >= self.training.per_epoch > 0 and self._forward is None
+        self.break_off()
+        self._finish()
+        if done:
+            self._epoch_is_done()
+        self.record.write(now=True)
+
+    def break_off(self) -> None:
+        """Take hooks out of a batch that will not come to its end, and whose gradients are dropped."""
+        self._forward, self.accumulated = None, 0
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.break_off()
+
+    def _epoch_is_done(self) -> None:
+        if self.first_epoch:
+            self.first_epoch = False
+            self.teller.absent_classes(self.labels)
+
+    def _batch_is_done(self) -> None:
+        """The numbers of a watched batch; and of every batch, once, whether it was finite."""
+        forward, self._forward = self._forward, None
+        if forward is None:
+            return
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            place = place_of(self.training, self.step, self.batch, self.began)
+            self._waiting.append(listening.close(place, self.labels))
+        finite = self._finite()
+        if not finite and self.sound:
+            self._broken(forward)
+        self.sound = finite
+
+    def _finite(self) -> bool:
+        """The loss, and the gradient nearest to the image, where all that breaks on the way back arrives.
+
+        A scaler tries scales until gradients fit, so with one only the loss is looked at.
+        """
+        training, first = self.training, self.parts.first
+        values = [] if training.loss is None else [training.loss.detach().float().reshape(())]
+        if first is not None and first.grad is not None and not training.scaled:
+            values.append(first.grad.float().sum())
+        return not values or bool(torch.stack(values).isfinite().all())
+
+    def _broken(self, forward: Forward) -> None:
+        """Name the first layer that is not finite, and keep the batch."""
+        origin, place, kept = keep_broken(self.training, forward, self.record.folder, self.step)
+        if not self._waiting or self._waiting[-1].step != self.step:
+            self._waiting.append(Seen(row=place_of(self.training, self.step, self.batch, self.began), levels=[]))
+        self._waiting[-1].row["non_finite"] = place
+        self.teller.broken(origin, place, kept, self.step, self.training.epoch)
+
+    def _finish(self) -> None:
+        """Hand the batches that wait over to tables, loggers and rules."""
+        waiting, self._waiting = self._waiting, []
+        for seen in waiting:
+            self._hand_over(seen)
+
+    def _hand_over(self, seen: Seen) -> None:
+        self.record.add("batches", [seen.row])
+        self.record.add("levels", [{"step": seen.step, **level} for level in seen.levels])
+        self.record.add("sizes", [{"step": seen.step, **size} for one in seen.branches for size in one.sizes])
+        self.training.log(scalars(seen), seen.step)
+        self.history.add(seen)
+        for rule in RULES:
+            for finding in rule(self.record.about, self.history):
+                self.teller.tell(finding)
+        self.record.write(now=seen.row.get("non_finite") is not None)
+
+
+def _last_step(training: Training, record: Record) -> int:
+    """The number of the last batch before this training, or before it goes on."""
+    steps = record.table("batches")["step"].to_list()
+    return max(training.epoch * training.per_epoch - 1, *steps, -1)
