@@ -1,6 +1,7 @@
 """Where the benchmark of the tests plants its faults, and what it leaves alone."""
 
 import ast
+import hashlib
 import json
 from collections import Counter
 
@@ -9,7 +10,7 @@ import pytest
 from benchmarks.mutants.__main__ import drawn, sources
 from benchmarks.mutants.change import Change
 from benchmarks.mutants.places import places
-from benchmarks.mutants.reach import Reach
+from benchmarks.mutants.reach import Reach, holds
 from benchmarks.mutants.trial import Verdict
 from benchmarks.mutants.verdicts import EQUIVALENT, table, unnoticed
 
@@ -141,6 +142,27 @@ def test_those_that_run_the_line_are_asked_quick_files_first_and_those_that_may_
     ]
     assert reach.tests(change_at(2), source) == ["t.py::quick", "v.py::child"]
     assert reach.tests(change_at(3), source) == ["t.py::shares", "t.py::slow", "v.py::child"]
+
+
+def test_what_was_measured_holds_until_something_that_ran_changes(tmp_path):
+    run, shared, other = (tmp_path / name for name in ("anatomy/a.py", "tests/nets.py", "anatomy/b.py"))
+    for file in (run, shared, other):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("x = 1\n")
+    kept = tmp_path / "t.json"
+    assert not holds(kept, tmp_path)
+    sha = hashlib.sha256(b"x = 1\n").hexdigest()
+    kept.write_text(json.dumps({"of": {"anatomy/a.py": sha, "tests/nets.py": sha}}))
+    other.write_text("x = 2\n")  # no test of the file ran it
+    assert holds(kept, tmp_path)
+    more = tmp_path / "tests" / "conftest.py"
+    more.write_text("")
+    assert not holds(kept, tmp_path)
+    more.unlink()
+    run.write_text("x = 2\n")
+    assert not holds(kept, tmp_path)
+    run.unlink()
+    assert not holds(kept, tmp_path)
 
 
 def test_the_table_counts_equivalent_mutants_apart():
