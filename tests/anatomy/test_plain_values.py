@@ -41,7 +41,9 @@ def stored(count=6, kind="torch.FloatStorage", key="0", word="storage") -> Store
 
 
 def tensor(storage=None, offset=0, size=(2, 3), stride=(3, 1), grad=False, hooks=None, *more) -> Object:
-    return note(TENSOR, storage or stored(), offset, size, stride, grad, hooks or note("collections.OrderedDict"), *more)
+    return note(
+        TENSOR, storage or stored(), offset, size, stride, grad, hooks or note("collections.OrderedDict"), *more
+    )
 
 
 def six(**more) -> Archive:
@@ -64,7 +66,10 @@ def read(given, archive=None):
     [
         ([1, 2.5, None, True, "a", b"b"], [1, 2.5, None, True, "a", b"b"]),
         ((1, (2,)), (1, (2,))),
-        ({"a": [1], (1 << 60) - 1: 2, None: 3, 1.5: 4, True: 5}, {"a": [1], (1 << 60) - 1: 2, None: 3, 1.5: 4, True: 5}),
+        (
+            {"a": [1], (1 << 60) - 1: 2, None: 3, 1.5: 4, True: 5},
+            {"a": [1], (1 << 60) - 1: 2, None: 3, 1.5: 4, True: 5},
+        ),
         (note("collections.OrderedDict", [["a", 1]], items=[("b", [2])]), OrderedDict(a=1, b=[2])),
         (note("collections.OrderedDict"), OrderedDict()),
         (note("builtins.set", [1, 2], entries=[3]), {1, 2, 3}),
@@ -231,7 +236,9 @@ def test_tensors_are_views_of_a_storage_that_is_read_once():
     found = reader.value([tensor(), tensor(offset=1, size=(2, 2), stride=(2, 1)), tensor(size=(), stride=())])
     assert [entry.tolist() for entry in found] == [[[0, 1, 2], [3, 4, 5]], [[1, 2], [3, 4]], 0]
     assert archive.read == ["0"]
-    refused("the storage 0 has two types", [tensor(), tensor(stored(3, "torch.HalfStorage"), 0, (3,), (1,))], wrongly=TENSOR)
+    refused(
+        "the storage 0 has two types", [tensor(), tensor(stored(3, "torch.HalfStorage"), 0, (3,), (1,))], wrongly=TENSOR
+    )
 
 
 @pytest.mark.parametrize(
