@@ -58,6 +58,7 @@ def plain(value):
         (b"]K\x01a(K\x02K\x03e", [1, 2, 3]),
         (b"]\x94h\x00\x86", ([], [])),
         (b"]q\x05Nj\x05\0\0\0\x86", (None, [])),
+        (b"N]q\x01h\x01\x87", (None, [], [])),
         (b"]r\x05\0\0\0h\x05\x86", ([], [])),
         (NAME + b"K\x01\x85R", {"call": "os.system", "with": (1,), "then": [None, [], []]}),
         (NAME + b")\x81K\x07b", {"call": "os.system", "with": (), "then": [7, [], []]}),
@@ -93,7 +94,7 @@ def plain(value):
     ],
 )
 def test_each_operation(operations, value):
-    if isinstance(value, str) and len(value) > 1 or operations == b"Nh\x05":
+    if (isinstance(value, str) and len(value) > 1) or operations == b"Nh\x05":
         told = f"'x.pt' cannot be read: its description of objects is damaged or hostile ({value})."
         with pytest.raises(CheckpointError, match=f"^{re.escape(told)}$"):
             read_program(operations + b".", "x.pt")

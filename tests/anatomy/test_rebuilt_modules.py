@@ -133,10 +133,10 @@ def test_layers_and_lists_of_layers_may_stand_in_several_places_and_blocks_of_bl
     assert builder._count == 0
     builder._place([leaf, layers], Conv)
     assert builder._count == 2  # what the list holds is there once more
-    with pytest.raises(ValueError, match="^puts a Sequential into a Conv, and elsewhere too$"):
+    with pytest.raises(ValueError, match=r"^puts a Sequential into a Conv, and elsewhere too$"):
         builder._place([block], Conv)
     builder._unfinished.add(id(fresh := nn.Identity()))
-    with pytest.raises(ValueError, match="^puts a Identity into a Conv, and elsewhere too$"):
+    with pytest.raises(ValueError, match=r"^puts a Identity into a Conv, and elsewhere too$"):
         builder._place([fresh], Conv)
     halves = nn.Sequential(nn.Identity(), nn.Sequential(nn.SiLU()))  # deep by one of its parts
     builder._place([halves], Conv)
@@ -177,7 +177,7 @@ def test_attributes_that_stand_for_methods(builder):
     for name in ("forward", "default_act", "__class__", "5", "train"):
         with pytest.raises(ValueError, match=f"^gives a Conv the attribute {name!r}$"):
             builder._attributes(Conv, {name: 1})
-    with pytest.raises(ValueError, match="^gives a Conv something that is no plain data as 'i'$"):
+    with pytest.raises(ValueError, match=r"^gives a Conv something that is no plain data as 'i'$"):
         builder._attributes(Conv, {"i": object()})
     call = Object(Reference("builtins.getattr"), ())
     assert modules._calls({"forward": call}, "forward")
@@ -210,5 +210,5 @@ def test_calls_that_a_network_may_hold(builder):
     ):
         with pytest.raises(ValueError, match=f"^gives a Conv a call as {name!r}$"):
             asked(Conv, name, *args)
-    with pytest.raises(ValueError, match="^gives a Detect a method 'forward_fuse' that Detect has not$"):
+    with pytest.raises(ValueError, match=r"^gives a Detect a method 'forward_fuse' that Detect has not$"):
         asked(Detect, "forward", None, "forward_fuse")
