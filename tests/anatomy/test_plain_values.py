@@ -70,18 +70,18 @@ def read(given, archive=None):
             {"a": [1], (1 << 60) - 1: 2, None: 3, 1.5: 4, True: 5},
             {"a": [1], (1 << 60) - 1: 2, None: 3, 1.5: 4, True: 5},
         ),
-        (note("collections.OrderedDict", [["a", 1]], items=[("b", [2])]), OrderedDict(a=1, b=[2])),
+        (note("collections.OrderedDict", [["a", 1]], [["c", 3]], items=[("b", [2])]), OrderedDict(a=1, b=[2])),
         (note("collections.OrderedDict"), OrderedDict()),
-        (note("builtins.set", [1, 2], entries=[3]), {1, 2, 3}),
+        (note("builtins.set", [1, 2], [9], entries=[3]), {1, 2, 3}),
         (note("builtins.frozenset"), set()),
         (note("torch.Size", (2, (1 << 40) - 1)), torch.Size((2, (1 << 40) - 1))),
-        (note("torch.Size", [0]), torch.Size((0,))),
+        (note("torch.Size", [0], [7]), torch.Size((0,))),
         (note("pathlib.PosixPath", "a", 5, "b"), "a/b"),
         (note("pathlib._local.WindowsPath", "a", "b"), "a\\b"),
         (note("_codecs.encode", "é", "latin1"), b"\xe9"),
         (note("numpy.dtype", "f4"), np.dtype("f4")),
-        (note("numpy.dtype", "b1"), np.dtype("bool")),
-        (note("torch.device", "cpu"), "cpu"),
+        (note("numpy.dtype", "b1", False, True), np.dtype("bool")),
+        (note("torch.device", "cuda", 1), "cuda"),
         (note("numpy._core.multiarray.scalar", note("numpy.dtype", "i2"), b"\x01\x02"), np.int16(513)),
         (note("numpy.core.multiarray.scalar", note("numpy.dtype", "u1"), b"\x01\x02"), np.uint8(1)),
     ],
@@ -146,7 +146,7 @@ def test_errors_of_a_reader_are_refusals_and_a_refusal_stays_itself(refusing):
 def test_the_same_note_becomes_the_same_object():
     shared, reader = [1, 2], Reader(six())
     first, second = reader.value([shared, shared])
-    assert first is second == [1, 2]
+    assert first is second == [1, 2] and any(entry is shared for entry in reader._kept)  # else its id may be used anew
     assert reader._values == 1 + (1 + 2) * 2
     made = object()
     reader.remember(given := note("a.b"), made)
@@ -293,8 +293,10 @@ def test_hooks_are_refused(fields):
 
 
 def test_more_than_six_arguments_of_a_tensor_are_none():
-    assert read(tensor(stored(), 0, (6,), (1,), False, None, None)).shape == (6,)
-    refused("a tensor has hooks", tensor(stored(), 0, (6,), (1,), False, None, None, {1: 2}), wrongly=TENSOR)
+    six_of_them = (stored(), 0, (6,), (1,), False, None)
+    assert read(tensor(*six_of_them, None, [])).shape == (6,)
+    for more in (({1: 2},), (None, 5)):
+        refused("a tensor has hooks", tensor(*six_of_them, *more), wrongly=TENSOR)
 
 
 @pytest.mark.parametrize(
@@ -312,6 +314,11 @@ def test_a_storage_of_no_known_kind(given):
     archive = six()
     archive.storages[5] = archive.storages["0"]
     refused("a storage is of no known kind", tensor(given), archive, wrongly=TENSOR)
+
+
+def test_a_storage_may_hold_nothing_and_less_than_there_is():
+    assert read(tensor(stored(0), 0, (0,), (1,))).shape == (0,)
+    assert read(tensor(stored(2), 0, (2,), (1,))).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(("key", "count"), [("9", 6), ("0", 7), ("0", -1)])
