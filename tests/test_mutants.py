@@ -65,6 +65,8 @@ def test_each_kind_of_fault(source, kind, after):
         "x: int | None = None",
         "class A:\n    def __repr__(self):\n        return f'{1 + 2}'\n",
         "x = f'{a + 1:.2f}'",
+        "class A(Protocol):\n    def f(self, a):\n        ...\n",
+        "@overload\ndef f(a: int = 1) -> int: ...",
         "x = zip(a, strict=True)",
     ],
 )

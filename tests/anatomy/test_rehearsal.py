@@ -126,6 +126,9 @@ def test_the_image_is_as_small_as_its_strides_allow(net, shape, monkeypatch):
     rehearse(net, 1000, ValueError)
     assert net.given == [shape]
     assert made == [(32 * MIB + 2000, shape[2] / 64, ValueError)]
+    net.yaml = None  # of which a picture has three channels as well
+    rehearse(net, 0, ValueError)
+    assert net.given[1] == (1, 3, *shape[2:])
     assert not any(module._forward_pre_hooks for module in net.modules()) and not hasattr(net.model[0], "left")
 
 
