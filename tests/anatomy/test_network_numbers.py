@@ -255,9 +255,38 @@ def test_layers_know_whose_outputs_they_read():
         def forward(self, x):
             return self.c(torch.cat([self.a(x), self.b(x).relu()], 1))
 
+    class Adds(nn.Sequential):
+        def forward(self, x):
+            return x + super().forward(x)
+
+    class Passes(nn.Sequential):
+        def forward(self, x):
+            super().forward(x)
+            return x
+
+    conv = nn.Conv2d(3, 3, 1)
+    for between, made in ((nn.Identity(), ("1",)), (Adds(conv), ("1.0", "1")), (Passes(conv), ("0", "1"))):
+        assert anatomy.layers(nn.Sequential(conv, between, nn.Conv2d(3, 3, 1)), 8)["2"].sources == made
     table = anatomy.layers(nn.Sequential(Joins(), nn.Identity()), 8)
     assert table["0.c"].sources == ("0.a", "0.b") and table["0.a"].sources == ()
     assert table["0"].depth == 1 and table["0.c"].depth == 2 and table["0.c"].leaf and not table["0"].leaf
+
+
+class Says(nn.Identity):
+    """Gives no tensor, and is listened to all the same."""
+
+    def forward(self, x):
+        return "nothing"
+
+
+def test_a_pass_that_is_not_followed_leaves_no_mark_and_every_call_is_heard():
+    net, heard, images = nn.Sequential(nn.Identity(), Says()), [], torch.zeros(1, 3, 2, 2)
+    calls, made = run.listen(net, net, images, keep=lambda call, outputs: heard.append((call.path, len(outputs))))
+    assert made == "nothing" and heard == [("0", 1), ("1", 0), ("", 0)] and not vars(images)
+    assert [call.outputs for call in calls] == [(), ((1, 3, 2, 2),), ()] and calls[1].sources == ()
+    twice = nn.ReLU()
+    calls, _ = run.listen(twice, lambda x: twice(twice(x)), images, follow=True)
+    assert [(call.turn, call.sees, call.sources) for call in calls] == [(0, Field(), ()), (1, Field(), ("",))]
 
 
 def test_a_shadow_shares_its_weights_where_they_are_detached_and_leaves_the_network():

@@ -144,13 +144,13 @@ def test_strides_are_from_1_to_256(stride):
 
 def test_a_head_has_one_stride_for_each_level():
     net = Net()
-    net.model = nn.Sequential(Detect(2, ch=(4, 4)))
+    net.model = nn.Sequential(nn.Identity(), Detect(2, ch=(4, 4)))
     for stride in ([8.0, 16.0], torch.ones(3), torch.ones(2, 1)):
-        net.model[0].stride = stride
+        net.model[1].stride = stride
         refused(net, "has a head without one stride for each level")
-    net.model[0].stride = torch.tensor([8.0, 500.0])
+    net.model[1].stride = torch.tensor([8.0, 500.0])
     refused(net, "has strides that are not from 1 to 256 px")
-    net.model[0].stride = torch.tensor([8.0, 100.2])
+    net.model[1].stride = torch.tensor([8.0, 100.2])
     assert rehearsal._largest_stride(net, ValueError) == 101
     net.stride = torch.tensor([200.0])
     assert rehearsal._largest_stride(net, ValueError) == 200
