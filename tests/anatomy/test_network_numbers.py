@@ -12,6 +12,7 @@ from anatomy.families.torchvision.head import TorchvisionHead
 from anatomy.network import run
 from anatomy.network.field import PIXELS, Axis, Field, everything
 from anatomy.network.layers import _multiples
+from anatomy.network.seen import Seen, mark
 from tests.anatomy.test_receptive_field import Chain, ChainHead
 
 PREDICT = {"conf": 0.25, "iou": 0.7, "imgsz": 640}
@@ -287,6 +288,25 @@ def test_a_pass_that_is_not_followed_leaves_no_mark_and_every_call_is_heard():
     twice = nn.ReLU()
     calls, _ = run.listen(twice, lambda x: twice(twice(x)), images, follow=True)
     assert [(call.turn, call.sees, call.sources) for call in calls] == [(0, Field(), ()), (1, Field(), ("",))]
+
+
+@pytest.mark.parametrize(
+    ("shape", "found", "field"),
+    [
+        ((1, 2, 3, 3), Seen(Field(), dims=(2, 3)), True),
+        ((1, 2, 5, 3), Seen(Field(), flat=(2, 5, 1)), True),
+        ((1, 2, 3), Seen(Field(), dims=(1, 2)), False),
+        ((1, 2, 4, 8), None, False),
+        ((1, 2, 4, 8), Seen(Field()), True),  # no grid any more, but as high and wide as the image
+        ((1, 2, 1, 1), Seen(Field()), True),
+        ((1, 2, 4, 4), Seen(Field()), False),
+        ((1, 2, 8, 4), Seen(Field()), False),
+        ((1, 2, 1, 4), Seen(Field()), False),
+    ],
+)
+def test_of_which_outputs_the_field_is_told(shape, found, field):
+    tensor = torch.zeros(shape) if found is None else mark(torch.zeros(shape), found)
+    assert run._field(tensor, torch.zeros(1, 3, 8, 16)) == (Field() if field else None)
 
 
 def test_a_shadow_shares_its_weights_where_they_are_detached_and_leaves_the_network():
