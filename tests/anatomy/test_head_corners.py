@@ -14,6 +14,7 @@ from torch import nn
 import anatomy
 import surgery
 from anatomy.families.torchvision.head import _class_shift
+from anatomy.families.ultralytics import tap
 from anatomy.families.ultralytics.layout import detect_module
 from anatomy.families.ultralytics.lock import joined_lock
 from anatomy.families.ultralytics.validation import framed
@@ -248,3 +249,53 @@ def test_lists_of_an_edit_become_tuples():
     assert (edit.levels, edit.classes, edit.branches) == ((0, 1), (2,), ("one2many",)) and hash(edit)
     assert str(surgery.Edit("shift_classes", (0,), (), {"k": 1})) == "shift_classes(levels=[0], k=1)"
     assert str(edit) == "zero_classes(levels=[0, 1], classes=[2], bias=keep)"
+
+
+def test_an_interruption_before_a_pass_begins_leaves_no_hook(model, monkeypatch):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    before = anatomy.trace(model, IMAGE, imgsz=96, conf=0.001)
+    monkeypatch.setattr(tap.TopK, "__enter__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        anatomy.trace(model, IMAGE, imgsz=96, conf=0.001)
+    monkeypatch.undo()
+    assert not any(module._forward_pre_hooks for module in anatomy.describe(model).running.modules())
+    assert anatomy.trace(model, IMAGE, imgsz=96, conf=0.001).to_df().equals(before.to_df())
+
+
+def test_classes_that_weigh_more_cost_more_and_nothing_else(model, monkeypatch):
+    trace = anatomy.trace(model, IMAGE, imgsz=96, conf=0.001)
+    plain = trace.targets([[10, 10, 60, 50]], [1])
+    kind, make = type(model.model), type(model.model).init_criterion
+
+    def weighing(net):
+        criterion = make(net)
+        criterion.class_weights = torch.tensor([[1.0, 3, 1, 1, 1]])[None]
+        return criterion
+
+    monkeypatch.setattr(kind, "init_criterion", weighing)
+    found = trace.targets([[10, 10, 60, 50]], [1])
+    assert torch.equal(found.losses["box"], plain.losses["box"]) and torch.equal(found.object, plain.object)
+    flat = torch.cat([level.flatten(1) for level in trace.logits], 1).double()
+    wanted = torch.zeros_like(flat)
+    wanted[1] = plain.score
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits(flat, wanted, reduction="none")
+    share = plain.losses["cls"].double() / entropy.sum(0)
+    torch.testing.assert_close(
+        found.losses["cls"].double(), (entropy.sum(0) + 2 * entropy[1]) * share, rtol=1e-4, atol=1e-6
+    )
+    none = trace.targets([], [])
+    assert (
+        none.inside.shape == none.alignment.shape == (0, flat.shape[1])
+        and none.picked.dtype == none.inside.dtype == torch.bool
+    )
+    assert (none.object == -1).all() and not none.score.any()
+
+
+def test_detectors_without_a_common_branch_cannot_be_compared(picture):
+    first, second = (small("yolov10n", picture, 5, bodiless=True) for _ in range(2))
+    first.model.model[-1].cv2 = first.model.model[-1].cv3 = None
+    second.model.model[-1].one2one_cv2 = second.model.model[-1].one2one_cv3 = None
+    with pytest.raises(ValueError, match=r"have no branch in common: \('one2one',\) against \('one2many',\)"):
+        anatomy.equivalent(first, second, inputs=64)

@@ -1,13 +1,23 @@
 """Which predictors run a copy of a network, and which objects hold it, on stand-ins of a few lines each."""
 
 import copy
+import threading
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
-from anatomy.families.ultralytics.runners import holders, holds, network_of, predictors, runners, same_rows, strange
+from anatomy.families.ultralytics.runners import (
+    Kinds,
+    holders,
+    holds,
+    network_of,
+    predictors,
+    runners,
+    same_rows,
+    strange,
+)
 from anatomy.head.mark import Mark
 
 
@@ -111,3 +121,36 @@ def test_who_runs_what_in_place_of_a_network():
     known = predictors(net, mark, own)
     assert {id(entry) for entry in known} == wanted and len(known) == 4
     assert len(predictors(net, mark, objects[0].predictor)) == 3 and len(predictors(net, mark, None)) == 3
+
+
+class SetsUp(Predictor):
+    """Notes whom a copy would be made for while it is set up."""
+
+    def setup_model(self):
+        self.maker = Kinds(holder=Holder, predictor=SetsUp).maker()
+
+
+def predict(self, predictor):
+    """As that of a YOLO object, by its name and the module that it stands in."""
+    predictor.setup_model()
+
+
+def test_a_copy_is_made_for_the_object_that_predicts_or_for_the_predictor_itself():
+    holder, predictor = Holder(), SetsUp()
+    predict(holder, predictor)
+    assert predictor.maker is holder
+    alone = SetsUp()
+    alone.setup_model()
+    assert alone.maker is alone
+    shallow = SetsUp()
+    thread = threading.Thread(target=shallow.setup_model)  # its frames end before four were looked at
+    thread.start()
+    thread.join()
+    assert shallow.maker is shallow
+    deep = SetsUp()
+    wrapped = deep.setup_model
+    for _ in range(4):
+        wrapped = lambda inner=wrapped: inner()  # noqa: E731
+    predict(holder, SimpleNamespace(setup_model=wrapped))
+    assert deep.maker is deep  # no more than three calls may stand between
+    assert Kinds(holder=Holder, predictor=SetsUp).maker() is None

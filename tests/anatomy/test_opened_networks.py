@@ -8,12 +8,13 @@ import torch
 from torch import nn
 from ultralytics import YOLO
 from ultralytics.nn.modules import Detect, WorldDetect
-from ultralytics.utils import DEFAULT_CFG_DICT
+from ultralytics.utils import DEFAULT_CFG_DICT, IterableSimpleNamespace
+from ultralytics.utils.loss import v8DetectionLoss
 
 import anatomy
 from anatomy import CheckpointError
 from anatomy.families.ultralytics import opening
-from tests.surgery.hostile.networks import network, save
+from tests.surgery.hostile.networks import Written, attribute, child, network, save
 
 
 def refused(what, why: str) -> None:
@@ -137,3 +138,53 @@ def test_a_trusted_file_is_opened_where_it_lies(tmp_path):
     (tmp_path / "text.pt").write_text("x")
     with pytest.raises(CheckpointError, match=r"text\.pt' holds no Ultralytics model that can be opened: "):
         anatomy.open_checkpoint(tmp_path / "text.pt", trusted=True)
+
+
+def test_settings_are_read_as_they_are_pickled(tmp_path):
+    for settings, imgsz in ((IterableSimpleNamespace(imgsz=96), 96), (IterableSimpleNamespace(), None)):
+        opened = anatomy.open_checkpoint(save(tmp_path / "x.pt", train_args=settings))
+        assert type(opened.ckpt["train_args"]) is IterableSimpleNamespace
+        assert getattr(opened.ckpt["train_args"], "imgsz", None) == imgsz
+        assert opened.overrides["imgsz"] == 640  # only a dictionary is the settings of the training
+
+
+def changed(folder, change):
+    return save(folder / "x.pt", change)
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda f: save(f / "x.pt", extra=Written(IterableSimpleNamespace, 5)), "holds settings that are none"),
+        (
+            lambda f: save(f / "x.pt", extra=Written(IterableSimpleNamespace, state=("a",))),
+            "holds settings that are none",
+        ),
+        (
+            lambda f: save(f / "x.pt", extra=v8DetectionLoss.__new__(v8DetectionLoss)),
+            "makes an object of ultralytics.utils.loss.v8DetectionLoss where plain data is needed",
+        ),
+        (
+            lambda f: child(f / "x.pt", "model", "7", Written(nn.Identity, 5)),
+            "makes a Identity otherwise than torch.save does",
+        ),
+        (
+            lambda f: child(f / "x.pt", "model", "7", Written(nn.Identity)),
+            "makes a Identity otherwise than torch.save does",
+        ),
+        (lambda f: attribute(f / "x.pt", "model.0", _forward_hooks={1: 2}), "lays hooks on a Conv (_forward_hooks)"),
+        (lambda f: attribute(f / "x.pt", "model.0", _buffers=[1]), "has _buffers of a Conv that are a list"),
+        (lambda f: attribute(f / "x.pt", "model.0", _buffers={"a": 1}), "has _buffers of a Conv that are no Tensor"),
+        (
+            lambda f: attribute(f / "x.pt", "model.0", _non_persistent_buffers_set={"a": 1}),
+            "has _non_persistent_buffers_set of a Conv that are a dict",
+        ),
+        (lambda f: save(f / "x.pt", modelopt={"a": 1}), "needs the package modelopt to be made whole"),
+        (lambda f: attribute(f / "x.pt", "", model=5, _modules={}), "holds a network without layers"),
+        (lambda f: changed(f, lambda net: setattr(net, "model", nn.Sequential())), "holds a network without layers"),
+        (lambda f: attribute(f / "x.pt", "model.6", stride=[4, 8]), "holds a network that is not whole ("),
+    ],
+)
+def test_what_a_network_may_not_hold(tmp_path, make, why):
+    with pytest.raises(CheckpointError, match=f": it {re.escape(why)}"):
+        anatomy.open_checkpoint(make(tmp_path))

@@ -116,6 +116,19 @@ def test_how_many_rows_are_multiplied_together(monkeypatch, classes, sizes):
     assert size_of(kind(nn.Conv2d(8, 80, 1)), 1) is None
 
 
+def test_a_part_is_equal_where_its_product_is(monkeypatch):
+    made = kind(nn.Conv2d(8, 16, 1))
+    part, whole = same_bits._part_is_equal.__wrapped__, same_bits.product_is_equal.__wrapped__
+    monkeypatch.setattr(
+        same_bits, "multiply", lambda kind, feature, weight, bias: same_bits.convolve(kind, feature, weight, bias)
+    )
+    assert part(made, 4) and whole(made) and not whole(kind(nn.Conv2d(8, 16, 3)))
+    monkeypatch.setattr(
+        same_bits, "multiply", lambda kind, feature, weight, bias: same_bits.convolve(kind, feature, weight, bias) + 1
+    )
+    assert not part(made, 4) and not whole(made)
+
+
 @pytest.mark.parametrize(("channels", "bias"), [(8, True), (7, True), (8, False)])
 def test_the_terms_of_every_sum_that_decides_cancel(channels, bias):
     last = torch.zeros(1, channels, 4, 5).to(memory_format=torch.channels_last)

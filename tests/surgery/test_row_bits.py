@@ -189,6 +189,15 @@ def test_a_ledger_gives_the_newest_rows_and_shares_what_is_the_same(head):
     assert certify(net).untouched
 
 
+def test_rows_that_an_edit_cannot_have_made_are_told(head):
+    shift_classes(head.net, 0, 1)
+    entry_ = pack(_book(head.net))
+    entry_["edits"][0] |= {"operation": "permute_classes", "parameters": {"order": [99, 0, 1]}}
+    del entry_["after"]
+    with pytest.raises(ValueError, match=r"^The record of edits cannot be read: IndexError: .*\.$"):
+        unpack(entry_, head)
+
+
 def _book(net) -> Ledger:
     from surgery.memory import ledger
 
