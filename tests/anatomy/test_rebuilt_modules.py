@@ -35,10 +35,9 @@ def repconv(**values) -> nn.Module:
         wide(padding=(5, 13)),
         wide(padding=(0, 0)),
         nn.Conv2d(4, 6, 3, padding="same"),
-        changed(
-            nn.Conv2d(4, 6, (3, 5), padding=(1, 2), padding_mode="reflect"),
-            _reversed_padding_repeated_twice=[2, 2, 1, 1],
-        ),
+        nn.Conv2d(4, 6, (3, 5), padding=(1, 2), padding_mode="reflect"),
+        nn.Conv2d(4, 6, (3, 4), padding="same", padding_mode="circular"),
+        nn.Conv2d(4, 6, 3, padding="valid", padding_mode="replicate"),
         nn.ConvTranspose2d(4, 6, (3, 5), groups=2),
         nn.BatchNorm2d(4),
         nn.BatchNorm2d(4, affine=False),
@@ -65,9 +64,12 @@ def test_genuine_layers_fit_their_weights(module):
         wide(padding=(6, 0)),
         wide(padding=(0, 14)),
         wide(padding=(-1, 0)),
-        changed(
-            nn.Conv2d(4, 6, (3, 5), padding=(1, 2), padding_mode="reflect"),
-            _reversed_padding_repeated_twice=[1, 1, 2, 2],
+        *(
+            changed(
+                nn.Conv2d(4, 6, (3, 5), padding=(1, 2), padding_mode="reflect"),
+                _reversed_padding_repeated_twice=pads,
+            )
+            for pads in ([10, 2, 1, 1], [2, 10, 1, 1], [2, 2, 6, 1], [2, 2, 1, 6], [-1, 2, 1, 1])
         ),
         changed(nn.ConvTranspose2d(4, 6, 3, groups=2), in_channels=6),
         changed(nn.ConvTranspose2d(4, 6, 3, groups=2), out_channels=8),
