@@ -1,12 +1,15 @@
 """The zip archive around a checkpoint, and files that are written whole: where the limits lie, byte by byte."""
 
+import hashlib
 import io
 import os
+import platform
 import re
 import struct
 import zipfile
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from anatomy import CheckpointError
@@ -119,7 +122,7 @@ def end(size: int, comment: bytes = b"") -> bytes:
 
 def wide(size: int) -> bytes:
     """The record of a large archive, and its locator."""
-    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, size, 0)
+    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, size, 7)
     return record + struct.pack("<4sLQL", b"PK\x06\x07", 0, 0, 1)
 
 
@@ -136,10 +139,24 @@ def wide(size: int) -> bytes:
         (wide(1 << 33) + end(77), 1 << 33),
         (b"x" * 9 + wide(1 << 33) + end(77, b"c" * 65535), 1 << 33),
         (wide(1 << 33) + b"x" + end(77), 77),
+        (end(0x12345678), 0x12345678),
+        (wide(0x123456789ABCDEF0) + end(77), 0x123456789ABCDEF0),
     ],
 )
 def test_the_size_that_an_index_claims(content, size):
     assert zipped._index_size(io.BytesIO(content)) == size
+
+
+def test_of_a_large_file_the_end_alone_is_read():
+    read = []
+
+    class Counted(io.BytesIO):
+        def read(self, *args):
+            read.append(super().read(*args))
+            return read[-1]
+
+    assert zipped._index_size(Counted(bytes(300_000) + end(77))) == 77
+    assert [len(part) for part in read] == [22 + 65535 + 20 + 56]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +216,10 @@ def test_what_the_umask_leaves():
 def test_whether_the_owner_of_a_draft_lives(monkeypatch):
     mine = this_process()
     assert mine == Owner(drafts._host(), os.getpid(), drafts._start(os.getpid())) and mine.start > 0
-    assert re.fullmatch("[0-9a-f]{8}", mine.host)
+    there = f"{platform.node()} {os.readlink('/proc/self/ns/pid')}"
+    assert mine.host == hashlib.sha256(there.encode()).hexdigest()[:8]
+    since = psutil.Process().create_time() - psutil.boot_time()
+    assert mine.start / os.sysconf("SC_CLK_TCK") == pytest.approx(since, abs=1)
     assert mine.alive and Owner(mine.host, mine.pid, 0).alive
     assert not Owner(mine.host, mine.pid, mine.start + 1).alive  # the number is another process's by now
     assert Owner("00000000", mine.pid, mine.start + 1).alive
@@ -211,20 +231,20 @@ def test_whether_the_owner_of_a_draft_lives(monkeypatch):
         raise error[0]
 
     monkeypatch.setattr(os, "kill", kill)
-    assert not Owner(mine.host, 5, 1).alive
+    assert not Owner(mine.host, 5, 1).alive and not Owner(mine.host, 5, 0).alive
     error[0] = PermissionError
     assert Owner(mine.host, 5, 1).alive
-    assert asked == [(5, 0)] * 2
+    assert asked == [(5, 0)] * 3
     assert drafts._start(2**22 + 1) == 0
     monkeypatch.setattr(drafts, "os", SimpleNamespace(name="nt", kill=kill))
-    assert Owner(mine.host, 5, 1).alive and len(asked) == 2
+    assert Owner(mine.host, 5, 1).alive and len(asked) == 3
 
 
 def test_drafts_of_the_dead_are_found_by_their_names(tmp_path):
     path, mine = tmp_path / ("n" * 101), this_process()
     start = f".{'n' * 100}-"
     assert draft_prefix(path) == f"{start}{mine.host}-{mine.pid}-{mine.start}-"
-    dead = f"{start}{mine.host}-{2**22 + 1}-1-abc"
+    dead = f"{start}{mine.host}-{2**22 + 1}-1-a"
     for name in (f"{dead}.tmp", f"{dead}.part", f"x{dead}.tmp", f"{dead}.tmp.tmp"):
         (tmp_path / name).touch()
     assert [entry.name for entry in abandoned(path)] == [f"{dead}.tmp"]

@@ -1,5 +1,6 @@
 """What is asked of a head or a trace once in a while: batches of validation, odd images, copies of copies, refusals."""
 
+import contextlib
 import copy
 import pickle
 import threading
@@ -249,6 +250,27 @@ def test_lists_of_an_edit_become_tuples():
     assert (edit.levels, edit.classes, edit.branches) == ((0, 1), (2,), ("one2many",)) and hash(edit)
     assert str(surgery.Edit("shift_classes", (0,), (), {"k": 1})) == "shift_classes(levels=[0], k=1)"
     assert str(edit) == "zero_classes(levels=[0, 1], classes=[2], bias=keep)"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_attributes_stand_for_others_within_a_block_alone(fails):
+    target = SimpleNamespace(kept=1, other=2)
+    with contextlib.suppress(KeyError), tap.overridden(target, kept=5, new=6):
+        assert vars(target) == {"kept": 5, "other": 2, "new": 6}
+        target.other = 3
+        if fails:
+            raise KeyError
+    assert vars(target) == {"kept": 1, "other": 3}
+
+
+def test_what_nobody_had_suppressed_was_freed_by_nobody():
+    net = CornerNet()
+    before = anatomy.trace(net, IMAGE, conf=0.6)
+    surgery.bias_classes(net, "all", "all", 1.0)
+    joined = anatomy.compare(before, before.replay())
+    new = joined.before < 0
+    assert new.sum() > 3 and (joined.freed_from == -1).all()
+    assert joined.to_df()["freed_from"].null_count() == len(joined)
 
 
 def test_an_interruption_before_a_pass_begins_leaves_no_hook(model, monkeypatch):
