@@ -195,7 +195,7 @@ def test_axes_by_hand():
     three = Axis((0.0, 2.0, 5.0), (1.0, 4.0, 6.0), 6.0)
     assert two.union(three) == Axis((0.0, 1.0, 4.0, 5.0, 8.0, 9.0), (3.0, 5.0, 7.0, 9.0, 11.0, 13.0), 12.0)
     assert PIXELS.union(everything(PIXELS)) == everything(PIXELS).union(PIXELS) == everything(PIXELS)
-    assert everything(two).union(PIXELS) == everything(PIXELS)
+    assert everything(two).union(PIXELS) == everything(PIXELS) and two.union(everything(two)) == everything(two)
     assert two.through(lambda cell: (cell, cell + 1)) == Axis((0.0, 1.0), (5.0, 7.0), 4.0)
     assert two.through(lambda cell: (3 * cell,), inputs=3) == Axis((0.0, 5.0), (3.0, 9.0), 12.0)
     assert two.through(lambda cell: (cell // 2,), outputs=2) == Axis((0.0, 0.0, 1.0, 1.0), (3.0, 3.0, 5.0, 5.0), 4.0)

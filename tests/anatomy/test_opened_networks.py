@@ -1,5 +1,6 @@
 """What opening does to a network that was read: its names, its settings, its own attributes, and what is refused."""
 
+import inspect
 import re
 from types import SimpleNamespace
 
@@ -12,7 +13,9 @@ from ultralytics.utils import DEFAULT_CFG_DICT, IterableSimpleNamespace
 from ultralytics.utils.loss import v8DetectionLoss
 
 import anatomy
+import surgery
 from anatomy import CheckpointError
+from anatomy.families import ultralytics
 from anatomy.families.ultralytics import opening
 from tests.surgery.hostile.networks import Written, attribute, child, network, save
 
@@ -127,6 +130,15 @@ def test_what_is_no_checkpoint_is_told(tmp_path):
             anatomy.open_checkpoint(wrong)
     with pytest.raises(TypeError, match=r"trusted must be True or False, but 1 \(int\) was given"):
         anatomy.open_checkpoint(tmp_path / "x.pt", trusted=1)
+
+
+DOORS = [anatomy.open_checkpoint, anatomy.Head.open, ultralytics.open_checkpoint, opening.open_checkpoint]
+DOORS += [anatomy.describe(network()).open, surgery.load, surgery.certify]
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: f"{door.__module__}.{door.__qualname__}")
+def test_no_door_trusts_a_file_unless_it_is_told(door):
+    assert inspect.signature(door).parameters["trusted"].default is False
 
 
 def test_a_trusted_file_is_opened_where_it_lies(tmp_path):
