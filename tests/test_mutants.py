@@ -4,6 +4,7 @@ import ast
 import hashlib
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -144,6 +145,20 @@ def test_those_that_run_the_line_are_asked_quick_files_first_and_those_that_may_
     ]
     assert reach.tests(change_at(2), source) == ["t.py::quick", "v.py::child"]
     assert reach.tests(change_at(3), source) == ["t.py::shares", "t.py::slow", "v.py::child"]
+
+
+def test_a_constant_is_put_to_those_that_use_it_and_not_to_those_alone_that_import_it(tmp_path):
+    path = "anatomy/head/level_colors.py"
+    source = sources([path])[path]
+    (change, *_) = [one for one in places(path, "OTHER = 1\n\n\ndef f(a):\n    return a + OTHER\n") if not one.where]
+    at = next(number for number, line in enumerate(source.splitlines(), 1) if line.startswith("OTHER_LEVELS"))
+    uses = next(number for number, line in enumerate(source.splitlines(), 1) if "len(OTHER_LEVELS)" in line)
+    tests = {name: {"seconds": 1.0, "passed": True, "fixtures": []} for name in ("t.py::imports", "t.py::uses")}
+    lines = {path: {str(at): ["t.py::imports"], str(uses): ["t.py::uses"]}}
+    (tmp_path / "t.json").write_text(json.dumps({"tests": tests, "lines": lines, "starters": []}))
+    reach = Reach.read([tmp_path / "t.json"])
+    assert reach.tests(replace(change, reach=(at, at)), source) == ["t.py::imports", "t.py::uses"]
+    assert reach.tests(replace(change, reach=(at, at), where="f"), source) == ["t.py::imports"]
 
 
 def test_what_was_measured_holds_until_something_that_ran_changes(tmp_path):

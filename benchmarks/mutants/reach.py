@@ -150,10 +150,13 @@ class Reach:
         """The tests to ask, in order: those that run the line, then those that share a fixture with one of them, and
         those that start a Python of their own, which may run it.
 
-        Of a line that runs at import alone, those that run a line with one of its names; or else of the same file.
+        Of a line that runs at import, which may be late and within a test, those too that run a line with one of its
+        names; of one that nothing is known of, those that run any line of the file.
         """
         at = self.lines.get(change.path, {})
-        direct = self._of(at, range(change.reach[0], change.reach[1] + 1)) or self._by_name(change, source)
+        direct = self._of(at, range(change.reach[0], change.reach[1] + 1))
+        if not (direct and change.where):
+            direct |= self._by_name(change, source)
         direct = direct or self._of(at, at)
         fixtures = {name for nodeid in direct for name in self.sharing.get(nodeid, ())}
         indirect = {nodeid for name in fixtures for nodeid in self.users[name]} - direct

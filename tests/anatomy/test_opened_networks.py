@@ -92,6 +92,7 @@ def test_a_network_is_finished_as_ultralytics_does_it(tmp_path):
     assert not any(module.training for module in net.modules())
     assert {value.dtype for value in net.parameters()} == {torch.float32} and net.pt_path == str(path)
     assert net.model[3].inplace is True
+    assert {module._is_full_backward_hook for module in net.modules()} == {None}  # none was laid yet
     kept = {"imgsz": 96, "data": "coco.yaml", "task": "detect", "single_cls": False, "model": str(path)}
     assert net.args == opened.overrides == kept
     assert opened.ckpt_path == opened.model_name == str(path)
