@@ -23,6 +23,7 @@ from anatomy.head.batches import Batch
 from anatomy.head.forward import Candidates
 from anatomy.head.turns import Turn
 from anatomy.tracing.compare import Comparison
+from anatomy.tracing.detections import Rivals
 from anatomy.tracing.gradient import differentiate
 from anatomy.tracing.recorded import RecordedHead
 from anatomy.tracing.suppression import losers
@@ -271,6 +272,19 @@ def test_what_nobody_had_suppressed_was_freed_by_nobody():
     new = joined.before < 0
     assert new.sum() > 3 and (joined.freed_from == -1).all()
     assert joined.to_df()["freed_from"].null_count() == len(joined)
+
+
+def test_who_was_freed_is_told_of_anchors_alone(corner):
+    found = corner.detections
+    rival = Rivals(**{field.name: np.zeros(1, np.int64) for field in fields(Rivals)} | {"anchor": found.anchor[1:2]})
+    first = {field.name: getattr(found, field.name)[:1] for field in fields(found)}
+    alone = copy.copy(corner)
+    alone.__dict__["detections"] = replace(found, **first | {"suppressed": (rival,)})
+    joined = anatomy.compare(alone, corner, by="anchor")
+    assert joined.before.tolist() == [0] + [-1] * (len(found) - 1) and len(found) > 2
+    assert joined.freed_from.tolist() == [-1, 0] + [-1] * (len(found) - 2)
+    assert joined.to_df()["freed_from"].to_list()[:3] == [None, 0, None]
+    assert set(anatomy.compare(alone, corner, by="iou").freed_from.tolist()) == {-1}
 
 
 def test_an_interruption_before_a_pass_begins_leaves_no_hook(model, monkeypatch):

@@ -190,6 +190,25 @@ def test_rows_in_another_precision_are_read_in_that_of_the_pass(bias):
     assert {values.dtype for values in (*again.logits, again.rows[1][0])} == {torch.float32}
 
 
+def test_silence_is_no_row_of_a_model_without_biases():
+    """A row of zeros and no bias says 0 in every cell, which is not silence; a replay must tell them apart."""
+    net = CornerNet()
+    with torch.no_grad():
+        for conv in net.cls:
+            conv.weight[[1, 5]] = 0  # class 1 of both anchors
+            conv.bias.zero_()
+    head = anatomy.describe(net)
+    made = next(iter(head.passes(IMAGE)))
+    trace = anatomy.Trace(head, made.evolve(rows=tuple((weight, None) for weight, _ in made.rows)))
+    for conv in net.cls:
+        conv.bias = None
+    silent = trace.silenced(0, 1)
+    assert (silent.run.logits[0][[1, 5]] == -1e4).all() and (trace.run.logits[0][[1, 5]] == 0).all()
+    assert torch.equal(silent.run.logits[1], trace.run.logits[1])
+    again = silent.replay()
+    assert all(torch.equal(*pair) for pair in zip(again.run.logits, trace.run.logits, strict=True))
+
+
 def test_another_number_of_rows_and_a_branch_that_is_gone_are_told():
     net = CornerNet()
     trace = anatomy.trace(net, IMAGE)

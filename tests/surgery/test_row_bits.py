@@ -7,7 +7,9 @@ import torch
 
 import anatomy
 from surgery import bits, certify, shift_classes, undo
+from surgery.checkpoint import _survives_half
 from surgery.choices import BIASES, bias_choice, class_ids, permutation
+from surgery.elsewhere import differing_tensors, precision
 from surgery.parameters import Parameters, frozen, plain
 from surgery.places import all_rows, fits, standing
 from surgery.record import Ledger, _is_rows, _rows, pack, unpack
@@ -239,3 +241,43 @@ def test_parameters_are_read_alone_and_equal_whatever_their_sequences():
         Parameters([1])
     with pytest.raises(AttributeError):
         del held.order
+
+
+def test_a_network_against_a_file(head):
+    theirs = anatomy.describe(CornerNet(classes=3))
+    assert differing_tensors(head, theirs) == () and precision(head, theirs) is None
+    with torch.no_grad():
+        theirs.net.cls[0].weight += 1  # class rows are told of elsewhere
+        theirs.net.stem.bias[0] += 1
+    theirs.net.register_buffer("more", torch.zeros(1))
+    assert differing_tensors(head, theirs) == differing_tensors(theirs, head) == ("more", "stem.bias")
+
+
+def test_the_precision_of_a_network_and_of_its_file(head):
+    theirs = anatomy.describe(CornerNet(classes=3))
+    theirs.net.double()
+    told = "precision: the network holds torch.float32, the file torch.float64; its class weights are "
+    assert precision(head, theirs) == told + "the file's rounded to it"
+    with torch.no_grad():
+        theirs.net.cls[1].weight[0] *= 1 + 1e-12  # which rounding takes away
+        assert precision(head, theirs) == told + "the file's rounded to it"
+        theirs.net.cls[1].weight[0] *= 2
+    assert precision(head, theirs) == told + "not the file's, rounded or not"
+    theirs.levels = theirs.levels[:1]
+    assert precision(head, theirs) == told + "the file's rounded to it"  # of levels that both have
+    theirs.branches = ("another",)
+    assert precision(head, theirs) is None
+    other = anatomy.describe(CornerNet(classes=4))
+    other.net.double()
+    assert precision(head, other) is None
+
+
+def test_a_copy_in_float16_that_changes_no_bit_is_known():
+    for value, survives in (
+        (torch.tensor([0.5, -2.0]), True),
+        (torch.tensor([0.5, THIRD]), False),
+        (torch.tensor([1e6]), False),
+        (torch.tensor([7, 1 << 40]), True),
+        (torch.tensor([True]), True),
+    ):
+        assert _survives_half(value) is survives
