@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from ultralytics.utils import IterableSimpleNamespace
 
 import anatomy
 import surgery
@@ -327,6 +328,21 @@ def test_classes_that_weigh_more_cost_more_and_nothing_else(model, monkeypatch):
         and none.picked.dtype == none.inside.dtype == torch.bool
     )
     assert (none.object == -1).all() and not none.score.any()
+
+
+def test_gains_are_those_of_the_training_however_its_settings_are_kept(model):
+    trace, found = anatomy.trace(model, IMAGE, imgsz=96, conf=0.001), []
+    net = anatomy.describe(model).running
+    own = net.args
+    try:
+        for args in ({"box": 3.0}, IterableSimpleNamespace(box=3.0), {}, None):
+            net.args = args
+            found.append(trace.targets([[10, 10, 60, 50]], [1]).losses["box"])
+            assert net.args is args
+    finally:
+        net.args = own
+    assert torch.equal(found[0], found[1]) and torch.equal(found[2], found[3])
+    torch.testing.assert_close(found[0] * 2.5, found[2])  # 7.5 where nothing is said
 
 
 def test_detectors_without_a_common_branch_cannot_be_compared(picture):
