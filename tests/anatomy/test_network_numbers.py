@@ -87,6 +87,22 @@ def test_a_network_without_weights_has_shares_all_the_same():
     assert [block.path for block in table.blocks] == ["0", "1"]
 
 
+class Twice(nn.Module):
+    """A convolution that is called at two strides: its weights count where they are met first, its work at both."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        return self.conv(nn.functional.avg_pool2d(self.conv(x), 2))
+
+
+def test_work_counts_where_no_weight_does():
+    found = anatomy.layers(Twice(), 8).totals("level")
+    assert found == {"P1": anatomy.Cost(0, 12 * 16, 0.0, 0.2), "P0": anatomy.Cost(12, 12 * 64, 1.0, 0.8)}
+
+
 def test_paths_that_are_alike_are_three_at_most():
     net = nn.Sequential()
     for index in range(5):
