@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.mutants import nursery
 from benchmarks.mutants.__main__ import drawn, sources
 from benchmarks.mutants.change import Change
 from benchmarks.mutants.places import places
@@ -180,6 +181,14 @@ def test_what_was_measured_holds_until_something_that_ran_changes(tmp_path):
     assert not holds(kept, tmp_path)
     run.unlink()
     assert not holds(kept, tmp_path)
+
+
+def test_tests_that_cannot_be_read_any_more_have_noticed():
+    assert [nursery._ended(code) for code in (0, int(pytest.ExitCode.USAGE_ERROR), 3)] == [
+        ("passed", ""),
+        ("failed", "reading of the tests"),
+        ("broke", "exit status 3"),
+    ]
 
 
 def test_the_table_counts_equivalent_mutants_apart():
