@@ -174,7 +174,7 @@ def _put_back(head: Head, rows: dict[Place, Rows], apart: Apart, book: Ledger, k
             f"The class convolutions of {_names(head, other)} have another shape than before, so their rows are not "
             "put back. Put the convolutions back that stood there.",
             RecordWarning,
-            stacklevel=9,
+            stacklevel=11,  # whoever leaves the block of scratch
         )
 
 

@@ -1,15 +1,18 @@
 """Where the benchmark of the tests plants its faults, and what it leaves alone."""
 
 import ast
+import hashlib
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
+from benchmarks.mutants import nursery
 from benchmarks.mutants.__main__ import drawn, sources
 from benchmarks.mutants.change import Change
 from benchmarks.mutants.places import places
-from benchmarks.mutants.reach import Reach
+from benchmarks.mutants.reach import Reach, holds
 from benchmarks.mutants.trial import Verdict
 from benchmarks.mutants.verdicts import EQUIVALENT, table, unnoticed
 
@@ -64,6 +67,8 @@ def test_each_kind_of_fault(source, kind, after):
         "x: int | None = None",
         "class A:\n    def __repr__(self):\n        return f'{1 + 2}'\n",
         "x = f'{a + 1:.2f}'",
+        "class A(Protocol):\n    def f(self, a):\n        ...\n",
+        "@overload\ndef f(a: int = 1) -> int: ...",
         "x = zip(a, strict=True)",
     ],
 )
@@ -141,6 +146,49 @@ def test_those_that_run_the_line_are_asked_quick_files_first_and_those_that_may_
     ]
     assert reach.tests(change_at(2), source) == ["t.py::quick", "v.py::child"]
     assert reach.tests(change_at(3), source) == ["t.py::shares", "t.py::slow", "v.py::child"]
+
+
+def test_a_constant_is_put_to_those_that_use_it_and_not_to_those_alone_that_import_it(tmp_path):
+    path = "anatomy/head/level_colors.py"
+    source = sources([path])[path]
+    (change, *_) = [one for one in places(path, "OTHER = 1\n\n\ndef f(a):\n    return a + OTHER\n") if not one.where]
+    at = next(number for number, line in enumerate(source.splitlines(), 1) if line.startswith("OTHER_LEVELS"))
+    uses = next(number for number, line in enumerate(source.splitlines(), 1) if "len(OTHER_LEVELS)" in line)
+    tests = {name: {"seconds": 1.0, "passed": True, "fixtures": []} for name in ("t.py::imports", "t.py::uses")}
+    lines = {path: {str(at): ["t.py::imports"], str(uses): ["t.py::uses"]}}
+    (tmp_path / "t.json").write_text(json.dumps({"tests": tests, "lines": lines, "starters": []}))
+    reach = Reach.read([tmp_path / "t.json"])
+    assert reach.tests(replace(change, reach=(at, at)), source) == ["t.py::imports", "t.py::uses"]
+    assert reach.tests(replace(change, reach=(at, at), where="f"), source) == ["t.py::imports"]
+
+
+def test_what_was_measured_holds_until_something_that_ran_changes(tmp_path):
+    run, shared, other = (tmp_path / name for name in ("anatomy/a.py", "tests/nets.py", "anatomy/b.py"))
+    for file in (run, shared, other):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("x = 1\n")
+    kept = tmp_path / "t.json"
+    assert not holds(kept, tmp_path)
+    sha = hashlib.sha256(b"x = 1\n").hexdigest()
+    kept.write_text(json.dumps({"of": {"anatomy/a.py": sha, "tests/nets.py": sha}}))
+    other.write_text("x = 2\n")  # no test of the file ran it
+    assert holds(kept, tmp_path)
+    more = tmp_path / "tests" / "conftest.py"
+    more.write_text("")
+    assert not holds(kept, tmp_path)
+    more.unlink()
+    run.write_text("x = 2\n")
+    assert not holds(kept, tmp_path)
+    run.unlink()
+    assert not holds(kept, tmp_path)
+
+
+def test_tests_that_cannot_be_read_any_more_have_noticed():
+    assert [nursery._ended(code) for code in (0, int(pytest.ExitCode.USAGE_ERROR), 3)] == [
+        ("passed", ""),
+        ("failed", "reading of the tests"),
+        ("broke", "exit status 3"),
+    ]
 
 
 def test_the_table_counts_equivalent_mutants_apart():

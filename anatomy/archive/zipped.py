@@ -74,13 +74,13 @@ def open_archive(path: str | PathLike) -> Iterator[Archive]:
 def _index_size(stream) -> int:
     """Bytes that the list of entries claims to have, 0 where there is none to be seen; see APPNOTE.TXT 4.3.16."""
     end = stream.seek(0, 2)
-    stream.seek(max(0, end - (22 + 20 + 56 + (1 << 16))))
+    stream.seek(max(0, end - (22 + 20 + 56 + 0xFFFF)))  # the records, and the longest comment
     tail = stream.read()
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) < at + 22:
         return 0
     size = int.from_bytes(tail[at + 12 : at + 16], "little")
-    wide = tail[max(0, at - 76) : at]  # the record for large archives and its locator stand before
+    wide = tail[max(0, at - 76) :]  # the record for large archives and its locator stand before
     return int.from_bytes(wide[40:48], "little") if wide.startswith(b"PK\x06\x06") else size
 
 

@@ -37,9 +37,7 @@ class Axis:
 
     @property
     def center(self) -> float:
-        """The middle of what cell 0 sees, in px; where cells differ, as the mean cell has it."""
-        if self.whole:
-            return math.nan
+        """The middle of what cell 0 sees, in px; where cells differ, as the mean cell has it. Of everything: nan."""
         middles = (sum(self.span(cell)) / 2 - cell * self.stride for cell in range(len(self.low)))
         return sum(middles) / len(self.low)
 

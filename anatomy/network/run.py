@@ -41,10 +41,12 @@ class Call:
 
 
 class BrokenPass(RuntimeError):
-    """A forward pass that failed: ``path`` of the innermost layer, its class and the shapes that it was given."""
+    """A forward pass that failed: it tells of the innermost layer and of the shapes that this was given.
+
+    ``reason``: the error that came first.
+    """
 
     def __init__(self, call: Call | None, error: Exception):
-        self.call = call
         self.reason = _first_cause(error)
         where = "before any layer" if call is None else f"in {named(call.path, call.module)}, given {said(call.inputs)}"
         super().__init__(f"The forward pass failed {where}: {_first_line(self.reason)}.")
@@ -119,7 +121,7 @@ def listen(
         call = open_calls.pop()
         tensors = [entry for entry in tree_leaves(output) if isinstance(entry, Tensor)]
         call.outputs = shapes(tensors)
-        call.sees = _field(tensors[0], images) if follow and tensors else None
+        call.sees = _field(tensors[0], images) if tensors else None
         if keep is not None:
             keep(call, tensors)
         for entry in tensors if follow else ():
@@ -142,7 +144,7 @@ def listen(
 
 def _nearest(paths: list[str], parent: Call | None) -> str:
     """Of the paths of a module that stands in several places, the one in the module that is calling it."""
-    if len(paths) == 1 or parent is None:
+    if parent is None:
         return paths[0]
     within = parent.path + "." if parent.path else ""
     return next((path for path in paths if path.startswith(within)), paths[0])

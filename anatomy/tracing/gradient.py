@@ -53,7 +53,8 @@ class DifferentiablePass:
         """How a cell's class logit (None: its largest) changes with the network input, (c, H, W)."""
         logits = self.logits[level][:, *self.place(level, row, col)]
         answer = logits.max() if class_id is None else logits[class_id]
-        return torch.autograd.grad(answer, self.pixels, retain_graph=True)[0][0]
+        (slopes,) = torch.autograd.grad(answer, self.pixels, retain_graph=True)
+        return slopes[0]
 
 
 def differentiate(model: Any, image: Any, **predict_args: Any) -> DifferentiablePass:

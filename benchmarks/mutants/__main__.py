@@ -19,7 +19,7 @@ from .change import Change
 from .crew import share_out
 from .nursery import ROOT
 from .places import places
-from .reach import Reach, measure, state, test_files
+from .reach import Reach, holds, measure, state, test_files
 from .trial import Verdict, try_out
 from .verdicts import keep, kept, reasons, table, unnoticed
 
@@ -68,13 +68,15 @@ def drawn(texts: dict[str, str], count: int, seed: int) -> list[Change]:
 
 
 def reach_of(tests: Sequence[str], workers: int) -> tuple[Reach, str]:
-    """Who runs what: read where it was kept, measured where it was not."""
+    """Who runs what: read where it was kept and holds still, measured elsewhere; and a name for the whole state."""
     files = test_files(tests)
     name = state(files)
-    folder = KEPT / f"reach-{name}"
+    folder = KEPT / "reach"
     folder.mkdir(parents=True, exist_ok=True)
     places_of = {file: folder / (file.replace("/", "-") + ".json") for file in files}
-    missing = [file for file, path in places_of.items() if not path.exists()]
+    missing = [file for file, path in places_of.items() if not holds(path)]
+    for file in missing:
+        places_of[file].unlink(missing_ok=True)
     came = share_out(missing, lambda nursery, file: measure(nursery, file, places_of[file]), workers)
     for trouble in tqdm(came, total=len(missing), desc="which test runs what", unit="file", disable=not missing):
         if trouble:

@@ -28,7 +28,19 @@ OPERATORS = {
     ast.BitOr: ast.BitAnd,
 }
 # calls that mean the same whatever the order of their arguments
-COMMUTATIVE = {"min", "max", "minimum", "maximum", "equal", "array_equal", "allclose", "hypot", "logaddexp"}
+COMMUTATIVE = {
+    "min",
+    "max",
+    "minimum",
+    "maximum",
+    "equal",
+    "array_equal",
+    "allclose",
+    "hypot",
+    "logaddexp",
+    "lcm",
+    "add",
+}
 Found = Iterator[tuple[str, ast.AST, str]]  # kind, the node to replace, the text in its place
 
 

@@ -94,8 +94,7 @@ class Nursery:
             for stream in (1, 2):
                 os.dup2(log, stream)
             code = work(to)
-            ended = ["passed", ""] if code == 0 else ["broke", f"exit status {code}"]
-            os.write(to, (json.dumps(ended) + "\n").encode())
+            os.write(to, (json.dumps(_ended(code)) + "\n").encode())
         except BaseException:
             import traceback
 
@@ -104,6 +103,13 @@ class Nursery:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
+
+
+def _ended(code: int) -> tuple[str, str]:
+    """How a run ended; where a conftest.py cannot be imported, pytest says that it was called wrongly."""
+    if code == 4:
+        return "failed", "reading of the tests"
+    return ("broke", f"exit status {code}") if code else ("passed", "")
 
 
 def pytest_run(tests: Sequence[str], plugin, *options: str) -> int:

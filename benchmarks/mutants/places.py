@@ -55,7 +55,7 @@ class _Finder:
             self.block(handler.body, where, set(bound), at_end)
 
     def _definition(self, statement: ast.FunctionDef | ast.ClassDef, where: str) -> None:
-        if statement.name in WORDING:
+        if statement.name in WORDING or any(_is_overload(decorator) for decorator in statement.decorator_list):
             return
         bound = set()
         if isinstance(statement, ast.FunctionDef):
@@ -102,10 +102,15 @@ def _is_type(node: ast.AST) -> bool:
     return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in TYPES
 
 
+def _is_overload(decorator: ast.expr) -> bool:
+    """Whether a definition is for readers of types alone: none is ever called."""
+    return getattr(decorator, "attr", getattr(decorator, "id", "")) == "overload"
+
+
 def _is_wording(statement: ast.stmt) -> bool:
-    """A docstring, or the list of what a module exports."""
+    """A docstring, an ellipsis that stands for a body, or the list of what a module exports."""
     if isinstance(statement, ast.Expr):
-        return is_text(statement.value)
+        return is_text(statement.value) or (isinstance(statement.value, ast.Constant) and statement.value.value is ...)
     names = statement.targets if isinstance(statement, ast.Assign) else []
     return any(isinstance(name, ast.Name) and name.id == "__all__" for name in names)
 

@@ -1,4 +1,4 @@
-"""Which tests can notice a change of a line: measured once for a state of the sources, and kept."""
+"""Which tests can notice a change of a line: measured a test file at a time, kept until something it ran changes."""
 
 import hashlib
 import json
@@ -19,11 +19,41 @@ SLOWEST = 600.0  # seconds that one test may take while it is measured
 def state(tests: Iterable[str]) -> str:
     """A name for what the sources and these test files are now."""
     digest = hashlib.sha256()
-    shared = [path for path in (ROOT / "tests").rglob("*.py") if not path.name.startswith("test_")]
-    sources = [path for name in MEASURED for path in (ROOT / name).rglob("*.py")]
-    for path in sorted({*shared, *sources, *(ROOT / name for name in tests)}):
-        digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    for path in sorted({*_shared(ROOT), *_sources(ROOT), *tests}):
+        digest.update(path.encode() + (ROOT / path).read_bytes())
     return digest.hexdigest()[:16]
+
+
+def holds(kept: Path, root: Path = ROOT) -> bool:
+    """Whether what was measured of a test file holds still: nothing that it ran, or could share, has changed."""
+    if not kept.exists():
+        return False
+    of = json.loads(kept.read_text()).get("of", {})
+    return bool(of) and set(_shared(root)) <= of.keys() and of == _prints(root, of)
+
+
+def _prints(root: Path, paths: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of each of these files; "" of one that is not there."""
+    files = {path: root / path for path in paths}
+    return {
+        path: hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "" for path, file in files.items()
+    }
+
+
+def _ran(tree: Path, test_file: str, found: dict) -> list[str]:
+    """The files on which a measurement rests; every source, where a test starts a Python that nobody watches."""
+    sources = _sources(tree) if found["starters"] else [path for path, lines in found["lines"].items() if lines]
+    return sorted({test_file, *_shared(tree), *sources})
+
+
+def _shared(root: Path) -> list[str]:
+    """What tests share: the files among them that are none."""
+    files = [path for path in (root / "tests").rglob("*.py") if not path.name.startswith("test_")]
+    return [path.relative_to(root).as_posix() for path in files]
+
+
+def _sources(root: Path) -> list[str]:
+    return [path.relative_to(root).as_posix() for name in MEASURED for path in (root / name).rglob("*.py")]
 
 
 def test_files(given: Sequence[str]) -> list[str]:
@@ -50,7 +80,9 @@ def measure(nursery: Nursery, test_file: str, keep: Path) -> str:
         watched.start()
         pytest_run([test_file], _Begins(recorder, to), "--maxfail=1000000")
         watched.stop()
-        keep.with_suffix(".tmp").write_text(json.dumps(recorder.found()))
+        found = recorder.found()
+        found["of"] = _prints(tree, _ran(tree, test_file, found))
+        keep.with_suffix(".tmp").write_text(json.dumps(found))
         keep.with_suffix(".tmp").rename(keep)
         return 0
 
@@ -118,10 +150,13 @@ class Reach:
         """The tests to ask, in order: those that run the line, then those that share a fixture with one of them, and
         those that start a Python of their own, which may run it.
 
-        Of a line that runs at import alone, those that run a line with one of its names; or else of the same file.
+        Of a line that runs at import, which may be late and within a test, those too that run a line with one of its
+        names; of one that nothing is known of, those that run any line of the file.
         """
         at = self.lines.get(change.path, {})
-        direct = self._of(at, range(change.reach[0], change.reach[1] + 1)) or self._by_name(change, source)
+        direct = self._of(at, range(change.reach[0], change.reach[1] + 1))
+        if not (direct and change.where):
+            direct |= self._by_name(change, source)
         direct = direct or self._of(at, at)
         fixtures = {name for nodeid in direct for name in self.sharing.get(nodeid, ())}
         indirect = {nodeid for name in fixtures for nodeid in self.users[name]} - direct

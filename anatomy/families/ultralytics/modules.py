@@ -197,6 +197,11 @@ def _is_plain(value) -> bool:
     return value is None or isinstance(value, bool | int | float | str | bytes | Tensor)
 
 
+def _within(pads: Iterable[int], reach: Iterable[int]) -> bool:
+    """Whether a convolution pads by no more cells than its kernel reaches over, along every axis."""
+    return all(0 <= pad <= side for pad, side in zip(pads, reach, strict=True))
+
+
 def _check_numbers(module: nn.Module, refusal: Callable[[str], Exception]) -> None:
     """What a layer says of its sizes must fit the weights it has: a claim alone can fill the memory later."""
     name, own = type(module).__name__, vars(module)
@@ -207,11 +212,10 @@ def _check_numbers(module: nn.Module, refusal: Callable[[str], Exception]) -> No
                 first, second = module.in_channels, module.out_channels // module.groups
             fits = tuple(module.weight.shape) == (first, second, *module.kernel_size)
             reach = [step * (side - 1) + side for step, side in zip(module.dilation, module.kernel_size, strict=True)]
-            pads = reach if isinstance(module.padding, str) else module.padding
             fits = fits and min(module.stride) >= 1
-            fits = fits and all(0 <= pad <= side for pad, side in zip(pads, reach, strict=True))
-            twice = [pad for pad in reversed(pads) for _ in range(2)]
-            fits = fits and (module.padding_mode == "zeros" or module._reversed_padding_repeated_twice == twice)
+            fits = fits and (isinstance(module.padding, str) or _within(module.padding, reach))
+            around = [side for side in reversed(reach) for _ in range(2)]  # last axis first, before and behind
+            fits = fits and (module.padding_mode == "zeros" or _within(module._reversed_padding_repeated_twice, around))
         elif isinstance(module, nn.modules.batchnorm._NormBase):
             fits = module.weight is None or tuple(module.weight.shape) == (module.num_features,)
         elif isinstance(module, nn.Linear):

@@ -108,8 +108,6 @@ def _finish(net: Network, path: Path, settings: dict, size: int, refusal: Refusa
     for module in net.modules():
         if "inplace" in vars(module):
             vars(module)["inplace"] = True
-        elif isinstance(module, nn.Upsample) and not hasattr(module, "recompute_scale_factor"):
-            module.recompute_scale_factor = None
     rehearse(net, size, refusal)
 
 

@@ -167,9 +167,7 @@ def _could_be(copy: nn.Module, net: nn.Module) -> bool:
 
 def same_rows(net: nn.Module, copy: nn.Module) -> bool:
     """Whether class and box rows of two networks agree bit for bit, as far as both have them, in the copy's dtype."""
-    ours, theirs = _last_layer(net), _last_layer(copy)
-    if ours is None or theirs is None:
-        return False
+    ours, theirs = _last_layer(net), _last_layer(copy)  # None has no list, and so no pair
     pairs = []
     for name in LISTS:
         pairs += _pairs(getattr(ours, name, None), getattr(theirs, name, None))

@@ -221,7 +221,7 @@ class Tap(ExitStack):
     Without ``originals`` the images of a tensor are not made of it, which takes long: black ones stand for them.
     """
 
-    def __init__(self, predictor: Predictor, *, originals: bool = True):
+    def __init__(self, predictor: Predictor, *, originals: bool):
         super().__init__()
         self._originals = originals
         self.passes: deque[Pass] = deque()
