@@ -29,7 +29,7 @@ class Training(Protocol):
 
     ``head``, an ``anatomy.Head``, describes the network in training; ``net`` is that network without wrappers.
     ``folder``: where the training writes. ``resumed``: it goes on from a checkpoint. ``epoch`` and ``epochs`` count
-    from 0 and in all, ``per_epoch`` batches. ``compiled``: the network runs compiled, so hooks laid later are not called.
+    from 0 and in all, ``per_epoch`` batches. ``compiled``: the network runs compiled, and hooks laid later are ignored.
     """
 
     @property

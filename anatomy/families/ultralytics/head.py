@@ -251,8 +251,8 @@ class UltralyticsHead(Head):
 
     def follow(self, follower: Follower) -> UltralyticsFollowing | None:
         """Tied to ``train()`` of the YOLO object; None for a bare network, which its owner trains in a loop."""
-        tied = self.yolo is not None and self._given is self.yolo
-        return UltralyticsFollowing(self.yolo, follower, type(self)) if tied else None
+        given = self.yolo if self._given is self.yolo else None
+        return UltralyticsFollowing(given, follower, type(self)) if given is not None else None
 
     def criterion(self) -> Any:
         """The network's own; made as its ``loss`` makes it at the first batch."""
