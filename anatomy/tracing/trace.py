@@ -231,6 +231,8 @@ class Trace:
         for heads whose training wants them. Raises UnsupportedModelError for a head that does not say how it is
         trained, or whose assigner wants more than is given. ``diagnosis.assign`` puts the answer into words.
         """
+        if isinstance(self._head, RecordedHead):
+            raise travelled("assigning targets")
         device = self._run.boxes.device
         boxes = self.letterbox.to_input(corners_of(boxes) if self.rotated else boxes)
         boxes = torch.as_tensor(boxes, dtype=torch.float32, device=device)
