@@ -137,7 +137,9 @@ def off_by(places: int, begin: float = 0.0) -> Callable[[list[Truth], np.random.
 
     def paired(truth: list[Truth], rng: np.random.Generator) -> list[Truth]:
         first = round(begin * len(truth))
-        return [truth[i - places] if i - places >= first and i >= first else truth[i] for i in range(len(truth))]
+        owner = np.arange(len(truth)) - places
+        own = (owner < first) | (owner >= len(truth)) | (np.arange(len(truth)) < first)
+        return [truth[i] if own[i] else truth[owner[i]] for i in range(len(truth))]
 
     return paired
 

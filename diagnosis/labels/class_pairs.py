@@ -1,6 +1,6 @@
 """Two classes that are labelled one for the other, or as one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +62,7 @@ def _swaps(counts: Mapping[tuple[int, int], int]) -> Iterator[ClassPair]:
         straight = counts.get((one, one), 0) + counts.get((other, other), 0)
         of_one = sum(count for (written, _), count in counts.items() if written == one)
         of_other = sum(count for (written, _), count in counts.items() if written == other)
-        nearly_all = crossed >= NEARLY_ALL * of_one and back >= NEARLY_ALL * of_other
+        nearly_all = crossed >= NEARLY_ALL * of_one and (of_other < FEWEST or back >= of_other / 2)
         if crossed + back >= FEWEST and nearly_all and straight <= (crossed + back) / 4:
             yield ClassPair("classes_swapped", one, other, crossed + back, of_one + of_other)
 
@@ -77,3 +77,14 @@ def _merges(counts: Mapping[tuple[int, int], int], used: set[int], names: Mappin
         of_other = sum(count for (_, seen), count in counts.items() if seen == other)
         if crossed >= NEARLY_ALL * of_other:
             yield ClassPair("classes_merged", one, other, crossed, of_one)
+
+
+def crossing(matched: Matched, pairs: Sequence[ClassPair], meant: Mapping[int, int]) -> np.ndarray:
+    """Which pairs (k,) of a label and a detection a swap or a merge of two classes explains."""
+    written = np.array([meant.get(i, i) for i in matched.written.tolist()], np.int64)
+    found = np.zeros(len(matched), bool)
+    for pair in pairs:
+        found |= (written == pair.first) & (matched.sees == pair.second)
+        if pair.code == "classes_swapped":
+            found |= (written == pair.second) & (matched.sees == pair.first)
+    return found

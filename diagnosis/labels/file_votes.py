@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .by_model import ByModel
-from .class_maps import ClassChoice, class_maps, explained
+from .class_maps import ClassMap, class_maps, explained
 from .fit import image_fits
 from .grammar import weight
 from .matched import Matched
@@ -36,12 +36,15 @@ class FileVotes:
 
 
 def vote_by_files(
-    rows: Rows, material: Material, model: ByModel, matched: Matched, classes: ClassChoice
+    rows: Rows, material: Material, model: ByModel, matched: Matched, held: ClassMap, crossed: np.ndarray
 ) -> list[FileVotes]:
-    """What some of the files say that the rest do not."""
+    """What some of the files say that the rest do not.
+
+    ``held``: the class map of all files; ``crossed`` (k,): pairs that a swap or a merge of two classes explains.
+    """
     by_reading = _by_reading(rows, material, model)
     taken = np.concatenate([np.empty(0, np.int64), *(entry.files for entry in by_reading)])
-    return [*by_reading, *_by_classes(material, matched, classes, taken)]
+    return [*by_reading, *_by_classes(material, matched, held, crossed, taken)]
 
 
 def _by_reading(rows: Rows, material: Material, model: ByModel) -> list[FileVotes]:
@@ -67,7 +70,9 @@ def _odd_ones(model: ByModel) -> list[Reading]:
     return [replace(model.reading, **start) for start in STARTS if start]
 
 
-def _by_classes(material: Material, matched: Matched, classes: ClassChoice, taken: np.ndarray) -> list[FileVotes]:
+def _by_classes(
+    material: Material, matched: Matched, held: ClassMap, crossed: np.ndarray, taken: np.ndarray
+) -> list[FileVotes]:
     """Class maps that some files agree with and the rest do not."""
     maps = class_maps(material.names, material.used)
     count = len(material.looked)
@@ -77,11 +82,11 @@ def _by_classes(material: Material, matched: Matched, classes: ClassChoice, take
     for place, entry in enumerate(maps):
         right = np.bincount(matched.image, explained(matched, entry.meant), count)
         shares[pairs > 0, place] = right[pairs > 0] / pairs[pairs > 0]
-    held = np.full(count, np.nan)
-    right = np.bincount(matched.image, explained(matched, classes.map.meant), count)
-    held[pairs > 0] = right[pairs > 0] / pairs[pairs > 0]
-    candidates = [place for place, entry in enumerate(maps) if entry != classes.map]
-    votes = vote(shares, held, candidates, gain=AGREES, least=AGREES, alike=1e-9)
+    as_held = np.full(count, np.nan)
+    right = np.bincount(matched.image, explained(matched, held.meant) | crossed, count)
+    as_held[pairs > 0] = right[pairs > 0] / pairs[pairs > 0]
+    candidates = [place for place, entry in enumerate(maps) if entry != held]
+    votes = vote(shares, as_held, candidates, gain=AGREES, least=AGREES, alike=1e-9)
     return [
         FileVotes(
             files=entry.files,

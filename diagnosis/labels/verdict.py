@@ -9,7 +9,7 @@ from ..findings import Finding
 from .by_edges import SURELY, ByEdges, judge_by_edges
 from .by_model import ByModel, judge_by_model
 from .class_maps import ClassChoice, ClassMap, choose_map, class_maps
-from .class_pairs import ClassPair, class_pairs
+from .class_pairs import ClassPair, class_pairs, crossing
 from .file_votes import FileVotes, vote_by_files
 from .grammar import readings
 from .matched import match
@@ -76,7 +76,7 @@ def judge(material: Material) -> Verdict:
         edges=edges,
         classes=classes,
         pairs=tuple(pairs),
-        votes=tuple(vote_by_files(rows, material, model, matched, classes)),
+        votes=tuple(vote_by_files(rows, material, model, matched, held, crossing(matched, pairs, held.meant))),
         missing=find_missing(rows, material.seen, reading),
     )
 
