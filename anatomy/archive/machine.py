@@ -288,4 +288,6 @@ def _unknown(code: bytes) -> str:
     if not code:
         return "it ends before its value is whole"
     operation = pickletools.code2op.get(code.decode("latin-1"))
-    return f"{code!r} is no operation" if operation is None else f"torch.save never writes the operation {operation.name}"
+    if operation is None:
+        return f"{code!r} is no operation"
+    return f"torch.save never writes the operation {operation.name}"
