@@ -20,6 +20,11 @@ torch.set_num_threads(1)
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests come first: what is left for the end, when a worker may have nothing more to do, is short."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_collection_finish() -> None:
     """What was made by imports stays: neither the collector nor a look among all living objects need go through it."""
     gc.collect()

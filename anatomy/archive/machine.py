@@ -1,8 +1,9 @@
 """A pickle run on values that do nothing: what it names stays a name, what it calls stays a note of the call."""
 
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from os import PathLike
 from typing import Any
 
@@ -55,23 +56,21 @@ _MARK = object()
 
 
 class Machine:
-    """Runs the operations of one pickle; see ``pickletools`` for what each means."""
+    """Runs the operations of one pickle; see ``pickletools`` for what each means.
+
+    ``left``: the bytes of memory that its values may still take. No operation takes more than a few times what the
+    values on the stack took before, so that it is enough to look at ``left`` after each.
+    """
 
     def __init__(self, size: int):
         self.stack: list = []
         self.memo: dict[int, Any] = {}
         self.names: dict[str, Reference] = {}
-        self._left = ALWAYS + PER_BYTE * size
-
-    def charge(self, size: int) -> None:
-        """Count bytes of memory; ValueError beyond what the pickle may take."""
-        self._left -= size
-        if self._left < 0:
-            raise ValueError("it makes more objects than a checkpoint of its size can need")
+        self.left = ALWAYS + PER_BYTE * size
 
     def push(self, value: Any, size: int = VALUE) -> None:
         """Put a value on the stack, at this cost in bytes."""
-        self.charge(size)
+        self.left -= size
         self.stack.append(value)
 
     def pop(self) -> Any:
@@ -94,7 +93,7 @@ class Machine:
 
     def remember(self, index: int) -> None:
         """Note the topmost value under a number."""
-        self.charge(NOTE)
+        self.left -= NOTE
         self.memo[index] = self.stack[-1]
 
     def reference(self, name: str) -> None:
@@ -122,7 +121,7 @@ class Machine:
         for key, value in zip(values[::2], values[1::2], strict=True):
             if not isinstance(key, (*KEYS, Object)) or (type(key) is int and abs(key) >> LONGEST_KEY):
                 raise ValueError(f"a key of a dictionary is a {type(key).__name__}")
-            self.charge(NOTE)
+            self.left -= NOTE
             if isinstance(held, Object):
                 held.items.append((key, value))
             elif type(held) is dict:
@@ -245,6 +244,18 @@ OPERATIONS: dict[str, Callable[[Machine, Any], object]] = {
 }
 
 
+def _steps() -> Iterator[tuple[bytes, Callable | None, Callable[[Machine, Any], object]]]:
+    """The byte of each operation, what reads its argument (None: it has none), and what runs it."""
+    for code, operation in pickletools.code2op.items():
+        if operation.name in OPERATIONS:
+            reader = None if operation.arg is None else operation.arg.reader
+            yield code.encode("latin-1"), reader, OPERATIONS[operation.name]
+
+
+STEPS = {code: (reader, run) for code, reader, run in _steps()}
+STOP = b"."
+
+
 def read_program(pickle: bytes, path: str | PathLike = "the file") -> Program:
     """The value that a pickle describes, made of plain containers, numbers, texts and the notes above.
 
@@ -253,16 +264,30 @@ def read_program(pickle: bytes, path: str | PathLike = "the file") -> Program:
     """
     machine = Machine(len(pickle))
     try:
-        for operation, argument, _ in pickletools.genops(pickle):
-            if operation.name == "STOP":
-                root = machine.pop()
-                break
-            run = OPERATIONS.get(operation.name)
-            if run is None:
-                raise ValueError(f"torch.save never writes the operation {operation.name}")
-            run(machine, argument)
+        _run(machine, BytesIO(pickle))
+        root = machine.pop()
     except (ValueError, IndexError, KeyError, UnicodeError, TypeError, OverflowError) as error:
         raise CheckpointError(
             f"{str(path)!r} cannot be read: its description of objects is damaged or hostile ({error})."
         ) from error
     return Program(root, tuple(machine.names))
+
+
+def _run(machine: Machine, pickle: BytesIO) -> None:
+    """Run all operations up to the one that says that the value is whole."""
+    while (code := pickle.read(1)) != STOP:
+        if code not in STEPS:
+            raise ValueError(_unknown(code))
+        reader, run = STEPS[code]
+        run(machine, None if reader is None else reader(pickle))
+        if machine.left < 0:
+            raise ValueError("it makes more objects than a checkpoint of its size can need")
+
+
+def _unknown(code: bytes) -> str:
+    if not code:
+        return "it ends before its value is whole"
+    operation = pickletools.code2op.get(code.decode("latin-1"))
+    if operation is None:
+        return f"{code!r} is no operation"
+    return f"torch.save never writes the operation {operation.name}"

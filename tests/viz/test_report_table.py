@@ -9,7 +9,7 @@ import pytest
 import viz
 from viz.reports.table import neutral
 
-QUICK = {"formats": "png", "figures": "heatmaps", "dpi": 50, "progress": False}
+QUICK = {"formats": "png", "figures": "distribution", "best": 0, "progress": False}  # the table alone
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1", "'=1", "", "a\nb", 'say "x", y', "plain"]
 
 
