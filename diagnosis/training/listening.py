@@ -1,7 +1,9 @@
 """One batch listened to while the training runs it, and the row that comes of it."""
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from itertools import product
 from typing import Any
 
 from torch import Tensor, nn
@@ -69,15 +71,15 @@ def place_of(training: Training, step: int, batch: int, began: float) -> dict[st
     }
 
 
-def add_gradients(seen: Seen, parts: NetworkParts, scale: float | None, accumulated: int) -> None:
-    """The gradient as it is now, the sum over so many batches, into the rows of a batch.
+def add_gradients(waiting: Sequence[Seen], parts: NetworkParts, scale: float | None, accumulated: int) -> None:
+    """The gradient as it is now, the sum over so many batches, into the rows of those of them that are watched.
 
     Of a stack without trainable weights it is None, of one that no gradient reaches 0.
     """
     coarse, stacks = parts.gradients().read(scale)
-    seen.row.update(coarse | {"scale": scale, "accumulated": accumulated})
     trainable = {stack for stack in parts.stack if stack is not None}
-    for level in seen.levels:
-        for kind in ("box", "class"):
+    for seen in waiting:
+        seen.row.update(coarse | {"scale": scale, "accumulated": accumulated})
+        for level, kind in product(seen.levels, ("box", "class")):
             stack = Stack(level["level"], level["branch"], kind)
             level[f"grad_{kind}"] = stacks.get(stack, 0.0) if stack in trainable else None

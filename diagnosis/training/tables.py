@@ -23,7 +23,7 @@ BATCHES: dict[str, Any] = {
     "too_large": Int32,  # objects larger than the head can express
     "rate": Float64,
     "scale": Float64,
-    "accumulated": Int32,  # batches whose gradients are in the norms
+    "accumulated": Int32,  # batches whose gradients are summed in the norms, up to the step that this one goes into
     "grad": Float64,
     "grad_backbone": Float64,
     "grad_neck": Float64,

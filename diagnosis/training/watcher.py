@@ -113,7 +113,7 @@ class Session:
         self.first_epoch = True
         self._listening: Listening | None = None
         self._forward: Forward | None = None  # of the batch under way
-        self._waiting: Seen | None = None  # for its gradient
+        self._waiting: list[Seen] = []  # watched batches, for the step that their gradients go into
 
     def epoch_begins(self) -> None:
         """Let go of a batch that was broken off. Where an epoch begins again, the trainer has dropped its gradients."""
@@ -136,13 +136,12 @@ class Session:
         self.step, self.batch, self.accumulated = self.step + 1, self.batch + 1, self.accumulated + 1
         self._forward = forward
         if self.step % self.every == 0:
-            self._finish()
             self._listening = Listening(self.training, self.modules)
 
     def before_step(self) -> None:
         """Measure what the batch left, and the gradient that the optimizer is about to use."""
         self._batch_is_done()
-        if self._waiting is not None:
+        if self._waiting:
             add_gradients(self._waiting, self.parts, self.training.scale, self.accumulated)
         self.accumulated = 0
         self._finish()
@@ -181,7 +180,7 @@ class Session:
         listening, self._listening = self._listening, None
         if listening is not None:
             place = place_of(self.training, self.step, self.batch, self.began)
-            self._waiting = listening.close(place, self.labels)
+            self._waiting.append(listening.close(place, self.labels))
         finite = self._finite()
         if not finite and self.sound:
             self._broken(forward)
@@ -201,16 +200,18 @@ class Session:
     def _broken(self, forward: Forward) -> None:
         """Name the first layer that is not finite, and keep the batch."""
         origin, place, kept = keep_broken(self.training, forward, self.record.folder, self.step)
-        if self._waiting is None:
-            self._waiting = Seen(row=place_of(self.training, self.step, self.batch, self.began), levels=[])
-        self._waiting.row["non_finite"] = place
+        if not self._waiting or self._waiting[-1].step != self.step:
+            self._waiting.append(Seen(row=place_of(self.training, self.step, self.batch, self.began), levels=[]))
+        self._waiting[-1].row["non_finite"] = place
         self.teller.broken(origin, place, kept, self.step, self.training.epoch)
 
     def _finish(self) -> None:
-        """Hand a batch over to tables, loggers and rules."""
-        seen, self._waiting = self._waiting, None
-        if seen is None:
-            return
+        """Hand the batches that wait over to tables, loggers and rules."""
+        waiting, self._waiting = self._waiting, []
+        for seen in waiting:
+            self._hand_over(seen)
+
+    def _hand_over(self, seen: Seen) -> None:
         self.record.add("batches", [seen.row])
         self.record.add("levels", [{"step": seen.step, **level} for level in seen.levels])
         self.record.add("sizes", [{"step": seen.step, **size} for one in seen.branches for size in one.sizes])

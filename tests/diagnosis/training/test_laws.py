@@ -120,7 +120,7 @@ def test_what_the_watch_fails_at_is_warned_of_and_the_training_goes_on(data, tmp
     watch = diagnosis.watch(model, every=1, out=tmp_path / "rows")
     model.add_callback("on_train_start", lambda trainer: (tmp_path / "rows" / "parts").rmdir())
     spy.callbacks["on_train_start"] = list(model.callbacks["on_train_start"])
-    with pytest.warns(UserWarning, match="watch has ended.*were not written.*training goes on"):
+    with pytest.warns(UserWarning, match=r"watch has ended.*were not written.*training goes on"):
         trainer = train(model, data, tmp_path, epochs=1)
     assert trainer.last.exists()
     assert isinstance(watch.error, OSError)
@@ -159,7 +159,7 @@ def test_the_trainers_own_recovery_from_nan_works_and_ends_in_the_same_weights(d
     again = kept.replay(model)
     assert again.first_non_finite.name == watch.findings[0].evidence["layer"]
     assert str(again.first_non_finite) == kept.place
-    with pytest.raises(ValueError, match="do not fit this DetectionModel.*as many classes"):
+    with pytest.raises(ValueError, match=r"do not fit this DetectionModel.*as many classes"):
         kept.replay(fresh("yolov10n"))
 
 
