@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from diagnosis.training.record import About
 from diagnosis.training.tables import SIZES
@@ -51,8 +51,9 @@ class Panel:
 
 def panels_of(rows: Rows, about: About, branches: Sequence[str]) -> Iterator[Panel]:
     """Every panel of a watch: what is learned from, what it costs, how strongly it pulls, how it is driven."""
-    yield _by_level(rows, about, branches, "positives", "positive cells a batch")
-    yield _by_level(rows, about, branches, "target_mass", "target mass a batch")
+    counts = "log" if len(branches) > 1 else ""  # one branch has many times the positives of the other
+    yield _by_level(rows, about, branches, "positives", "positive cells a batch", counts)
+    yield _by_level(rows, about, branches, "target_mass", "target mass a batch", counts)
     yield _without(rows, branches)
     for item in rows.items:
         yield _by_level(rows, about, branches, item, f"{item} loss")
@@ -130,9 +131,7 @@ def _draw_line(ax: Axes, line: Line, gid: str, *, logarithmic: bool) -> None:
         ax.fill_between(shown.step, low, shown.high, color=color, alpha=0.2, linewidth=0, gid=f"band:{gid}")
     edge = {"transform": ax.get_xaxis_transform(), "clip_on": False, "zorder": 3}
     if logarithmic and len(shown.zero):
-        ax.scatter(
-            shown.zero, np.zeros(len(shown.zero)), marker="v", s=9, color=color, lw=0, gid=f"zero:{gid}", **edge
-        )
+        ax.scatter(shown.zero, np.zeros(len(shown.zero)), marker="v", s=9, color=color, lw=0, gid=f"zero:{gid}", **edge)
     if len(shown.broken):
         height = np.full(len(shown.broken), 0.95)
         ax.scatter(shown.broken, height, marker="x", s=12, lw=0.8, color=BROKEN, gid=f"broken:{gid}", **edge)
@@ -147,18 +146,20 @@ def _scale(ax: Axes, panel: Panel, *, logarithmic: bool) -> None:
         ax.set_yticks([0, 0.5, 1])
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
     else:
-        ax.set_ylim(bottom=0, top=None if len(greatest(line.curve for line in panel.lines)) else 1)
+        top = ax.get_ylim()[1] if len(greatest(line.curve for line in panel.lines)) else 1.0
+        ax.set_ylim(-0.03 * top, top)
         ax.yaxis.set_major_locator(MaxNLocator(3))
-        ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
 
 
 def _decades(ax: Axes, values: np.ndarray) -> None:
-    """Ticks at powers of ten; where all numbers lie between two of them, also between."""
+    """Ticks at powers of ten; where there are less than two of them, between them as well."""
     label_powers(ax.yaxis)
     if not len(values):
         ax.set_ylim(0.1, 10)
-    elif values.max() > 8 * values.min():
-        ax.yaxis.set_minor_formatter(lambda value, place: "")
+    low, high = np.log10(ax.get_ylim())
+    between = LogLocator(subs=(2, 5)) if np.floor(high) - np.ceil(low) < 1 else NullLocator()
+    ax.yaxis.set_minor_locator(between)
 
 
 def _wide(panel: Panel) -> bool:
