@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from anatomy import Head, UnsupportedModelError, describe, whole_number
-from anatomy.head.endings import ending_with
+from anatomy.head.endings import ending_with, to_the_end
 from anatomy.head.mark import mark_of
 
 from .edit import Edit, edited
@@ -108,8 +108,8 @@ def forget(model: object) -> tuple[Edit, ...]:
     with head.undisturbed():
         book = ledger(head)
         dropped = tuple(record.edit for record in book.records)
-        book.take(Ledger(all_rows(head)))
-        forget_end(head)
+        anew = Ledger(all_rows(head))
+        to_the_end(lambda: (book.take(anew), forget_end(head)))
     return dropped
 
 

@@ -237,6 +237,10 @@ class Head(ABC):
         """Tie a follower to the next training by the family's own trainer; None, unless overridden: it has none."""
         return None
 
+    def criterion(self) -> Any:
+        """What ``listening`` takes in a training of ``net``; the network itself, unless overridden."""
+        return self.net
+
     def trainable(self, net: nn.Module, settings: Mapping[str, Any]) -> Callable[..., Tensor]:
         """Ready a copy of the network, called with a batch, for the family's own loss; returns what makes it a scalar.
 

@@ -13,7 +13,7 @@ from .blocks import LevelOutput, PyramidPooling
 from .checkpoint import Stored
 from .description import FastViTHead
 from .head import LevelHead, decode, flat_logits
-from .loss import Losses, loss
+from .loss import Losses, by_cell
 from .neck import PathAggregation
 
 START_SIDE = 2.0  # strides from a cell's middle to each side of a box, before any training
@@ -77,9 +77,13 @@ class FastViTDetector(Stored, naive=False):
         """Class logits (B, A, nc), one row for each anchor."""
         return flat_logits(outputs)
 
+    def by_cell(self, outputs: Sequence[LevelOutput], wanted: Sequence[Tensor]) -> dict[str, Tensor]:
+        """What each cell adds to each part of the loss, (B, A) by name, not weighted; arguments as in ``loss``."""
+        return by_cell(self.boxes(outputs), self.logits(outputs), wanted)
+
     def loss(self, outputs: Sequence[LevelOutput], wanted: Sequence[Tensor]) -> Losses:
         """Losses of a batch against the stacked targets (B, 5 + nc, h, w) of each level."""
-        return loss(self.boxes(outputs), self.logits(outputs), wanted)
+        return Losses.of(self.by_cell(outputs, wanted))
 
     def reparameterize(self) -> "FastViTDetector":
         """Merges the parallel branches of every block into one convolution, in place, for inference; returns itself."""

@@ -12,7 +12,7 @@ from .backbone import Backbone, Four
 from .blocks import RepConv
 from .description import PafpnHead
 from .head import LevelHead, LevelOutput, decode, joint
-from .loss import Losses, loss
+from .loss import Losses, by_cell
 from .neck import ElanPafpn
 
 PLACES = {
@@ -64,9 +64,13 @@ class PafpnDetector(LevelDetector):
         """Logits (B, A, nc) of class score times objectness, one row for each anchor."""
         return joint(*(flat([getattr(level, part) for level in outputs]) for part in ("classes", "objectness")))
 
+    def by_cell(self, outputs: Sequence[LevelOutput], wanted: Sequence[Tensor]) -> dict[str, Tensor]:
+        """What each cell adds to each part of the loss, (B, A) by name, not weighted; arguments as in ``loss``."""
+        return by_cell(outputs, wanted)
+
     def loss(self, outputs: Sequence[LevelOutput], wanted: Sequence[Tensor]) -> Losses:
         """Losses of a batch against the stacked targets (B, 5 + nc, h, w) of each level."""
-        return loss(outputs, wanted)
+        return Losses.of(self.by_cell(outputs, wanted))
 
     def reparameterize(self) -> "PafpnDetector":
         """Merges the two convolutions of each RepConv, in place, for inference; returns itself."""

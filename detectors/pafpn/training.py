@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.optim import AdamW
 
 from ..pyramid.images import to_tensor
+from ..pyramid.watching import Unwatched, Watching
 from ..scenes.kinds import KINDS, draw_kinds
 from .head import LevelOutput
 from .loss import loss
@@ -50,12 +51,13 @@ def optimizer(parameters: Iterable[Tensor]) -> AdamW:
     return AdamW(parameters, RATE, weight_decay=DECAY)
 
 
-def learn(net: PafpnDetector, batches: Iterable[Batch]) -> Iterator[dict[str, float]]:
-    """One step a batch, in training mode; yields the losses before it."""
-    stepper = optimizer(net.train().parameters())
+def learn(net: PafpnDetector, batches: Iterable[Batch], watch: Watching | None = None) -> Iterator[dict[str, float]]:
+    """One step a batch, in training mode; yields the losses before it. ``watch`` is asked about every step."""
+    stepper, watch = optimizer(net.train().parameters()), Unwatched() if watch is None else watch
     for images, wanted in batches:
-        losses = net.loss(net(images), wanted)
         stepper.zero_grad()
-        losses.total.backward()
+        with watch.step(images, wanted) as step:
+            losses = net.loss(net(images), wanted)
+            step.tell(losses.total).backward()
         stepper.step()
         yield losses.numbers()

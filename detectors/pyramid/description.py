@@ -1,14 +1,17 @@
 """How anatomy reads a detector with a head on several levels: what all of them have in common."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchvision.ops import box_iou
 
-from anatomy import Candidates, Head, Level, Limits, Outputs, Pass, Targets
+from anatomy import BatchTargets, Candidates, Head, Level, Limits, Outputs, Pass, Targets, UnsupportedModelError
 
 from .detector import LevelDetector
+from .listening import listening
 from .prediction import frames
 from .selection import CLASS_SHIFT, MAX_DETECTIONS, above, check_thresholds
 from .targets import LARGEST, RADIUS, claim
@@ -131,6 +134,15 @@ class LevelsHead(Head):
             losses=self.losses(run, wanted),
             settings={"radius": RADIUS, **{f"largest P{3 + i}": side for i, side in enumerate(LARGEST)}},
         )
+
+    def listening(self, criterion: Any) -> AbstractContextManager[list[BatchTargets]]:
+        """Of ``net.loss``: the criterion is the network itself."""
+        if not isinstance(criterion, LevelDetector):
+            raise UnsupportedModelError(
+                f"{type(self.net).__name__} is trained with its own method loss, so listening takes the network, but "
+                f"{type(criterion).__name__} was given."
+            )
+        return listening(criterion, self.grid_offset, BRANCH)
 
     def forward(self, images: Tensor, branch: str) -> Outputs:
         levels = self.net(images)

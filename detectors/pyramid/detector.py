@@ -23,7 +23,7 @@ class LevelDetector(nn.Module):
     """Finds objects of ``names`` (the class names, or their number) on levels P3, P4 and P5.
 
     A subclass has ``heads``, a ``LevelHead`` a level, and says ``forward(images)``: what they put out, a level each;
-    ``boxes``, ``logits`` and ``loss``. Raises ValueError for no class.
+    ``boxes``, ``logits``, ``by_cell`` and ``loss``. Raises ValueError for no class.
     """
 
     strides = targets.STRIDES
@@ -47,6 +47,10 @@ class LevelDetector(nn.Module):
 
     def logits(self, outputs: Sequence[Any]) -> Tensor:
         """Logits (B, A, nc), one row for each anchor; their sigmoid is the confidence."""
+        raise NotImplementedError
+
+    def by_cell(self, outputs: Sequence[Any], wanted: Sequence[Tensor]) -> dict[str, Tensor]:
+        """What each cell adds to each part of the loss, (B, A) by name, not weighted; arguments as in ``loss``."""
         raise NotImplementedError
 
     def loss(self, outputs: Sequence[Any], wanted: Sequence[Tensor]) -> Losses:

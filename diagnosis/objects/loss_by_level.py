@@ -116,7 +116,7 @@ def _mean(parts: list[LossByLevel]) -> LossByLevel:
     left_out = {item: why for part in parts for item, why in part.left_out.items()}
     items = tuple(item for item in parts[0].items if item not in left_out)
     values = [part.values[..., [part.items.index(item) for item in items]] for part in parts]
-    unplaced = [item for item in parts[0].unplaced if all(item in part.unplaced for part in parts)]
+    unplaced = dict.fromkeys(item for part in parts for item in part.unplaced)
     return LossByLevel(
         level_names=parts[0].level_names,
         items=items,
@@ -124,7 +124,7 @@ def _mean(parts: list[LossByLevel]) -> LossByLevel:
         cells=np.sum([part.cells for part in parts], 0),
         objects=np.sum([part.objects for part in parts], 0),
         images=len(parts),
-        unplaced={item: float(np.mean([part.unplaced[item] for part in parts])) for item in unplaced},
+        unplaced={item: float(np.mean([part.unplaced.get(item, 0.0) for part in parts])) for item in unplaced},
         left_out=left_out,
         branch=parts[0].branch,
     )

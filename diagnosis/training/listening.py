@@ -47,7 +47,10 @@ class Listening:
         self._hooks.close()
         training, head = self._training, self._training.head
         branches = [measured(targets, head) for targets in self._targets]
-        row = place | {name.removesuffix("_loss"): float(value) for name, value in training.items.items()}
+        items = training.items or {
+            name: value for one in self._targets if one.reported for name, value in one.items.items()
+        }
+        row = place | {name.removesuffix("_loss"): float(value) for name, value in items.items()}
         row |= {"box_outside": labels.outside, "class_outside": labels.strange}
         row |= {"too_small": too_small(branches, head), "too_large": too_large(branches, head)}
         for targets in self._targets[:1]:

@@ -15,10 +15,9 @@ from anatomy.head.head import Head
 class OwnLoop:
     """What is known of a training whose loop is not ours; ``loss`` and ``items`` are told during a step.
 
-    ``measure(outputs, targets)`` makes the loss, where the caller gave it.
+    ``measure(outputs, targets)`` makes the loss, and ``criterion`` can be listened to, where the caller gave them.
     """
 
-    resumed = False
     compiled = False
     epochs = 0
     per_epoch = 0
@@ -27,8 +26,9 @@ class OwnLoop:
     rate = float("nan")
     settings: Mapping[str, Any] = MappingProxyType({})
 
-    def __init__(self, head: Head, measure: Callable[..., Tensor] | None):
-        self.head, self._measure = head, measure
+    def __init__(self, head: Head, measure: Callable[..., Tensor] | None, criterion: Any, *, resumed: bool):
+        self.head, self._measure, self._criterion = head, measure, criterion
+        self.resumed = resumed
         self.epoch = 0
         self.loss: Tensor | None = None
         self.items: Mapping[str, Tensor] = {}
@@ -44,8 +44,8 @@ class OwnLoop:
         raise ValueError("A loop of your own has no folder that is known. Give watch(…, out=folder).")
 
     def criterion(self) -> Any:
-        """What was given as ``loss``."""
-        return self._measure
+        """What was given, or what the head says."""
+        return self.head.criterion() if self._criterion is None else self._criterion
 
     def precision(self) -> AbstractContextManager:
         """That in which ``step`` ends: under autocast, if it stands in such a block."""

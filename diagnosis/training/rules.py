@@ -13,8 +13,8 @@ from .tables import LEVELS
 ROWS = 5  # watched batches that must agree
 POSITIVES = 300  # that all levels must have had while one had none
 CLASS_OBJECTS = 20  # of a class without a positive, in as many batches as ROWS
-MANY, SHARE = 10, 0.01  # objects that no cell can reach, and of all objects
-DOMINATES, HOLDS = 0.9, 0.5  # of the loss that one level pays, and of the positives that it has at most
+MANY, SHARE = 30, 0.1  # objects that no cell reaches: so many, and of all objects
+DOMINATES, HOLDS = 0.9, 0.5  # of the loss that one level pays, and of the target mass that it has at most
 TENFOLD, HUNDREDFOLD, BASE = 10.0, 100.0, 8  # of gradients; over the median of at least so many watched batches
 
 Rule = Callable[[About, History], Iterator[Finding]]
@@ -29,17 +29,19 @@ def starved_levels(about: About, history: History) -> Iterator[Finding]:
             if len(run) < ROWS or others < POSITIVES:
                 continue
             first = run[-1][0]
+            largest = max((_largest(seen, branch) for seen, _ in run), default=0.0)
             yield Finding(
                 code="level_starved",
                 severity="warning",
                 level=level.index,
                 message=(
                     f"{level.name} ({branch}) has had no positive since {_when(first)}, while the other levels had "
-                    f"{others}. Its boxes learn nothing. If objects of its size are rare here, that is as it should "
-                    "be, and the level can go; otherwise look at the sizes of the labels, at imgsz, and at the scale "
-                    "of the augmentation."
+                    f"{others}. Its boxes learn nothing. A cell has {level.stride:g} px here, and the largest object had "
+                    f"{largest:.0f} px. If objects of its size are rare, that is as it should be, and the level can go; "
+                    "otherwise look at the sizes of the labels, at imgsz, and at the scale of the augmentation."
                 ),
-                evidence=_since(first) | {"branch": branch, "others": others, "batches": len(run)},
+                evidence=_since(first)
+                | {"branch": branch, "others": others, "batches": len(run), "largest_side": largest},
             )
 
 
@@ -118,7 +120,7 @@ def unreachable_objects(about: About, history: History) -> Iterator[Finding]:
 
 
 def dominated_loss(about: About, history: History) -> Iterator[Finding]:
-    """One level that pays nearly all of the loss, and has few of the positives."""
+    """One level that pays nearly all of the loss, and has little of the target mass."""
     for branch in about.branches:
         for level in about.levels:
             run = list(takewhile(lambda pair: _dominates(*pair), history.of_level(branch, level.index)))
@@ -133,10 +135,10 @@ def dominated_loss(about: About, history: History) -> Iterator[Finding]:
                 level=level.index,
                 message=(
                     f"{level.name} ({branch}) has paid {paid:.0%} of the loss since {_when(first)}, with {held:.0%} of "
-                    "the positives: what it says of the background outweighs the rest. Look at the bias of its class "
+                    "the target mass: what it says of the background outweighs the rest. Look at the bias of its class "
                     "convolution, at its activation, and at the weights it was given."
                 ),
-                evidence=_since(first) | {"branch": branch, "loss": paid, "positives": held, "batches": len(run)},
+                evidence=_since(first) | {"branch": branch, "loss": paid, "target_mass": held, "batches": len(run)},
             )
 
 
@@ -175,6 +177,12 @@ def _positives(seen: Seen, branch: str) -> int:
     return sum(row["positives"] for row in seen.levels if row["branch"] == branch)
 
 
+def _largest(seen: Seen, branch: str) -> float:
+    """The longest side of an object, px of the network input."""
+    sides = [float(one.sides.max()) for one in seen.branches if one.branch == branch and len(one.sides)]
+    return max(sides, default=0.0)
+
+
 def _dominates(seen: Seen, row: Mapping) -> bool:
     return _share(seen, row, _paid) >= DOMINATES and _share(seen, row, _held) <= HOLDS
 
@@ -190,7 +198,7 @@ def _paid(row: Mapping) -> float:
 
 
 def _held(row: Mapping) -> float:
-    return row["positives"]
+    return row["target_mass"]
 
 
 def _grown_most(now: Seen, before: list[Seen]) -> str:

@@ -103,14 +103,17 @@ class Watch:
         watcher = self._watcher
         if watcher is None or self._loop is None:
             raise ValueError("A watch that was read from a folder watches nothing. Make one: diagnosis.watch(model).")
-        if watcher.session is None and watcher.error is None:
+        self._loop.loss, self._loop.items = None, {}
+        if watcher.session is None:
             watcher.begin(self._loop)
-        self._loop.epoch, self._loop.loss, self._loop.items = epoch, None, {}
+        if self._loop.epoch != epoch:
+            self._loop.epoch = epoch
+            watcher.epoch_begins()
         watcher.forward_begins(inputs, targets)
         try:
             yield Step(self._loop)
         except BaseException:
-            watcher.epoch_begins()
+            watcher.break_off()
             raise
         watcher.before_step()
         watcher.batch_ends()
@@ -156,6 +159,10 @@ class Watch:
         record = self._found
         return len(record.table("batches")) if record is not None else 0
 
+    def __bool__(self) -> bool:
+        """A watch is there, though it may not have seen a batch yet."""
+        return True
+
     def __repr__(self) -> str:
         where = f"{str(self.path)!r}, " if self.path is not None else ""
         return f"Watch({where}{len(self)} batches watched, {len(self.findings)} finding(s))"
@@ -184,6 +191,8 @@ def watch(
     out: str | Path | None = None,
     *,
     loss: Callable[..., Tensor] | None = None,
+    criterion: Any = None,
+    resume: bool = False,
     on_finding: Callable[[Finding], Any] | None = None,
     save_every: float = EVERY_SECONDS,
 ) -> Watch:
@@ -198,7 +207,9 @@ def watch(
     ``model``: a YOLO object that will be trained, or the network of a loop of your own. ``out``: the folder for rows
     and findings; by default ``watch`` in the folder of the training, and for a loop of your own none: rows stay in
     memory. Parts are written at least ``save_every`` seconds apart. ``on_finding`` is called with each finding as it
-    comes; they are logged too. ``loss``: for a loop of your own, what it calls with outputs and targets.
+    comes; they are logged too. For a loop of your own: ``loss(outputs, targets)`` makes its scalar, so that a batch
+    that breaks can be replayed; ``criterion`` is what the loop calls, where that is not the network's own (what
+    ``anatomy.Head.listening`` takes); ``resume`` goes on in the folder ``out``.
 
     Raises ValueError for ``every`` below 1, UnsupportedModelError for a model without levels, FileExistsError where
     ``out`` holds something else.
@@ -219,7 +230,7 @@ def watch(
     made = Watch(watcher=watcher)
     made._following = head.follow(watcher)
     if made._following is None:
-        made._loop = OwnLoop(head, loss)
+        made._loop = OwnLoop(head, loss, criterion, resumed=resume)
     return made
 
 

@@ -90,6 +90,11 @@ class Watcher:
         self.listeners.clear()
 
     @guarded
+    def break_off(self) -> None:
+        if self.session is not None:
+            self.session.break_off()
+
+    @guarded
     def _end(self) -> None:
         if self.session is not None:
             self.session.end()
@@ -136,7 +141,6 @@ class Session:
         again = self.training.epoch == self.epoch
         if again or self._forward is not None:
             self.break_off()
-            self.accumulated = 0
         elif self.epoch >= 0:
             self._epoch_is_done()
         self.epoch, self.batch = self.training.epoch, -1
@@ -177,8 +181,8 @@ class Session:
         self.record.write(now=True)
 
     def break_off(self) -> None:
-        """Take hooks out of a batch that will not come to its end."""
-        self._forward = None
+        """Take hooks out of a batch that will not come to its end, and whose gradients are dropped."""
+        self._forward, self.accumulated = None, 0
         listening, self._listening = self._listening, None
         if listening is not None:
             listening.break_off()

@@ -210,10 +210,10 @@ def test_ctrl_c_loses_nothing_and_a_resumed_run_ends_where_an_unbroken_one_does(
     train.main(arguments(data, whole))
     learn, calls = train.Run.learn, itertools.count()
 
-    def interrupted(self, batch):
+    def interrupted(self, batch, watch):
         if next(calls) == 3:
             os.kill(os.getpid(), signal.SIGINT)
-        return learn(self, batch)
+        return learn(self, batch, watch)
 
     with monkeypatch.context() as patch:
         patch.setattr(train.Run, "learn", interrupted)

@@ -70,3 +70,12 @@ def test_wrong_choices_are_refused(assigned):
         viz.assignment(assigned, strength="iou")
     with pytest.raises(ValueError, match="does not exist"):
         viz.assignment(assigned, level="P9")
+
+
+def test_rotated_boxes_are_drawn_turned(assigned, artists):
+    boxes = assigned.boxes
+    turned = np.stack((boxes[:, [0, 1]] + 5, boxes[:, [2, 1]], boxes[:, [2, 3]] - 5, boxes[:, [0, 3]]), 1)
+    figure = viz.assignment(replace(assigned, corners=turned), level="P4", label=False)
+    first = int(assigned.object[assigned.level == 1].min())
+    (drawn,) = artists(figure, f"object:{first}")
+    assert np.allclose(drawn.get_paths()[0].vertices[:4], turned[first])

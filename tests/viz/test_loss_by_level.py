@@ -1,5 +1,7 @@
 """The bars add up to the loss, level by level."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,15 @@ def test_cells_and_objects_are_counted(result, artists):
 def test_no_loss_at_all_is_drawn_too(pixels):
     none = LossByLevel(("P3",), ("box",), np.zeros((1, 4, 1)), np.zeros((1, 4), np.int64), np.zeros(3, np.int64), 1)
     assert pixels(viz.loss_by_level(none)).any()
+
+
+def test_what_no_level_pays_and_what_is_left_out_is_told(result):
+    values = np.concatenate((result.values, result.values), 2)
+    items = ("box", "pose", "kobj", "cls", "l1", "rle")
+    more = replace(result, items=items, values=values, unplaced={"sem": 1.25}, left_out={"seg": "it needs outlines"})
+    figure = viz.loss_by_level(more)
+    words = figure.legends[0].get_title().get_text()
+    assert words == "sem: 1.25, paid for the whole picture and by no level.\nWithout seg: it needs outlines."
+    titles = [ax.get_title().split(":")[0] for ax in figure.axes if ax.axison]
+    assert titles == [*items, "positive cells"]
+    assert len({ax.get_position().y0 for ax in figure.axes}) == 2

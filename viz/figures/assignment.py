@@ -147,7 +147,7 @@ def _draw_objects(ax: Axes, assigned: Assignment, which: Iterable[int], width: f
     """The boxes of objects, each in its colour; dashed black on white where training gives it no cell."""
     spared = set(assigned.without.tolist())
     for i in which:
-        shape = corners(assigned.boxes[i])
+        shape = corners(assigned.boxes[i]) if assigned.corners is None else assigned.corners[i : i + 1]
         if i in spared:
             outline(ax, shape, "white", width=width + 1.2, gid=f"without-ground:{i}", halo=False)
             outline(ax, shape, WEAK, width=width, style=DASHES, gid=f"without:{i}")

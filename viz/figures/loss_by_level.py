@@ -13,29 +13,45 @@ from ..canvas.style import DOUBLE, Picture, Style, styled
 
 # Paul Tol, "Colour schemes", muted, from dark to light, https://personal.sron.nl/~pault/; no level has these colours
 SIZE_COLORS = dict(zip(SIZES, ("#882255", "#CC6677", "#DDCC77", MISSING), strict=True))
+IN_A_ROW = 5  # panels
 
 
 def loss_by_level(result: LossByLevel, *, width: float | None = None, style: Style = None) -> Picture:
     """Draw the loss items as bars, one panel an item, one bar a level, stacked by the size of the objects.
 
-    All items share one scale, so that bars can be compared; a last panel counts the positive cells. Returns a Figure.
+    All items share one scale, so that bars can be compared; a last panel counts the positive cells. What no level pays,
+    and what was left out, stands below. Returns a Figure.
     """
+    count = len(result.items) + 1
+    rows = 1 if count <= IN_A_ROW else 2
     with styled(style):
-        figure = Picture(figsize=(width or DOUBLE, 2.6), layout="constrained")
+        figure = Picture(figsize=(width or DOUBLE, 2.6 if rows == 1 else 4.6), layout="constrained")
         room(figure, across=None, down=None)
-        axes = figure.subplots(1, len(result.items) + 1)
+        axes = list(figure.subplots(rows, -(-count // rows), squeeze=False).flat)
         most = max(float(result.values.sum(1).max()), 1e-12)
+        sums = result.values.sum((0, 1))
         for i, (ax, item) in enumerate(zip(axes, result.items, strict=False)):
             _bars(ax, result, result.values[..., i], "{:.3g}", item)
-            ax.set(ylim=(0, 1.12 * most), title=f"{item}: {result.totals[item]:.3g}")
-            ax.tick_params(labelleft=i == 0)
+            ax.set(ylim=(0, 1.12 * most), title=f"{item}: {sums[i]:.3g}")
+            ax.tick_params(labelleft=ax.get_subplotspec().is_first_col())
         axes[0].set_ylabel("loss" if result.images == 1 else f"loss, mean of {result.images} images")
         positives = np.where(np.arange(len(SIZES)) < len(SIZES) - 1, result.cells, 0)
-        _bars(axes[-1], result, positives, "{:.0f}", "cells")
-        axes[-1].set(ylim=(0, 1.12 * max(positives.sum(1).max(), 1)), title=f"positive cells: {positives.sum()}")
-        axes[-1].yaxis.get_major_locator().set_params(integer=True)
-        foot(figure, _legend(result))
+        _bars(axes[count - 1], result, positives, "{:.0f}", "cells")
+        title = f"positive cells: {positives.sum()}"
+        axes[count - 1].set(ylim=(0, 1.12 * max(positives.sum(1).max(), 1)), title=title)
+        axes[count - 1].yaxis.get_major_locator().set_params(integer=True)
+        for ax in axes[count:]:
+            ax.set_axis_off()
+        foot(figure, _legend(result), _notes(result))
     return figure
+
+
+def _notes(result: LossByLevel) -> list[str]:
+    """What the bars do not hold, a sentence each."""
+    notes = [
+        f"{item}: {value:.3g}, paid for the whole picture and by no level." for item, value in result.unplaced.items()
+    ]
+    return notes + [f"Without {item}: {why}." for item, why in result.left_out.items()]
 
 
 def _bars(ax: Axes, result: LossByLevel, values: np.ndarray, form: str, gid: str) -> None:

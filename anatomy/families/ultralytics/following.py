@@ -96,10 +96,7 @@ class UltralyticsTraining:
 
     def criterion(self) -> Any:
         """The network's own; made as its ``loss`` makes it at the first batch."""
-        net = self.net
-        if getattr(net, "criterion", None) is None:
-            net.criterion = net.init_criterion()
-        return net.criterion
+        return criterion_of(self.net)
 
     def precision(self) -> AbstractContextManager:
         """As ``_do_train`` opens it."""
@@ -190,6 +187,13 @@ class UltralyticsFollowing:
         mine = set(map(id, self._calls.values()))
         for event in self._calls:
             holder.callbacks[event] = [call for call in holder.callbacks[event] if id(call) not in mine]
+
+
+def criterion_of(net: Any) -> Any:
+    """The criterion of a network; made now, as ``loss`` would make it, where there is none yet."""
+    if getattr(net, "criterion", None) is None:
+        net.criterion = net.init_criterion()
+    return net.criterion
 
 
 def ready_to_train(net: nn.Module, settings: Mapping[str, Any]) -> Callable[..., Tensor]:

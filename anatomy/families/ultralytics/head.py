@@ -35,7 +35,8 @@ from .criteria.batch import Given
 from .criteria.listening import listening
 from .criteria.single import targets_of
 from .declared import Branch, Network, Predictor, Stream, Yolo, detection_head, last_conv
-from .following import UltralyticsFollowing, ready_to_train
+from .decoding import level_boxes
+from .following import UltralyticsFollowing, criterion_of, ready_to_train
 from .layout import BOXES, BRANCHES, check_names, detect_module, wants
 from .lock import PredictorLock, joined_lock
 from .opening import open_checkpoint, wrap
@@ -245,17 +246,17 @@ class UltralyticsHead(Head):
 
     def stacks(self, level: int, branch: str) -> dict[str, tuple[str, ...]]:
         """The class stack and the box stack; those of masks, key points and angles are neither."""
-        place = f"model.{self._at}"
-        return {
-            "class": (f"{place}.{BRANCHES[branch]}.{level}",),
-            "box": (f"{place}.{BOXES[branch]}.{level}",),
-        }
+        names = {"class": BRANCHES[branch], "box": BOXES[branch]}
+        return {kind: (f"model.{self._at}.{name}.{level}",) for kind, name in names.items()}
 
     def follow(self, follower: Follower) -> UltralyticsFollowing | None:
         """Tied to ``train()`` of the YOLO object; None for a bare network, which its owner trains in a loop."""
-        if self.yolo is None or self._given is not self.yolo:
-            return None
-        return UltralyticsFollowing(self.yolo, follower, type(self))
+        tied = self.yolo is not None and self._given is self.yolo
+        return UltralyticsFollowing(self.yolo, follower, type(self)) if tied else None
+
+    def criterion(self) -> Any:
+        """The network's own; made as its ``loss`` makes it at the first batch."""
+        return criterion_of(self.net)
 
     def trainable(self, net: nn.Module, settings: Mapping[str, Any]) -> Callable[..., Tensor]:
         """As a trainer readies a network, with these settings and a criterion that is made anew."""
@@ -278,20 +279,10 @@ class UltralyticsHead(Head):
             return parts["cls_head"][level](x), parts["box_head"][level](x)
 
     def level_boxes(self, level: int, raw: Tensor) -> Tensor:
-        """Distances to left, top, right and bottom from the anchor point, the mean of the DFL bins in strides.
-
-        Generalized Focal Loss, https://arxiv.org/abs/2006.04388. Raises UnsupportedModelError for rotated boxes.
-        """
+        """Distances from the anchor point to the sides, DFL bins in strides; UnsupportedModelError if rotated."""
         if self.rotated:
             raise UnsupportedModelError("The edges of rotated boxes are not explained; take a class logit or score.")
-        bins = raw.unflatten(1, (4, self.reg_max))
-        if self.reg_max > 1:
-            steps = torch.arange(self.reg_max, device=raw.device, dtype=raw.dtype).view(-1, 1, 1)
-            bins = bins.softmax(2) * steps
-        left_top, right_bottom = bins.sum(2).split(2, 1)
-        stride = self.levels[level].stride
-        point = Pyramid.of([raw.shape[2:]], [stride], self.grid_offset).lattice(0, raw)
-        return torch.cat((point - left_top, point + right_bottom), 1) * stride
+        return level_boxes(raw, self.reg_max, self.levels[level].stride, self.grid_offset)
 
     @staticmethod
     def network(model: Any) -> Any:

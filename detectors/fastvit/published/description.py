@@ -1,8 +1,11 @@
 """How anatomy reads the detector as it was published."""
 
+from contextlib import AbstractContextManager
+from typing import Any
+
 from torch import Tensor
 
-from anatomy import Head, Pass, Targets, UnsupportedModelError
+from anatomy import BatchTargets, Head, Pass, Targets, UnsupportedModelError
 
 from ..description import FastViTHead
 
@@ -12,6 +15,9 @@ class NaiveHead(FastViTHead):
 
     def targets(self, run: Pass, boxes: Tensor, labels: Tensor) -> Targets:
         return Head.targets(self, run, boxes, labels)
+
+    def listening(self, criterion: Any) -> AbstractContextManager[list[BatchTargets]]:
+        return Head.listening(self, criterion)
 
     def level_boxes(self, level: int, raw: Tensor) -> Tensor:
         """Raises UnsupportedModelError."""

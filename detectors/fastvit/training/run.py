@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from ...pyramid.data import Batch
 from ...pyramid.targets import grid_shapes
+from ...pyramid.watching import Unwatched, Watching
 from .. import checkpoint
 from ..model import FastViTDetector
 from ..published.naive import NaiveDetector
@@ -65,11 +66,13 @@ class Run:
         mirrored = torch.rand(self.images, generator=generator) < 0.5
         return (chosen + self.images * mirrored)[self.done * self.options.batch :].tolist()
 
-    def learn(self, batch: Batch) -> dict[str, float]:
-        """One step; returns the losses."""
-        losses = self.model.loss(self.model(batch.images), batch.targets)
+    def learn(self, batch: Batch, watch: Watching | None = None) -> dict[str, float]:
+        """One step; returns the losses. ``watch`` is asked about it."""
+        watch = Unwatched() if watch is None else watch
         self.optimizer.zero_grad()
-        losses.total.backward()
+        with watch.step(batch.images, batch.targets, epoch=self.epoch) as step:
+            losses = self.model.loss(self.model(batch.images), batch.targets)
+            step.tell(losses.total).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT)
         self.optimizer.step()
         self.schedule.step()

@@ -9,6 +9,7 @@ import csv
 import math
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -16,13 +17,24 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ...pyramid.data import YoloFolder, collate, open_data
+from ...pyramid.detector import LevelDetector
 from ...pyramid.evaluate import Score, evaluate
+from ...pyramid.watching import Unwatched, Watching
 from .run import Options, Run, Stop
 
 
-def train(data_path, work, options: Options, *, resume: bool = False, workers: int = 0) -> Score | None:
+def train(
+    data_path,
+    work,
+    options: Options,
+    *,
+    resume: bool = False,
+    workers: int = 0,
+    watch: Callable[[LevelDetector], Watching] | None = None,
+) -> Score | None:
     """Trains into the folder ``work`` and returns the last score, None where Ctrl-C ended it early.
 
+    ``watch``, called with the model, makes what is asked about every step, such as ``diagnosis.watch``.
     Raises FileExistsError where ``work`` holds a run and ``resume`` is False, ValueError where that run had other
     options, and what ``open_data`` raises.
     """
@@ -35,12 +47,13 @@ def train(data_path, work, options: Options, *, resume: bool = False, workers: i
         run.resume(last)
     work.mkdir(parents=True, exist_ok=True)
     sets = [YoloFolder(images, len(data.names), options.imgsz, run.model.encode) for images in (data.train, data.val)]
+    watching = Unwatched() if watch is None else watch(run.model)
     held_out = DataLoader(sets[1], options.batch, collate_fn=collate, num_workers=workers)
     score = None
     with Stop() as stop:
         try:
             while run.epoch < options.epochs:
-                score = _epoch(run, sets[0], held_out, stop, work)
+                score = _epoch(run, sets[0], held_out, stop, work, watching)
                 run.save(last)
             return score or evaluate(run.model, stop.watch(held_out))
         except KeyboardInterrupt:
@@ -49,7 +62,7 @@ def train(data_path, work, options: Options, *, resume: bool = False, workers: i
     return None
 
 
-def _epoch(run: Run, images: YoloFolder, held_out: DataLoader, stop: Stop, work: Path) -> Score:
+def _epoch(run: Run, images: YoloFolder, held_out: DataLoader, stop: Stop, work: Path, watching: Watching) -> Score:
     """Learns what is left of an epoch, scores the model and notes both."""
     started, name = time.monotonic(), f"epoch {run.epoch + 1}/{run.options.epochs}"
     left = {"sampler": run.order(), "num_workers": held_out.num_workers}
@@ -58,7 +71,7 @@ def _epoch(run: Run, images: YoloFolder, held_out: DataLoader, stop: Stop, work:
     sums: dict[str, float] = {}
     with tqdm(stop.watch(loader), name, initial=run.done, total=run.per_epoch, unit="step", leave=False) as bar:
         for steps, batch in enumerate(bar, 1):
-            parts = run.learn(batch)
+            parts = run.learn(batch, watching)
             sums = {key: sums.get(key, 0.0) + value for key, value in parts.items()}
             bar.set_postfix({key: f"{value / steps:.3f}" for key, value in sums.items()})
     means = {key: value / steps for key, value in sums.items()} or {"total": math.nan}

@@ -127,7 +127,7 @@ class Ground(RuleBasedStateMachine):
         fitting = [state for state, found in zip(states, faults, strict=True) if not found]
         assert fitting, f"interrupted before {where}: neither as before {faults[0]} nor as after {faults[1:]}"
         assert open_to_others(network), f"interrupted before {where}: another thread waits for the network for ever"
-        network.move(fitting[0])
+        network.move(_with_original(fitting, network))
         network.tell()
 
     @invariant()
@@ -143,6 +143,14 @@ class Ground(RuleBasedStateMachine):
                 faults += [f"{part} outside the rows changed" for part in now if now[part] != network.portrait[part]]
             assert not faults, f"network {index}: {'; '.join(faults)} (interruptions before {self.interruptions})"
             network.settle()
+
+
+def _with_original(states: list[State], network: Network) -> State:
+    """Of states that differ in nothing but whether rows of an original are kept, the one that the product has."""
+    if len(states) == 1:
+        return states[0]
+    kept = surgery.certify(network.net).original is not None
+    return next(state for state in states if (state.original is not None) == kept)
 
 
 def open_to_others(network: Network) -> bool:

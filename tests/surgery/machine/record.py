@@ -46,7 +46,7 @@ def judge(network: Network, state: State, told: Told) -> Iterator[str]:
     yield from (f"history is {found} in place of {edits}" for found in told.edits if found != edits)
     if told.unexplained and state.explained:
         yield f"the record says wrongly that it does not explain the rows: {told.warnings}"
-    if not told.unexplained and not state.explained and network.bits() not in network.told:
+    if not told.unexplained and not state.explained and network.bits(state) not in network.told:
         yield "the record does not explain the rows and does not say so"
 
 

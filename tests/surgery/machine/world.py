@@ -99,9 +99,9 @@ class Network:
         if not self.state.explained:
             self.told.add(self.bits())
 
-    def bits(self) -> tuple:
-        """All bits of the class rows, by place."""
-        rows = self.state.rows.items()
+    def bits(self, state: State | None = None) -> tuple:
+        """All bits of the class rows, by place, as they are now or in another state."""
+        rows = (state or self.state).rows.items()
         return tuple((place, *(None if part is None else part.tobytes() for part in kept)) for place, kept in rows)
 
     def draw(self) -> dict:

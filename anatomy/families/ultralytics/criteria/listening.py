@@ -121,7 +121,7 @@ class Listener:
             return
         entropy, weights = answer.detach(), self._loss.class_weights
         entropy = entropy if weights is None else entropy * weights
-        self._now.entropy = entropy.sum(2, dtype=torch.promote_types(entropy.dtype, torch.float32))
+        self._now.entropy = entropy.sum(2, dtype=torch.float32)
 
     def _noting(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def noted_method(*args: Any) -> Any:

@@ -1,7 +1,7 @@
 """What is noted of a criterion while the trainer calls it: references alone, nothing is computed or copied."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -22,6 +22,11 @@ class Call:
         """The call with its tensors apart from their graphs."""
         named = {name: without_gradient(value) for name, value in more.items()}
         return cls(again=again, args=without_gradient(args), more=named, answer=without_gradient(answer))
+
+    def differentiable(self) -> "Call":
+        """The same, clones standing for tensors of inference mode, through which no gradient can flow."""
+        named = {name: _differentiable(value) for name, value in self.more.items()}
+        return replace(self, args=_differentiable(self.args), more=named, answer=_differentiable(self.answer))
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,11 @@ class Note:
         """Note a call of the part of this name."""
         self.calls.setdefault(name, []).append(call)
 
+    def differentiable(self) -> "Note":
+        """The same with calls that can be repeated with gradient."""
+        calls = {name: [call.differentiable() for call in calls] for name, calls in self.calls.items()}
+        return replace(self, calls=calls)
+
     def only(self, name: str) -> Call | None:
         """The one call of a part; None where it was not called."""
         found = self.calls.get(name, [])
@@ -96,3 +106,9 @@ def without_gradient(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.detach()
     return tuple(map(without_gradient, value)) if isinstance(value, tuple) else value
+
+
+def _differentiable(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.clone() if value.is_inference() else value
+    return tuple(map(_differentiable, value)) if isinstance(value, tuple) else value

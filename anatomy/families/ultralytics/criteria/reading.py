@@ -18,6 +18,7 @@ GAINS = {"l1": "dfl", "seg": "box"}  # items whose gain goes by another name
 @torch.enable_grad()
 def read_note(note: Note) -> BatchTargets:
     """The targets and losses of one branch of one batch; it waits for the device."""
+    note = note.differentiable()
     strides = note.criterion.stride.tolist()
     pyramid = Pyramid.of(note.grids, strides)
     positive = note.assigned.answer[3]

@@ -69,7 +69,16 @@ def _lacking(criterion: Any, given: Given) -> dict[str, str]:
     if isinstance(criterion, v8PoseLoss) and given.keypoints is None:
         _refuse_if(isinstance(criterion, PoseLoss26), criterion, "key points", POINTS)
         return {"pose": f"it needs {POINTS}", "kobj": f"it needs {POINTS}"}
+    if isinstance(criterion, v8PoseLoss):
+        _check_points(given.keypoints, criterion.kpt_shape[0])
     return {}
+
+
+def _check_points(keypoints: Tensor | None, count: int) -> None:
+    if keypoints is not None and keypoints.shape[1] != count:
+        raise ValueError(
+            f"This head is trained with {count} key points an object, but {keypoints.shape[1]} were given."
+        )
 
 
 def _refuse_if(needed: bool, criterion: Any, what: str, remedy: str) -> None:
@@ -119,7 +128,7 @@ def _read(note: Note, image: OneImage) -> Targets:
         settings={name: getattr(assigner, name) for name in ("topk", "topk2", "alpha", "beta")}
         | {"least_side": assigner.stride_val},
         spared=spared,
-        unplaced=dict(read.unplaced),
+        unplaced={name: value for name, value in read.unplaced.items() if value},
     )
 
 
