@@ -18,6 +18,7 @@ from .attribution import (
 from .doctor import TargetLayout, check_decoder, check_loss, check_targets
 from .findings import CODES, Finding, Report
 from .grid import GridLevel, GridReport, Sight, check_grid
+from .labels import LabelReport, Mend, Reading, check_labels
 from .objects.assignment import SPARED, Assignment, assign, assign_trace
 from .objects.level_evidence import VERDICTS, LevelEvidence, Successor, level_evidence
 from .objects.loss_by_level import SIZES, LossByLevel, loss_by_level
@@ -47,15 +48,18 @@ __all__ = [
     "GridReport",
     "Heat",
     "ImageLabels",
+    "LabelReport",
     "LabelledSet",
     "Layer",
     "LevelEvidence",
     "LossByLevel",
+    "Mend",
     "Missed",
     "Numerics",
     "Origin",
     "Problem",
     "Randomization",
+    "Reading",
     "Report",
     "Scales",
     "Sight",
@@ -70,6 +74,7 @@ __all__ = [
     "attribute_all",
     "check_decoder",
     "check_grid",
+    "check_labels",
     "check_loss",
     "check_targets",
     "faithfulness",

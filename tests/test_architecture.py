@@ -42,6 +42,7 @@ WINGS = {
         "parts": set(),
         "surveys": {"findings", "objects", "parts"},
         "training": {"findings", "scales", "parts"},
+        "labels": {"findings", "objects", "surveys"},
     },
     "diagnosis.surveys": {
         "tables": set(),

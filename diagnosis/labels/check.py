@@ -1,0 +1,147 @@
+"""The label doctor: systematic faults of a labelled set, by name."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anatomy.arguments import share, whole_number
+from anatomy.families.registry import describe
+
+from ..findings import Finding
+from .files import copy_findings, find_copies, image_findings, look_at_all
+from .files.pictures import ImageFile
+from .looking import NO_CLASS, counterparts, look, looked_at
+from .material import Material
+from .report import LabelReport, Mend
+from .seen import translated
+from .single import suspects_of
+from .splits import Split, labelled_sets, read_split
+from .symptoms import with_symptoms
+from .tables import problem_rows, reading_rows, suspect_rows
+from .told import findings_of, mends_of
+from .verdict import judge
+from .weighed import weighed
+
+
+@dataclass(frozen=True)
+class _Looking:
+    """How pictures are looked at: the model and its names, how many, and what goes to ``predict``."""
+
+    model: Any
+    names: Mapping[int, str] | None
+    images: int | None
+    conf: float
+    progress: bool
+    predict_args: Mapping[str, Any]
+
+
+@dataclass
+class _Gathered:
+    """What the splits give to the report."""
+
+    findings: list[Finding] = field(default_factory=list)
+    mends: list[Mend] = field(default_factory=list)
+    weighed: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[dict[str, Any]] = field(default_factory=list)
+    suspects: list[dict[str, Any]] = field(default_factory=list)
+    left_out: dict[str, None] = field(default_factory=dict)
+    looked: dict[str, int] = field(default_factory=dict)
+    files: dict[str, list[ImageFile]] = field(default_factory=dict)
+    images: int = 0
+
+
+def check_labels(
+    data: Any,
+    model: Any = None,
+    *,
+    split: str | None = None,
+    images: int | None = 1000,
+    conf: float = 0.25,
+    progress: bool = True,
+    **predict_args: Any,
+) -> LabelReport:
+    """Name the systematic faults of a labelled set: of the files, of the boxes' geometry, of the class ids.
+
+    ``data``: what ``read_labels`` takes. ``split``: one split of a data YAML; None: every one that it has, each judged
+    by itself. ``model``: whatever ``anatomy.trace`` takes, for evidence by what it sees, which says most; without one
+    the edges of the images speak, about geometry alone. A model that was trained on these labels is blind to their
+    faults. ``conf`` and ``predict_args`` as in ``anatomy.trace``. ``images``: how many of each split are looked at as
+    pictures, spread evenly, None: all; files are always read all. Nothing is written.
+
+    Raises FileNotFoundError and ValueError for data that hold no labels, TypeError and ValueError for arguments.
+    """
+    conf = share(conf, "conf")
+    if images is not None and whole_number(images, "images") < 1:
+        raise ValueError(f"images must be at least 1, or None for all, but {images} was given.")
+    sets = labelled_sets(data, split)
+    names = None if model is None else describe(model).names
+    looking = _Looking(model=model, names=names, images=images, conf=conf, progress=progress, predict_args=predict_args)
+    found = _Gathered()
+    for name, labels in sets.items():
+        _add(found, read_split(name, labels, progress), looking)
+    copies = copy_findings(find_copies(found.files, progress))
+    return LabelReport(
+        subject=f"labels of {data if isinstance(data, str | os.PathLike) else next(iter(sets.values())).source}",
+        findings=(*found.findings, *copies),
+        probes=sum(found.looked.values()),
+        mends=tuple(found.mends),
+        readings=reading_rows(found.weighed),
+        suspects=suspect_rows(sorted(found.suspects, key=lambda row: -row["score"])),
+        problems=problem_rows(found.problems),
+        images=found.images,
+        looked=found.looked,
+        left_out=tuple(found.left_out),
+    )
+
+
+def _add(found: _Gathered, split: Split, looking: _Looking) -> None:
+    """Judge one split, and add what it gives."""
+    verdict = judge(_material(split, looking))
+    files = look_at_all([Path(path) for path in split.labels.listing.paths], looking.progress)
+    found.findings += with_symptoms(findings_of(verdict), [*split.files.findings(), *image_findings(files)])
+    found.mends += mends_of(verdict)
+    found.weighed += weighed(verdict)
+    found.suspects += suspects_of(verdict)
+    found.problems += split.files.rows(split.name)
+    found.looked[split.name] = len(verdict.material.looked)
+    found.files[split.name] = files
+    found.images += len(split.labels)
+    if looking.names is not None:
+        found.left_out |= dict.fromkeys(counterparts(split.labels.names, looking.names)[1])
+
+
+def _material(split: Split, looking: _Looking) -> Material:
+    """Look at some of the pictures of a split."""
+    paths = split.labels.listing.paths
+    places = looked_at(len(paths), looking.images)
+    some = [paths[place] for place in places.tolist()]
+    told = split.name or "images"
+    kept, sizes, seen, fields = [], [], [], {}
+    for one in look(some, looking.model, looking.conf, looking.progress, told, looking.predict_args):
+        if one.edges is not None:
+            fields[len(kept)] = one.edges
+        kept.append(int(places[one.place]))
+        sizes.append(one.size)
+        seen.append(one.seen)
+    looked = np.array(kept, np.int64)
+    known, matched = None, True
+    if looking.names is not None:
+        classes, _ = counterparts(split.labels.names, looking.names)
+        matched = bool(classes)
+        known = translated(seen, classes or dict.fromkeys(looking.names, NO_CLASS), keep=not matched)
+    return Material(
+        rows=split.rows.of_images(looked),
+        paths=paths,
+        looked=looked,
+        sizes=np.array(sizes, np.float64).reshape(-1, 2),
+        names=split.labels.names,
+        used=np.unique(split.rows.class_id),
+        seen=known,
+        fields=fields,
+        split=split.name,
+        classes_known=matched,
+    )

@@ -1,0 +1,62 @@
+"""Objects that a model is sure of and the labels lack."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .fit import overlaps, pairs
+from .reading import Reading
+from .rows import Rows
+from .search import Difference, difference
+from .seen import Seen, sizes
+
+SURE = 0.5  # confidence of a detection that speaks
+APART = 0.3  # IoU with every label below which it has none
+SHARE = 0.25  # part of the sure detections without a label from which labels are missing
+LEAST = 0.15  # and the part that it is proven to be above
+FEWEST = 8  # detections without a label
+EMPTY = 0.05  # part of the files that are empty although the model is sure of objects
+
+
+@dataclass(frozen=True)
+class Missing:
+    """``share`` of the ``sure`` detections that have no label; ``lacking``, how many; ``proven``.
+
+    ``empty`` (n,): images without any label where the model is sure of an object; ``too_many`` of them.
+    """
+
+    share: float
+    sure: int
+    lacking: int
+    proven: bool
+    empty: np.ndarray
+    too_many: bool
+    excess: Difference
+
+
+def find_missing(rows: Rows, seen: Sequence[Seen], reading: Reading) -> Missing:
+    """Count what the model is sure of and no label covers under a reading, image by image."""
+    paired = pairs(rows, seen)
+    boxes = reading.boxes(rows.quads, sizes(seen)[rows.image])
+    best = np.zeros(len(paired.boxes))
+    np.maximum.at(best, paired.detection, overlaps(boxes[paired.row], paired.boxes[paired.detection]))
+    confidence = np.concatenate([np.empty(0), *(one.confidence for one in seen)])
+    sure = confidence >= SURE
+    labelled = np.bincount(rows.image, minlength=len(seen)) > 0
+    counts = np.bincount(paired.of[sure], minlength=len(seen))
+    lacking = np.bincount(paired.of[sure & (best < APART)], minlength=len(seen))
+    some = labelled & (counts > 0)
+    share = float(lacking[some].sum() / max(counts[some].sum(), 1))
+    # of a ratio, by images: what each adds beyond the least share
+    excess = difference((lacking[some] - LEAST * counts[some]) / max(counts[some].mean() if some.any() else 1, 1e-9))
+    empty = np.flatnonzero(~labelled & (counts > 0))
+    return Missing(
+        share=share,
+        sure=int(counts[some].sum()),
+        lacking=int(lacking[some].sum()),
+        proven=share >= SHARE and int(lacking[some].sum()) >= FEWEST and excess.proven(),
+        empty=empty,
+        too_many=len(empty) >= max(3, EMPTY * len(seen)),
+        excess=excess,
+    )

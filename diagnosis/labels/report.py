@@ -1,0 +1,82 @@
+"""What the label doctor returns."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..findings import Report
+from .reading import Reading
+from .tables import problem_rows, reading_rows, suspect_rows
+
+if TYPE_CHECKING:
+    from polars import DataFrame
+
+
+@dataclass(frozen=True)
+class Mend:
+    """What would make the label files of ``images`` right.
+
+    ``reading`` of their boxes; ``classes`` {id written: id meant}, ids that are not named stay; ``pairing``: the
+    labels of an image belong to the one so many places further on in the list of its split, 0: to itself. ``split``
+    of a data YAML, "" elsewhere; ``codes`` of the findings that it mends.
+    """
+
+    images: tuple[Path, ...]
+    reading: Reading = field(default_factory=Reading)
+    classes: Mapping[int, int] = field(default_factory=dict)
+    pairing: int = 0
+    split: str = ""
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LabelReport(Report):
+    """The findings about a labelled set, and the tables behind them.
+
+    ``mends``: what ``fix_labels`` would do, each image in at most one. Frames of polars: ``readings``, every hypothesis
+    that was weighed; ``suspects``, single objects, ranked; ``problems`` of the files. ``images`` in all, and how many
+    were ``looked`` at as pictures in each split. Their columns stand in ``tables.py``. ``left_out``: names of classes
+    that the model does not have, and of which it says nothing.
+    """
+
+    mends: tuple[Mend, ...] = ()
+    readings: "DataFrame" = field(default_factory=reading_rows)
+    suspects: "DataFrame" = field(default_factory=suspect_rows)
+    problems: "DataFrame" = field(default_factory=problem_rows)
+    images: int = 0
+    looked: Mapping[str, int] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        told = [f"  the model has no class for: {', '.join(self.left_out)}"] if self.left_out else []
+        return "\n".join([super().__str__(), *told])
+
+    def to_json(self) -> str:
+        """Findings, mends and the ranked suspects as JSON, for other programs."""
+        findings = [
+            {"code": found.code, "severity": found.severity, "message": found.message, "evidence": dict(found.evidence)}
+            for found in self.findings
+        ]
+        mends = [
+            {
+                "images": [str(path) for path in mend.images],
+                "reading": str(mend.reading),
+                "codes": list(mend.codes),
+                "classes": {str(key): value for key, value in mend.classes.items()},
+                "pairing": mend.pairing,
+                "split": mend.split,
+            }
+            for mend in self.mends
+        ]
+        data = {
+            "subject": self.subject,
+            "images": self.images,
+            "looked": dict(self.looked),
+            "left_out": list(self.left_out),
+            "findings": findings,
+            "mends": mends,
+            "suspects": self.suspects.to_dicts(),
+        }
+        return json.dumps(data, indent=1, default=str)

@@ -1,0 +1,122 @@
+"""The verdict on one split: evidence of both kinds, brought together into findings and mends."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..findings import Finding
+from .by_edges import SURELY, ByEdges, judge_by_edges
+from .by_model import ByModel, judge_by_model
+from .class_maps import ClassChoice, ClassMap, choose_map, class_maps
+from .class_pairs import ClassPair, class_pairs
+from .file_votes import FileVotes, vote_by_files
+from .grammar import readings
+from .matched import match
+from .material import Material
+from .missing import Missing, find_missing
+from .reading import Reading
+
+EDGES_AGREE = 0.0
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """``reading`` held of the whole split; ``by`` "model", "edges", "both", or "" where neither can judge.
+
+    ``contested``: the other kind of evidence says otherwise, and is sure of it. ``sure``: proven, not just left
+    standing.
+    """
+
+    reading: Reading
+    by: str
+    contested: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found in one split, before it is told. ``model`` and ``edges`` None where there is no such evidence."""
+
+    material: Material
+    geometry: Geometry
+    model: ByModel | None = None
+    edges: ByEdges | None = None
+    classes: ClassChoice | None = None
+    pairs: tuple[ClassPair, ...] = ()
+    votes: tuple[FileVotes, ...] = ()
+    missing: Missing | None = None
+    extra: tuple[Finding, ...] = field(default=())
+
+
+def judge(material: Material) -> Verdict:
+    """Judge one split: pairing and geometry, then classes, then single files, then what is missing."""
+    model = None
+    if material.seen is not None and len(material.rows):
+        model = judge_by_model(material.rows, material.seen, material.looked, material.polygons)
+    rows = material.rows if model is None else model.rows
+    edges = None
+    if material.fields and len(rows):
+        hypotheses = readings(material.rows.quads, material.polygons)
+        further = () if model is None else (model.reading,)
+        edges = judge_by_edges(rows, material.fields, hypotheses, further)
+    geometry = weigh(model, edges)
+    if model is None or not model.capable or material.seen is None:
+        return Verdict(material=material, geometry=geometry, model=model, edges=edges)
+    reading = model.reading
+    if not material.classes_known:
+        return Verdict(material=material, geometry=geometry, model=model, edges=edges)
+    matched = match(rows, material.seen, reading)
+    classes = choose_map(matched, class_maps(material.names, material.used))
+    held = classes.map
+    pairs = class_pairs(rows, matched, held.meant, material.names) if held.code != "ids_permuted" else []
+    return Verdict(
+        material=material,
+        geometry=geometry,
+        model=model,
+        edges=edges,
+        classes=classes,
+        pairs=tuple(pairs),
+        votes=tuple(vote_by_files(rows, material, model, matched, classes)),
+        missing=find_missing(rows, material.seen, reading),
+    )
+
+
+def weigh(model: ByModel | None, edges: ByEdges | None) -> Geometry:
+    """One reading from two kinds of evidence, and which of them it rests on."""
+    if model is None or not model.capable:
+        if edges is None or not edges.capable:
+            return Geometry(Reading(), "")
+        return Geometry(edges.reading, "edges")
+    right = Reading()
+    if edges is None:
+        return Geometry(model.reading, "model")
+    if model.reading == right:
+        contested = edges.reading != right and edges.t > edges.above + SURELY and edges.capable
+        return Geometry(edges.reading, "edges", True) if contested else Geometry(right, "model")
+    for_it = edges.compared(model.reading, right)
+    against = edges.compared(right, model.reading)
+    if for_it.proven(EDGES_AGREE):
+        return Geometry(model.reading, "both")
+    return Geometry(model.reading, "model", against.proven(EDGES_AGREE))
+
+
+def class_map_of(verdict: Verdict) -> dict[int, int]:
+    """{id written: id meant} of all ids in use that mean another: the map of all ids, and swaps within it."""
+    if verdict.classes is None:
+        return {}
+    held: ClassMap = verdict.classes.map
+    swaps: dict[int, int] = {}
+    for pair in verdict.pairs:
+        if pair.code == "classes_swapped":
+            swaps |= {pair.first: pair.second, pair.second: pair.first}
+    meant = {}
+    for written in verdict.material.used.tolist():
+        means = held.meant.get(written, written)
+        meant[written] = swaps.get(means, means)
+    return {written: means for written, means in meant.items() if written != means}
+
+
+def files_of(verdict: Verdict, places: np.ndarray) -> list[Path]:
+    """The images at some places among those looked at."""
+    looked = verdict.material.looked[places]
+    return [Path(verdict.material.paths[place]) for place in looked.tolist()]

@@ -1,0 +1,162 @@
+"""Planted faults are named by what a made-up model sees, with the files they are in; right labels are left alone."""
+
+import numpy as np
+import pytest
+
+from diagnosis import Reading
+from diagnosis.labels.told import findings_of, mends_of
+from diagnosis.labels.verdict import judge
+
+from .planting import NAMES, material, sights, truths
+
+IMAGES = 32
+ALPHABET = {i: sorted(NAMES.values()).index(name) for i, name in NAMES.items()}
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return truths(IMAGES)
+
+
+@pytest.fixture(scope="module")
+def seen(truth):
+    return sights(truth)
+
+
+def named(given) -> list[str]:
+    return sorted(finding.code for finding in findings_of(judge(given)))
+
+
+@pytest.mark.parametrize("count", [8, 16, 32])
+@pytest.mark.parametrize("seed", range(3))
+def test_right_labels_are_left_alone(count, seed):
+    some = truths(count, seed + 10)
+    verdict = judge(material(some, sights(some, seed=seed)))
+    assert findings_of(verdict) == []
+    assert mends_of(verdict) == []
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        Reading(order="xy_swapped"),
+        Reading(order="wh_swapped"),
+        Reading(order="axes_swapped"),
+        Reading(format="xywh"),
+        Reading(format="xyxy"),
+        Reading(unit="px"),
+        Reading(unit="px", format="xyxy"),
+        Reading(unit=1000.0),
+        Reading(unit="wrong_side"),
+        Reading(unit="width"),
+        Reading(turn="flipped_vertically"),
+        Reading(turn="rotated_90_cw"),
+        Reading(frame="letterbox"),
+        Reading(size=2.0),
+        Reading(unit="px", order="axes_swapped"),
+        Reading(format="xywh", turn="rotated_180"),
+    ],
+    ids=str,
+)
+def test_a_fault_of_all_boxes_is_named_and_mended(truth, seen, reading):
+    verdict = judge(material(truth, seen, reading))
+    assert sorted({finding.code for finding in findings_of(verdict)}) == sorted(reading.codes)
+    (mend,) = mends_of(verdict)
+    assert mend.reading == reading
+    assert len(mend.images) == IMAGES
+
+
+@pytest.mark.parametrize(
+    ("reading", "codes"),
+    [
+        (Reading(shift=(0.02, 0.0)), ["shifted"]),
+        (Reading(scale=(0.9, 0.9)), ["scaled"]),
+        (Reading(size=1.4), ["scaled"]),
+    ],
+)
+def test_what_is_fitted_comes_near_to_what_was_planted(truth, seen, reading, codes):
+    verdict = judge(material(truth, seen, reading))
+    assert [finding.code for finding in findings_of(verdict)] == codes
+    (mend,) = mends_of(verdict)
+    assert mend.reading.shift == pytest.approx(reading.shift, abs=0.004)
+    assert mend.reading.scale == pytest.approx(reading.scale, abs=0.015)
+    assert mend.reading.size == pytest.approx(reading.size, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("written", "codes", "k"),
+    [
+        ({i: i + 1 for i in NAMES}, ["ids_shifted"], 1),
+        ({i: i - 1 for i in NAMES}, ["ids_shifted"], -1),
+        (ALPHABET, ["ids_alphabetical"], 0),
+        ({1: 4, 4: 1}, ["classes_swapped"], None),
+        ({4: 1}, ["classes_merged"], None),
+    ],
+)
+def test_faults_of_classes_are_named(truth, seen, written, codes, k):
+    verdict = judge(material(truth, seen, written=written))
+    (finding,) = findings_of(verdict)
+    assert [finding.code] == codes
+    if k is not None:
+        assert finding.evidence["k"] == k
+    meant = {new: old for old, new in written.items()}
+    if codes != ["classes_merged"]:
+        (mend,) = mends_of(verdict)
+        assert dict(mend.classes) == {i: meant[i] for i in mend.classes}
+        assert mend.reading == Reading()
+
+
+def test_compound_faults_are_named_each(truth, seen):
+    given = material(truth, seen, Reading(format="xywh"), {i: i + 1 for i in NAMES})
+    assert named(given) == ["corner_as_centre", "ids_shifted"]
+
+
+def test_a_fault_of_some_files_is_named_with_them(truth, seen):
+    verdict = judge(material(truth, seen, Reading(turn="flipped_horizontally"), faulty=slice(4, 10)))
+    (finding,) = findings_of(verdict)
+    assert finding.code == "flipped_horizontally"
+    assert set(finding.evidence["files"]) <= {f"{place:04d}.png" for place in range(4, 10)}
+    assert finding.evidence["files_count"] >= 4
+    (mend,) = mends_of(verdict)
+    assert list(map(str, mend.images)) == finding.evidence["files"]
+
+
+def test_ids_of_some_files_are_named_with_them(truth, seen):
+    verdict = judge(material(truth, seen, written={i: i + 1 for i in NAMES}, faulty=slice(0, 6)))
+    (finding,) = findings_of(verdict)
+    assert finding.code == "ids_shifted"
+    assert set(finding.evidence["files"]) <= {f"{place:04d}.png" for place in range(6)}
+
+
+@pytest.mark.parametrize("begin", [0, 12])
+def test_files_of_other_images_are_named_from_where_they_begin(truth, seen, begin):
+    labels = [*truth[:begin], *truth[begin + 1 :], truth[begin]]
+    (finding,) = findings_of(judge(material(labels, seen)))
+    assert finding.code == "files_mispaired"
+    assert finding.evidence["k"] == 1
+    assert finding.evidence["share"] == pytest.approx(1 - begin / IMAGES, abs=0.05)
+
+
+def test_missing_labels_are_named(truth, seen):
+    labels = [(ids[::2], boxes[::2]) for ids, boxes in truth]
+    (finding,) = findings_of(judge(material(labels, seen)))
+    assert finding.code == "labels_missing"
+    assert finding.severity == "warning"
+
+
+def test_a_model_that_sees_something_else_cannot_tell(truth, seen):
+    others = sights(truths(IMAGES, 77))
+    (finding,) = findings_of(judge(material(truth, others)))
+    assert finding.code == "cannot_tell"
+    assert finding.evidence["images_needed"] > 0
+
+
+def test_one_image_cannot_tell(truth, seen):
+    (finding,) = findings_of(judge(material(truth[:1], seen[:1])))
+    assert finding.code == "cannot_tell"
+    assert finding.evidence["images_needed"] >= 4
+
+
+def test_images_without_labels_do_not_break_it(truth, seen):
+    nothing = [(np.empty(0, np.int64), np.empty((0, 4)))] * IMAGES
+    assert named(material(nothing, seen)) == ["cannot_tell"]
