@@ -18,7 +18,7 @@ from .attribution import (
 from .doctor import TargetLayout, check_decoder, check_loss, check_targets
 from .findings import CODES, Finding, Report
 from .grid import GridLevel, GridReport, Sight, check_grid
-from .labels import LabelReport, Mend, Reading, check_labels
+from .labels import LabelReport, Mend, Reading, check_labels, fix_labels
 from .objects.assignment import SPARED, Assignment, assign, assign_trace
 from .objects.level_evidence import VERDICTS, LevelEvidence, Successor, level_evidence
 from .objects.loss_by_level import SIZES, LossByLevel, loss_by_level
@@ -78,6 +78,7 @@ __all__ = [
     "check_loss",
     "check_targets",
     "faithfulness",
+    "fix_labels",
     "level_evidence",
     "loss_by_level",
     "missed",

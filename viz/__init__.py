@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .figures.features import features
     from .figures.grid import grid
     from .figures.heatmaps import heatmaps
+    from .figures.labels.labels import labels
     from .figures.layers import layers
     from .figures.loss_by_level import loss_by_level
     from .figures.missed import missed
@@ -45,6 +46,7 @@ __all__ = [
     "features",
     "grid",
     "heatmaps",
+    "labels",
     "layers",
     "level_color",
     "loss_by_level",
@@ -63,6 +65,7 @@ HOMES = {  # where a name is that is no figure with a file of its own
     "STYLE": "canvas.style",
     "Explorer": "explorer.state",
     "explore": "explorer.explore",
+    "labels": "figures.labels.labels",
     "level_color": "canvas.palette",
     "report": "reports.report",
     "survey": "figures.survey.survey",

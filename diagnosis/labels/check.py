@@ -95,6 +95,7 @@ def check_labels(
         images=found.images,
         looked=found.looked,
         left_out=tuple(found.left_out),
+        data=data,
     )
 
 

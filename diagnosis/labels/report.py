@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..findings import Report
 from .reading import Reading
@@ -38,7 +38,7 @@ class LabelReport(Report):
     ``mends``: what ``fix_labels`` would do, each image in at most one. Frames of polars: ``readings``, every hypothesis
     that was weighed; ``suspects``, single objects, ranked; ``problems`` of the files. ``images`` in all, and how many
     were ``looked`` at as pictures in each split. Their columns stand in ``tables.py``. ``left_out``: names of classes
-    that the model does not have, and of which it says nothing.
+    that the model does not have, and of which it says nothing. ``data``: the labels, as they were given.
     """
 
     mends: tuple[Mend, ...] = ()
@@ -48,6 +48,7 @@ class LabelReport(Report):
     images: int = 0
     looked: Mapping[str, int] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    data: Any = field(default=None, repr=False)
 
     def __str__(self) -> str:
         told = [f"  the model has no class for: {', '.join(self.left_out)}"] if self.left_out else []

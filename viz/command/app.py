@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from . import demo, report, survey
+from . import demo, labels, report, survey
 from .shell import Command, Program
 from .words import PROGRAM, STATUSES, epilog
 
 EPILOG = epilog(
     "Begin with:",
-    ("demo", "report yolov8n.pt photos/", "survey best.pt data.yaml"),
+    ("demo", "report yolov8n.pt photos/", "survey best.pt data.yaml", "labels data.yaml"),
     f"{PROGRAM} COMMAND --help tells all about one of them.",
     f"{STATUSES} What went wrong is said on stderr, in one line.",
 )
@@ -24,11 +24,15 @@ app = typer.Typer(
 )
 app.command("report", cls=Command, epilog=report.EPILOG)(report.report)
 app.command("survey", cls=Command, epilog=survey.EPILOG)(survey.survey)
+app.command("labels", cls=Command, epilog=labels.EPILOG)(labels.labels)
 app.command("demo", cls=Command, epilog=demo.EPILOG)(demo.demo)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command line; returns the exit status: 0, 2 where it cannot be done as asked, 130 when interrupted."""
+    """Run a command line; returns the exit status.
+
+    0; 1 where a check found errors, 2 where it cannot be done as asked, 130 when interrupted.
+    """
     return typer.main.get_command(app).main(argv, standalone_mode=False)
 
 

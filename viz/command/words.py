@@ -7,8 +7,9 @@ from contextlib import contextmanager
 import typer
 
 PROGRAM = "detector-workbench"
-IMPOSSIBLE, INTERRUPTED = 2, 130
+FAULTY, IMPOSSIBLE, INTERRUPTED = 1, 2, 130
 STATUSES = "Exit status: 0 done, 2 not possible as asked, 130 interrupted."
+VERDICTS = "Exit status: 0 no errors, 1 errors were found, 2 not possible as asked, 130 interrupted."
 EXPECTED = (ImportError, OSError, RuntimeError, TypeError, ValueError)
 
 

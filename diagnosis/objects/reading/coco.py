@@ -28,10 +28,12 @@ class Annotation(NamedTuple):
 
 
 class CocoImage(NamedTuple):
-    """One image: ``size`` (width, height) px, None where the file does not say; its annotations."""
+    """One image: ``size`` (width, height) px, None where the file does not say; its annotations, id and file name."""
 
     size: tuple[int, int] | None
     annotations: list[Annotation]
+    key: Any = None
+    name: str = ""
 
 
 class CocoFile(NamedTuple):
@@ -61,7 +63,7 @@ def read_coco(path: Path) -> CocoFile:
             message = f"annotation {place} is about an image that the file does not list; it is left out."
             problems.append(Problem(path, None, "image_unknown", message))
         else:
-            image.annotations.append(_annotation(place, entry, classes))
+            image.annotations.append(as_annotation(place, entry, classes))
     return CocoFile(
         images=images,
         names=dict(enumerate(name for _, name in categories)),
@@ -107,7 +109,7 @@ def _images(path: Path, entries: list[Any], problems: list[Problem]) -> tuple[di
             continue
         if name in images:
             problems.append(Problem(path, None, "duplicate_image", f"{name!r} is listed twice; it is kept once.", True))
-        by_id[_key(entry.get("id"))] = images.setdefault(name, CocoImage(_size(entry), []))
+        by_id[_key(entry.get("id"))] = images.setdefault(name, CocoImage(_size(entry), [], entry.get("id"), name))
     return images, by_id
 
 
@@ -122,7 +124,8 @@ def _size(entry: Mapping) -> tuple[int, int] | None:
     return (int(sides[0]), int(sides[1])) if whole else None
 
 
-def _annotation(place: int, entry: dict[str, Any], classes: dict[Any, int]) -> Annotation:
+def as_annotation(place: int, entry: dict[str, Any], classes: Mapping[Any, int]) -> Annotation:
+    """An entry of the list of annotations; ``classes`` {category id: class id}."""
     category = entry.get("category_id")
     category = category if isinstance(category, int | float) else math.nan
     return Annotation(

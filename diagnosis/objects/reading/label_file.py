@@ -25,7 +25,7 @@ def read_label_file(path: Path, names: Mapping[int, str], keypoints: Keypoints =
     text, problems = _decode(path, data)
     if not text.strip():
         return Judged((), (*problems, Problem(path, None, "empty_file", "no line: an image without objects.", True)))
-    rows = list(_rows(path, text, keypoints, problems))
+    rows = list(parse_rows(path, text, keypoints, problems))
     problems += _mixed(path, rows, keypoints)
     return judge(rows, path, names, problems)
 
@@ -40,7 +40,7 @@ def _decode(path: Path, data: bytes) -> tuple[str, list[Problem]]:
         return data.decode("utf-8-sig", errors="replace"), [Problem(path, line, "undecodable", message, True)]
 
 
-def _rows(path: Path, text: str, keypoints: Keypoints, problems: list[Problem]) -> Iterator[Row]:
+def parse_rows(path: Path, text: str, keypoints: Keypoints, problems: list[Problem]) -> Iterator[Row]:
     """A row for each line of numbers in one of the known forms; other lines are told."""
     pose = BOX + keypoints[0] * keypoints[1] if keypoints else BOX
     for line, content in enumerate(text.splitlines(), 1):

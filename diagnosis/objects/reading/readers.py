@@ -1,7 +1,7 @@
 """How the labels of one image of a set are come by: from files beside images, from a COCO JSON, from one file."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -87,6 +87,14 @@ def _labels(image: str, path: str | None, judged: Judged, names: Mapping[int, st
 
 def _judged(path: Path, annotations: list[Annotation], size: tuple[int, int]) -> Judged:
     """The usable annotations of an image of this size, px, and what is wrong with the others."""
+    rows, problems = annotation_rows(path, annotations, size)
+    return judge(rows, path, {}, problems, word="annotation")
+
+
+def annotation_rows(
+    path: Path, annotations: Iterable[Annotation], size: tuple[int, int]
+) -> tuple[list[Row], list[Problem]]:
+    """A row of each annotation that can be one, its place in the list in place of a line; the others are told."""
     rows, problems = [], []
     for entry in annotations:
         fault = _why_not(entry)
@@ -96,7 +104,7 @@ def _judged(path: Path, annotations: list[Annotation], size: tuple[int, int]) ->
             problems.append(Problem(path, None, code, message, values=(entry.category, *entry.bbox)))
         else:
             rows.append(_row(entry, np.array(size, np.float64)))
-    return judge(rows, path, {}, problems, word="annotation")
+    return rows, problems
 
 
 def _why_not(entry: Annotation) -> tuple[str, str] | None:

@@ -12,11 +12,11 @@ import pytest
 import typer
 
 from viz.command import app, main
-from viz.command.words import STATUSES
+from viz.command.words import STATUSES, VERDICTS
 from viz.reports.kinds import FORMATS, KINDS
 
 ROOT = Path(__file__).parents[3]
-COMMANDS = ("report", "survey", "demo")
+COMMANDS = ("report", "survey", "labels", "demo")
 HEAVY = {"torch", "numpy", "matplotlib", "ultralytics", "polars", "cv2", "PIL", "jinja2", "scipy"}
 
 
@@ -86,7 +86,9 @@ def test_every_help_has_examples_and_the_exit_statuses(call, name):
     done = call(name, "--help")
     assert done.exit_code == 0
     text = " ".join(done.stdout.split())
-    assert STATUSES in text and f"detector-workbench {name}" in done.stdout.partition("Examples:")[2]
+    assert (
+        VERDICTS if name == "labels" else STATUSES
+    ) in text and f"detector-workbench {name}" in done.stdout.partition("Examples:")[2]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

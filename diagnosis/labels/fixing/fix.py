@@ -1,0 +1,77 @@
+"""Mended copies of a labelled set, in a new folder."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from anatomy.arguments import shown
+
+from ...objects.reading.label_paths import label_path
+from ..report import LabelReport
+from .changes import Changes
+from .choice import Choice, chosen
+from .coco_json import write_json
+from .folder import draft_of, open_place
+from .label_files import write_label_files
+from .parts import Parts, open_parts
+
+
+def fix_labels(
+    report: LabelReport,
+    data: Any,
+    out: str | os.PathLike,
+    *,
+    codes: str | Iterable[str] | None = None,
+    progress: bool = True,
+) -> Path:
+    """Write a mended copy of a labelled set into a new folder; the set itself is only read.
+
+    ``report``: what ``check_labels`` found in ``data``. ``codes``: those that are mended, by default all that the
+    report has a mend for; rows that are no labels, and duplicates, are dropped where their code is asked for
+    ("duplicates", "empty_box", "off_image", "class_unknown" …), and otherwise stay as they stand. Every line that is
+    not mended stays byte for byte; one that the reading puts off the image is left out, as is an image to which no
+    labels belong once pairs are mended; a format or a size of boxes is not applied to polygons and key points.
+
+    ``out`` then holds labels, links of the images (copies where links cannot be made), ``mended.json``, which counts
+    what was changed, and what the set was given by: a data YAML with all its splits, a folder, a list of images, a
+    COCO JSON. Returns the path of that, to train by. The folder appears whole or not at all. Raises ValueError where
+    there is nothing to mend, where the report is about other images, or where ``out`` lies among the data;
+    FileExistsError where ``out`` is not empty.
+    """
+    choice = chosen(report, codes)
+    parts = open_parts(data)
+    _check_same(choice, parts)
+    place = open_place(out, _folders(parts))
+    changes = Changes(source=str(data))
+    with draft_of(place) as draft, tqdm(total=parts.images, desc="labels", unit="image", disable=not progress) as bar:
+        if parts.coco is None:
+            entry = write_label_files(parts, choice, draft, changes, bar.update)
+        else:
+            entry = write_json(parts.splits[0], parts.coco, choice, draft, changes, bar.update)
+        changes.write(draft)
+    return place / entry
+
+
+def _check_same(choice: Choice, parts: Parts) -> None:
+    """Raise ValueError where mends are about images that the data does not have."""
+    there = set(parts.paths())
+    foreign = [image for image in choice.mends if image not in there]
+    if foreign:
+        raise ValueError(
+            f"A report mends the data that it is about, but {len(foreign)} of its {len(choice.mends)} images, such as "
+            f"{foreign[0]!r}, are not in {shown(parts.source)}. Check these labels, and mend by that report."
+        )
+
+
+def _folders(parts: Parts) -> Iterator[str]:
+    """The folders among which images and labels are looked for, and those called so that hold them."""
+    for part in parts.splits:
+        homes = {os.path.dirname(path) for path in part.labels.listing.paths}
+        homes |= {place.given for place in part.labels.listing.folders}
+        for home in homes:
+            for folder in (home, os.path.dirname(label_path(os.path.join(home, "any.txt")))):
+                above = os.path.dirname(folder)
+                yield above if os.path.basename(above) in ("images", "labels") else folder

@@ -1,0 +1,169 @@
+"""``detector-workbench labels``: the systematic faults of a labelled set, by name, and mended copies."""
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .options import Conf, Device, Imgsz, Quiet, Trusted
+from .words import FAULTY, VERDICTS, answered, epilog
+
+EPILOG = epilog(
+    "Examples:",
+    (
+        "labels data.yaml",
+        "labels data.yaml --model best.pt --figures runs/labels",
+        "labels data.yaml --model best.pt --fix mended",
+        "labels data=data.yaml model=best.pt split=train --json report.json",
+    ),
+    "data, model, split, imgsz, conf and device may be written key=value, as in Ultralytics.",
+    "Labels are never changed where they are: --fix writes mended copies, links of the images, and a data.yaml.",
+    VERDICTS,
+)
+
+
+def labels(
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A data.yaml, as training takes it, COCO's JSON, or a folder or list of images.", metavar="DATA"
+        ),
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A .pt checkpoint whose detections are held against the labels (default: edges of the images alone).",
+            metavar="MODEL",
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Which part of the data set: val, train or test.", metavar="NAME", show_default="all"),
+    ] = None,
+    images: Annotated[
+        int,
+        typer.Option(help="How many images of each part are looked at; 0: all. Files are all read.", metavar="N"),
+    ] = 1000,
+    conf: Conf = 0.25,
+    imgsz: Imgsz = 640,
+    device: Device = None,
+    fix: Annotated[
+        str | None, typer.Option(help="A new folder for mended copies (default: none are written).", metavar="FOLDER")
+    ] = None,
+    figures: Annotated[
+        str | None,
+        typer.Option(
+            help="A folder for figures: labels as written and as they would be, and suspects (default: none, or, with "
+            "--fix, beside the mended folder).",
+            metavar="FOLDER",
+        ),
+    ] = None,
+    json: Annotated[
+        str | None,
+        typer.Option(
+            "--json", help="A file for the report as JSON; - prints it alone (default: none).", metavar="FILE"
+        ),
+    ] = None,
+    trusted: Trusted = False,
+    quiet: Quiet = False,
+) -> None:
+    """Name the systematic faults of a labelled set: boxes read wrongly, ids that mean other classes, files mispaired.
+
+    It says what would be mended, in how many files, and with --fix writes mended copies.
+    """
+    with answered():
+        import diagnosis
+
+        _check_place(fix)
+        given = {"imgsz": imgsz, **({"device": device} if device else {})} if model else {}
+        report = diagnosis.check_labels(
+            data,
+            _opened(model, trusted),
+            split=split,
+            images=images or None,
+            conf=conf,
+            progress=not quiet,
+            **given,
+        )
+        say = partial(print, file=sys.stderr if json == "-" else sys.stdout, flush=True)
+        if json is not None:
+            _write_json(report.to_json(), json)
+        for line in (*_told(report), *_drawn(report, figures, fix)):
+            say(line)
+        if fix is not None:
+            for line in _fixed(report, data, fix, progress=not quiet):
+                say(line)
+    if report.errors:
+        raise typer.Exit(FAULTY)
+
+
+def _check_place(fix: str | None) -> None:
+    """Refuse a folder for mended copies before the work, not after it."""
+    if fix is not None:
+        from diagnosis.labels.fixing.folder import open_place
+
+        open_place(fix, ())
+
+
+def _opened(model: str | None, trusted: bool) -> Any:
+    if model is None:
+        return None
+    import surgery
+
+    return surgery.load(model, trusted=trusted)
+
+
+def _write_json(text: str, place: str) -> None:
+    if place == "-":
+        print(text, flush=True)
+    else:
+        Path(place).write_text(text + "\n", encoding="utf-8")
+
+
+def _told(report: Any) -> Iterator[str]:
+    """The findings, the problems of the files counted by code, and what would be mended."""
+    yield f"{report.subject}: {report.images} images, {len(report.errors)} errors, {len(report.warnings)} warnings"
+    for finding in report.findings:
+        yield f"  {finding.severity}: {finding.code}: {finding.message}"
+    for mend in report.mends:
+        where = f" of {mend.split}" if mend.split else ""
+        codes = " + ".join(dict.fromkeys((*mend.codes, *mend.reading.codes)))
+        yield f"  would mend {len(mend.images)} files{where}: {codes}"
+    for what, codes in (("problems of the files", report.problems["code"]), ("suspects", report.suspects["kind"])):
+        counts = codes.value_counts(sort=True).iter_rows()
+        if len(codes):
+            yield f"  {what}: {', '.join(f'{count} {code}' for code, count in counts)}"
+
+
+def _drawn(report: Any, figures: str | None, fix: str | None) -> Iterator[str]:
+    """Write the figures that there are: into a folder, and beside the mended one what would be mended."""
+    if figures is not None:
+        Path(figures).mkdir(parents=True, exist_ok=True)
+        places = {"mends": Path(figures) / "labels.png", "suspects": Path(figures) / "suspects.png"}
+    elif fix is not None:
+        places = {"mends": Path(f"{Path(fix)}.png")}
+    else:
+        return
+    there = {"mends": bool(report.mends), "suspects": bool(len(report.suspects))}
+    import viz
+
+    for what, place in places.items():
+        if there[what]:
+            viz.labels(report, what).savefig(place)
+            yield f"Figure: {place.resolve()}"
+
+
+def _fixed(report: Any, data: str, fix: str, *, progress: bool) -> Iterator[str]:
+    """Write the mended copies, and tell what was changed."""
+    if not report.mends:
+        yield "There is nothing to mend, so nothing was written."
+        return
+    import diagnosis
+    from diagnosis.labels.fixing.changes import told_changes
+
+    made = diagnosis.fix_labels(report, data, fix, progress=progress)
+    yield from told_changes(Path(fix))
+    yield f"Mended: {made.resolve()}"

@@ -1,0 +1,1 @@
+"""Labels of a set on its photographs: as written and as they are meant, single suspects, or plainly."""
