@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .figures.receptive_field import receptive_field
     from .figures.survey.survey import survey
     from .figures.targets import targets
+    from .figures.watch import watch
     from .reports.report import report
     from .reports.survey.report import survey_report
 
@@ -56,6 +57,7 @@ __all__ = [
     "survey",
     "survey_report",
     "targets",
+    "watch",
 ]
 
 HOMES = {  # where a name is that is no figure with a file of its own

@@ -118,6 +118,21 @@ class Watch:
         watcher.before_step()
         watcher.batch_ends()
 
+    def listen(self, callback: Callable[[bool], Any]) -> Callable[[], None]:
+        """Call ``callback`` after each batch of the training, in its thread, and with True at its end.
+
+        What it raises is warned of, and it is called no more; the training goes on. Returns what takes it out. Raises
+        ValueError for a watch that was read from a folder.
+        """
+        watcher = self._watcher
+        if watcher is None:
+            raise ValueError(
+                "A watch that was read from a folder follows no training. Make one: diagnosis.watch(model)."
+            )
+        listeners = watcher.listeners
+        listeners.append(callback)
+        return lambda: listeners.remove(callback) if callback in listeners else None
+
     def close(self) -> None:
         """End the watch: what is left is written, and nothing of it stays in the model or its trainer."""
         if self._following is not None:

@@ -49,6 +49,7 @@ class Watcher:
         self.record: Record | None = None
         self.session: Session | None = None
         self.error: Exception | None = None
+        self.listeners: list[Callable[[bool], Any]] = []  # told after each batch, and with True at the end
 
     @guarded
     def begin(self, training: Training) -> None:
@@ -81,6 +82,12 @@ class Watcher:
     def batch_ends(self) -> None:
         if self.session is not None:
             self.session.batch_ends()
+            self._tell(over=False)
+
+    def end(self) -> None:
+        self._end()
+        self._tell(over=True)
+        self.listeners.clear()
 
     @guarded
     def break_off(self) -> None:
@@ -88,10 +95,19 @@ class Watcher:
             self.session.break_off()
 
     @guarded
-    def end(self) -> None:
+    def _end(self) -> None:
         if self.session is not None:
             self.session.end()
         self.session = None
+
+    def _tell(self, *, over: bool) -> None:
+        """Call the listeners; one that fails is told of and left out from then on."""
+        for listener in list(self.listeners):
+            try:
+                listener(over)
+            except Exception as error:
+                self.listeners.remove(listener)
+                warnings.warn(f"{listener!r} listens to the watch no longer: {error!r}", stacklevel=3)
 
     def give_up(self, error: Exception) -> None:
         """End the watch for a failure of its own."""
