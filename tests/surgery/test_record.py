@@ -384,21 +384,3 @@ def test_the_parameters_of_an_edit_are_frozen(net):
     assert edit != surgery.permute_classes(net, "P3", list(range(80)))
     assert "order=[79, 78, 77, 76, 75, 74, 73, 72, …]" in str(edit)
     assert repr(edit.parameters) == repr(edit.to_dict()["parameters"])
-
-
-def test_forget_that_is_interrupted_half_way_comes_to_its_end(monkeypatch):
-    model = YOLO("yolov8n.yaml", verbose=False)
-    surgery.shift_classes(model, "P3", 1)
-    asked = []
-
-    def interrupted_once(head):
-        asked.append(head)
-        if len(asked) == 1:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr("surgery.ledger.forget_end", interrupted_once)
-    with pytest.raises(KeyboardInterrupt):
-        surgery.forget(model)
-    assert len(asked) == 2
-    assert surgery.history(model) == ()
-    assert surgery.certify(model).untouched

@@ -179,3 +179,21 @@ def test_a_trace_is_not_replayed_on_another_network(build, picture):
     assert len(bare.replay().detections) == len(bare.detections)  # made of the network itself, which is still there
     model.model = first
     assert len(trace.replay().detections) == len(trace.detections)
+
+
+def test_forget_that_is_interrupted_half_way_comes_to_its_end(monkeypatch):
+    model = YOLO("yolov8n.yaml", verbose=False)
+    surgery.shift_classes(model, "P3", 1)
+    asked = []
+
+    def interrupted_once(head):
+        asked.append(head)
+        if len(asked) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("surgery.ledger.forget_end", interrupted_once)
+    with pytest.raises(KeyboardInterrupt):
+        surgery.forget(model)
+    assert len(asked) == 2
+    assert surgery.history(model) == ()
+    assert surgery.certify(model).untouched
