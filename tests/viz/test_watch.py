@@ -227,7 +227,7 @@ def test_a_display_that_fails_is_left_out_and_the_watch_goes_on(running):
 def test_drawing_takes_no_random_numbers_and_leaves_no_settings(ten):
     import matplotlib
 
-    before, state = dict(matplotlib.rcParams), np.random.get_state()[1].copy()
+    before, state = dict(matplotlib.rcParams), np.random.get_state()[1].copy()  # noqa: NPY002
     viz.watch(watch_of(2))
     assert dict(matplotlib.rcParams) == before
-    assert np.array_equal(np.random.get_state()[1], state)
+    assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
