@@ -244,9 +244,12 @@ OPERATIONS: dict[str, Callable[[Machine, Any], object]] = {
 }
 
 
+CODES = {operation.code: operation for operation in pickletools.opcodes}
+
+
 def _steps() -> Iterator[tuple[bytes, Callable | None, Callable[[Machine, Any], object]]]:
     """The byte of each operation, what reads its argument (None: it has none), and what runs it."""
-    for code, operation in pickletools.code2op.items():
+    for code, operation in CODES.items():
         if operation.name in OPERATIONS:
             reader = None if operation.arg is None else operation.arg.reader
             yield code.encode("latin-1"), reader, OPERATIONS[operation.name]
@@ -287,7 +290,7 @@ def _run(machine: Machine, pickle: BytesIO) -> None:
 def _unknown(code: bytes) -> str:
     if not code:
         return "it ends before its value is whole"
-    operation = pickletools.code2op.get(code.decode("latin-1"))
+    operation = CODES.get(code.decode("latin-1"))
     if operation is None:
         return f"{code!r} is no operation"
     return f"torch.save never writes the operation {operation.name}"
