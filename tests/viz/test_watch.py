@@ -1,9 +1,11 @@
 """The curves of a training, from rows written by hand: what stands where, thinning, findings, the live display."""
 
 import math
+import random
 
-import numpy as np
+import matplotlib
 import pytest
+import torch
 
 import viz
 from diagnosis import Finding, Watch
@@ -224,10 +226,10 @@ def test_a_display_that_fails_is_left_out_and_the_watch_goes_on(running):
     assert running.listeners == [] and running.error is None
 
 
-def test_drawing_takes_no_random_numbers_and_leaves_no_settings(ten):
-    import matplotlib
-
-    before, state = dict(matplotlib.rcParams), np.random.get_state()[1].copy()  # noqa: NPY002
+def test_drawing_takes_no_random_numbers_and_leaves_no_settings():
+    settings, state = dict(matplotlib.rcParams), random.getstate()
+    torch_state = torch.get_rng_state()
     viz.watch(watch_of(2))
-    assert dict(matplotlib.rcParams) == before
-    assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+    assert dict(matplotlib.rcParams) == settings
+    assert random.getstate() == state
+    assert torch.equal(torch.get_rng_state(), torch_state)
