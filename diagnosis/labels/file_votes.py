@@ -59,7 +59,9 @@ def _by_reading(rows: Rows, material: Material, model: ByModel) -> list[FileVote
 def _of_reading(entry: Vote, reading: Reading, rows: Rows, seen: Sequence[Seen]) -> FileVotes:
     if reading.departures and set(reading.departures) <= FITTED:
         base = replace(reading, shift=(0.0, 0.0), scale=(1.0, 1.0), size=1.0)
-        reading = refine(rows.of_images(entry.files), [seen[place] for place in entry.files.tolist()], base).reading
+        theirs = [seen[place] for place in entry.files.tolist()]
+        fitted = refine(rows.of_images(entry.files), theirs, base, fewest=len(theirs) // 2).reading
+        reading = fitted if fitted.departures else reading
     return FileVotes(files=entry.files, could=entry.could, probability=entry.probability, reading=reading)
 
 

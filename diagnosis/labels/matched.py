@@ -1,7 +1,7 @@
 """Labels and detections that are of one object: pairs of a row and a detection."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -31,6 +31,10 @@ class Matched:
 
     def __len__(self) -> int:
         return len(self.row)
+
+    def chosen(self, which: np.ndarray) -> "Matched":
+        """Those of a mask (k,) or of indices."""
+        return Matched(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
 
 
 def match(rows: Rows, seen: Sequence[Seen], reading: Reading, least: float = 0.5) -> Matched:

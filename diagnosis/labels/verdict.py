@@ -12,10 +12,11 @@ from .class_maps import ClassChoice, ClassMap, choose_map, class_maps
 from .class_pairs import ClassPair, class_pairs, crossing
 from .file_votes import FileVotes, vote_by_files
 from .grammar import readings
-from .matched import match
+from .matched import Matched, match
 from .material import Material
 from .missing import Missing, find_missing
 from .reading import Reading
+from .rows import Rows
 
 EDGES_AGREE = 0.0
 
@@ -68,7 +69,13 @@ def judge(material: Material) -> Verdict:
     matched = match(rows, material.seen, reading)
     classes = choose_map(matched, class_maps(material.names, material.used))
     held = classes.map
-    pairs = class_pairs(rows, matched, held.meant, material.names) if held.code != "ids_permuted" else []
+    pairs = _pairs(rows, matched, held, material)
+    crossed = crossing(matched, pairs, held.meant)
+    votes = vote_by_files(rows, material, model, matched, held, crossed)
+    odd = [entry.files for entry in votes if entry.code]
+    if odd and pairs:  # what only files of other ids show is no exchange of two classes
+        rest = matched.chosen(~np.isin(matched.image, np.concatenate(odd)))
+        pairs = _pairs(rows, rest, held, material)
     return Verdict(
         material=material,
         geometry=geometry,
@@ -76,9 +83,16 @@ def judge(material: Material) -> Verdict:
         edges=edges,
         classes=classes,
         pairs=tuple(pairs),
-        votes=tuple(vote_by_files(rows, material, model, matched, held, crossing(matched, pairs, held.meant))),
+        votes=tuple(votes),
         missing=find_missing(rows, material.seen, reading),
     )
+
+
+def _pairs(rows: Rows, matched: Matched, held: ClassMap, material: Material) -> list[ClassPair]:
+    """Swaps and merges within a map of all ids; a map of no order leaves none to be found."""
+    if held.code == "ids_permuted":
+        return []
+    return class_pairs(rows, matched, held.meant, material.names)
 
 
 def weigh(model: ByModel | None, edges: ByEdges | None) -> Geometry:
