@@ -140,15 +140,17 @@ def test_every_name_is_noted_once_used_or_not():
 )
 def test_what_each_operation_costs(operations, cost):
     machine = Machine(0)
-    before = machine._left
+    before = machine.left
     for operation, argument, _ in pickletools.genops(operations + b"."):
         if operation.name != "STOP":
             OPERATIONS[operation.name](machine, argument)
-    assert before - machine._left == cost
+    assert before - machine.left == cost
 
 
-def test_a_pickle_may_take_forty_megabytes_and_twice_its_size():
-    machine = Machine(10)
-    machine.charge(40 * 1024 * 1024 + 20)
-    with pytest.raises(ValueError, match="more objects than a checkpoint of its size can need"):
-        machine.charge(1)
+def test_a_pickle_may_take_forty_megabytes_and_twice_its_size(monkeypatch):
+    assert Machine(10).left == 40 * 1024 * 1024 + 20
+    monkeypatch.setattr("anatomy.archive.machine.ALWAYS", 16 - 2 * 2)  # what a None costs, less what two bytes give
+    assert read_program(b"N.").root is None
+    monkeypatch.setattr("anatomy.archive.machine.ALWAYS", 16 - 2 * 2 - 1)
+    with pytest.raises(CheckpointError, match="more objects than a checkpoint of its size can need"):
+        read_program(b"N.")
