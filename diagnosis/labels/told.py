@@ -261,7 +261,12 @@ def _cannot_tell(verdict: Verdict) -> Iterator[Finding]:
     evidence: dict[str, Any] = {"images": count, "split": verdict.material.split, "by": verdict.geometry.by}
     needed = None
     words = []
-    if model is not None:
+    if model is not None and model.capable:
+        words.append(
+            f"the model has no class for most of these labels; what it sees fits them best if they are read as "
+            f"{model.reading}, but it may see other things"
+        )
+    elif model is not None:
         needed = model.above_chance.needed()
         evidence |= {"model_above_chance": model.above_chance.mean, "model_se": model.above_chance.se}
         words.append(
