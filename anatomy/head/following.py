@@ -79,6 +79,11 @@ class Training(Protocol):
         """The learning rate of the first group of weights."""
         ...
 
+    @property
+    def replayable(self) -> bool:
+        """Whether a batch can be passed again: ``loss_of`` knows its loss."""
+        ...
+
     def criterion(self) -> Any:
         """What ``head.listening`` listens to; made now, as the training would make it, where there is none yet."""
         ...

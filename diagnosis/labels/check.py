@@ -14,7 +14,7 @@ from anatomy.families.registry import describe
 from ..findings import Finding
 from .files import copy_findings, find_copies, image_findings, look_at_all
 from .files.pictures import ImageFile
-from .looking import NO_CLASS, counterparts, look, looked_at
+from .looking import NO_CLASS, counterparts, knows_most, look, looked_at
 from .material import Material
 from .report import LabelReport, Mend
 from .seen import translated
@@ -132,7 +132,7 @@ def _material(split: Split, looking: _Looking) -> Material:
     known, matched = None, True
     if looking.names is not None:
         classes, _ = counterparts(split.labels.names, looking.names)
-        matched = bool(classes)
+        matched = knows_most(classes, split.labels.names, split.rows.class_id)
         known = translated(seen, classes or dict.fromkeys(looking.names, NO_CLASS), keep=not matched)
     return Material(
         rows=split.rows.of_images(looked),

@@ -18,6 +18,7 @@ from .seen import Seen, once
 NEIGHBOURS = 4  # images that are looked at one after the other, so that a pairing off by some places shows
 TOGETHER = 8  # pictures that are read ahead
 WITH_EDGES = 200  # images whose edges are kept
+LACKING = 0.5  # part of the labels, at most, for which a model that judges classes may have none
 NO_CLASS = -2  # the id of a detection whose class the labels do not have
 
 
@@ -69,6 +70,15 @@ def counterparts(names: Mapping[int, str], model: Mapping[int, str]) -> tuple[di
         except SelectionError:
             lacking.append(name)
     return found, lacking
+
+
+def knows_most(classes: Mapping[int, int], names: Mapping[int, str], ids: np.ndarray) -> bool:
+    """Whether the model has a class for at least half of the labels, whose ``ids`` (n,) are as written.
+
+    ``classes`` {id of the model: id of the labels}. Of heads with a few persons among them it sees the persons alone.
+    """
+    lacking = list(set(names).difference(classes.values()))
+    return bool(classes) and bool(np.isin(ids, lacking).sum() <= LACKING * len(ids))
 
 
 def _read(path: str) -> np.ndarray | None:

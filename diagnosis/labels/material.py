@@ -17,7 +17,8 @@ class Material:
 
     ``sizes`` (n, 2) width and height px; ``seen``: of each what the model sees, with the ids of the labels, None
     without a model; ``fields`` {place among the n: its edges}, of some; ``used``: the class ids of all rows of the
-    split, sorted; ``names`` {id: name}; ``classes_known``: the model has classes of these labels.
+    split, sorted; ``names`` {id: name}; ``classes_known``: the model has classes for
+    most of these labels.
     """
 
     rows: Rows

@@ -1,6 +1,7 @@
 """What the label doctor returns."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,4 +81,13 @@ class LabelReport(Report):
             "mends": mends,
             "suspects": self.suspects.to_dicts(),
         }
-        return json.dumps(data, indent=1, default=str)
+        return json.dumps(_finite(data), indent=1, default=str, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for numbers that JSON does not have: errors of what one image shows are infinite."""
+    if isinstance(value, Mapping):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

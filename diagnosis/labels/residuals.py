@@ -17,6 +17,7 @@ FEWEST_PAIRS, FEWEST_IMAGES = 12, 10
 LEVEL = 0.0002  # one-sided probability up to which a residual is taken for proven
 LEAST_SHIFT = 0.003  # of the image: smaller shifts are a model's habits
 LEAST_SCALE = 0.012
+MOST_SCALE = 3.0  # where all boxes have one middle, a line through them may have any slope
 LEAST_SIZE = 0.05
 ROUNDS = 4  # of matching anew with what was found
 LEAST_IOU = 0.3  # of a pair
@@ -103,7 +104,7 @@ def _step(matched: Matched, base: Reading, found: Reading, fewest: int) -> Readi
     scale, shift = [1.0, 1.0], [0.0, 0.0]
     for axis in (0, 1):
         line = _line(seen_centres[:, axis], centres[:, axis], weights[:, axis], matched.image, slope=True)
-        if abs(line.slope - 1) > max(LEAST_SCALE, bound * line.slope_se):
+        if MOST_SCALE > line.slope > 1 / MOST_SCALE and abs(line.slope - 1) > max(LEAST_SCALE, bound * line.slope_se):
             scale[axis] = line.slope
         else:
             line = _line(seen_centres[:, axis], centres[:, axis], weights[:, axis], matched.image, slope=False)

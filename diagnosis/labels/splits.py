@@ -1,7 +1,8 @@
 """The splits of a labelled set, and every label file of one."""
 
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def labelled_sets(data: Any, split: str | None) -> dict[str, LabelledSet]:
     if split is None and isinstance(data, str | os.PathLike) and Path(data).suffix.lower() in (".yaml", ".yml"):
         if not Path(data).is_file():
             raise FileNotFoundError(f"Labels are read from files, but {str(data)!r} does not exist.")
-        found = _each_once({name: read_labels(data, split=name) for name in splits_of(Path(data)) or ["val"]})
+        found = _each_once(_all_there(data, splits_of(Path(data)) or ["val"]))
     else:
         found = {split or "": read_labels(data) if split is None else read_labels(data, split=split)}
     if not any(labels.truth for labels in found.values()):
@@ -59,6 +60,19 @@ def read_split(name: str, labels: LabelledSet, progress: bool) -> Split:
     lost = orphans(labels.listing.paths, labels.listing.folders)
     files.add_problems(Problem(Path(path), None, "orphan", "no image belongs to it.") for path in lost)
     return Split(name=name, labels=labels, rows=gather([*gathered, *parts]), files=files)
+
+
+def _all_there(data: str | os.PathLike, splits: Sequence[str]) -> dict[str, LabelledSet]:
+    """The labels of each split. Few people fetch the images of "test": where they are not there, that is told."""
+    found: dict[str, LabelledSet] = {}
+    for name in splits:
+        try:
+            found[name] = read_labels(data, split=name)
+        except FileNotFoundError as error:
+            if name != "test" or not found:
+                raise
+            warnings.warn(f"{error} It is left out.", stacklevel=4)
+    return found
 
 
 def _each_once(sets: Mapping[str, LabelledSet]) -> dict[str, LabelledSet]:

@@ -12,15 +12,23 @@ NOT_BOXES = frozenset({"files_mispaired", "labels_missing", "classes_swapped", "
 
 
 def with_symptoms(systematic: Sequence[Finding], of_files: Iterable[Finding]) -> list[Finding]:
-    """All findings but those of files that one before explains, which names them as its consequences."""
-    by_code = {finding.code: finding for finding in of_files}
+    """All findings but those of files that one before explains, which names them as its consequences.
+
+    What the files alone prove to be an error stays one: only an error explains it away.
+    """
+    of_files = list(of_files)
     found: list[Finding] = []
-    explained: set[str] = set()
+    explained: list[Finding] = []
     for finding in systematic:
-        symptoms = sorted(explained_by(finding.code) & set(by_code))
-        explained |= set(symptoms)
-        found.append(replace(finding, consequences=tuple(symptoms)))
-    return [*found, *(finding for code, finding in by_code.items() if code not in explained)]
+        symptoms = [one for one in of_files if _explains(finding, one)]
+        explained += symptoms
+        found.append(replace(finding, consequences=tuple(sorted({one.code for one in symptoms}))))
+    return [*found, *(one for one in of_files if one not in explained)]
+
+
+def _explains(finding: Finding, symptom: Finding) -> bool:
+    """Whether a systematic fault explains a finding of files, and weighs no less."""
+    return symptom.code in explained_by(finding.code) and not (symptom.severity == "error" != finding.severity)
 
 
 def explained_by(code: str) -> frozenset[str]:

@@ -29,7 +29,7 @@ def findings_of(verdict: Verdict) -> list[Finding]:
 
 def mends_of(verdict: Verdict) -> list[Mend]:
     """What would make the split right: one mend for most files, others for those that vote otherwise."""
-    classes, reading = class_map_of(verdict), verdict.geometry.reading
+    classes, reading = _mendable(verdict), verdict.geometry.reading
     if verdict.geometry.contested:
         reading = Reading()
     found, others = [], np.zeros(len(verdict.material.paths), bool)
@@ -43,7 +43,8 @@ def mends_of(verdict: Verdict) -> list[Mend]:
     for places, which in ((pairing.places if pairing else 0, run), (0, ~run)):
         images = tuple(Path(verdict.material.paths[i]) for i in np.flatnonzero(which & ~others).tolist())
         if images and (places or classes or reading != Reading()):
-            codes = (*(("files_mispaired",) if places else ()), *reading.codes, *_class_codes(verdict))
+            of_ids = _class_codes(verdict) if classes else ()
+            codes = (*(("files_mispaired",) if places else ()), *reading.codes, *of_ids)
             mend = Mend(
                 images=images,
                 reading=reading,
@@ -54,6 +55,13 @@ def mends_of(verdict: Verdict) -> list[Mend]:
             )
             found.append(mend)
     return [mend for mend in found if mend.pairing or mend.classes or mend.reading != Reading()]
+
+
+def _mendable(verdict: Verdict) -> dict[int, int]:
+    """The map of the ids, or {} where it would make two classes one, as where some ids are too rare to be placed."""
+    classes, used = class_map_of(verdict), verdict.material.used.tolist()
+    meant = {classes.get(i, i) for i in used}
+    return classes if len(meant) == len(used) else {}
 
 
 def _mend(verdict: Verdict, images: Sequence[Path], entry: FileVotes, classes: dict[int, int]) -> Mend:
@@ -163,9 +171,10 @@ def _classes(verdict: Verdict) -> Iterator[Finding]:
     names = verdict.material.names
     meant = class_map_of(verdict)
     told = ", ".join(f"{i} is {names.get(j, j)}" for i, j in list(meant.items())[:4])
+    mend = MEND if _mendable(verdict) else "Other ids are too rare to be placed, so that none is mended: do it by hand."
     text = (
         f"{_where(verdict)}{CODES[choice.map.code]}: read so, {choice.explained:.0%} of {choice.pairs} labels have the "
-        f"class that the model sees there, as written {choice.as_written:.0%}; {told} … {MEND}"
+        f"class that the model sees there, as written {choice.as_written:.0%}; {told} … {mend}"
     )
     evidence = {
         "k": choice.map.k,
@@ -261,7 +270,12 @@ def _cannot_tell(verdict: Verdict) -> Iterator[Finding]:
     evidence: dict[str, Any] = {"images": count, "split": verdict.material.split, "by": verdict.geometry.by}
     needed = None
     words = []
-    if model is not None:
+    if model is not None and model.capable:
+        words.append(
+            f"the model has no class for most of these labels; what it sees fits them best if they are read as "
+            f"{model.reading}, but it may see other things"
+        )
+    elif model is not None:
         needed = model.above_chance.needed()
         evidence |= {"model_above_chance": model.above_chance.mean, "model_se": model.above_chance.se}
         words.append(

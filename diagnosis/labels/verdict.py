@@ -60,7 +60,7 @@ def judge(material: Material) -> Verdict:
         hypotheses = readings(material.rows.quads, material.polygons)
         further = () if model is None else (model.reading,)
         edges = judge_by_edges(rows, material.fields, hypotheses, further)
-    geometry = weigh(model, edges)
+    geometry = weigh(model, edges, known=material.classes_known)
     if model is None or not model.capable or material.seen is None:
         return Verdict(material=material, geometry=geometry, model=model, edges=edges)
     reading = model.reading
@@ -95,15 +95,20 @@ def _pairs(rows: Rows, matched: Matched, held: ClassMap, material: Material) -> 
     return class_pairs(rows, matched, held.meant, material.names)
 
 
-def weigh(model: ByModel | None, edges: ByEdges | None) -> Geometry:
-    """One reading from two kinds of evidence, and which of them it rests on."""
+def weigh(model: ByModel | None, edges: ByEdges | None, *, known: bool = True) -> Geometry:
+    """One reading from two kinds of evidence, and which of them it rests on.
+
+    ``known``: the model has classes of these labels. What one without sees may be wholes of which the labels are parts,
+    a person for a head: alone it says nothing against labels.
+    """
     if model is None or not model.capable:
         if edges is None or not edges.capable:
             return Geometry(Reading(), "")
         return Geometry(edges.reading, "edges")
     right = Reading()
+    alone = known or model.reading == right or model.reading.unit == "px"
     if edges is None:
-        return Geometry(model.reading, "model")
+        return Geometry(model.reading, "model") if alone else Geometry(right, "")
     if model.reading == right:
         contested = edges.reading != right and edges.t > edges.above + SURELY and edges.capable
         return Geometry(edges.reading, "edges", True) if contested else Geometry(right, "model")
@@ -111,6 +116,8 @@ def weigh(model: ByModel | None, edges: ByEdges | None) -> Geometry:
     against = edges.compared(right, model.reading)
     if for_it.proven(EDGES_AGREE):
         return Geometry(model.reading, "both")
+    if not alone:
+        return weigh(None, edges)
     return Geometry(model.reading, "model", against.proven(EDGES_AGREE))
 
 

@@ -85,11 +85,8 @@ def keep_broken(
 
     It is kept in the folder of the watch, if there is one, up to ``MOST`` of a training. The network is left as it is.
     """
-    with training.precision():
-        report = replayed(training.net, forward, training.loss_of, training.scale)
-    origin = report.first_non_finite
-    place = str(origin) if origin else "loss or gradient were not finite, but are when the batch is passed again"
-    if folder is None or len(list((folder / BROKEN).glob("*.pt"))) >= MOST:
+    origin, place = _origin(training, forward)
+    if folder is None or forward.inputs is None or len(list((folder / BROKEN).glob("*.pt"))) >= MOST:
         return origin, place, None
     held = {
         "step": step,
@@ -108,6 +105,19 @@ def keep_broken(
     path = folder / BROKEN / f"{step:08d}.pt"
     write_whole(path, lambda file: torch.save(held, file))
     return origin, place, BrokenBatch(path=path, step=step, epoch=training.epoch, place=place)
+
+
+def _origin(training: Training, forward: Forward) -> tuple[Origin | None, str]:
+    """What was not finite first, and that in words; None where it is not known."""
+    if not training.replayable or forward.inputs is None:
+        return None, (
+            "loss or gradient were not finite; watch(model, loss=…) and step(inputs, targets) would name the layer "
+            "that they come from"
+        )
+    with training.precision():
+        report = replayed(training.net, forward, training.loss_of, training.scale)
+    origin = report.first_non_finite
+    return origin, str(origin) if origin else "loss or gradient were not finite, but are when the batch is passed again"
 
 
 def replayed(net: nn.Module, forward: Forward, loss: Callable[..., Tensor], scale: float | None) -> Numerics:

@@ -47,6 +47,11 @@ class OwnLoop:
         """What was given, or what the head says."""
         return self.head.criterion() if self._criterion is None else self._criterion
 
+    @property
+    def replayable(self) -> bool:
+        """Whether a function for the loss was given."""
+        return self._measure is not None
+
     def precision(self) -> AbstractContextManager:
         """That in which ``step`` ends: under autocast, if it stands in such a block."""
         return nullcontext()

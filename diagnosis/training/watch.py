@@ -98,11 +98,13 @@ class Watch:
 
         ``inputs`` and ``targets``: what the network and the loss get, kept where something is not finite. Call
         ``tell(loss, items)`` of what the block is given, so that the loss goes into the record. Raises ValueError
-        for a watch that was read from a folder.
+        for a watch that was read from a folder, or is closed.
         """
         watcher = self._watcher
         if watcher is None or self._loop is None:
             raise ValueError("A watch that was read from a folder watches nothing. Make one: diagnosis.watch(model).")
+        if watcher.session is None and watcher.record is not None and watcher.error is None:
+            raise ValueError("This watch is closed. Make another for the steps to come: diagnosis.watch(model).")
         self._loop.loss, self._loop.items = None, {}
         if watcher.session is None:
             watcher.begin(self._loop)
@@ -211,12 +213,16 @@ def watch(
     that breaks can be replayed; ``criterion`` is what the loop calls, where that is not the network's own (what
     ``anatomy.Head.listening`` takes); ``resume`` goes on in the folder ``out``.
 
-    Raises ValueError for ``every`` below 1, UnsupportedModelError for a model without levels, FileExistsError where
-    ``out`` holds something else.
+    Raises TypeError and ValueError for arguments such as ``every`` below 1, UnsupportedModelError for a model without
+    levels, FileExistsError where ``out`` holds something else, or, for a loop that does not ``resume``, a watch.
     """
     every = whole_number(every, "every, the batches from one that is watched to the next,")
     if every < 1:
         raise ValueError(f"every must be 1 or more, but {every} was given.")
+    if on_finding is not None and not callable(on_finding):
+        raise TypeError(f"on_finding is called with each finding, but {on_finding!r} cannot be called.")
+    if not isinstance(save_every, int | float) or not save_every >= 0:
+        raise ValueError(f"save_every, s between two parts, must be a number from 0 on, but {save_every!r} was given.")
     head = describe(model)
     given = Path(out).absolute() if out is not None else None
     if given is not None and given.exists() and (not given.is_dir() or any(given.iterdir())) and not _is_watch(given):
@@ -230,6 +236,10 @@ def watch(
     made = Watch(watcher=watcher)
     made._following = head.follow(watcher)
     if made._following is None:
+        if given is not None and _is_watch(given) and not resume:
+            raise FileExistsError(
+                f"{str(given)!r} holds a watch. Give another folder as out=, or resume=True to go on."
+            )
         made._loop = OwnLoop(head, loss, criterion, resumed=resume)
     return made
 

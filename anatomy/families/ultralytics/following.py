@@ -94,6 +94,11 @@ class UltralyticsTraining:
         """The learning rate of the first group."""
         return float(self.trainer.optimizer.param_groups[0]["lr"])
 
+    @property
+    def replayable(self) -> bool:
+        """Always: the network returns its loss."""
+        return True
+
     def criterion(self) -> Any:
         """The network's own; made as its ``loss`` makes it at the first batch."""
         return criterion_of(self.net)

@@ -53,6 +53,14 @@ def test_right_labels_and_then_px_and_ids_off_by_one(data, model):
     assert "pixels_xyxy" in by_edges.codes
 
 
+def test_a_test_split_that_was_not_fetched_is_left_out(data):
+    told = data.with_name("with_test.yaml")
+    told.write_text(data.read_text() + "test: images/gone\n")
+    with pytest.warns(UserWarning, match="'test' .* is not there.* It is left out"):
+        assert check_labels(told, progress=False, images=1).looked == {"val": 1}
+    told.unlink()
+
+
 def test_what_is_no_labelled_set_is_refused(data, tmp_path):
     with pytest.raises(FileNotFoundError, match="does not exist"):
         check_labels(tmp_path / "nowhere.yaml")

@@ -1,9 +1,12 @@
 """Planted faults are named by what a made-up model sees, with the files they are in; right labels are left alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from diagnosis import Reading
+from diagnosis.labels.looking import knows_most
 from diagnosis.labels.told import findings_of, mends_of
 from diagnosis.labels.verdict import judge
 
@@ -149,6 +152,38 @@ def test_a_model_that_sees_something_else_cannot_tell(truth, seen):
     (finding,) = findings_of(judge(material(truth, others)))
     assert finding.code == "cannot_tell"
     assert finding.evidence["images_needed"] > 0
+
+
+def test_a_model_of_other_classes_does_not_take_parts_for_wrong_boxes(truth, seen):
+    """Heads are labelled, and it sees persons: boxes of 0.3 times the size at their upper ends."""
+    heads = []
+    for ids, boxes in truth:
+        side = boxes[:, 2:] - boxes[:, :2]
+        middle = (boxes[:, :2] + boxes[:, 2:]) / 2 - (0, 0.35) * side
+        heads.append((ids, np.concatenate((middle - 0.15 * side, middle + 0.15 * side), 1)))
+    verdict = judge(replace(material(heads, seen), classes_known=False))
+    assert [finding.code for finding in findings_of(verdict)] == ["cannot_tell"]
+    assert mends_of(verdict) == []
+
+
+def test_labels_of_whole_images_are_left_alone():
+    rng = np.random.default_rng(0)
+    whole = []
+    for _ in range(40):
+        edge = np.abs(rng.normal(0, 0.005, (1, 2)))
+        whole.append((np.zeros(1, np.int64), np.concatenate((edge, 1 - edge), 1)))
+    assert set(named(material(whole, sights(whole)))) <= {"cannot_tell"}
+
+
+@pytest.mark.parametrize(("ids", "known"), [([0, 0, 1], False), ([0, 1], True), ([5, 5, 1], True), ([], True)])
+def test_a_model_that_lacks_the_class_of_most_labels_judges_none(ids, known):
+    assert knows_most({7: 1}, {0: "head", 1: "person"}, np.array(ids, np.int64)) is known
+    assert not knows_most({}, {0: "head", 1: "person"}, np.array(ids, np.int64))
+
+
+def test_pixels_need_no_class_that_the_model_has(truth, seen):
+    given = replace(material(truth, seen, Reading(unit="px")), classes_known=False)
+    assert named(given) == ["pixels"]
 
 
 def test_one_image_cannot_tell(truth, seen):

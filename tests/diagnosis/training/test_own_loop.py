@@ -94,3 +94,32 @@ def test_a_step_that_raises_leaves_nothing_on_the_network(batches):
     assert "loss" not in vars(net)
     assert not any(module._forward_pre_hooks for module in net.modules())
     assert len(watch) == 0
+
+
+def test_a_loss_that_is_not_finite_is_told_without_a_function_to_replay_it(batches, tmp_path):
+    net = half_width()
+    watch = diagnosis.watch(net, every=10, out=tmp_path / "rows")
+    images, wanted = batches[0]
+    for given in ((), (images, wanted)):
+        with watch.step(*given) as step:
+            step.tell(net.loss(net(images), wanted).total * float("nan")).backward()
+        net.zero_grad()
+    assert watch.error is None
+    (finding,) = [one for one in watch.findings if one.code == "non_finite"]
+    assert finding.evidence["began"] == 0 and finding.evidence["layer"] is None
+    assert "watch(model, loss=…)" in finding.message
+
+
+def test_a_closed_watch_takes_no_steps_and_keeps_its_rows(batches, tmp_path):
+    net = half_width()
+    images, wanted = batches[0]
+    watch = diagnosis.watch(net, every=1, out=tmp_path / "rows")
+    with watch.step(images, wanted) as step:
+        step.tell(net.loss(net(images), wanted).total).backward()
+    watch.close()
+    with pytest.raises(ValueError, match="is closed"), watch.step():
+        pass
+    assert len(watch) == 1
+    with pytest.raises(FileExistsError, match="holds a watch"):
+        diagnosis.watch(net, out=tmp_path / "rows")
+    assert len(diagnosis.read_watch(tmp_path / "rows")) == 1
