@@ -72,8 +72,9 @@ def judge(material: Material) -> Verdict:
     pairs = _pairs(rows, matched, held, material)
     crossed = crossing(matched, pairs, held.meant)
     votes = vote_by_files(rows, material, model, matched, held, crossed)
-    odd = [entry.files for entry in votes if entry.code]
-    if odd and pairs:  # what only files of other ids show is no exchange of two classes
+    if pairs and any(entry.code for entry in votes):  # what only files of other ids show is no exchange of two classes
+        votes = vote_by_files(rows, material, model, matched, held, np.zeros(len(matched), bool))
+        odd = [np.empty(0, np.int64), *(entry.files for entry in votes if entry.code)]
         rest = matched.chosen(~np.isin(matched.image, np.concatenate(odd)))
         pairs = _pairs(rows, rest, held, material)
     return Verdict(
