@@ -1,6 +1,6 @@
 """A training followed from outside, batch by batch: what a family's own trainer tells, and to whom."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,9 +102,13 @@ class Training(Protocol):
 
 
 class Follower(Protocol):
-    """Who is told; nothing that it is handed may be changed."""
+    """Who is told; nothing that it is handed may be changed.
 
-    def begin(self, training: Training) -> None:
+    A training and labels are handed as what makes them: where they cannot be made, that is the follower's failure, and
+    none of the training.
+    """
+
+    def begin(self, training: Callable[[], Training]) -> None:
         """Everything is set up, and no batch has been seen."""
         ...
 
@@ -112,7 +116,7 @@ class Follower(Protocol):
         """Also where an epoch begins again, after running out of memory or a loss that was not finite."""
         ...
 
-    def batch_comes(self, labels: BatchLabels) -> None:
+    def batch_comes(self, labels: Callable[[], BatchLabels]) -> None:
         """A batch has left the loader."""
         ...
 

@@ -100,20 +100,20 @@ class Watch:
         ``tell(loss, items)`` of what the block is given, so that the loss goes into the record. Raises ValueError
         for a watch that was read from a folder, or is closed.
         """
-        watcher = self._watcher
-        if watcher is None or self._loop is None:
+        watcher, loop = self._watcher, self._loop
+        if watcher is None or loop is None:
             raise ValueError("A watch that was read from a folder watches nothing. Make one: diagnosis.watch(model).")
         if watcher.session is None and watcher.record is not None and watcher.error is None:
             raise ValueError("This watch is closed. Make another for the steps to come: diagnosis.watch(model).")
-        self._loop.loss, self._loop.items = None, {}
+        loop.loss, loop.items = None, {}
         if watcher.session is None:
-            watcher.begin(self._loop)
-        if self._loop.epoch != epoch:
-            self._loop.epoch = epoch
+            watcher.begin(lambda: loop)
+        if loop.epoch != epoch:
+            loop.epoch = epoch
             watcher.epoch_begins()
         watcher.forward_begins(inputs, targets)
         try:
-            yield Step(self._loop)
+            yield Step(loop)
         except BaseException:
             watcher.break_off()
             raise

@@ -52,10 +52,11 @@ class Watcher:
         self.listeners: list[Callable[[bool], Any]] = []  # told after each batch, and with True at the end
 
     @guarded
-    def begin(self, training: Training) -> None:
+    def begin(self, training: Callable[[], Training]) -> None:
         """Make the record, and look at what there is to be measured."""
-        self.record = self._start(training)
-        self.session = Session(training, self.record, self.every, Teller(self.record, self._on_finding))
+        made = training()
+        self.record = self._start(made)
+        self.session = Session(made, self.record, self.every, Teller(self.record, self._on_finding))
 
     @guarded
     def epoch_begins(self) -> None:
@@ -64,9 +65,9 @@ class Watcher:
             self.session.epoch_begins()
 
     @guarded
-    def batch_comes(self, labels: BatchLabels) -> None:
+    def batch_comes(self, labels: Callable[[], BatchLabels]) -> None:
         if self.session is not None:
-            self.session.batch_comes(labels)
+            self.session.batch_comes(labels())
 
     @guarded
     def forward_begins(self, batch: Any, targets: Any = None) -> None:

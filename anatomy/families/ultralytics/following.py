@@ -166,6 +166,10 @@ class UltralyticsFollowing:
             )
         try:
             return train(*args, **kwargs)
+        except Exception:
+            if not self._begun and self.tied:
+                warnings.warn("No training began, and the watch has ended with it: make another.", stacklevel=3)
+            raise
         finally:
             self.untie()
 
@@ -174,7 +178,7 @@ class UltralyticsFollowing:
         prepare, step, follower = trainer.preprocess_batch, trainer.optimizer_step, self._follower
 
         def preprocess_batch(batch: dict) -> dict:
-            follower.batch_comes(_labels(batch))
+            follower.batch_comes(lambda: _labels(batch))
             batch = prepare(batch)
             follower.forward_begins(batch)
             return batch
@@ -184,7 +188,7 @@ class UltralyticsFollowing:
             step()
 
         self._begun = True
-        follower.begin(UltralyticsTraining(trainer, self._describe))
+        follower.begin(lambda: UltralyticsTraining(trainer, self._describe))
         self._ties.enter_context(overridden(trainer, preprocess_batch=preprocess_batch, optimizer_step=optimizer_step))
 
     def _take_callbacks(self, holder: Any) -> None:

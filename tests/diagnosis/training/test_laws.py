@@ -127,6 +127,29 @@ def test_what_the_watch_fails_at_is_warned_of_and_the_training_goes_on(data, tmp
     spy.check()
 
 
+def test_labels_that_it_cannot_read_end_the_watch_and_not_the_training(data, tmp_path, monkeypatch):
+    def unreadable(batch):
+        raise KeyError("cls")
+
+    monkeypatch.setattr("anatomy.families.ultralytics.following._labels", unreadable)
+    model = fresh()
+    watch = diagnosis.watch(model, every=1, out=tmp_path / "rows")
+    with pytest.warns(UserWarning, match=r"watch has ended.*training goes on"):
+        assert train(model, data, tmp_path, epochs=1).last.exists()
+    assert isinstance(watch.error, KeyError)
+
+
+def test_a_training_that_never_begins_ends_the_watch_and_says_so(tmp_path):
+    model = fresh()
+    diagnosis.watch(model, out=tmp_path / "rows")
+    with (
+        pytest.warns(UserWarning, match=r"No training began.*make another"),
+        pytest.raises(RuntimeError, match="does not exist"),
+    ):
+        train(model, tmp_path / "nowhere.yaml", tmp_path, epochs=1)
+    assert "train" not in vars(model)
+
+
 def test_the_trainers_own_recovery_from_nan_works_and_ends_in_the_same_weights(data, tmp_path):
     states = []
     for watched in (False, True):
