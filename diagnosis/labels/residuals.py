@@ -13,7 +13,7 @@ from .rows import Rows
 from .search import MARGIN, difference
 from .seen import Seen
 
-FEWEST_PAIRS, FEWEST_IMAGES = 12, 10
+FEWEST_PAIRS, FEWEST_IMAGES = 12, 16
 LEVEL = 0.0002  # one-sided probability up to which a residual is taken for proven
 LEAST_SHIFT = 0.003  # of the image: smaller shifts are a model's habits
 LEAST_SCALE = 0.012
