@@ -45,7 +45,7 @@ def _distinct(units: tuple[str | float, ...], polygons: bool) -> tuple[Reading, 
     values = _alternatives(units, polygons)
     found: dict[bytes, Reading] = {}
     for count in range(DEPARTURES + 1):
-        for reading in _departing(values, count):
+        for reading in sorted(_departing(values, count), key=_quarter_turned):
             found.setdefault(_identity(reading), reading)
     return tuple(found.values())
 
@@ -81,6 +81,11 @@ def _departing(values: dict[str, Sequence], count: int) -> Iterator[Reading]:
             reading = replace(right, **dict(zip(fields_, chosen, strict=True)))
             if weight(reading) == count:
                 yield reading
+
+
+def _quarter_turned(reading: Reading) -> bool:
+    """Of two readings that are the same, that without a quarter turn is likelier: a flip, sides exchanged."""
+    return TURNS[reading.turn][0]
 
 
 def _identity(reading: Reading) -> bytes:

@@ -122,3 +122,13 @@ def test_points_of_a_reading_of_boxes_are_refused():
 def test_what_is_no_reading_is_refused(wrong):
     with pytest.raises(ValueError, match="must be"):
         Reading(**wrong)
+
+
+def test_of_readings_that_are_one_the_likelier_is_named():
+    twice = Reading(order="wh_swapped", turn="flipped_horizontally")
+    rare = Reading(order="xy_swapped", turn="rotated_90_ccw")
+    quads, size = np.array([[0.3, 0.4, 0.2, 0.1]]), (640, 480)
+    assert np.allclose(twice.boxes(quads, size), rare.boxes(quads, size))
+    weighed = readings(quads)
+    assert twice in weighed
+    assert rare not in weighed
