@@ -13,10 +13,10 @@ from .rows import Rows
 from .search import MARGIN, difference
 from .seen import Seen
 
-FEWEST_PAIRS, FEWEST_IMAGES = 12, 16
+FEWEST_PAIRS, FEWEST_IMAGES = 24, 16
 LEVEL = 0.0002  # one-sided probability up to which a residual is taken for proven
 LEAST_SHIFT = 0.003  # of the image: smaller shifts are a model's habits
-LEAST_SCALE = 0.012
+LEAST_SCALE = 0.02
 MOST_SCALE = 3.0  # where all boxes have one middle, a line through them may have any slope
 LEAST_SIZE = 0.05
 ROUNDS = 4  # of matching anew with what was found
@@ -94,7 +94,7 @@ def _step(matched: Matched, base: Reading, found: Reading, fewest: int) -> Readi
     ``matched`` are pairs under ``found``; what was taken back there is put on again before it is measured.
     """
     images = len(np.unique(matched.image))
-    if len(matched) < FEWEST_PAIRS or images < max(fewest, 2):
+    if len(matched) < min(FEWEST_PAIRS, 3 * fewest) or images < max(fewest, 2):
         return found
     labelled, seen = matched.labelled, matched.seen
     centres, sides = _centres(labelled) * found.scale + found.shift, _sides(labelled) * found.scale * found.size
