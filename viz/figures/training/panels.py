@@ -21,6 +21,8 @@ WHOLE = "0.2"
 DASHES = ("-", (0, (3, 1.2)), ":")  # of a head's branches
 WIDE = 30.0  # times the median: greater values want a logarithmic axis
 POINTS = 30  # up to so many stand as dots on their line
+APART = 0.045  # of an axis, between the zeros of one line and of the next
+BELOW = 1e4  # times smaller than the lowest tenth of a line: such numbers leave a logarithmic axis
 BROKEN = "#E8112D"
 
 
@@ -111,8 +113,10 @@ def draw_panel(ax: Axes, panel: Panel, span: tuple[float, float]) -> None:
     logarithmic = panel.scale == "log" or (not panel.scale and _wide(panel))
     if logarithmic:
         ax.set_yscale("log")
-    for line in panel.lines:
-        _draw_line(ax, line, f"{panel.key}:{line.name}", logarithmic=logarithmic)
+    for place, line in enumerate(panel.lines):
+        gid = f"{panel.key}:{line.name}"
+        _draw_line(ax, line, gid, logarithmic=logarithmic)
+        _draw_marks(ax, line, gid, zeros=APART * place if logarithmic else None)
     _scale(ax, panel, logarithmic=logarithmic)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color="0.92", linewidth=0.5)
@@ -129,18 +133,24 @@ def _draw_line(ax: Axes, line: Line, gid: str, *, logarithmic: bool) -> None:
     ax.plot(shown.step, median, color=color, linestyle=line.dash, linewidth=1.0, gid=gid, **dots)
     if (shown.high > shown.low).any():
         ax.fill_between(shown.step, low, shown.high, color=color, alpha=0.2, linewidth=0, gid=f"band:{gid}")
+
+
+def _draw_marks(ax: Axes, line: Line, gid: str, *, zeros: float | None) -> None:
+    """What is no number on the axis: zeros as triangles at the height ``zeros``, what is not finite as crosses."""
     edge = {"transform": ax.get_xaxis_transform(), "clip_on": False, "zorder": 3}
-    if logarithmic and len(shown.zero):
-        ax.scatter(shown.zero, np.zeros(len(shown.zero)), marker="v", s=9, color=color, lw=0, gid=f"zero:{gid}", **edge)
-    if len(shown.broken):
-        height = np.full(len(shown.broken), 0.95)
-        ax.scatter(shown.broken, height, marker="x", s=12, lw=0.8, color=BROKEN, gid=f"broken:{gid}", **edge)
+    zero, broken = line.curve.zero, line.curve.broken
+    if zeros is not None and len(zero):
+        height = np.full(len(zero), zeros)
+        ax.scatter(zero, height, marker="v", s=9, color=line.color, lw=0, gid=f"zero:{gid}", **edge)
+    if len(broken):
+        height = np.full(len(broken), 0.95)
+        ax.scatter(broken, height, marker="x", s=12, lw=0.8, color=BROKEN, gid=f"broken:{gid}", **edge)
 
 
 def _scale(ax: Axes, panel: Panel, *, logarithmic: bool) -> None:
     """Limits and ticks of the y axis."""
     if logarithmic:
-        _decades(ax, greatest(line.curve for line in panel.lines))
+        _decades(ax, [line.curve.median[line.curve.median > 0] for line in panel.lines])
     elif panel.scale == "share":
         ax.set_ylim(-0.04, 1.04)
         ax.set_yticks([0, 0.5, 1])
@@ -152,14 +162,20 @@ def _scale(ax: Axes, panel: Panel, *, logarithmic: bool) -> None:
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
 
 
-def _decades(ax: Axes, values: np.ndarray) -> None:
-    """Ticks at powers of ten; where there are less than two of them, between them as well."""
-    label_powers(ax.yaxis)
-    if not len(values):
+def _decades(ax: Axes, lines: Sequence[np.ndarray]) -> None:
+    """Limits that a few numbers near zero do not stretch; ticks at powers of ten, or closer where these are few."""
+    lowest = [np.quantile(values, 0.1) / BELOW for values in lines if len(values)]
+    if not lowest:
         ax.set_ylim(0.1, 10)
+    elif min(lowest) > ax.get_ylim()[0]:
+        ax.set_ylim(bottom=float(min(lowest)))
     low, high = np.log10(ax.get_ylim())
-    between = LogLocator(subs=(2, 5)) if np.floor(high) - np.ceil(low) < 1 else NullLocator()
-    ax.yaxis.set_minor_locator(between)
+    ax.yaxis.set_minor_locator(NullLocator())
+    if np.floor(high) - np.ceil(low) < 1:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+    else:
+        label_powers(ax.yaxis)
 
 
 def _wide(panel: Panel) -> bool:
