@@ -19,7 +19,7 @@ class Curve:
     median, the least and the greatest, all (k,).
 
     ``zero`` and ``broken``: steps of points behind which the number was 0, NaN or infinite at least once; such numbers
-    as are not finite are in none of the rest.
+    as are not finite are in none of the rest, and where there are no others, that is NaN.
     """
 
     step: np.ndarray
@@ -32,7 +32,7 @@ class Curve:
     @property
     def empty(self) -> bool:
         """Whether the number was never measured."""
-        return not len(self.step) and not len(self.broken)
+        return not len(self.step)
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,11 @@ def curve(rows: polars.DataFrame, column: str, **where: object) -> Curve:
         broken=polars.col("value").is_finite().not_().any(),
     )
     points = points.sort(PLACE)
-    good = points.drop_nulls("median")
     return Curve(
-        step=good[PLACE].to_numpy(),
-        median=good["median"].to_numpy(),
-        low=good["low"].to_numpy(),
-        high=good["high"].to_numpy(),
+        step=points[PLACE].to_numpy(),
+        median=points["median"].to_numpy(),
+        low=points["low"].to_numpy(),
+        high=points["high"].to_numpy(),
         zero=points.filter("zero")[PLACE].to_numpy(),
         broken=points.filter("broken")[PLACE].to_numpy(),
     )
