@@ -138,7 +138,14 @@ def _marks(ax: Axes, result: Numerics, told: dict[int, list[tuple[str, str]]], t
             color=color,
             fontsize=6,
             va="center",
-            arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 0.8, "shrinkA": 1, "shrinkB": 0},
+            arrowprops={
+                "arrowstyle": "-|>",
+                "color": color,
+                "linewidth": 0.8,
+                "shrinkA": 1,
+                "shrinkB": 0,
+                "relpos": (0, 0.5),  # from the left of its text, so that it crosses no other
+            },
             annotation_clip=False,
         )
 

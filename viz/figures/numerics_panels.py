@@ -93,11 +93,20 @@ def draw_profile(ax: Axes, scales: Scales, what: str) -> None:
         )
     limit, words = LIMITS[what]
     low, high = ax.get_xlim()
-    if low < limit < high:
+    if not good.any():
+        ax.set_xticks([], minor=False)
+        ax.set_xticks([], minor=True)
+    elif low < limit < high:
         ax.axvline(limit, color="0.4", linewidth=0.8, linestyle=":")
         ax.annotate(
-            words, (limit, 1), (1, -2), xycoords=("data", "axes fraction"), textcoords="offset points", va="top"
+            words,
+            (limit, 1),
+            (1, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            va="top",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
         )
-    ax.set_xlabel(f"{what}: RMS, and the largest in grey")
+    ax.set_xlabel(f"{what}: RMS, and the largest in grey" if good.any() else f"{what}: not one number")
     ax.grid(axis="x", color="0.9", linewidth=0.5)
     ax.set_axisbelow(True)
