@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 import surgery
 import viz
@@ -166,12 +168,25 @@ def pixels():
     return render
 
 
+@pytest.fixture
+def unlaid(monkeypatch):
+    """No figure is laid out: for what is asserted of artists, words and files, and not of where axes lie."""
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda engine, figure: None)
+    monkeypatch.setattr("viz.canvas.layout._lay_out", lambda figure: [figure.bbox])
+
+
 @pytest.fixture(scope="module")
 def model():
     return surgery.load(demo_weights())
 
 
+@pytest.fixture(scope="module")
+def _opened(model):
+    return viz.Explorer(model, demo_scene().image[..., ::-1])
+
+
 @pytest.fixture
-def explorer(model):
-    yield viz.Explorer(model, demo_scene().image[..., ::-1])
+def explorer(_opened, model):
+    """One that nobody has touched, on the demo detector as it is published."""
+    yield copy(_opened)
     surgery.reset(model)

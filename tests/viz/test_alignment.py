@@ -8,6 +8,8 @@ from ultralytics.data.augment import LetterBox
 
 import viz
 
+unlaid = pytest.mark.usefixtures("unlaid")
+
 # image (height, width), imgsz, level, and the cell (row, column) over a bright square (x1, y1, x2, y2); the figures
 # follow by hand from the scale, a power of ten or two, and the padding, in px of the input: 12, 12, 0, 8 and 0
 CASES = {
@@ -65,6 +67,7 @@ def heat_cell(drawn, row, col) -> np.ndarray:
     return np.array([left + col * across, top + row * down, left + (col + 1) * across, top + (row + 1) * down])
 
 
+@unlaid
 def test_the_hottest_cell_lies_on_the_bright_square(scene, artists):
     trace, level, cell, square = scene
     figure = viz.heatmaps(trace, "bird", "score", level=level)
@@ -74,6 +77,7 @@ def test_the_hottest_cell_lies_on_the_bright_square(scene, artists):
     assert near(heat_cell(drawn, *cell), square)
 
 
+@unlaid
 @pytest.mark.parametrize("draw", [viz.heatmaps, viz.anchor_grid, viz.detections], ids=lambda draw: draw.__name__)
 def test_the_marked_cell_lies_on_the_bright_square(scene, artists, draw):
     trace, level, _, square = scene
@@ -81,6 +85,7 @@ def test_the_marked_cell_lies_on_the_bright_square(scene, artists, draw):
     assert near(box_of(marked), square)
 
 
+@unlaid
 def test_the_box_lies_on_the_bright_square(scene, artists):
     trace, level, _, square = scene
     for figure, gid in ((viz.detections(trace), f"boxes:P{level + 3}"), (viz.distribution(trace, 0), "box")):
@@ -90,6 +95,7 @@ def test_the_box_lies_on_the_bright_square(scene, artists):
         assert near(box_of(box), square)
 
 
+@unlaid
 def test_the_photograph_has_its_own_pixels_as_coordinates(scene, artists):
     trace, *_ = scene
     height, width = trace.image.shape[:2]
@@ -100,6 +106,7 @@ def test_the_photograph_has_its_own_pixels_as_coordinates(scene, artists):
             assert photograph.axes.get_xlim() == (0, width) and photograph.axes.get_ylim() == (height, 0)
 
 
+@unlaid
 def test_the_anchor_points_lie_in_the_middle_of_their_cells(scene, artists):
     trace, level, (row, col), square = scene
     (points,) = artists(viz.anchor_grid(trace, level), f"points:P{level + 3}")
@@ -107,6 +114,7 @@ def test_the_anchor_points_lie_in_the_middle_of_their_cells(scene, artists):
     assert near(place, [(square[0] + square[2]) / 2, (square[1] + square[3]) / 2])
 
 
+@unlaid
 def test_padding_is_hatched_where_the_photograph_is_not(stage, artists):
     trace = stage((400, 1600), imgsz=160)  # 40 rows of a 64 px input hold the image: 120 px of it above and below
     figure = viz.anchor_grid(trace, "P4")

@@ -13,6 +13,8 @@ from detectors import demo_scene, demo_weights
 from viz.canvas.frame import cell_boxes
 from viz.figures.assignment import LEAST, MOST, object_color
 
+unlaid = pytest.mark.usefixtures("unlaid")
+
 
 @pytest.fixture(scope="module")
 def assigned():
@@ -20,6 +22,7 @@ def assigned():
     return diagnosis.assign(YOLO(demo_weights()), scene.image[..., ::-1].copy(), scene.boxes, scene.labels)
 
 
+@unlaid
 def test_every_positive_is_drawn_in_its_place_and_colour(assigned, artists):
     figure = viz.assignment(assigned)
     for index, level in enumerate(assigned.trace.levels):
@@ -42,6 +45,7 @@ def test_titles_count_and_labels_name(assigned, artists):
     assert any("0 drop\n0 + 0 + 10" in note.get_text() for note in artists(figure, "label"))
 
 
+@unlaid
 def test_one_level_has_one_panel(assigned, artists):
     figure = viz.assignment(assigned, level="P4", strength="alignment", label=False)
     assert len(figure.axes) == 1
@@ -50,6 +54,7 @@ def test_one_level_has_one_panel(assigned, artists):
     assert not artists(figure, "label")
 
 
+@unlaid
 def test_an_object_without_a_positive_is_dashed_and_says_why(assigned, artists):
     twins = np.concatenate((assigned.boxes[:1],) * 2)
     figure = viz.assignment(diagnosis.assign_trace(assigned.trace, twins, assigned.labels[[0, 0]]))
@@ -72,6 +77,7 @@ def test_wrong_choices_are_refused(assigned):
         viz.assignment(assigned, level="P9")
 
 
+@unlaid
 def test_rotated_boxes_are_drawn_turned(assigned, artists):
     boxes = assigned.boxes
     turned = np.stack((boxes[:, [0, 1]] + 5, boxes[:, [2, 1]], boxes[:, [2, 3]] - 5, boxes[:, [0, 3]]), 1)

@@ -7,6 +7,8 @@ import diagnosis
 import viz
 from tests.diagnosis.attribution.patch_net import red_patch, red_trace
 
+unlaid = pytest.mark.usefixtures("unlaid")
+
 
 @pytest.fixture(scope="module")
 def trace():
@@ -14,6 +16,7 @@ def trace():
     return red_trace(image, 0)
 
 
+@unlaid
 def test_the_map_is_drawn_pixel_upon_pixel(trace, artists):
     made = diagnosis.attribute(trace, 0, "layercam")
     figure = viz.attribution(made)
@@ -24,6 +27,7 @@ def test_the_map_is_drawn_pixel_upon_pixel(trace, artists):
     assert photograph.axes is heat.axes and heat.axes.get_xlim() == (0, 260) and heat.axes.get_ylim() == (90, 0)
 
 
+@unlaid
 def test_box_and_cell_are_those_explained(trace, artists):
     made = diagnosis.attribute(trace, 0, "layercam")
     figure = viz.attribution(made)
@@ -33,6 +37,7 @@ def test_box_and_cell_are_those_explained(trace, artists):
     assert not artists(viz.attribution(made, cell=False), "cells:P3")
 
 
+@unlaid
 def test_signed_maps_have_zero_in_the_middle_and_others_at_the_end(trace, artists):
     signed, plain = (
         artists(viz.attribution(diagnosis.attribute(trace, 0, method)), "attribution")[0].norm
@@ -41,6 +46,7 @@ def test_signed_maps_have_zero_in_the_middle_and_others_at_the_end(trace, artist
     assert signed.vmin == -signed.vmax < 0 and plain.vmin == 0 < plain.vmax
 
 
+@unlaid
 def test_evidence_unit_and_number_are_written(trace):
     made = diagnosis.attribute(trace, 0, "odam")
     found = diagnosis.faithfulness(made, steps=3)

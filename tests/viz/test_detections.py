@@ -8,6 +8,8 @@ from matplotlib.colors import to_rgba
 import viz
 from viz import level_color
 
+unlaid = pytest.mark.usefixtures("unlaid")
+
 
 @pytest.fixture(scope="module")
 def trace(stage, hot):
@@ -20,6 +22,7 @@ def labels(figure, artists):
     return [label.get_text() for label in artists(figure, "label")]
 
 
+@unlaid
 def test_boxes_are_grouped_and_coloured_by_level(trace, artists):
     figure = viz.detections(trace)
     for name in ("P3", "P4", "P5"):
@@ -28,6 +31,7 @@ def test_boxes_are_grouped_and_coloured_by_level(trace, artists):
         assert np.allclose(boxes.get_edgecolor()[0], to_rgba(level_color(name)))
 
 
+@unlaid
 def test_a_rival_is_dashed_in_the_colour_of_its_own_level(trace, artists):
     assert [len(group) for group in trace.detections.suppressed] == [1, 0, 0]
     (rivals,) = artists(viz.detections(trace), "rivals:P4")
@@ -43,11 +47,13 @@ def test_labels_say_class_confidence_level_and_cell(trace, artists):
     assert labels(viz.detections(trace, label=False), artists) == []
 
 
+@unlaid
 def test_the_legend_counts_levels_and_rivals(trace):
     texts = [text.get_text() for text in viz.detections(trace).legends[0].get_texts()]
     assert {"P3, stride 8: 1", "P4, stride 16: 1", "P5, stride 32: 1", "suppressed rivals: 1"} <= set(texts)
 
 
+@unlaid
 def test_only_the_most_confident_are_labelled_and_the_figure_says_so(trace, artists):
     figure = viz.detections(trace, most=2)
     assert labels(figure, artists) == ["bird 0.95\nP3 (2, 3)", "cat 0.88\nP5 (3, 2)"]
@@ -73,6 +79,7 @@ def test_a_thousand_detections_stay_a_figure(stage, hot, artists):
     assert "30 most confident of 1000" in figure.legends[0].get_title().get_text()
 
 
+@unlaid
 def test_a_rotated_box_is_drawn_by_its_corners(stage, hot, artists):
     rotated = torch.tensor([[[50.0, 20.0], [80.0, 50.0], [50.0, 80.0], [20.0, 50.0]]])
     trace = stage((128, 192), [hot(0, 2, 3)], imgsz=192, rotated=rotated)

@@ -7,6 +7,8 @@ import torch
 import viz
 from anatomy import SelectionError
 
+unlaid = pytest.mark.usefixtures("unlaid")
+
 
 @pytest.fixture(scope="module")
 def trace(stage, hot):
@@ -21,6 +23,7 @@ def bars(figure):
     return [ax for ax in figure.axes if getattr(ax, "_colorbar", None) is not None]
 
 
+@unlaid
 @pytest.mark.parametrize(
     ("classes", "what", "value"),
     [
@@ -37,6 +40,7 @@ def test_each_panel_holds_the_values_of_its_level(trace, artists, classes, what,
         assert np.allclose(drawn.get_array(), value(trace, level).numpy())
 
 
+@unlaid
 def test_several_classes_make_a_row_each_and_mark_their_own_cells(trace, artists):
     figure = viz.heatmaps(trace, ["bird", "cat"], "score")
     assert len(artists(figure, "heat:P3")) == 2
@@ -45,6 +49,7 @@ def test_several_classes_make_a_row_each_and_mark_their_own_cells(trace, artists
     assert [len(mark.get_paths()) for mark in artists(figure, "cells:P5")] == [0, 1]
 
 
+@unlaid
 def test_a_shared_scale_is_one_and_said(trace, artists):
     figure = viz.heatmaps(trace)
     assert len({(image.norm.vmin, image.norm.vmax) for image in heats(figure, artists)}) == 1
@@ -52,6 +57,7 @@ def test_a_shared_scale_is_one_and_said(trace, artists):
     assert bar.get_xlabel() == "objectness (largest class probability), one scale for all panels"
 
 
+@unlaid
 def test_a_scale_a_panel_ends_at_its_own_maximum_and_is_said(trace, artists):
     figure = viz.heatmaps(trace, scale="panel")
     most = [float(level.max()) for level in trace.objectness()]
@@ -59,6 +65,7 @@ def test_a_scale_a_panel_ends_at_its_own_maximum_and_is_said(trace, artists):
     assert [bar.get_xlabel() for bar in bars(figure)] == ["objectness,\nown scale"] * 3
 
 
+@unlaid
 @pytest.mark.parametrize(
     ("limits", "extend"), [(None, "neither"), ((0.0, 0.5), "max"), ((0.1, 1.0), "min"), ((0.1, 0.5), "both")]
 )
@@ -81,6 +88,7 @@ def test_nan_is_hatched_and_counted_and_infinities_leave_the_scale_alone(stage, 
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["not a number: 2 cells"]
 
 
+@unlaid
 def test_a_muted_level_does_not_stretch_the_scale_of_logits(stage, artists):
     logits = tuple(
         torch.full((3, rows, cols), value)
@@ -90,12 +98,14 @@ def test_a_muted_level_does_not_stretch_the_scale_of_logits(stage, artists):
     assert (drawn[0].norm.vmin, drawn[0].norm.vmax) == (-15.0, 1.0)
 
 
+@unlaid
 def test_all_that_is_not_a_number_is_still_a_figure(stage):
     logits = tuple(torch.full((3, rows, cols), torch.nan) for rows, cols in ((16, 24), (8, 12), (4, 6)))
     figure = viz.heatmaps(stage((128, 192), imgsz=192, logits=logits))
     assert figure.legends[0].get_texts()[0].get_text() == f"not a number: {16 * 24 + 8 * 12 + 4 * 6} cells"
 
 
+@unlaid
 def test_levels_can_be_chosen_and_cells_left_out(trace, artists):
     figure = viz.heatmaps(trace, level=["P5", 0], cells=False)
     assert [ax.get_title() for ax in figure.axes[:2]] == ["P3: 16 × 24 cells", "P5: 4 × 6 cells"]
@@ -140,6 +150,7 @@ def test_several_traces_lie_below_one_another_on_one_scale(trace, stage, hot, ar
     ]
 
 
+@unlaid
 def test_traces_of_other_images_say_how_many_cells_they_have_and_classes_make_rows_of_each(trace, stage, artists):
     figure = viz.heatmaps([trace, stage((192, 128), imgsz=192)], ["bird", "dog"], "score", titles=["a", "b"])
     assert [ax.get_ylabel() for ax in figure.axes[:12:3]] == ["a\nbird", "a\ndog", "b\nbird", "b\ndog"]

@@ -2,9 +2,13 @@
 
 import re
 import warnings
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import cache
 from html import unescape
+from itertools import cycle
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -17,6 +21,7 @@ import diagnosis
 import surgery
 import viz
 from detectors import demo_scene, demo_weights
+from tests.viz.test_grid import level, report
 from viz.canvas.style import PowersOfTen, power_of_ten
 
 NAMES = {
@@ -35,31 +40,63 @@ NAMES = {
 }
 
 
-@pytest.fixture(scope="module", params=NAMES.values(), ids=NAMES)
-def name(request):
-    return request.param
+ONE_LINE = {label: name for label, name in NAMES.items() if label not in ("long", "two lines")}
+"""Names that take the room of any other word."""
 
 
 @pytest.fixture(scope="module")
-def seen(name):
-    """The demo detector with every class called by the name, and the trace of its scene."""
-    model = surgery.load(demo_weights())
-    model.model.names = dict.fromkeys(model.model.names, name)
-    scene = demo_scene()
-    return model, anatomy.trace(model, scene.image[..., ::-1].copy()), scene
+def demo():
+    """The demo detector, its scene, and the classes that it finds there."""
+    model, scene = surgery.load(demo_weights()), demo_scene()
+    found = anatomy.trace(deepcopy(model), scene.image[..., ::-1].copy()).detections.class_id
+    return model, scene, list(dict.fromkeys(found.tolist()))
 
 
-def assignment(model, trace, scene):
-    return viz.assignment(diagnosis.assign_trace(trace, scene.boxes, scene.labels))
+@dataclass(frozen=True)
+class Seen:
+    """The demo detector with other names, what it sees in its scene, and the names of what it finds there."""
+
+    model: Any
+    trace: anatomy.Trace
+    scene: Any
+    names: set[str]
 
 
-def attribution(model, trace, scene):
-    return viz.attribution(diagnosis.attribute(trace, 0, "layercam"))
+def see(demo, names: Sequence[str]) -> Seen:
+    """What the demo sees when the classes that it finds have these names, in turn; it finds more than there are."""
+    model, scene, found = demo
+    model = deepcopy(model)  # which has not run yet: one that has cannot be copied
+    assert len(found) >= len(names)
+    model.model.names = dict.fromkeys(model.model.names, names[0]) | dict(zip(found, cycle(names), strict=False))
+    return Seen(model, anatomy.trace(model, scene.image[..., ::-1].copy()), scene, set(names))
 
 
-def missed(model, trace, scene):
-    sure = anatomy.trace(model, scene.image[..., ::-1].copy(), conf=0.9)
-    return viz.missed(diagnosis.missed(sure, scene.boxes, scene.labels))
+@pytest.fixture(scope="module", params=NAMES)
+def alone(request, demo):
+    """Every class has the same name."""
+    return see(demo, [NAMES[request.param]])
+
+
+HALVES = [[*list(ONE_LINE)[:5], "two lines"], [*list(ONE_LINE)[5:], "long"]]
+
+
+@pytest.fixture(scope="module", params=HALVES, ids=" ".join)
+def together(request, demo):
+    """Half of the names, each that of a class which is found."""
+    return see(demo, [NAMES[label] for label in request.param])
+
+
+def assignment(seen):
+    return viz.assignment(diagnosis.assign_trace(seen.trace, seen.scene.boxes, seen.scene.labels))
+
+
+def attribution(seen):
+    return viz.attribution(diagnosis.attribute(seen.trace, 0, "layercam"))
+
+
+def missed(seen):
+    sure = anatomy.trace(seen.model, seen.scene.image[..., ::-1].copy(), conf=0.9)
+    return viz.missed(diagnosis.missed(sure, seen.scene.boxes, seen.scene.labels))
 
 
 @cache
@@ -68,27 +105,46 @@ def field_of_the_demo() -> anatomy.ReceptiveField:
     return anatomy.receptive_field(surgery.load(demo_weights()), "P4", images=image, class_id=0)
 
 
-def receptive_field(model, trace, scene):
-    return viz.receptive_field(replace(field_of_the_demo(), images=(trace,)))
+def receptive_field(seen):
+    return viz.receptive_field(replace(field_of_the_demo(), images=(seen.trace,)))
 
 
-DRAW = {
-    "anchor_grid": lambda model, trace, scene: viz.anchor_grid(trace),
-    "assignment": assignment,
+OF_ONE = {  # figures that name a single class
     "attribution": attribution,
-    "compare": lambda model, trace, scene: viz.compare(trace, trace.silenced("P4")),
-    "detections": lambda model, trace, scene: viz.detections(trace),
-    "distribution": lambda model, trace, scene: viz.distribution(trace, 0),
-    "features": lambda model, trace, scene: viz.features(trace, most=2),
-    "heatmaps": lambda model, trace, scene: viz.heatmaps([trace], [0], "score", titles=[trace.names[0]]),
-    "missed": missed,
+    "distribution": lambda seen: viz.distribution(seen.trace, 0),
+    "heatmaps": lambda seen: viz.heatmaps(
+        [seen.trace], [0], "score", titles=[seen.trace.names[0]], level="P4", cells=False
+    ),
     "receptive_field": receptive_field,
+}
+OF_ALL = {  # figures that name every class that is found, or none
+    "anchor_grid": lambda seen: viz.anchor_grid(seen.trace),
+    "assignment": assignment,
+    "compare": lambda seen: viz.compare(seen.trace, seen.trace.silenced("P4")),
+    "detections": lambda seen: viz.detections(seen.trace),
+    "features": lambda seen: viz.features(seen.trace, most=2),
+    "missed": missed,
 }
 
 
-@pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)
-def test_every_figure_draws_every_name(seen, draw, pixels):
-    check_verbatim(lambda: draw(*seen), pixels)
+@pytest.mark.parametrize("draw", OF_ONE.values(), ids=OF_ONE)
+def test_every_figure_of_one_class_draws_every_name(request, alone, draw, pixels):
+    if alone.names <= set(ONE_LINE.values()):  # what takes no more room than another word needs no layout of its own
+        request.getfixturevalue("unlaid")
+    check_verbatim(lambda: draw(alone), pixels)
+
+
+@pytest.mark.parametrize("draw", OF_ALL.values(), ids=OF_ALL)
+def test_every_figure_of_all_classes_draws_every_name(together, draw, pixels):
+    check_verbatim(lambda: draw(together), pixels)
+
+
+def test_names_stand_in_the_labels_as_they_are_written(together, artists):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")
+        written = [label.get_text() for label in artists(viz.detections(together.trace), "label")]
+    for name in together.names - {NAMES["long"]}:  # for which there is no room
+        assert any(label.startswith(f"{name} 0.") for label in written), name
 
 
 def check_verbatim(draw, pixels) -> None:
@@ -102,13 +158,13 @@ def check_verbatim(draw, pixels) -> None:
 
 @pytest.fixture(scope="module")
 def found() -> dict:
-    """What the other figures draw: of the demo detector, and of a network whose layers have names like formulas."""
+    """What the other figures draw: of the demo detector, and of layers and levels with names like formulas."""
     model, scene = surgery.load(demo_weights()), demo_scene()
     return {
         "layers": anatomy.layers(model),
         "loss_by_level": diagnosis.loss_by_level(model, scene.image[..., ::-1].copy(), scene.boxes, scene.labels),
         "numerics": _numerics(),
-        "grid": diagnosis.check_grid(model),
+        "grid": report(level(0, "$a$", 8), level(1, r"$\frac{1$", 32)),
     }
 
 
@@ -128,7 +184,9 @@ STYLES = [None, "default", {"text.parse_math": True, "text.usetex": True}]
 
 @pytest.mark.parametrize("style", STYLES, ids=str)
 @pytest.mark.parametrize("figure", ["layers", "loss_by_level", "numerics", "grid"])
-def test_the_other_figures_and_every_style_are_verbatim_too(found, figure, style, pixels):
+def test_the_other_figures_and_every_style_are_verbatim_too(request, found, figure, style, pixels):
+    if style is not None:
+        request.getfixturevalue("unlaid")
     check_verbatim(lambda: getattr(viz, figure)(found[figure], style=style), pixels)
 
 
@@ -144,21 +202,27 @@ def test_powers_of_ten_need_no_mathtext():
     assert viz.numerics(diagnosis.numerics(nn.Linear(4, 4), torch.rand(2, 4))).axes[0].get_xscale() == "log"
 
 
-def test_the_explorer_writes_names_as_they_are(seen, name):
-    model, _, scene = seen
-    panel = viz.explore(model, scene.image[..., ::-1].copy())
+def test_the_explorer_writes_names_as_they_are(together):
+    panel = viz.explore(together.model, together.scene.image[..., ::-1].copy())
     picture = panel.picture
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")
         picture.figure.draw_without_rendering()
     shown = [label for label in picture.labels if label.get_visible()]
-    assert shown and all(label.get_text().startswith(name) and not label.get_parse_math() for label in shown)
+    found = {f"{name} {sure:.2f}" for name, sure in _named(panel.explorer.trace.detections)}
+    assert {label.get_text() for label in shown} <= found
+    for name in together.names:
+        assert any(label.get_text().startswith(f"{name} 0.") for label in shown), name
+    assert not any(label.get_parse_math() for label in shown)
 
 
-def test_the_report_escapes_every_name(seen, name, tmp_path):
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")
-        place = viz.report(seen[1], tmp_path / "report", "png", figures="detections", title=name, dpi=40)
+def _named(found) -> Iterator[tuple[str, float]]:
+    return zip(found.class_name, found.confidence.tolist(), strict=True)
+
+
+def test_the_report_escapes_every_name(alone, tmp_path):
+    (name,) = alone.names
+    place = viz.report(alone.trace, tmp_path / "report", "png", figures="distribution", best=0, title=name)
     page = (place / "index.html").read_text()
     body = re.sub(r"<(style|script)>.*?</\1>", "", page, flags=re.DOTALL)
     assert "<b>" not in body

@@ -17,9 +17,13 @@ from PIL import Image
 import anatomy
 import surgery
 import viz
+from detectors import demo_scene
 from viz.reports.page import COLUMNS
 
+unlaid = pytest.mark.usefixtures("unlaid")
+
 QUICK = {"formats": "png", "figures": ("detections",), "dpi": 50, "progress": False}
+TABLE = QUICK | {"figures": "distribution", "best": 0}  # no figure at all
 VOID = {"meta", "img", "input", "link", "br"}
 
 
@@ -83,7 +87,7 @@ def test_a_report_of_one_trace_holds_every_figure_in_every_format(three, tmp_pat
 
 
 def test_tables_hold_every_detection_of_every_image(three, tmp_path):
-    place = viz.report(iter(three), tmp_path / "a[1]", **QUICK)
+    place = viz.report(iter(three), tmp_path / "a[1]", **TABLE)
     table = pl.read_parquet(place / "detections.parquet", glob=False)
     assert table.columns[:6] == ["image", "path", "width", "height", "detection", "class_id"]
     assert table["image"].to_list() == ["street"] * 3 + ["park"] * 2
@@ -94,6 +98,7 @@ def test_tables_hold_every_detection_of_every_image(three, tmp_path):
     assert pl.read_csv((place / "detections.csv").read_bytes()).shape == table.shape
 
 
+@unlaid
 def test_no_detection_at_all_gives_empty_tables_with_their_types(three, tmp_path):
     place = viz.report(three[2], tmp_path / "out", "png", dpi=50)
     table = pl.read_parquet(place / "detections.parquet")
@@ -103,6 +108,7 @@ def test_no_detection_at_all_gives_empty_tables_with_their_types(three, tmp_path
     assert not list(place.rglob("distribution*"))
 
 
+@unlaid
 def test_the_page_is_whole_needs_no_network_and_describes_its_pictures(three, tmp_path):
     place = viz.report(three, tmp_path / "out", **QUICK | {"figures": ("detections", "heatmaps")})
     page = Page(place / "index.html")
@@ -119,7 +125,7 @@ def test_the_page_is_whole_needs_no_network_and_describes_its_pictures(three, tm
 
 
 def test_headings_of_tables_are_buttons_and_levels_have_their_colours(three, tmp_path):
-    page = Page(viz.report(three, tmp_path / "out", **QUICK) / "index.html")
+    page = Page(viz.report(three, tmp_path / "out", **TABLE) / "index.html")
     assert len(page.all("button")) == len(COLUMNS) + 1 + 3 + 1
     spans = [span["style"] for span in page.all("span") if span.get("class") == "level"]
     assert {f"--c:{viz.level_color(name)}" for name in ("P3", "P4", "P5")} == set(spans)
@@ -127,6 +133,7 @@ def test_headings_of_tables_are_buttons_and_levels_have_their_colours(three, tmp
     assert re.search(r"all\s+2\s+2\s+1\s+5", text)
 
 
+@unlaid
 def test_names_of_classes_and_files_are_escaped(stage, hot, tmp_path):
     trace = stage((64, 96), [hot(0, 2, 3)])
     trace.names = {0: '<script>alert("1")</script>', 1: "a,b", 2: "c"}
@@ -138,6 +145,7 @@ def test_names_of_classes_and_files_are_escaped(stage, hot, tmp_path):
     assert table["class_name"].to_list() == [trace.names[0]]
 
 
+@unlaid
 def test_images_of_one_name_get_folders_of_their_own(stage, tmp_path):
     paths = ["a/bus.jpg", "b/bus.jpg", "c/BUS.png", "bus-2.jpg", "d/..jpg", "é x#y?.jpg", "z" * 300 + ".jpg"]
     traces = [stage((64, 96)) for _ in paths]
@@ -151,19 +159,20 @@ def test_images_of_one_name_get_folders_of_their_own(stage, tmp_path):
 
 def test_a_thousand_detections_are_one_table(stage, hot, tmp_path):
     cells = [hot(0, row, col, (row + col) % 3, 1.0, 1.0) for row in range(25) for col in range(40)]
-    place = viz.report(stage((200, 320), cells, imgsz=320), tmp_path / "out", **QUICK)
+    place = viz.report(stage((200, 320), cells, imgsz=320), tmp_path / "out", **TABLE)
     assert Page(place / "index.html").source.count('<tr><td class="name"><a') == 1000
     assert len(pl.read_parquet(place / "detections.parquet")) == 1000
 
 
 def test_the_page_says_where_its_table_ends(three, tmp_path, monkeypatch):
     monkeypatch.setattr("viz.reports.writer.ROWS", 2)
-    page = Page(viz.report(three, tmp_path / "out", **QUICK) / "index.html")
+    page = Page(viz.report(three, tmp_path / "out", **TABLE) / "index.html")
     assert page.source.count('<tr><td class="name"><a') == 2
     assert "The first 2 of 5 rows." in page.source
     assert len(pl.read_csv(tmp_path / "out" / "detections.csv")) == 5
 
 
+@unlaid
 def test_pictures_in_the_page_get_smaller_as_images_get_many(three, tmp_path, monkeypatch):
     monkeypatch.setattr("viz.reports.writer.SIDES", ((1, 300, 200), (2, 200, None), (None, 100, None)))
     place = viz.report(three, tmp_path / "out", **QUICK | {"figures": ("detections", "heatmaps"), "dpi": 100})
@@ -171,36 +180,35 @@ def test_pictures_in_the_page_get_smaller_as_images_get_many(three, tmp_path, mo
     assert widths == [300, 300, 200, 200, 200, 200, 200, 100, 100]
 
 
-def test_edits_thresholds_and_title_are_told(build, picture, tmp_path):
-    import anatomy
-
-    model = build("yolov8n", picture)
+def test_edits_thresholds_and_title_are_told(model, picture, tmp_path):
     trace = anatomy.trace(model, picture, imgsz=192, conf=0.3)
     surgery.shift_classes(model, "P4", 5)
-    surgery.zero_classes(model, "all", [14, 15])
+    surgery.zero_classes(model, "all", [4, 5])
     about = {"split": "<night>"}
-    place = viz.report(trace, tmp_path / "out", model=model, title="Night & day", about=about, **QUICK)
+    place = viz.report(trace, tmp_path / "out", model=model, title="Night & day", about=about, **TABLE)
     assert surgery.read_recipe(place / "recipe.json") == surgery.history(model)
     text = re.sub(r"<[^>]+>", "", Page(place / "index.html").source)
     assert "shift_classes on P4; k = 5" in text
-    assert "zero_classes on P3, P4, P5; classes 14, 15; bias = silence" in text
+    assert "zero_classes on P3, P4, P5; classes star, cross; bias = silence" in text
     assert "Night &amp; day" in text and "&lt;night&gt;" in text and "at least 0.3" in text
     surgery.reset(model)
-    viz.report(trace, tmp_path / "plain", model=model, **QUICK)
+    viz.report(trace, tmp_path / "plain", model=model, **TABLE)
     assert "None: the class rows are as they were" in (tmp_path / "plain" / "index.html").read_text()
     assert (tmp_path / "plain" / "recipe.json").read_text().strip() == "[]"
 
 
+@unlaid
 def test_a_head_without_distributions_has_no_such_figures(stage, hot, tmp_path):
     place = viz.report(stage((64, 96), [hot(0, 2, 3)], reg_max=1), tmp_path / "out", "png", dpi=50)
     assert not list(place.rglob("distribution*"))
     assert "reg_max = 1" in (place / "index.html").read_text()
 
 
-def test_maps_are_drawn_with_their_evidence_while_a_stream_is_open(build, picture, tmp_path):
-    model = build("yolov8n", picture)
+@unlaid
+def test_maps_are_drawn_with_their_evidence_while_a_stream_is_open(model, tmp_path):
+    image = demo_scene().image[120:360, 160:480, ::-1]
     before = {name: value.clone() for name, value in model.model.state_dict().items()}
-    traces = anatomy.stream(model, [picture, picture[:, ::-1].copy()], imgsz=192)
+    traces = anatomy.stream(model, [image.copy(), image[:, ::-1].copy()], imgsz=160, conf=0.05)
     folder = viz.report(traces, tmp_path / "out", ("png",), figures=("attribution",), best=1, dpi=60, progress=False)
     names = [sorted(path.name for path in image.iterdir()) for image in sorted((folder / "images").iterdir())]
     assert len(names) == 2 and all(len(found) == 1 and found[0].startswith("attribution_") for found in names)
@@ -208,6 +216,7 @@ def test_maps_are_drawn_with_their_evidence_while_a_stream_is_open(build, pictur
     assert all(torch.equal(value, before[name]) for name, value in model.model.state_dict().items())
 
 
+@unlaid
 def test_traces_are_taken_one_at_a_time(three, tmp_path):
     taken, written = [], []
 
@@ -246,6 +255,7 @@ def test_bad_input_is_refused_and_leaves_nothing(three, tmp_path, monkeypatch, c
     assert entries(tmp_path) == set()
 
 
+@unlaid
 def test_what_exists_is_replaced_only_when_asked_and_only_a_report(three, tmp_path):
     place = tmp_path / "out"
     place.mkdir()
@@ -274,6 +284,7 @@ def test_a_folder_that_cannot_be_written_is_named(three, tmp_path, monkeypatch):
         viz.report(three, tmp_path / "out", **QUICK)
 
 
+@unlaid
 def test_a_full_disk_leaves_the_old_report_whole(three, tmp_path, monkeypatch):
     place = viz.report(three[0], tmp_path / "out", **QUICK)
     before = {path: path.read_bytes() for path in place.rglob("*.*")}
@@ -291,6 +302,7 @@ def test_a_full_disk_leaves_the_old_report_whole(three, tmp_path, monkeypatch):
     assert entries(tmp_path) == {"out"}
 
 
+@unlaid
 def test_a_swap_that_fails_puts_the_old_report_back_and_keeps_the_new_one(three, tmp_path, monkeypatch):
     place = viz.report(three[0], tmp_path / "out", **QUICK)
     rename, calls = sys.modules["os"].rename, []
@@ -313,6 +325,7 @@ def stops_after(traces, error):
     raise error
 
 
+@unlaid
 @pytest.mark.parametrize(
     ("error", "told"), [(KeyboardInterrupt(), "it was interrupted"), (ValueError("bad <file>"), "bad &lt;file&gt;")]
 )
@@ -325,6 +338,7 @@ def test_what_was_finished_before_an_interruption_becomes_a_report_that_says_so(
     assert entries(tmp_path) == {"out"} and entries(tmp_path / "out" / "images") == {"street", "park"}
 
 
+@unlaid
 def test_an_interrupted_report_does_not_replace_a_whole_one(three, tmp_path):
     place = viz.report(three, tmp_path / "out", **QUICK)
     with pytest.raises(KeyboardInterrupt):
@@ -338,6 +352,7 @@ def test_an_interruption_before_the_first_image_leaves_nothing(three, tmp_path):
     assert entries(tmp_path) == set()
 
 
+@unlaid
 @pytest.mark.parametrize("where", ["sheets.write", "page.image_section"])
 def test_an_image_that_was_interrupted_half_way_leaves_no_trace(three, tmp_path, monkeypatch, where):
     module, name = where.split(".")
@@ -361,6 +376,7 @@ def test_an_image_that_was_interrupted_half_way_leaves_no_trace(three, tmp_path,
     assert len(page.all("article")) == 1 and page.source.count('<tr><td class="name"><a') == 3
 
 
+@unlaid
 def test_a_stream_is_closed_when_its_report_ends_early(three, tmp_path, monkeypatch):
     source = (trace for trace in chain(three[:1], [0], three))
     with pytest.raises(TypeError, match="entry 1 is a int"):
@@ -370,8 +386,8 @@ def test_a_stream_is_closed_when_its_report_ends_early(three, tmp_path, monkeypa
 
 def test_a_bar_is_shown_for_several_and_only_when_wanted(three, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys.modules["viz.reports.report"], "BAR", {"desc": "report"})
-    viz.report(three[0], tmp_path / "one", **QUICK | {"progress": True})
-    viz.report(three, tmp_path / "silent", **QUICK)
+    viz.report(three[0], tmp_path / "one", **TABLE | {"progress": True})
+    viz.report(three, tmp_path / "silent", **TABLE)
     assert capsys.readouterr().err == ""
-    viz.report(three, tmp_path / "shown", **QUICK | {"progress": True})
+    viz.report(three, tmp_path / "shown", **TABLE | {"progress": True})
     assert "3/3" in capsys.readouterr().err

@@ -1,15 +1,18 @@
 """The place of a report: only reports are replaced, nothing that one did not write is deleted, no draft stays."""
 
 import json
+import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import viz
 from anatomy.archive.drafts import draft_prefix, this_process
+from viz.reports.folder import move_in, open_place, staging
+from viz.reports.mark import seal
+
+unlaid = pytest.mark.usefixtures("unlaid")
 
 QUICK = {"formats": "png", "figures": ("detections",), "dpi": 50, "progress": False}
 
@@ -26,6 +29,7 @@ def entries(folder: Path) -> set[str]:
     return {entry.name for entry in folder.iterdir()}
 
 
+@unlaid
 def test_only_what_a_report_wrote_itself_is_ever_replaced(two, tmp_path):
     place = viz.report(two[0], tmp_path / "out", **QUICK)
     listed = json.loads((place / "report.json").read_text())
@@ -49,6 +53,7 @@ def test_only_what_a_report_wrote_itself_is_ever_replaced(two, tmp_path):
     assert entries(place / "images") == {"park"} and entries(tmp_path) == {"out"}
 
 
+@unlaid
 @pytest.mark.parametrize("mark", [None, "", "{}", "[]", "[" * 50_000, '{"format": "another", "files": {}}'])
 def test_a_folder_that_only_looks_like_a_report_is_left_alone(two, tmp_path, mark):
     place = tmp_path / "out"
@@ -65,6 +70,7 @@ def test_a_folder_that_only_looks_like_a_report_is_left_alone(two, tmp_path, mar
     assert (place / "index.html").read_text() == "mine" and entries(tmp_path) == {"out"}
 
 
+@unlaid
 def test_a_list_that_leads_out_of_the_folder_deletes_nothing_there(two, tmp_path):
     place = viz.report(two[0], tmp_path / "out", **QUICK)
     (tmp_path / "precious.txt").write_text("mine")
@@ -81,37 +87,38 @@ def test_a_list_that_leads_out_of_the_folder_deletes_nothing_there(two, tmp_path
     assert (tmp_path / "album" / "one.jpg").read_text() == "mine"
 
 
-KILLED = """
-import os, signal, sys
-import numpy as np, torch
-sys.path.insert(0, {tests!r})
-from pathlib import Path
-from viz.reports.folder import move_in, open_place, staging
-from viz.reports import mark as report_mark
-place = open_place({place!r}, True)
-with staging(place) as stage:
-    (stage / "images").mkdir()
-    (stage / "images" / "a.png").write_bytes(b"x")
-    if {at!r} == "between":
-        report_mark.seal(stage)
-        real, count = os.rename, []
-        def rename(source, target):
-            if count:
-                os.kill(os.getpid(), signal.SIGKILL)
-            count.append(target)
-            real(source, target)
-        os.rename = rename
-        move_in(stage, place, True)
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
+def killed(place: Path, at: str) -> None:
+    """What a process does that is killed while it writes, or between the two renames that replace an old report."""
+    place = open_place(place, True)
+    with staging(place) as stage:
+        (stage / "images").mkdir()
+        (stage / "images" / "a.png").write_bytes(b"x")
+        if at == "between":
+            seal(stage)
+            real, count = os.rename, []
+
+            def rename(source, target):
+                if count:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                count.append(target)
+                real(source, target)
+
+            os.rename = rename
+            move_in(stage, place, True)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def kill_a_report(place: Path, at: str) -> None:
-    code = KILLED.format(place=str(place), at=at, tests=str(Path(__file__).parent))
-    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False)
-    assert done.returncode == -signal.SIGKILL
+    child = os.fork()
+    if not child:
+        try:
+            killed(place, at)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
+@unlaid
 def test_what_a_killed_report_left_goes_with_the_next_one_at_that_place(two, tmp_path):
     place = tmp_path / "out"
     kill_a_report(place, "draft")
@@ -123,6 +130,7 @@ def test_what_a_killed_report_left_goes_with_the_next_one_at_that_place(two, tmp
     assert entries(tmp_path) == {"out", "another"}
 
 
+@unlaid
 def test_a_report_that_was_being_replaced_comes_back_after_a_kill(two, tmp_path):
     place = viz.report(two[0], tmp_path / "out", **QUICK)
     page = (place / "index.html").read_bytes()
@@ -133,6 +141,7 @@ def test_a_report_that_was_being_replaced_comes_back_after_a_kill(two, tmp_path)
     assert (place / "index.html").read_bytes() == page and entries(tmp_path) == {"out"}
 
 
+@unlaid
 def test_drafts_of_the_living_of_other_hosts_and_of_others_stay(two, tmp_path):
     place, owner = tmp_path / "out", this_process()
     living = f"{draft_prefix(place)}abc.tmp"

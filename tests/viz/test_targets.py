@@ -8,6 +8,8 @@ import diagnosis
 import viz
 from diagnosis import TargetLayout
 
+unlaid = pytest.mark.usefixtures("unlaid")
+
 SIZE = (128, 192)
 BOX = np.array([[40.0, 24, 88, 72]])  # its centre lies in cell (3, 4) of stride 16, anchor point (72, 56)
 
@@ -34,6 +36,7 @@ def encoded(layout: TargetLayout, row: int = 3, col: int = 4) -> list[torch.Tens
     return levels
 
 
+@unlaid
 @pytest.mark.parametrize("form", ["cxcywh", "xywh", "xyxy", "ltrb"])
 @pytest.mark.parametrize("unit", ["px", "stride", "normalized"])
 @pytest.mark.parametrize("relative", [False, True])

@@ -62,17 +62,17 @@ def place(size: np.ndarray, boxes: np.ndarray, frame: np.ndarray, avoid: np.ndar
         corner = _candidates(extent, box, frame)
         extents = np.concatenate((corner, corner + extent), 1)
         inside = (extents[:, :2] >= frame[:2] - 0.5).all(1) & (extents[:, 2:] <= frame[2:] + 0.5).all(1)
-        free = inside & (_overlap(extents, placed).sum(1) == 0)
-        if not free.any():
+        free = np.flatnonzero(inside & (_overlap(extents, placed).sum(1) == 0))
+        if not len(free):
             spots.append(None)
             continue
-        covered = (_overlap(extents, avoid) / area).sum(1)
+        covered = (_overlap(extents[free], avoid) / area).sum(1)
         cost = (
-            (_distance(extents, box) - GAP - 0.5).clip(0) / extent[1]
+            (_distance(extents[free], box) - GAP - 0.5).clip(0) / extent[1]
             + COVERING * covered
-            + 0.02 * np.arange(len(corner)).clip(0, 8)
+            + 0.02 * free.clip(0, 8)
         )
-        best = int(np.where(free, cost, np.inf).argmin())
+        best = int(free[cost.argmin()])
         placed = np.concatenate((placed, extents[best : best + 1]))
         spots.append(corner[best])
     return spots

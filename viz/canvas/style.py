@@ -65,6 +65,14 @@ class Picture(Figure):
         with matplotlib.rc_context(_rc(self._style)):
             super().draw_without_rendering()
 
+    def lay_out(self) -> None:
+        """Give the axes their final places, as drawing would; from now on they stay there."""
+        engine = self.get_layout_engine()
+        if engine is not None:
+            with matplotlib.rc_context(_rc(self._style)):
+                engine.execute(self)
+        self.set_layout_engine("none")
+
     def savefig(self, *args: Any, **kwargs: Any) -> None:
         """Write a file as ``Figure.savefig`` does."""
         with matplotlib.rc_context(_rc(self._style)):

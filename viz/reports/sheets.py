@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 
 from anatomy import Trace
 from diagnosis import attribute, faithfulness
 
-from ..canvas.style import Style
+from ..canvas.style import Picture, Style
 from ..figures.anchor_grid import anchor_grid
 from ..figures.attribution import attribution
 from ..figures.detections import detections
@@ -35,7 +34,7 @@ class Sheet:
 
     name: str
     text: str
-    draw: Callable[[], Figure]
+    draw: Callable[[], Picture]
     main: bool = False
 
 
@@ -110,7 +109,7 @@ def _named(trace: Trace, i: int) -> str:
     return f"{i} ({trace.detections.class_name[i]}, {trace.detections.level_name[i]})"
 
 
-def _explained(trace: Trace, i: int, style: Style) -> Figure:
+def _explained(trace: Trace, i: int, style: Style) -> Picture:
     made = attribute(trace, i)
     return attribution(made, faithfulness(made), style=style)
 
@@ -118,8 +117,7 @@ def _explained(trace: Trace, i: int, style: Style) -> Figure:
 def write(sheet: Sheet, folder: Path, formats: Sequence[str], dpi: int, side: int | None) -> Thumbnail | None:
     """Draw a figure once and write it in every format; its thumbnail, ``side`` px wide, or None where None is asked."""
     figure = sheet.draw()
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # laid out once, not again for every format
+    figure.lay_out()  # once, not again for every format
     raster = None
     for ending in formats:
         if ending == "png":
@@ -138,7 +136,7 @@ def write(sheet: Sheet, folder: Path, formats: Sequence[str], dpi: int, side: in
     return Thumbnail(sheet, source, width=small.width, height=small.height)
 
 
-def _png(figure: Figure, dpi: int) -> bytes:
+def _png(figure: Picture, dpi: int) -> bytes:
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=dpi, pil_kwargs={"compress_level": 3})
     return png.getvalue()

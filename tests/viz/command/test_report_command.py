@@ -9,6 +9,8 @@ import anatomy
 import surgery
 from detectors import demo_weights, draw_scene
 
+unlaid = pytest.mark.usefixtures("unlaid")
+
 QUICK = ["--quiet", "--formats", "png", "--figures", "detections", "--imgsz", "160"]
 
 
@@ -35,6 +37,7 @@ def test_a_folder_becomes_a_report(photos, call):
     assert "<dt>imgsz</dt><dd>160</dd>" in page and "<dt>source</dt><dd>photos</dd>" in page
 
 
+@unlaid
 def test_settings_in_the_manner_of_ultralytics_do_the_same(photos, call):
     weights = [f"model={demo_weights()}", "source=photos/scene1.png", "imgsz=96", "conf=0.5", "iou=0.6"]
     done = call("report", *weights, *QUICK[:-2])
@@ -44,6 +47,7 @@ def test_settings_in_the_manner_of_ultralytics_do_the_same(photos, call):
     assert "<dt>iou</dt><dd>0.6</dd>" in page
 
 
+@unlaid
 def test_edits_are_made_before_and_recorded_and_the_checkpoint_stays(photos, call):
     before = demo_weights().read_bytes()
     fresh = surgery.load(demo_weights())
@@ -103,6 +107,7 @@ def test_the_parser_says_the_rule_and_what_was_given(call, given, told):
     assert told in call("report", "weights.pt", "photos", *given).stderr
 
 
+@unlaid
 def test_an_interruption_keeps_what_was_finished_and_says_where(photos, call, monkeypatch):
     stream = anatomy.stream
 

@@ -14,6 +14,9 @@ from viz.reports.survey.tables import tables
 
 from .asked import Asked, a_full_survey, some, worth_of
 
+unlaid = pytest.mark.usefixtures("unlaid")
+plain = pytest.mark.usefixtures("unlaid", "coarse")
+
 MOST = 20_000_000  # bytes of a page
 
 
@@ -58,6 +61,12 @@ def folder(tmp_path_factory):
 
 def images(folder, **more):
     return [{"number": number, "image": str(folder / f"image{number}.png")} | more for number in range(8)]
+
+
+@pytest.fixture
+def coarse(monkeypatch):
+    """Figures of few pixels: for what stands on a page beside them."""
+    monkeypatch.setattr("viz.reports.survey.report.DPI", 30)
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +165,7 @@ def test_small_things_have_a_close_up_and_large_ones_none(page):
     assert close == {"small": True, "large": False}
 
 
+@plain
 def test_names_are_escaped_wherever_they_stand(folder, tmp_path):
     name = "<script>alert('\"&</script>"
     given = [image | {"image": str(folder / "image0.png")} for image in images(folder)[:1]]
@@ -199,6 +209,7 @@ def test_the_images_with_most_mistakes_are_kept(folder):
     assert list(shown.images) == [2, 5, 4] and shown.left_out == 5
 
 
+@plain
 def test_photographs_that_are_gone_are_listed(folder, tmp_path):
     given = [
         *images(folder)[:1],
@@ -211,6 +222,7 @@ def test_photographs_that_are_gone_are_listed(folder, tmp_path):
     assert {"torn.jpg", "no JPEG", "2"} <= set(read.said("td"))
 
 
+@plain
 @pytest.mark.parametrize(
     "survey", [Asked(), Asked([], some(3), 3, truth=False), Asked(some(3))], ids=["empty", "no labels", "no detections"]
 )
@@ -231,6 +243,7 @@ def test_the_place_must_be_there_and_most_a_number(tmp_path):
         viz.survey_report(Asked(), tmp_path, most=-1)
 
 
+@unlaid
 def test_no_photograph_is_embedded_where_none_is_wanted(folder, tmp_path):
     text = viz.survey_report(a_full_survey(images=images(folder)), tmp_path, most=0).read_text(encoding="utf-8")
     assert held(text)["images"] == {} and len(text) < 3_000_000
