@@ -1,4 +1,4 @@
-"""The gates of `.pre-commit-config.yaml` as one test: on a core of their own beside the other tests they cost no wait."""
+"""The gates of `.pre-commit-config.yaml` as one test, so that they run beside the others and nobody waits for them."""
 
 import os
 import subprocess
