@@ -23,13 +23,14 @@ demo: $(READY)  ## run the level experiment; figures go to out/demo
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) notebooks
 
-test: lint  ## run the gates, then every test and every notebook
+# The gates are one of the tests, so that they run beside the others and not before them.
+test: $(READY)  ## run the gates, every test and every notebook
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
-check: lint  ## run the gates, then all tests but notebooks, browser and trainings
+check: $(READY)  ## run the gates and all tests but notebooks, browser and trainings
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal -m 'not long'
 
-lint: $(READY)  ## run the gates of .pre-commit-config.yaml
+lint: $(READY)  ## run the gates of .pre-commit-config.yaml alone
 	@if git rev-parse --git-dir >/dev/null 2>&1; then \
 		PRE_COMMIT_HOME=$(CURDIR)/$(VENV)/pre-commit $(BIN)/pre-commit run --all-files --show-diff-on-failure; \
 	else \

@@ -20,9 +20,19 @@ torch.set_num_threads(1)
 ROOT = Path(__file__).parent.parent
 
 
+LONGEST = ("test_gates.py", "test_notebooks.py")  # in this order
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests come first: what is left for the end, when a worker may have nothing more to do, is short."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """When it is a test's turn: the longest files, other long tests, the rest."""
+    if item.path.name in LONGEST:
+        return LONGEST.index(item.path.name)
+    return len(LONGEST) + (item.get_closest_marker("long") is None)
 
 
 def pytest_collection_finish() -> None:

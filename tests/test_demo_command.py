@@ -32,6 +32,22 @@ def demo(folder: Path, *words, **env) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=folder, env=kept | env, capture_output=True, text=True, timeout=300)
 
 
+@pytest.fixture
+def demo_here(tmp_path, monkeypatch, capsys):
+    """As ``demo``, in this process, which has everything imported already."""
+
+    def run(*words, **env) -> subprocess.CompletedProcess:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("WORKBENCH_WEIGHTS", raising=False)
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        code = main(["demo", *map(str, words)])
+        printed = capsys.readouterr()
+        return subprocess.CompletedProcess(words, code, printed.out, printed.err)
+
+    return run
+
+
 def rows(output: str) -> list[list[str]]:
     """The cells of the numbered rows of all tables; columns stand at least two spaces apart."""
     return [re.split(r" {2,}", line.strip()) for line in output.splitlines() if re.match(r" +\d+  P\d", line)]
@@ -92,17 +108,17 @@ def test_nothing_is_complained_about(embedded):
         (("--images", "nowhere.jpg"), "There is no file 'nowhere.jpg'"),
     ],
 )
-def test_a_missing_file_is_one_clear_line(tmp_path, words, said):
-    done = demo(tmp_path, *words)
+def test_a_missing_file_is_one_clear_line(demo_here, words, said):
+    done = demo_here(*words)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_weights_in_the_current_folder_are_found_and_an_empty_image_is_no_trouble(tmp_path):
+def test_weights_in_the_current_folder_are_found_and_an_empty_image_is_no_trouble(tmp_path, demo_here):
     shutil.copy(demo_weights(), tmp_path / "yolov8n.pt")
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((96, 128, 3), 128, np.uint8))
-    done = demo(tmp_path, "--images", "grey.png")
+    done = demo_here("--images", "grey.png")
     assert done.returncode == 0, done.stderr
     assert "Detector: yolov8n.pt, found at hand." in done.stdout
     assert "grey: 0 detections before, 0 after" in done.stdout
@@ -176,8 +192,8 @@ def test_photographs_are_given_with_or_without_their_option(monkeypatch):
     assert how == {"conf": 0.9, "out": Path("there")}
 
 
-def test_real_weights_show_what_is_known_of_the_sample_photographs(real, tmp_path):
-    done = demo(tmp_path, "--out", tmp_path / "figures", WORKBENCH_WEIGHTS=str(real / "weights" / "yolov8n_coco.pt"))
+def test_real_weights_show_what_is_known_of_the_sample_photographs(real, tmp_path, demo_here):
+    done = demo_here("--out", tmp_path / "figures", WORKBENCH_WEIGHTS=str(real / "weights" / "yolov8n_coco.pt"))
     assert done.returncode == 0, done.stderr
     found = {
         (by_index, by_shift, before, after) for _, by_index, by_shift, _, before, _, after, *_ in rows(done.stdout)
@@ -190,10 +206,10 @@ def test_real_weights_show_what_is_known_of_the_sample_photographs(real, tmp_pat
     assert (tmp_path / "figures" / "zidane-compare.png").is_file()
 
 
-def test_a_box_that_appears_names_the_one_it_had_lost_to(real, tmp_path):
+def test_a_box_that_appears_names_the_one_it_had_lost_to(real, demo_here):
     photograph = real / "images" / "000000000143.jpg"
     weights = real / "weights" / "yolov8n_coco.pt"
-    done = demo(tmp_path, "--weights", weights, "--images", photograph)
+    done = demo_here("--weights", weights, "--images", photograph)
     new = [row for row in rows(done.stdout) if row[-1].startswith("new")]
     assert len(new) == 3
     assert all(re.fullmatch(r"new: had lost to #\d+ \(P\d bird\)", row[-1]) and row[2] == "-" for row in new)

@@ -8,6 +8,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.diagnosis.surveys.evaluation.validation import copy_of_photographs
+
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +39,12 @@ def run(tmp_path, monkeypatch):
     return execute
 
 
+@pytest.fixture(scope="module")
+def photographs(real, tmp_path_factory):
+    """The data YAML of some labelled photographs."""
+    return copy_of_photographs(real, tmp_path_factory.mktemp("photographs"), 12)
+
+
 def check(notebook) -> None:
     """Every cell ran; there are pictures, drawn as such; nothing was complained about."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -59,6 +67,6 @@ def test_runs_with_real_weights(run, real, path):
 
 
 @pytest.mark.parametrize("path", TAKE_A_SET, ids=lambda path: path.stem)
-def test_runs_with_a_real_set(run, real, path):
-    surveyed = [str(real / "weights" / "yolov8n_coco.pt"), str(real / "data.yaml")]
+def test_runs_with_a_real_set(run, real, photographs, path):
+    surveyed = [str(real / "weights" / "yolov8n_coco.pt"), str(photographs)]
     check(run(path, WORKBENCH_SURVEY=shlex.join(surveyed)))

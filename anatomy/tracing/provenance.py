@@ -53,11 +53,15 @@ class Provenance:
 
     def _logits_at(self, places: Cells) -> np.ndarray:
         """The class logits of these n anchors, (n, nc) float32."""
-        nc, found = len(self.names), []
-        columns = (places.level.tolist(), places.row.tolist(), places.col.tolist(), places.turn.tolist())
-        for level, row, col, turn in zip(*columns, strict=True):
-            found.append(self.pass_.logits[level][turn * nc : (turn + 1) * nc, row, col])
-        return torch.stack(found).float().cpu().numpy() if found else np.zeros((0, nc), np.float32)
+        found = np.zeros((len(places.level), len(self.names)), np.float32)
+        for level, logits in enumerate(self.pass_.logits):
+            here = np.flatnonzero(places.level == level)
+            if len(here):
+                turns = logits.unflatten(0, (-1, len(self.names)))  # (anchors a cell, nc, h, w)
+                place = (torch.from_numpy(part[here]) for part in (places.turn, places.row, places.col))
+                turn, row, col = (index.to(logits.device) for index in place)
+                found[here] = turns[turn, :, row, col].float().cpu().numpy()
+        return found
 
     def _suppressed(self, class_id: Tensor) -> tuple[Rivals, ...]:
         """The candidates that NMS removed in favour of each detection, whose classes are ``class_id`` (n,)."""

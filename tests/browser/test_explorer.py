@@ -57,7 +57,7 @@ def lines(explorer) -> list[str]:
     return table_lines(explorer.rows())[1]
 
 
-@pytest.mark.parametrize("name", ["03_pictures.ipynb"])
+@pytest.mark.parametrize("name", ["01_which_level.ipynb"])
 def test_a_notebook_runs_in_the_browser(run, shoot, name):
     if not (NOTEBOOKS / name).is_file():
         pytest.skip(f"there is no notebook {name}")

@@ -61,7 +61,7 @@ def test_variants_of_real_networks_are_what_validation_says(name, arguments, rea
     from ultralytics import YOLO
 
     model = YOLO(real / "weights" / f"{name}_coco.pt")
-    data = copy_of_photographs(real, tmp_path / "set", 24)
+    data = copy_of_photographs(real, tmp_path / "set", 8)
     survey, listener = survey_by_validation(model, data, tmp_path / "runs", **arguments)
     assert np.array_equal(plain_rows(survey), np.concatenate([kept.numpy() for kept in listener.kept]))
     assert (POOL in survey.evaluation.collect()["variant"]) == ("nms" in arguments)
