@@ -112,7 +112,7 @@ def _fastvit() -> nn.Module:
     from detectors.fastvit import FastViTDetector
 
     torch.manual_seed(1)
-    net = FastViTDetector(NAMES[:3], SMALL, branches=1).eval()
+    net = FastViTDetector(NAMES[:3], SMALL, branches=1).reparameterize().requires_grad_(True)  # in fewer modules
     return _enlivened(net, _fastvit_convs(net))
 
 
