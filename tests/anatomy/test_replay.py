@@ -146,8 +146,6 @@ def test_what_zeros_cannot_tell_is_not_learned_from_them(picture):
 def test_a_replay_with_exactly_six_candidates_left(name):
     """Six columns look like finished end-to-end rows to Ultralytics' NMS; five and seven do not."""
     model = with_classes(name, 3)
-    surgery.scale_classes(model, "all", "all", 20)
-    surgery.bias_classes(model, "all", "all", 12)
     for seed in range(50):
         coarse = np.random.default_rng(seed).integers(0, 255, (8, 12, 3), dtype=np.uint8)
         image = coarse.repeat(16, 0).repeat(16, 1)
