@@ -174,6 +174,7 @@ def test_explanations_that_travelled_keep_their_maps_and_name_what_they_need(res
 
 
 def drawn(figure) -> bytes:
+    figure.set_layout_engine("none")  # where things stand is not at issue
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=30)
     return file.getvalue()

@@ -259,7 +259,7 @@ def test_sources(net, tmp_path):
         assert same(trace, expected)
         assert np.array_equal(trace.image, image()[..., ::-1])
     for source in (tmp_path, str(tmp_path / "*.png"), [file, tmp_path / "1.png"]):
-        assert [trace.path for trace in anatomy.stream(net, source, imgsz=64)] == [str(file), str(tmp_path / "1.png")]
+        assert [trace.path for trace in anatomy.stream(net, source, imgsz=192)] == [str(file), str(tmp_path / "1.png")]
     broken = tmp_path / "2.bmp"
     broken.write_text("no image")
     for source, words in (
