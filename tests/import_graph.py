@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 DYNAMIC = ("import_module", "__import__")
@@ -15,13 +16,25 @@ def module_name(path: Path, root: Path) -> str:
 
 def imports(source: str, home: str = "") -> Iterator[tuple[str, tuple[str, ...]]]:
     """(module, names taken from it) of every import in a source that lies in the package ``home``."""
-    for node in ast.walk(ast.parse(source)):
+    for node in _import_nodes(source):
         if isinstance(node, ast.Import):
             yield from ((alias.name, ()) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield _absolute(node, home), tuple(alias.name for alias in node.names)
-        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in DYNAMIC:
+        else:
             yield from ((entry.value, ()) for entry in node.args[:1] if isinstance(entry, ast.Constant))
+
+
+@cache
+def _import_nodes(source: str) -> tuple[ast.Import | ast.ImportFrom | ast.Call, ...]:
+    """The statements and calls of a source that import: it is read once, whoever asks."""
+    return tuple(node for node in ast.walk(ast.parse(source)) if _imports(node))
+
+
+def _imports(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        return getattr(node.func, "attr", getattr(node.func, "id", "")) in DYNAMIC
+    return isinstance(node, ast.Import | ast.ImportFrom)
 
 
 def _absolute(node: ast.ImportFrom, home: str) -> str:

@@ -9,27 +9,31 @@ import numpy as np
 import torch
 import yaml
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from tests.class_rows import LOGIT, as_frame, spread_out, unit_outputs, what_convs_read
 
 SHARE = 0.15  # of the cells of a level that exceed the least confidence, as published
 
 
-def as_published(name: str, picture: np.ndarray, seed: int = 0):
-    """A YOLO object of a model file, with random weights whose class rows detect something in the picture."""
-    file, random_state = _built(name, seed, picture.tobytes(), picture.shape)
+def as_published(name: str, picture: np.ndarray, seed: int = 0, *, bodiless: bool = False):
+    """A YOLO object of a model file, with random weights whose class rows detect something in the picture.
+
+    ``bodiless``: the head as published for size n, on the body of ``narrow``.
+    """
+    file, random_state = _built(name, seed, picture.tobytes(), picture.shape, bodiless)
     torch.set_rng_state(random_state)
     return torch.load(BytesIO(file), weights_only=False)
 
 
 @lru_cache(maxsize=16)
-def _built(name: str, seed: int, pixels: bytes, shape: tuple[int, ...]) -> tuple[bytes, torch.Tensor]:
+def _built(name: str, seed: int, pixels: bytes, shape: tuple[int, ...], bodiless: bool) -> tuple[bytes, torch.Tensor]:
     """The same as a file, since a living twin would make the source of predictors unclear; and torch's random state."""
     from ultralytics import YOLO
 
     picture = np.frombuffer(pixels, np.uint8).reshape(shape)
     torch.manual_seed(seed)
-    model = YOLO(f"{name}.yaml")
+    model = narrow(name, None, 1 / 4, bodiless=True) if bodiless else YOLO(f"{name}.yaml")
     net, generator = model.model.eval(), torch.Generator().manual_seed(seed)
     stir(net, generator)
     for convs in last_convs(net, "cv3"):
@@ -55,8 +59,26 @@ def small(
     return model
 
 
-def narrow(name: str, classes: int, width: float = 1 / 16, *, bodiless: bool = False):
-    """A YOLO object of a model file with other numbers of classes, channels and repeats.
+class _WithoutValues(TorchFunctionMode):
+    """Within the block tensors that are made by their size alone have no values."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        if function in (torch.empty, torch.zeros, torch.ones):
+            kwargs["device"] = "meta"
+        return function(*args, **kwargs)
+
+
+def shapes_alone(name: str):
+    """The network of a model file on the meta device: the largest are made in a moment."""
+    from ultralytics.nn.tasks import DetectionModel
+
+    with _WithoutValues():
+        return DetectionModel(f"{name}.yaml", verbose=False)
+
+
+def narrow(name: str, classes: int | None, width: float = 1 / 16, *, bodiless: bool = False):
+    """A YOLO object of a model file with other numbers of classes, channels and repeats; None: as many classes.
 
     ``bodiless``: the head of the file stands on a convolution a level and one block, in a third of the modules.
     """
@@ -66,7 +88,7 @@ def narrow(name: str, classes: int, width: float = 1 / 16, *, bodiless: bool = F
     plan = yaml_model_load(f"{name}.yaml")
     for entry in ("scales", "scale", "yaml_file"):
         plan.pop(entry, None)
-    plan |= {"nc": classes, "depth_multiple": 0.1, "width_multiple": width}
+    plan |= {"nc": classes or plan["nc"], "depth_multiple": 0.1, "width_multiple": width}
     if bodiless:
         plan |= _head_alone(plan)
     with TemporaryDirectory() as folder:

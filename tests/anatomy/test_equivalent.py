@@ -11,6 +11,8 @@ from ultralytics.nn.modules.conv import Conv, RepConv
 
 import anatomy
 from anatomy.network.equivalent import comparable, difference
+from tests.fastvit_nets import SMALL
+from tests.ultralytics_nets import narrow
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +92,7 @@ def test_a_merge_that_forgets_something_is_found(name):
     "name", ["yolov5n", "yolov6n", "yolov8n", "yolov9t", "yolov10n", "yolo11n", "yolo12n", "yolo26n"]
 )
 def test_fusing_changes_no_family(name):
-    model = YOLO(f"{name}.yaml")
+    model = narrow(name, 80, 1 / 4 if name == "yolo12n" else 1 / 8)
     lively(model.model, variance=0.3 if name == "yolo12n" else 0.1)
     found = anatomy.equivalent(model, anatomy.fused(model), inputs=64)
     assert found, str(found)
@@ -104,7 +106,7 @@ def test_fusing_changes_no_family(name):
 def test_the_fastvit_detector_after_reparameterization():
     from detectors.fastvit import FastViTDetector
 
-    net = lively(FastViTDetector(3, "fastvit_t8", branches=2), variance=1.0)
+    net = lively(FastViTDetector(3, SMALL, branches=2), variance=1.0)
     found = anatomy.equivalent(net, anatomy.fused(net), inputs=64)
     assert found and any(row.path.startswith("backbone.stages_3") for row in found.rows)
 
@@ -135,17 +137,17 @@ def test_a_saved_checkpoint_against_the_live_model(nano, tmp_path):
 def test_where_a_difference_begins_and_what_it_does_to_detections(nano, picture):
     broken = copy.deepcopy(nano.model)
     with torch.no_grad():
-        broken.model[12].cv1.conv.weight[0] += 0.5
+        broken.model[4].conv.weight[0] += 0.5
     found = anatomy.equivalent(nano, broken, picture)
     assert not found
-    assert (found.begins.path, found.begins.type) == ("model.12.cv1.conv", "Conv2d")
-    before = [row for row in found.rows if row.path.startswith(("model.6.", "model.9"))]
+    assert (found.begins.path, found.begins.type) == ("model.4.conv", "Conv2d")
+    before = [row for row in found.rows if row.path.startswith(("model.1.", "model.3."))]
     assert before and all(row.largest == 0 for row in before)
     assert found.detections.before == len(found.before.detections) > 0
     assert found.detections.changed == found.detections.reclassified + found.detections.gone + found.detections.new > 0
     assert found.detections.same + found.detections.reclassified + found.detections.gone == found.detections.before
     text = str(found)
-    assert "are different" in text and "begins: model.12.cv1.conv (Conv2d)" in text and "detections: " in text
+    assert "are different" in text and "begins: model.4.conv (Conv2d)" in text and "detections: " in text
 
 
 def test_the_same_model_is_the_same_bit_for_bit(nano, picture):

@@ -7,9 +7,9 @@ from torch import nn
 from ultralytics import YOLO
 from ultralytics.nn.modules import block as blocks
 from ultralytics.nn.modules.conv import Conv, DWConv
-from ultralytics.nn.tasks import DetectionModel
 
 import anatomy
+from tests.ultralytics_nets import shapes_alone
 
 NANO_256 = {  # fused: path -> input, output, multiply-adds with bias
     "model.0": ((3, 256, 256), (16, 128, 128), 7_340_032),
@@ -69,7 +69,7 @@ def test_what_the_head_takes_and_gives(nano, table):
 
 @pytest.mark.parametrize("size", PARAMETERS)
 def test_parameters_of_every_size(size):
-    assert anatomy.layers(DetectionModel(f"yolov8{size}.yaml", verbose=False), 64).params == PARAMETERS[size]
+    assert anatomy.layers(shapes_alone(f"yolov8{size}"), 64).params == PARAMETERS[size]
 
 
 @pytest.mark.parametrize(("fused", "params", "work"), [(False, 70_713_094, 46.32e9), (True, 25_730_630, 16.91e9)])
@@ -91,10 +91,16 @@ def test_the_fastvit_detector_before_and_after_reparameterization(fused, params,
     assert str(made.field("heads.0.classify")) == "whole image"  # squeeze-and-excite
 
 
+@pytest.fixture(scope="module")
+def coarse(nano):
+    """The tables at 64 px, before and after merging."""
+    return {fused: anatomy.layers(nano, 64, fused=fused) for fused in (False, True)}
+
+
 @pytest.mark.parametrize("by", ["group", "level", "type"])
 @pytest.mark.parametrize("fused", [False, True])
-def test_the_parts_add_up_to_the_whole(nano, by, fused):
-    made = anatomy.layers(nano, 64, fused=fused)
+def test_the_parts_add_up_to_the_whole(nano, coarse, by, fused):
+    made = coarse[fused]
     parts = made.totals(by).values()
     assert (
         sum(part.params for part in parts)
@@ -116,7 +122,7 @@ def test_scdown_has_a_ninth_of_the_weights():
 
 @pytest.mark.parametrize("size", "nsmblx")
 def test_yolov10_blocks_by_size(size):
-    made = anatomy.layers(DetectionModel(f"yolov10{size}.yaml", verbose=False), 64)
+    made = anatomy.layers(shapes_alone(f"yolov10{size}"), 64)
     kinds = {layer.type for layer in made}
     assert {"SCDown", "CIB", "C2fCIB", "PSA", "Attention"} <= kinds
     assert ("RepVGGDW" in kinds) == (size in "ns")  # large kernels in the small ones alone
@@ -160,16 +166,16 @@ def test_modules_called_several_times_or_never():
     "name", ["yolov3-tiny", "yolov9t", "yolo11n", "yolo12n", "yolo26n", "yolov8n-seg", "yolov8n-pose", "yolov8n-obb"]
 )
 def test_every_family_has_groups_and_levels(name):
-    model = YOLO(f"{name}.yaml")
-    for fused in (False, True):
-        made = anatomy.layers(model, 64, fused=fused)
+    model = shapes_alone(name)
+    tables = {fused: anatomy.layers(model, 64, fused=fused) for fused in (False, True)}
+    for fused, made in tables.items():
         groups = set(made.totals())
         assert {"backbone", "neck"} <= groups or name == "yolov3-tiny"
         for level in anatomy.levels(model):
             assert f"head {level.name}" in groups
             assert made[level.path].stride == level.stride if level.path in [row.path for row in made] else fused
         assert not made.uncalled
-    assert made.params < anatomy.layers(model, 64).params
+    assert tables[True].params < tables[False].params
 
 
 def test_a_head_shared_by_all_levels_is_told_apart_by_stride():

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
-from ultralytics import YOLO
 from ultralytics.nn.modules import block as blocks
 
 import anatomy
 from anatomy.network.field import PIXELS, Axis
 from anatomy.network.run import shadow
+from tests.ultralytics_nets import narrow
 
 
 class OverColumns(nn.Module):
@@ -170,7 +170,7 @@ def support(net: nn.Module, path: str, shape: tuple[int, ...], cols: list[int]) 
 def test_receptive_fields_are_where_the_gradient_is(name, path):
     """A strip one cell of P5 high and wide enough; neighbouring cells, since they differ after an upsampling."""
     shape = (1, 3, 32, 2560)
-    net = YOLO(f"{name}.yaml").model.eval()
+    net = narrow(name, 80, 1 / 8).model.eval()
     layer = anatomy.layers(net, shape)[path]
     middle = layer.output[3] // 2
     cols = [middle, middle + 1, middle + 2, middle + 3]

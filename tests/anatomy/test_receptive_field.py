@@ -8,6 +8,7 @@ from torch import nn
 import anatomy
 from anatomy import Head, Level, Outputs, Pass
 from detectors.fastvit import FastViTDetector
+from tests.fastvit_nets import SMALL
 
 
 class Chain(nn.Module):
@@ -128,6 +129,6 @@ def test_the_size_of_the_boxes_is_the_median_of_their_sides(build, picture):
 
 def test_a_field_of_the_whole_image_is_called_so(picture):
     torch.manual_seed(0)
-    field = anatomy.receptive_field(FastViTDetector(2, "fastvit_t8", branches=1), "P4", images=picture, imgsz=192)
+    field = anatomy.receptive_field(FastViTDetector(2, SMALL, branches=1), "P4", images=picture, imgsz=192)
     assert np.isinf(field.theoretical).all()  # squeeze-and-excite averages over all cells
     assert "can see the whole image, its middle nowhere in particular" in str(field)

@@ -3,13 +3,10 @@
 import copy
 import random
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import ultralytics
-import yaml
 from torch.nn import functional as F
 
 import anatomy
@@ -17,27 +14,22 @@ import surgery
 from anatomy.head import scores
 from anatomy.head.forward import peak
 from anatomy.tracing import same_bits
+from tests.ultralytics_nets import small
 
-CONFIGS = Path(ultralytics.__file__).parent / "cfg" / "models"
 SIZES = [(32, 32), (64, 96), (96, 96), (128, 192), (160, 160), (64, 320), (224, 160)]
 
 
-@pytest.fixture(scope="module")
-def with_classes(build, picture, tmp_path_factory):
-    """A function that gives a copy of a YOLO object with a given number of classes, which is built once."""
+@cache
+def made(name: str, classes: int):
+    """A head of size n with a number of classes, on no more of a body than it needs."""
+    rng = np.random.default_rng(7)
+    coarse = rng.integers(0, 255, (8, 12, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
+    return small(name, coarse, classes, width=1 / 4, bodiless=True)
 
-    @cache
-    def made(path: str, classes: int):
-        name = Path(path).name
-        config = CONFIGS / path.replace("n-", "-").removesuffix("n")
-        config = next(file for file in (config, CONFIGS / path) if file.with_suffix(".yaml").exists())
-        plain = yaml.safe_load(config.with_suffix(".yaml").read_text())
-        folder = tmp_path_factory.mktemp("classes") / ("c" * classes)  # Ultralytics reads a scale from a path's digits
-        folder.mkdir()
-        (folder / f"{config.name}.yaml").write_text(yaml.safe_dump(plain | {"nc": classes}))
-        return build(str(folder / name), picture)
 
-    return lambda path, classes: copy.deepcopy(made(path, classes))
+def with_classes(name: str, classes: int):
+    """A copy of a YOLO object with a given number of classes, which is built once."""
+    return copy.deepcopy(made(name, classes))
 
 
 def rows(result):
@@ -86,9 +78,9 @@ def check(model, image, args, *traces):
 @pytest.mark.parametrize(
     ("classes", "threads"), [*((count, 1) for count in (*range(1, 13), 80)), (1, 2), (3, 2), (10, 2)]
 )
-def test_replay_equals_predict_for_any_number_of_classes(with_classes, picture, classes, threads):
+def test_replay_equals_predict_for_any_number_of_classes(picture, classes, threads):
     rng = random.Random(classes * 10 + threads)
-    model = with_classes("v8/yolov8n", classes)
+    model = with_classes("yolov8n", classes)
     torch.set_num_threads(threads)
     for height, width in rng.sample(SIZES, 2 // threads):
         image = np.ascontiguousarray(np.tile(picture, (2, 2, 1))[:height, :width])
@@ -105,20 +97,20 @@ def test_replay_equals_predict_for_any_number_of_classes(with_classes, picture, 
 
 
 @pytest.mark.parametrize(
-    ("path", "nms"),
+    ("name", "nms"),
     [
-        ("v8/yolov8n-seg", None),
-        ("v8/yolov8n-pose", None),
-        ("v8/yolov8n-obb", None),
-        ("v10/yolov10n", False),
-        ("26/yolo26n", None),
-        ("26/yolo26n", False),
+        ("yolov8n-seg", None),
+        ("yolov8n-pose", None),
+        ("yolov8n-obb", None),
+        ("yolov10n", False),
+        ("yolo26n", None),
+        ("yolo26n", False),
     ],
 )
 @pytest.mark.parametrize("classes", [1, 3, 10])
-def test_replay_equals_predict_on_other_heads(with_classes, picture, path, nms, classes):
+def test_replay_equals_predict_on_other_heads(picture, name, nms, classes):
     rng = random.Random(classes)
-    model = with_classes(path, classes)
+    model = with_classes(name, classes)
     if nms is False:
         model.model.end2end = True
     args = {"imgsz": 192, "conf": rng.choice([0.001, 0.25]), **({} if nms is None else {"nms": nms})}
@@ -128,10 +120,10 @@ def test_replay_equals_predict_on_other_heads(with_classes, picture, path, nms, 
         check(model, picture, args, trace)
 
 
-def test_what_zeros_cannot_tell_is_not_learned_from_them(with_classes, picture):
+def test_what_zeros_cannot_tell_is_not_learned_from_them(picture):
     """Rows of zeros, and rows that are all alike, give one sum in any order."""
     for classes in (2, 10):
-        model = with_classes("v8/yolov8n", classes)
+        model = with_classes("yolov8n", classes)
         for side in (64, 192):
             image, args = picture[:64, :64].copy(), {"imgsz": side}
             trace = anatomy.trace(model, image, **args)
@@ -150,12 +142,10 @@ def test_what_zeros_cannot_tell_is_not_learned_from_them(with_classes, picture):
                 surgery.reset(model)
 
 
-@pytest.mark.parametrize("path", ["v8/yolov8n", "v8/yolov8n-seg", "v8/yolov8n-obb"])
-def test_a_replay_with_exactly_six_candidates_left(with_classes, path):
+@pytest.mark.parametrize("name", ["yolov8n", "yolov8n-seg", "yolov8n-obb"])
+def test_a_replay_with_exactly_six_candidates_left(name):
     """Six columns look like finished end-to-end rows to Ultralytics' NMS; five and seven do not."""
-    model = with_classes(path, 3)
-    surgery.scale_classes(model, "all", "all", 20)
-    surgery.bias_classes(model, "all", "all", 12)
+    model = with_classes(name, 3)
     for seed in range(50):
         coarse = np.random.default_rng(seed).integers(0, 255, (8, 12, 3), dtype=np.uint8)
         image = coarse.repeat(16, 0).repeat(16, 1)
@@ -175,8 +165,8 @@ def test_a_replay_with_exactly_six_candidates_left(with_classes, path):
         surgery.undo(model)
 
 
-def test_a_one_class_head_replays(with_classes, picture):
-    model = with_classes("v8/yolov8n", 1)
+def test_a_one_class_head_replays(picture):
+    model = with_classes("yolov8n", 1)
     args = {"imgsz": 192}
     trace = anatomy.trace(model, picture, **args)
     assert len(trace.detections) > 5
@@ -190,8 +180,8 @@ def test_a_one_class_head_replays(with_classes, picture):
     assert check(model, picture, args, more).to_df().equals(trace.to_df())
 
 
-def test_the_replay_of_a_silenced_trace_is_what_the_model_makes_of_the_image(with_classes, picture):
-    model = with_classes("v8/yolov8n", 4)
+def test_the_replay_of_a_silenced_trace_is_what_the_model_makes_of_the_image(picture):
+    model = with_classes("yolov8n", 4)
     args = {"imgsz": 192}
     trace = anatomy.trace(model, picture, **args)
     silent = trace.silenced(["P3", "P4"], [1, 2])
@@ -201,8 +191,8 @@ def test_the_replay_of_a_silenced_trace_is_what_the_model_makes_of_the_image(wit
     check(model, picture, args, silent)
 
 
-def test_channels_last_networks_replay(with_classes, picture):
-    model = with_classes("v8/yolov8n", 10)
+def test_channels_last_networks_replay(picture):
+    model = with_classes("yolov8n", 10)
     model.model.to(memory_format=torch.channels_last)
     args = {"imgsz": 192, "conf": 0.001}
     trace = anatomy.trace(model, picture, **args)

@@ -1,5 +1,6 @@
 """One traced pass: sources, provenance tables, suppression, replay and what is left behind."""
 
+import copy
 import gc
 import pickle
 
@@ -210,7 +211,7 @@ def test_a_bare_network_is_traced_and_edited_as_its_yolo_object_would_be(build, 
     assert not torch.equal(moved[:, 5], expected[:, 5])
     assert torch.equal(rows(anatomy.trace(net, picture, **ARGS)), moved)
     assert surgery.history(model) == surgery.history(net)
-    lonely = type(net)("yolov8n.yaml", verbose=False)
+    lonely = type(net)(copy.deepcopy(net.yaml), verbose=False)
     lonely.load_state_dict(net.state_dict())
     assert torch.equal(rows(anatomy.trace(lonely, picture, **ARGS)), moved)
     surgery.shift_classes(lonely, "all", -1)

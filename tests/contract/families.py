@@ -19,22 +19,25 @@ from tests.contract.rows import (
     ultralytics,
 )
 from tests.corner_net import CornerNet
+from tests.fastvit_nets import SMALL
 from tests.torchvision_nets import tiny
 
-ONE_BRANCH = (
+BODIES = (
     "yolov3-tiny",
     "yolov5n",
     "yolov6n",
     "yolov8n",
-    "yolov8n-p2",
     "yolov8n-p6",
-    "yolov8n-seg",
-    "yolov8n-pose",
-    "yolov8n-obb",
     "yolov8n-ghost",
     "yolov9t",
     "yolo11n",
     "yolo12n",
+    "yolov10n",
+    "yolo26n",
+)
+HEADS = (
+    *("yolov8n-p2", "yolov8n-seg", "yolov8n-pose", "yolov8n-obb"),
+    *("yolo26n-seg", "yolo26n-pose", "yolo26n-obb"),  # whose bodies stand above
 )
 TWO_BRANCHES = ("yolov10n", "yolo26n", "yolo26n-seg", "yolo26n-pose", "yolo26n-obb")
 
@@ -45,6 +48,7 @@ SHARED = r"P3, P4, P5, P6, P7 share one class convolution.*level='all'"
 OURS = {"conf": 0.3, "iou": 0.5, "imgsz": 128}
 MODELS_OWN = {"conf": None, "iou": None, "imgsz": None}  # torchvision: the thresholds and the size of the model itself
 FASTVIT_ALONE = """
+import tests.fastvit_nets
 from detectors.fastvit import load
 
 def predict(path, image, args):
@@ -55,7 +59,7 @@ def predict(path, image, args):
 
 def fastvit(kind: type):
     torch.manual_seed(1)
-    net = kind(["ball", "box", "star", "ring"], "fastvit_t8", branches=1).eval()
+    net = kind(["ball", "box", "star", "ring"], SMALL, branches=1).eval()
     spread_out(net, PICTURE, [head.classify for head in net.heads], seed=1)
     return net
 
@@ -107,10 +111,11 @@ def torchvision_row(name: str, kind: str) -> Family:
 
 
 FAMILIES = (
-    *(ultralytics(name) for name in (*ONE_BRANCH, *TWO_BRANCHES)),
-    *(ultralytics(name, nms=False) for name in TWO_BRANCHES),
+    *(ultralytics(name) for name in BODIES),
+    *(ultralytics(name, bodiless=True) for name in HEADS),
+    *(ultralytics(name, nms=False, bodiless=True) for name in TWO_BRANCHES),
     *(ultralytics(name, fused=True) for name in ("yolov8n", "yolo11n", "yolov10n")),
-    ultralytics("yolo26n-seg", nms=False, fused=True),
+    ultralytics("yolo26n-seg", nms=False, fused=True, bodiless=True),
     ultralytics("yolov8n", published=True),
     torchvision_row("fcos", "FCOS"),
     torchvision_row("retinanet", "RetinaNet"),

@@ -1,23 +1,27 @@
 """Everything of a network that an edit which was taken back, a refusal or a trace must leave as it was."""
 
+from itertools import chain
+from operator import attrgetter
+
 import torch
 
 import anatomy
 
-HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+hooks_of = attrgetter("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 def portrait(model) -> dict:
     """Values, identities, flags, names, hooks."""
     head = anatomy.describe(model)
-    modules, parameters = list(head.net.modules()), list(head.net.parameters())
+    modules = list(head.net.modules())
+    parameters = list(chain.from_iterable(module._parameters.values() for module in modules))
     return {
         "values": {name: value.clone() for name, value in head.net.state_dict().items()},
         "modules": [id(module) for module in modules],
-        "parameters": [(id(parameter), parameter.requires_grad) for parameter in parameters],
+        "parameters": [(id(value), value.requires_grad) for value in parameters if value is not None],
         "training": [module.training for module in modules],
         "names": dict(head.names),
-        "hooks": [sum(len(getattr(module, kind)) for kind in HOOKS) for module in modules],
+        "hooks": [sum(map(len, hooks_of(module))) for module in modules],
     }
 
 

@@ -94,12 +94,18 @@ LEVELS = {
 }
 
 
-def ultralytics(name: str, *, nms: bool | None = None, fused: bool = False, published: bool = False) -> Family:
-    """A row of a model file: ``nms=False`` takes the one-to-one branch; ``published``: in the size of the file."""
+def ultralytics(
+    name: str, *, nms: bool | None = None, fused: bool = False, published: bool = False, bodiless: bool = False
+) -> Family:
+    """A row of a model file: ``nms=False`` takes the one-to-one branch; ``published``: in the size of the file.
+
+    ``bodiless``: the head on no more of a body than it needs, where another row has the body of the file.
+    """
     label = name + {None: "", False: " one2one"}[nms] + " fused" * fused + " as published" * published
+    made = {} if published else {"end2end": nms is False, "fused": fused, "bodiless": bodiless}
     return Family(
         name=label,
-        build=partial(build_ultralytics, label, name, nms, fused, published),
+        build=partial(published_net if published else small_net, label, name, **made),
         predict=ultralytics_predict,
         answer=ultralytics_answer,
         args={"imgsz": 128, "conf": 0.25, **({} if nms is None else {"nms": nms})},
@@ -119,17 +125,21 @@ def ultralytics_refusals(name: str) -> dict[str, str]:
     return found
 
 
-def build_ultralytics(label: str, name: str, nms: bool | None, fused: bool, published: bool):
-    from tests.ultralytics_nets import as_published, small
+def published_net(label: str, name: str):
+    """A YOLO object in the size of its file. No two rows have equal weights: the workbench tells predictors by them."""
+    from tests.ultralytics_nets import as_published
 
-    seed = crc32(label.encode())  # no two rows have equal weights: the workbench tells predictors apart by them
-    if published:
-        model = as_published(name, PICTURE, seed)
-    else:
-        classes = 1 if "pose" in name else 4
-        model = small(name, PICTURE, classes, width=1 / 4 if "yolo12" in name else 1 / 16, seed=seed)
+    return as_published(name, PICTURE, crc32(label.encode()))
+
+
+def small_net(label: str, name: str, *, end2end: bool, fused: bool, bodiless: bool):
+    """The same of a small network."""
+    from tests.ultralytics_nets import small
+
+    classes, width = 1 if "pose" in name else 4, 1 / 4 if "yolo12" in name else 1 / 16
+    model = small(name, PICTURE, classes, width=width, seed=crc32(label.encode()), bodiless=bodiless)
     if fused:
-        model.model.end2end = nms is False
+        model.model.end2end = end2end
         model.fuse(verbose=False)
     return model
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import surgery
+from tests.contract import lending
 from tests.contract.edits import edit_everything
 from tests.contract.families import FAMILIES
 from tests.contract.portrait import changed_values, portrait
@@ -69,16 +70,22 @@ def elsewhere(tmp_path_factory):
         process.close()
 
 
-@pytest.fixture(params=SAVED, ids=str)
+@pytest.fixture(params=SAVED, ids=str, scope="module")
 def family(request):
     return request.param
 
 
-def test_law_7_a_saved_detector_predicts_the_same_elsewhere(family, model, elsewhere, tmp_path):
+@pytest.fixture(scope="module")
+def files(family, tmp_path_factory):
+    """The folder in which the first test that wants a file of the family leaves it, for the others."""
+    return tmp_path_factory.mktemp("files")
+
+
+def test_law_7_a_saved_detector_predicts_the_same_elsewhere(family, model, elsewhere, files):
     edit_everything(model, family)
     surgery.undo(model)  # the muted level would leave little to compare
     here = family.predict(model, PICTURE, family.args)
-    path = surgery.save(model, tmp_path / "edited.pt")
+    path = surgery.save(model, files / "edited.pt")
     there, ours = elsewhere(family.files).predict(path, family.args)
     assert ours <= family.files.foreign
     assert len(here[0]) and len(here) == len(there)
@@ -96,6 +103,12 @@ def test_law_7_a_history_that_was_saved_can_be_undone(family, model, tmp_path):
     assert changed_values(before, portrait(opened)) == []
 
 
+def written(family, folder: Path) -> Path:
+    """A file of the detector: that of the first test, if it has run in this process."""
+    path = folder / "edited.pt"
+    return path if path.exists() else surgery.save(lending.network(family), path)
+
+
 class Code:
     """Makes a file when it is unpickled."""
 
@@ -106,9 +119,9 @@ class Code:
         return os.system, (f"touch {self.mark}",)
 
 
-def test_laws_0_and_8_code_in_a_file_is_named_and_does_not_run(family, model, tmp_path):
-    mark, path = tmp_path / "ran", surgery.save(model, tmp_path / "model.pt")
-    found = torch.load(path, weights_only=False)
+def test_laws_0_and_8_code_in_a_file_is_named_and_does_not_run(family, files, tmp_path):
+    mark, path = tmp_path / "ran", tmp_path / "model.pt"
+    found = torch.load(written(family, files), weights_only=False)
     torch.save({**found, "extra": Code(mark)}, path)
     with pytest.raises(ValueError, match=r"asks for more than .*(posix|nt)\.system"):
         surgery.load(path, opener=family.files.open)

@@ -7,6 +7,7 @@ from detectors.fastvit import FastViTDetector, NaiveDetector, load, save
 from detectors.fastvit.published import naive
 from detectors.fastvit.published.parts import Parts
 from diagnosis import TargetLayout, check_decoder, check_loss, check_targets
+from tests.fastvit_nets import SMALL
 
 ENCODER = {  # in an order in which each mend takes one finding away
     "transposed_cell": "axes_swapped",
@@ -22,7 +23,7 @@ KINDS = ("curved", "cornered", "spiky")
 @pytest.fixture
 def net():
     torch.manual_seed(0)
-    return NaiveDetector(KINDS, "fastvit_t8", branches=1)
+    return NaiveDetector(KINDS, SMALL, branches=1)
 
 
 def of_targets(net):
@@ -71,7 +72,7 @@ def test_the_faults_of_decoder_loss_and_suppression_are_named_and_mended(net):
 
 
 def test_the_repaired_encoder_has_no_finding():
-    repaired = FastViTDetector(KINDS, "fastvit_t8", branches=1)
+    repaired = FastViTDetector(KINDS, SMALL, branches=1)
     assert check_targets(repaired.encode, TargetLayout(**repaired.layout)).findings == ()
 
 

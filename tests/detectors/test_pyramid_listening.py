@@ -6,6 +6,7 @@ import torch
 import anatomy
 from detectors.fastvit import FastViTDetector, NaiveDetector
 from detectors.pafpn import PafpnDetector
+from tests.fastvit_nets import SMALL
 
 SIZE = (64, 64)
 BOXES = (torch.tensor([[4.0, 4, 30, 40], [20.0, 20, 60, 62]]), torch.zeros(0, 4), torch.tensor([[0.0, 0, 64, 64]]))
@@ -13,7 +14,7 @@ LABELS = (torch.tensor([2, 0]), torch.zeros(0, dtype=torch.int64), torch.tensor(
 
 
 def fastvit():
-    return FastViTDetector(3, "fastvit_t8", branches=1)
+    return FastViTDetector(3, SMALL, branches=1)
 
 
 def pafpn():
@@ -92,6 +93,6 @@ def test_nothing_stays_after_an_exception(net):
 def test_what_cannot_be_listened_to_is_refused(net):
     with pytest.raises(anatomy.UnsupportedModelError, match="listening takes the network, but MSELoss"):
         anatomy.describe(net).listening(torch.nn.MSELoss())
-    published = NaiveDetector(3, "fastvit_t8", branches=1)
+    published = NaiveDetector(3, SMALL, branches=1)
     with pytest.raises(anatomy.UnsupportedModelError, match="does not say how its training can be listened to"):
         anatomy.describe(published).listening(published)

@@ -12,7 +12,9 @@ from anatomy import UnsupportedModelError
 from detectors.fastvit import FastViTDetector
 from detectors.fastvit import save as save_fastvit
 from surgery.bits import identical, unlike
+from tests.fastvit_nets import SMALL
 from tests.torchvision_nets import tiny
+from tests.ultralytics_nets import narrow
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +155,7 @@ def test_networks_of_half_precision(model, file, picture, dtype):
 
 def test_a_file_of_its_own_family(tmp_path):
     torch.manual_seed(0)
-    net = FastViTDetector(["box", "disc", "star"]).eval()
+    net = FastViTDetector(["box", "disc", "star"], SMALL, branches=1).eval()
     path = save_fastvit(net, tmp_path / "own.pt")
     assert surgery.certify(net, against=path).untouched
     surgery.swap_classes(net, "P4", 0, 1)
@@ -189,11 +191,11 @@ def test_levels_that_share_a_convolution_are_told_alike():
 
 
 def test_a_file_with_other_levels_or_classes_has_no_equal_row(file):
-    other = YOLO("yolov8n-p2.yaml")
+    other = narrow("yolov8n-p2", 80, bodiless=True)
     found = surgery.certify(other, against=file)
     assert not found.untouched
     assert not any(check.equal for check in found.rows)
-    small = type(other.model)("yolov8n.yaml", nc=6, verbose=False)
+    small = narrow("yolov8n", 6, bodiless=True)
     assert not any(check.equal for check in surgery.certify(small, against=file).rows)
 
 

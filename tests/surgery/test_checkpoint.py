@@ -1,15 +1,15 @@
 """Files: whole or not at all, opened with the restricted unpickler, refused with a reason."""
 
 import os
+import resource
 import signal
-import subprocess
-import sys
 import zipfile
 
 import pytest
 import torch
 
 import surgery
+from tests.fresh_process import in_a_fork
 
 
 @pytest.fixture(scope="module")
@@ -100,41 +100,39 @@ def test_a_checkpoint_without_a_model(tmp_path):
         surgery.load(path)
 
 
-SAVE = """
-import os, sys, resource, signal
-os.environ["YOLO_OFFLINE"] = "1"
-import torch
-torch.set_num_threads(1)
-import surgery
-model = surgery.load(sys.argv[1])
-surgery.shift_classes(model, "all", 1)
-if sys.argv[2] == "full":
+def fill_the_disk() -> None:
+    """From now on this process can write files of 200 kB at most."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-    try:
-        surgery.save(model, sys.argv[1])
-    except OSError as error:
-        print(error)
-        sys.exit(3)
-else:
+
+
+def kill_at_the_end() -> None:
+    """This process is killed when a file has been written and is to be flushed."""
     os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
-    surgery.save(model, sys.argv[1])
-"""
 
 
-@pytest.mark.parametrize("accident", ["full", "kill"])
-def test_an_accident_during_save_leaves_the_old_file_whole(saved, accident):
-    before = saved.read_bytes()
-    command = [sys.executable, "-c", SAVE, str(saved), accident]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a process that can be killed")
+@pytest.mark.parametrize(("accident", "ended"), [(fill_the_disk, 3), (kill_at_the_end, -signal.SIGKILL)])
+def test_an_accident_during_save_leaves_the_old_file_whole(saved, accident, ended):
+    before, told = saved.read_bytes(), saved.parent.parent / f"{saved.parent.name} told"
+    model = surgery.load(saved)
+    surgery.shift_classes(model, "all", 1)
+
+    def save() -> int:
+        accident()
+        try:
+            surgery.save(model, saved)
+        except OSError as error:
+            told.write_text(str(error))
+            return 3
+        return 0
+
+    assert in_a_fork(save) == ended
     assert saved.read_bytes() == before
-    if accident == "full":
-        assert done.returncode == 3
-        assert "was not written" in done.stdout
-        assert "what was there before is whole" in done.stdout
+    if accident is fill_the_disk:
+        assert "was not written" in told.read_text()
+        assert "what was there before is whole" in told.read_text()
         assert list(saved.parent.iterdir()) == [saved]
-    else:
-        assert done.returncode == -signal.SIGKILL
     assert surgery.history(surgery.load(saved)) == ()
 
 

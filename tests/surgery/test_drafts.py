@@ -2,31 +2,21 @@
 
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 import surgery
 from anatomy.archive import write_whole
 from anatomy.archive.drafts import draft_prefix, this_process
-
-KILLED = """
-import os, signal
-from pathlib import Path
-from anatomy.archive import write_whole
-write_whole(Path({path!r}), lambda file: os.kill(os.getpid(), signal.SIGKILL))
-"""
+from tests.fresh_process import in_a_fork
 
 
 @pytest.mark.skipif(os.name != "posix", reason="only there can be told whether a process lives")
 def test_the_draft_of_a_killed_write_goes_with_the_next_one(tmp_path):
     path = tmp_path / "recipe.json"
     path.write_text("old")
-    code = KILLED.format(path=str(path))
-    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False)
-    assert done.returncode == -signal.SIGKILL and path.read_text() == "old"
+    ended = in_a_fork(lambda: write_whole(path, lambda file: os.kill(os.getpid(), signal.SIGKILL)) and 0)
+    assert ended == -signal.SIGKILL and path.read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 2
     write_whole(tmp_path / "other.json", lambda file: file.write(b"x"))
     assert len(list(tmp_path.iterdir())) == 3  # the draft of another file is none of its business

@@ -9,17 +9,15 @@ import torch
 
 import anatomy
 import surgery
+from tests.ultralytics_nets import narrow
 
 NAMES = {0: "cat", 1: "dog", 2: "Bird", 3: "bird", 4: "tree", 5: "tree"}
 
 
 @pytest.fixture(scope="module")
 def model(build, picture):
-    from ultralytics import YOLO
-
     torch.manual_seed(3)
-    net = YOLO("yolov8n.yaml")
-    net.model = type(net.model)("yolov8n.yaml", nc=6, verbose=False)
+    net = narrow("yolov8n", 6, bodiless=True)
     net.model.names = dict(NAMES)
     net.model.args, net.model.task = {}, "detect"
     return net

@@ -10,6 +10,7 @@ from ultralytics import YOLO
 import anatomy
 import surgery
 from tests.surgery.test_record import conv, rows, same
+from tests.ultralytics_nets import narrow
 
 IMAGES = 4
 
@@ -31,6 +32,11 @@ def data(real, tmp_path_factory):
 @pytest.fixture
 def model(real):
     return YOLO(str(real / "weights" / "yolov8n_coco.pt"))
+
+
+def untrained() -> YOLO:
+    """A YOLO object of its own, of which nothing is known."""
+    return narrow("yolov8n", 80, bodiless=True)
 
 
 def train(model, data, folder) -> None:
@@ -100,7 +106,7 @@ def test_undo_after_load_is_refused(model):
 
 
 def test_a_network_that_carries_a_record_brings_it_along():
-    first, second = YOLO("yolov8n.yaml"), YOLO("yolov8n.yaml")
+    first, second = untrained(), untrained()
     surgery.shift_classes(first, "P3", 1)
     surgery.mute_level(second, "P4")
     first.model = second.model
@@ -113,11 +119,11 @@ def test_a_network_that_carries_a_record_brings_it_along():
 
 
 def test_the_network_before_comes_back_with_its_record():
-    model = YOLO("yolov8n.yaml")
+    model = untrained()
     first = model.model
     surgery.shift_classes(model, "P3", 1)
     for _ in range(2):
-        model.model = YOLO("yolov8n.yaml").model
+        model.model = untrained().model
         assert surgery.certify(model).ended == 1
     model.model = first
     assert surgery.certify(model).ended == 0
@@ -125,9 +131,9 @@ def test_the_network_before_comes_back_with_its_record():
 
 
 def test_where_nothing_is_known_nothing_is_said():
-    model = YOLO("yolov8n.yaml")
+    model = untrained()
     anatomy.levels(model)
-    model.model = YOLO("yolov8n.yaml").model
+    model.model = untrained().model
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert surgery.history(model) == ()
@@ -156,7 +162,7 @@ def test_with_the_bias_kept_every_cell_answers_with_it(build, picture, name):
 def test_an_overwritten_file_keeps_its_mode_and_the_umask_stays(tmp_path):
     import os
 
-    model, umask = YOLO("yolov8n.yaml"), os.umask(0o027)
+    model, umask = untrained(), os.umask(0o027)
     try:
         path = surgery.save(model, tmp_path / "model.pt")
         assert path.stat().st_mode & 0o777 == 0o640
@@ -182,7 +188,7 @@ def test_a_trace_is_not_replayed_on_another_network(build, picture):
 
 
 def test_forget_that_is_interrupted_half_way_comes_to_its_end(monkeypatch):
-    model = YOLO("yolov8n.yaml", verbose=False)
+    model = untrained()
     surgery.shift_classes(model, "P3", 1)
     asked = []
 

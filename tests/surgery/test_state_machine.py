@@ -15,7 +15,7 @@ SEQUENCES = {
     "yolo26n": 40,
     "fcos": 27,
     "retinanet": 24,
-    "fastvit_t8": 12,
+    "fastvit": 12,
     "own": 45,
 }  # 300 in all; `python -m tests.surgery.machine 5000` runs more
 

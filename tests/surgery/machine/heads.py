@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from tests.contract.own_detector import TwoLevels
+from tests.fastvit_nets import SMALL
 from tests.torchvision_nets import tiny
 from tests.ultralytics_nets import narrow
 
@@ -111,7 +112,7 @@ def _fastvit() -> nn.Module:
     from detectors.fastvit import FastViTDetector
 
     torch.manual_seed(1)
-    net = FastViTDetector(NAMES[:3], "fastvit_t8", branches=1).eval()
+    net = FastViTDetector(NAMES[:3], SMALL, branches=1).reparameterize().requires_grad_(True)  # in fewer modules
     return _enlivened(net, _fastvit_convs(net))
 
 
@@ -181,7 +182,7 @@ KINDS = {
             anchors=6,
             shared=True,
         ),
-        Kind("fastvit_t8", P3_TO_P5, 3, _fastvit, _fastvit_convs, file="fastvit"),
+        Kind("fastvit", P3_TO_P5, 3, _fastvit, _fastvit_convs, file="fastvit"),
         Kind("own", ("P3", "P4"), 6, _own, _own_convs),
     )
 }

@@ -58,9 +58,9 @@ class Outside(Ground):
         The weights are those of another living network, or those that the network was built with, where they fit.
         """
         network = self.pick(which)
-        source = self.kind.fresh() if other == 0 else deepcopy(self.pick(other).net)
+        source = self.kind.fresh() if other == 0 else self.pick(other).net
         if yolo and network.owners:
-            network.owners[via % len(network.owners)].load(source)
+            network.owners[via % len(network.owners)].load(deepcopy(source))  # which it converts
         elif source.state_dict().keys() == network.net.state_dict().keys():
             network.net.load_state_dict(source.state_dict())
         network.changed_outside()

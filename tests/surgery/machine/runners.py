@@ -1,7 +1,7 @@
 """A predictor and the copy of a network that it runs."""
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from torch import nn
 
@@ -57,7 +57,7 @@ class Runner:
             return
         wrong = self._wrong(state) if self.bound else []
         yield from (f"a predictor runs other rows at {place}" for place in wrong)
-        if count := hooks_of(self._net()):
+        if count := hooks_of(self._net().modules()):
             yield f"{count} hooks are left on what a predictor runs"
         for entry in (self._predictor(), self._net().model[-1]):
             if entry is not None and TAPS & vars(entry).keys():
@@ -83,5 +83,6 @@ def _unlike(found: dict[Place, Rows], state: State) -> list[Place]:
     return [place for place in shared if not same_bits(found[place], cast(state.rows[place], found[place][0].dtype))]
 
 
-def hooks_of(net: nn.Module) -> int:
-    return sum(len(getattr(module, kind)) for module in net.modules() for kind in HOOKS)
+def hooks_of(modules: Iterable[nn.Module]) -> int:
+    """How many hooks lie on these modules."""
+    return sum(len(vars(module)[kind]) for module in modules for kind in HOOKS)

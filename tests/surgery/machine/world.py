@@ -107,14 +107,23 @@ class Network:
     def draw(self) -> dict:
         """All of the network but its class rows: values (checksums), identities, flags, names, hooks."""
         rows = {id(part) for conv in self.kind.convs(self.net).values() for part in (conv.weight, conv.bias)}
-        tensors = [*self.net.named_parameters(), *self.net.named_buffers()]
+        modules = dict(self.net.named_modules())
+        tensors = list(tensors_of(modules))
         return {
             "values": {name: checksum(value) for name, value in tensors if id(value) not in rows},
             "tensors": [(id(value), value.requires_grad) for _, value in tensors],
-            "modules": [(id(module), module.training) for module in self.net.modules()],
+            "modules": [(id(module), module.training) for module in modules.values()],
             "names": dict(enumerate(self.net.names)) if isinstance(self.net.names, tuple) else dict(self.net.names),
-            "hooks": hooks_of(self.net),
+            "hooks": hooks_of(modules.values()),
         }
+
+
+def tensors_of(modules: dict[str, nn.Module]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Parameters and buffers of modules, by the path of the module and their name in it."""
+    for path, module in modules.items():
+        for name, value in (*module._parameters.items(), *module._buffers.items()):
+            if value is not None:
+                yield f"{path}.{name}", value
 
 
 def checksum(value: torch.Tensor) -> int:
