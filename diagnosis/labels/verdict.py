@@ -142,3 +142,14 @@ def files_of(verdict: Verdict, places: np.ndarray) -> list[Path]:
     """The images at some places among those looked at."""
     looked = verdict.material.looked[places]
     return [Path(verdict.material.paths[place]) for place in looked.tolist()]
+
+
+def run_of(verdict: Verdict) -> np.ndarray:
+    """The places in the whole list of the files of the run that is mispaired."""
+    pairing = verdict.model.pairing if verdict.model else None
+    if pairing is None:
+        return np.empty(0, np.int64)
+    looked, count = verdict.material.looked, len(verdict.material.paths)
+    begin = 0 if pairing.begin <= abs(pairing.places) else int(looked[pairing.begin])
+    last = pairing.end >= len(looked) - abs(pairing.places)
+    return np.arange(begin, count if last else int(looked[pairing.end - 1]) + 1)

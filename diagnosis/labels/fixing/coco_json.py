@@ -14,10 +14,10 @@ from ...objects.reading.header import header_size
 from ...objects.reading.readers import CocoAnnotations, annotation_rows
 from ...objects.reading.rows import judge
 from ..reading import Reading
-from ..report import Mend
+from ..report import PAIRING, Mend
 from .annotation import Entry, mend_annotation
 from .changes import Changes
-from .choice import PAIRING, Choice, class_codes
+from .choice import Choice
 from .layout import bring
 from .numbers import Size
 from .pairing import NAMELESS, NO_LABELS, NOBODYS, OFF, UNREADABLE, paired
@@ -124,7 +124,7 @@ class _Json:
                 self.gone.add(annotation.place)
                 self.changes.leave_out(NAMELESS, self.path, annotation.place)
         if renamed:
-            self.changes.count(class_codes(mend), renamed)
+            self.changes.count(mend.class_codes, renamed)
 
     def _move(self, held: CocoImage, belongs: CocoImage) -> None:
         for annotation in held.annotations:

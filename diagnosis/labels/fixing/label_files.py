@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ...objects.reading.header import header_size
 from ...objects.reading.label_paths import find_label_file
-from ..report import Mend
+from ..report import PAIRING, Mend
 from .changes import Changes
-from .choice import PAIRING, Choice, class_codes
+from .choice import Choice
 from .data_yaml import write_entry
 from .label_text import Correction, LabelForm, MendedText, mend_text
 from .layout import Layout, bring
@@ -92,7 +92,7 @@ def _correction(choice: Choice, source: str, image: str) -> Correction | None:
 def _count(changes: Changes, mend: Mend | None, path: str, text: MendedText) -> None:
     if mend is not None:
         changes.count(mend.reading.codes if text.moved else (), text.moved)
-        changes.count(class_codes(mend) if text.renamed else (), text.renamed)
+        changes.count(mend.class_codes if text.renamed else (), text.renamed)
         changes.count((PAIRING,) if mend.pairing else (), text.rows)
     changes.dropped.update(text.dropped)
     for why, lines in ((OFF, text.lost), (NAMELESS, text.nameless)):

@@ -7,7 +7,8 @@ import pytest
 
 from diagnosis import Reading
 from diagnosis.labels.looking import knows_most
-from diagnosis.labels.told import findings_of, mends_of
+from diagnosis.labels.mends import mends_of
+from diagnosis.labels.told import findings_of
 from diagnosis.labels.verdict import judge
 
 from .planting import NAMES, material, sights, truths
@@ -195,3 +196,12 @@ def test_one_image_cannot_tell(truth, seen):
 def test_images_without_labels_do_not_break_it(truth, seen):
     nothing = [(np.empty(0, np.int64), np.empty((0, 4)))] * IMAGES
     assert named(material(nothing, seen)) == ["cannot_tell"]
+
+
+def test_a_mend_says_what_of_it_is_proven(truth, seen):
+    """Without edges the model alone speaks of the boxes, a warning; ids that nearly all pairs show are an error."""
+    given = material(truth, seen, Reading(format="xywh"), {i: i + 1 for i in NAMES})
+    (mend,) = mends_of(judge(given))
+    assert mend.codes == ("corner_as_centre", "ids_shifted") and mend.doubtful == ("corner_as_centre",)
+    assert mend.sure.reading == Reading() and mend.sure.classes == mend.classes != {}
+    assert mend.sure.codes == ("ids_shifted",) and mend.sure.does
