@@ -87,7 +87,8 @@ def _mend(
 
 
 def _class_codes(verdict: Verdict) -> tuple[str, ...]:
-    held = verdict.classes.map.code if verdict.classes else ""
+    by_ids = verdict.ids.map.code if verdict.ids else ""
+    held = verdict.classes.map.code if verdict.classes else by_ids
     swaps = ["classes_swapped"] if any(pair.code == "classes_swapped" for pair in verdict.pairs) else []
     return tuple(code for code in (held, *swaps) if code)
 
@@ -100,7 +101,7 @@ def _proven(verdict: Verdict) -> Verdict:
     if classes is not None and classes.proven and severity.of_classes(classes) != severity.ERROR:
         classes, pairs = None, ()  # swaps are those within the map
     pairs = tuple(pair for pair in pairs if severity.of_class_pair(pair) == severity.ERROR)
-    return replace(verdict, geometry=geometry, classes=classes, pairs=pairs)
+    return replace(verdict, geometry=geometry, classes=classes, ids=None, pairs=pairs)
 
 
 def _if_proven(verdict: Verdict, places: int) -> int:

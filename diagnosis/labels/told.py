@@ -11,10 +11,10 @@ from . import severity
 from .class_pairs import ClassPair
 from .mends import mendable
 from .reading import Reading
-from .search import FEWEST
 from .verdict import Verdict, class_map_of, files_of, run_of
 
 NAMED = 100  # files that a finding names
+ENOUGH = 16  # images that are never too few by themselves
 LOOK = "look at viz.labels(report) first."
 AGAIN = "Run the check again after that."
 
@@ -23,7 +23,7 @@ def findings_of(verdict: Verdict) -> list[Finding]:
     """All findings of one split."""
     found = [*_pairing(verdict), *_geometry(verdict), *_classes(verdict), *_class_pairs(verdict)]
     found += [*_partial(verdict), *_missing(verdict)]
-    return found or [*_cannot_tell(verdict)]
+    return [*(found or _cannot_tell(verdict)), *_ids(verdict)]
 
 
 def _geometry(verdict: Verdict) -> Iterator[Finding]:
@@ -134,6 +134,20 @@ def _classes(verdict: Verdict) -> Iterator[Finding]:
     yield Finding(choice.map.code, weight, None, text, evidence)
 
 
+def _ids(verdict: Verdict) -> Iterator[Finding]:
+    """What the class ids alone suggest."""
+    if verdict.ids is None:
+        return
+    code = verdict.ids.map.code
+    mend = _mend(severity.WARNING, [code]) if mendable(verdict) else ""
+    text = (
+        f"{_where(verdict)}{CODES[code]}: {verdict.ids.why}. Nothing was seen of the classes; a model that knows them "
+        f"would prove it. {mend}"
+    )
+    evidence = {"by": "ids", "k": verdict.ids.map.k, **_share(verdict)}
+    yield Finding(code, severity.WARNING, None, text.rstrip(), evidence)
+
+
 def _class_pairs(verdict: Verdict) -> Iterator[Finding]:
     for pair in verdict.pairs:
         yield _class_pair(verdict, pair)
@@ -213,7 +227,6 @@ def _cannot_tell(verdict: Verdict) -> Iterator[Finding]:
     if verdict.geometry.by and not (model is not None and not model.capable):
         return
     evidence: dict[str, Any] = {"images": count, "split": verdict.material.split, "by": verdict.geometry.by}
-    needed = None
     words = []
     if model is not None and model.capable:
         words.append(
@@ -221,7 +234,6 @@ def _cannot_tell(verdict: Verdict) -> Iterator[Finding]:
             f"{model.reading}, but it may see other things"
         )
     elif model is not None:
-        needed = model.above_chance.needed()
         evidence |= {"model_above_chance": model.above_chance.mean, "model_se": model.above_chance.se}
         words.append(
             f"labels fit what the model sees in {model.above_chance.images} images no better than chance has it, by "
@@ -234,14 +246,22 @@ def _cannot_tell(verdict: Verdict) -> Iterator[Finding]:
         words.append("the edges speak for the labels as they are read, but say nothing of classes")
     if not words:
         words.append(f"{count} image(s) with labels to look at are too few")
-    if needed is None or count < FEWEST:
-        needed = max(needed or 0, 16)
+    needed = _needed(verdict)
     evidence["images_needed"] = needed
-    text = (
-        f"{_where(verdict)}whether the labels are right cannot be told: {'; '.join(words)}. About {needed} images "
-        "would do if model and labels are of one kind; a better model does with fewer."
-    )
+    advice = "More images of this kind would tell no more; another model may."
+    if needed is not None:
+        advice = f"About {needed} images would do if model and labels are of one kind; a better model does with fewer."
+    text = f"{_where(verdict)}whether the labels are right cannot be told: {'; '.join(words)}. {advice}"
     yield Finding("cannot_tell", "warning", None, text, evidence)
+
+
+def _needed(verdict: Verdict) -> int | None:
+    """With how many images it might be told, always more than were looked at; None where no number would do."""
+    model, edges, count = verdict.model, verdict.edges, len(verdict.material.looked)
+    found = [model.above_chance.needed()] if model is not None and not model.capable else []
+    found += [edges.on_edges.needed()] if model is None and edges is not None else []
+    found += [ENOUGH]
+    return max((number for number in found if number is not None and number > count), default=None)
 
 
 def _share(verdict: Verdict) -> dict[str, Any]:

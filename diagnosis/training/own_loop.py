@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler, OptState
 
 from anatomy.head.head import Head
 
@@ -21,8 +22,6 @@ class OwnLoop:
     compiled = False
     epochs = 0
     per_epoch = 0
-    scaled = False
-    scale: float | None = None
     rate = float("nan")
     settings: Mapping[str, Any] = MappingProxyType({})
 
@@ -32,6 +31,19 @@ class OwnLoop:
         self.epoch = 0
         self.loss: Tensor | None = None
         self.items: Mapping[str, Tensor] = {}
+        self.scaler: GradScaler | None = None
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the scaler of the step under way multiplies gradients."""
+        return self.scaler is not None and self.scaler.is_enabled()
+
+    @property
+    def scale(self) -> float | None:
+        """By what; None where there is no scaler, or where it has taken its scale out again, as for clipping."""
+        if self.scaler is None or not self.scaled or unscaled(self.scaler):
+            return None
+        return float(self.scaler.get_scale())
 
     @property
     def net(self) -> nn.Module:
@@ -64,6 +76,11 @@ class OwnLoop:
 
     def log(self, scalars: Mapping[str, float], step: int) -> None:
         """There are no loggers that are known."""
+
+
+def unscaled(scaler: GradScaler) -> bool:
+    """Whether ``unscale_`` was called since the last ``update``."""
+    return any(state["stage"] is OptState.UNSCALED for state in scaler._per_optimizer_states.values())
 
 
 class Step:

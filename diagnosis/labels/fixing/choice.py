@@ -22,14 +22,18 @@ DROPS = (
     "bad_annotation",
 )
 """Rows that are left out where their code is asked for; by themselves they stay as they stand."""
+CUT = "outside"
+"""Boxes that leave the image are cut at its edges where this is asked for."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is done: ``mends`` by the path of the image whose labels they are about, and rows ``drop``ped by code."""
+    """What is done: ``mends`` by the path of the image whose labels they are about, rows ``drop``ped by code, and
+    whether boxes are ``cut`` at the edges of their image."""
 
     mends: Mapping[str, Mend]
     drop: frozenset[str] = field(default_factory=frozenset)
+    cut: bool = False
 
 
 def chosen(report: LabelReport, codes: str | Iterable[str] | None, also: str | Iterable[str] = ()) -> Choice:
@@ -49,9 +53,9 @@ def chosen(report: LabelReport, codes: str | Iterable[str] | None, also: str | I
         parts = [_beside(mend.sure, part) for mend, part in zip(report.mends, parts, strict=True)]
     drop = frozenset(DUPLICATES.get(code, code) for code in asked) & frozenset(DROPS)
     doing = [part for part in parts if part.does]
-    if not doing and not drop:
+    if not doing and not drop and CUT not in asked:
         raise ValueError(_nothing(report))
-    return Choice({str(image): mend for mend in doing for image in mend.images}, drop)
+    return Choice({str(image): mend for mend in doing for image in mend.images}, drop, cut=CUT in asked)
 
 
 def _nothing(report: LabelReport) -> str:
@@ -65,18 +69,19 @@ def _nothing(report: LabelReport) -> str:
     found = ", ".join(report.codes) or "nothing"
     return (
         f"There is nothing to mend: the report names {found}, and no mend for it. Rows are dropped where their "
-        f"code is asked for: also=[…] of {', '.join(DROPS)}."
+        f"code is asked for: also=[…] of {', '.join(DROPS)}; and {CUT} are cut at the edges."
     )
 
 
 def _asked(report: LabelReport, given: str | Iterable[str]) -> set[str]:
     codes = [given] if isinstance(given, str) else list(given)
     can = {code for mend in report.mends for code in mend.all_codes}
-    unknown = [code for code in codes if code not in can and DUPLICATES.get(code, code) not in DROPS]
+    unknown = [code for code in codes if code not in can and DUPLICATES.get(code, code) not in (*DROPS, CUT)]
     if unknown:
         raise ValueError(
             f"Codes must be of what this report can mend, but {unknown[0]!r} is not. It can mend: "
-            f"{', '.join(sorted(can)) or 'nothing'}; rows that can be dropped: duplicates, {', '.join(DROPS)}."
+            f"{', '.join(sorted(can)) or 'nothing'}; rows that can be dropped: duplicates, {', '.join(DROPS)}; "
+            f"{CUT} are cut at the edges."
         )
     return set(codes)
 

@@ -17,7 +17,7 @@ from ..reading import Reading
 from ..report import PAIRING, Mend
 from .annotation import Entry, mend_annotation
 from .changes import Changes
-from .choice import Choice
+from .choice import CUT, Choice
 from .layout import bring
 from .numbers import Size
 from .pairing import NAMELESS, NO_LABELS, NOBODYS, OFF, UNREADABLE, paired
@@ -74,6 +74,8 @@ class _Json:
                 self._rename(held, mend)
             if mend.pairing:
                 self._move(held, belongs)
+        if self.choice.cut and not (mend is not None and mend.reading.departures):
+            self._cut(held, held.size or header_size(image))
         if self.choice.drop:
             self._drop(held, held.size or header_size(image) or (1, 1))
 
@@ -130,6 +132,18 @@ class _Json:
         for annotation in held.annotations:
             self._entries[annotation.place]["image_id"] = belongs.key
         self.changes.count((PAIRING,), len(held.annotations))
+
+    def _cut(self, held: CocoImage, size: Size | None) -> None:
+        """Cut boxes that leave the image at its edges."""
+        if size is None:
+            return
+        rows, _ = annotation_rows(self.path, held.annotations, size)
+        outside = {problem.line for problem in judge(rows, self.path, {}).problems if problem.code == CUT}
+        for row in (row for row in rows if row.line in outside):
+            written = Reading().boxes([row.cxcywh], size)[0]
+            mend_annotation(self._entries[row.line], written, written.clip(0, 1), Reading(), size)
+        if outside:
+            self.changes.count((CUT,), len(outside))
 
     def _drop(self, held: CocoImage, size: Size) -> None:
         """Let those annotations go that are no labels of the kinds that are dropped, as they stand now."""

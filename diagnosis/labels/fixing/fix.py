@@ -31,11 +31,11 @@ def fix_labels(
     """Write a mended copy of a labelled set into a new folder; the set itself is only read.
 
     ``report``: what ``check_labels`` found in ``data``. Mended is what its errors call for, and beside that the codes
-    of ``also``, warnings that you have looked at; or ``codes`` alone. Rows that are no labels, and duplicates, are
-    dropped where their code is asked for ("duplicates", "empty_box", "off_image", "class_unknown" …), and otherwise
-    stay as they stand. Every line that is not mended stays byte for byte; one that the reading puts off the image is
-    left out, as is an image to which no labels belong once pairs are mended; a format or a size of boxes is not applied
-    to polygons and key points.
+    of ``also``, warnings that you have looked at; or ``codes`` alone. Where their code is asked for, rows that are no
+    labels and duplicates are dropped ("duplicates", "empty_box", "off_image", "class_unknown" …), and boxes that leave
+    the image ("outside") are cut at its edges; otherwise they stay as they stand. Every line that is not mended stays
+    byte for byte; one that the reading puts off the image is left out, as is an image to which no labels belong once
+    pairs are mended; a format or a size of boxes is not applied to polygons and key points.
 
     ``out`` then holds labels, links of the images (copies where links cannot be made), ``mended.json``, which counts
     what was changed, and what the set was given by: a data YAML with all its splits, a folder, a list of images, a

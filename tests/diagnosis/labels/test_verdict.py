@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from diagnosis import Reading
+from diagnosis.labels.class_maps import COCO_NUMBERS
 from diagnosis.labels.looking import knows_most
 from diagnosis.labels.mends import mends_of
 from diagnosis.labels.told import findings_of
@@ -51,6 +52,8 @@ def test_right_labels_are_left_alone(count, seed):
         Reading(unit="px"),
         Reading(unit="px", format="xyxy"),
         Reading(unit=1000.0),
+        Reading(unit="per_px"),
+        Reading(format="xyxy_as_xywh"),
         Reading(unit="wrong_side"),
         Reading(unit="width"),
         Reading(turn="flipped_vertically"),
@@ -152,7 +155,8 @@ def test_a_model_that_sees_something_else_cannot_tell(truth, seen):
     others = sights(truths(IMAGES, 77))
     (finding,) = findings_of(judge(material(truth, others)))
     assert finding.code == "cannot_tell"
-    assert finding.evidence["images_needed"] > 0
+    needed = finding.evidence["images_needed"]
+    assert needed is None or needed > IMAGES
 
 
 def test_a_model_of_other_classes_does_not_take_parts_for_wrong_boxes(truth, seen):
@@ -191,6 +195,45 @@ def test_one_image_cannot_tell(truth, seen):
     (finding,) = findings_of(judge(material(truth[:1], seen[:1])))
     assert finding.code == "cannot_tell"
     assert finding.evidence["images_needed"] >= 4
+
+
+@pytest.mark.parametrize(("count", "least"), [(1, 16), (8, 16), (20, 21)])
+def test_what_would_do_is_always_more_than_was_looked_at(truth, count, least):
+    (finding,) = findings_of(judge(material(truth[:count], sights(truths(count, 77)))))
+    needed = finding.evidence["images_needed"]
+    assert finding.code == "cannot_tell" and (needed is None or needed >= least)
+    assert (f"About {needed} images" if needed else "More images of this kind would tell no more") in str(finding)
+
+
+ALL_COCO = {i: f"class {i}" for i in range(80)}
+
+
+@pytest.mark.parametrize(
+    ("names", "used", "code", "k", "meant"),
+    [
+        (NAMES, [1, 2, 6], "ids_shifted", 1, {1: 0, 2: 1, 6: 5}),
+        (NAMES, [0, 2, 6], None, 0, {}),
+        (NAMES, [1, 2, 5], None, 0, {}),
+        (NAMES, [1, 2, 7], None, 0, {}),
+        (ALL_COCO, COCO_NUMBERS, "ids_coco91", 0, {1: 0, 13: 11, 90: 79}),
+        (ALL_COCO, [number - 1 for number in COCO_NUMBERS], "ids_coco91", -1, {12: 11, 89: 79}),
+        (ALL_COCO, [*COCO_NUMBERS, 12], None, 0, {}),
+        (ALL_COCO, [1, 2, 3, 90], None, 0, {}),  # four ids miss ten gaps by chance
+        (ALL_COCO, range(1, 81), "ids_shifted", 1, {1: 0, 80: 79}),
+        ({}, [1, 2, 3], None, 0, {}),
+    ],
+)
+def test_ids_alone_say_what_they_suggest_where_nothing_was_seen_of_classes(truth, names, used, code, k, meant):
+    given = replace(material(truth[:2], sights(truth[:2])), seen=None, names=names, used=np.array(list(used)))
+    verdict = judge(given)
+    found = [finding for finding in findings_of(verdict) if finding.code != "cannot_tell"]
+    assert [(finding.code, finding.severity, finding.evidence["k"]) for finding in found] == (
+        [(code, "warning", k)] if code else []
+    )
+    mends = mends_of(verdict)
+    assert [mend.doubtful for mend in mends] == ([(code,)] if code else [])
+    if code:
+        assert not mends[0].sure.does and meant.items() <= mends[0].classes.items()
 
 
 def test_images_without_labels_do_not_break_it(truth, seen):
