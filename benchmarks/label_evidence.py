@@ -1,7 +1,7 @@
 """What model and edges say together: the rule of errors and warnings, on photographs, with a model that is blind too.
 
-``python -m benchmarks.label_evidence --photographs FOLDER --weights NAME=FILE … [--write README.md]``; the folder as for
-``label_faults``, from which faults and subjects come. Each geometric fault is planted in random subsets of the odd
+``python -m benchmarks.label_evidence --photographs FOLDER --weights NAME=FILE … [--write README.md]``; the folder as
+for ``label_faults``, from which faults and subjects come. Each geometric fault is planted in random subsets of the odd
 images. "Edges alone": without a model. "Model and edges": with one that sees the photographs as they are. "Blind model
 and edges": what the model sees is put into the frame of the faulty labels, as one that was trained on them sees it;
 faults that no training survives (px) are left out there. Clean: right labels of random subsets of all images.
@@ -119,7 +119,7 @@ def clean_rows(subject: Subject, fields: Fields, kind: str, subsets: int) -> Ite
 
 def table(subjects: Sequence[tuple[Subject, Fields]], tries: int, subsets: int) -> Iterator[str]:
     """The lines of the table, as they come."""
-    yield "| evidence | images | named, an error | named, a warning | named, contested | cannot tell | nothing | else | "
+    yield "| evidence | images | named, an error | named, a warning | named, contested | cannot tell | nothing | else |"
     yield "|---|---|---|---|---|---|---|---|"
     edged: set[int] = set()
     for subject, fields in subjects:

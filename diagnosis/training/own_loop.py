@@ -19,19 +19,31 @@ class OwnLoop:
     ``measure(outputs, targets)`` makes the loss, and ``criterion`` can be listened to, where the caller gave them.
     """
 
-    compiled = False
     epochs = 0
     per_epoch = 0
     rate = float("nan")
     settings: Mapping[str, Any] = MappingProxyType({})
 
-    def __init__(self, head: Head, measure: Callable[..., Tensor] | None, criterion: Any, *, resumed: bool):
+    def __init__(
+        self,
+        head: Head,
+        measure: Callable[..., Tensor] | None,
+        criterion: Any,
+        *,
+        resumed: bool,
+        compiled: bool = False,
+    ):
         self.head, self._measure, self._criterion = head, measure, criterion
-        self.resumed = resumed
+        self.resumed, self._compiled = resumed, compiled
         self.epoch = 0
         self.loss: Tensor | None = None
         self.items: Mapping[str, Tensor] = {}
         self.scaler: GradScaler | None = None
+
+    @property
+    def compiled(self) -> bool:
+        """Whether torch.compile runs the network, as a wrapper or in place: hooks laid later are ignored."""
+        return self._compiled or self.net._compiled_call_impl is not None
 
     @property
     def scaled(self) -> bool:

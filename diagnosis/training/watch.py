@@ -106,13 +106,13 @@ class Watch:
         its scale, and gradients that overflow, by which it finds a scale that fits, are no fault. Raises ValueError
         for a watch that was read from a folder, or is closed, TypeError for what is no scaler.
         """
+        if scaler is not None and not isinstance(scaler, GradScaler):
+            raise TypeError(f"scaler must be a torch.amp.GradScaler, or None, but {scaler!r} was given.")
         watcher, loop = self._watcher, self._loop
         if watcher is None or loop is None:
             raise ValueError("A watch that was read from a folder watches nothing. Make one: diagnosis.watch(model).")
         if watcher.session is None and watcher.record is not None and watcher.error is None:
             raise ValueError("This watch is closed. Make another for the steps to come: diagnosis.watch(model).")
-        if scaler is not None and not isinstance(scaler, GradScaler):
-            raise TypeError(f"scaler must be a torch.amp.GradScaler, or None, but {scaler!r} was given.")
         loop.loss, loop.items, loop.scaler = None, {}, scaler
         if watcher.session is None:
             watcher.begin(lambda: loop)
@@ -214,7 +214,8 @@ def watch(
     without it, and nothing of it stays after the training, however that ends. It follows one training: the next one
     wants a watch of its own. A failure of the watch itself is warned of, and the training goes on.
 
-    ``model``: a YOLO object that will be trained, or the network of a loop of your own. ``out``: the folder for rows
+    ``model``: a YOLO object that will be trained, or the network of a loop of your own, compiled or not; where
+    torch.compile runs it, the scale of what the head reads is not measured. ``out``: the folder for rows
     and findings; by default ``watch`` in the folder of the training, and for a loop of your own none: rows stay in
     memory. Parts are written at least ``save_every`` seconds apart. ``on_finding`` is called with each finding as it
     comes; they are logged too. For a loop of your own: ``loss(outputs, targets)`` makes its scalar, so that a batch
@@ -231,7 +232,8 @@ def watch(
         raise TypeError(f"on_finding is called with each finding, but {on_finding!r} cannot be called.")
     if not isinstance(save_every, int | float) or not save_every >= 0:
         raise ValueError(f"save_every, s between two parts, must be a number from 0 on, but {save_every!r} was given.")
-    head = describe(model)
+    plain = getattr(model, "_orig_mod", model)  # what torch.compile wraps
+    head = describe(plain)
     given = Path(out).absolute() if out is not None else None
     if given is not None:
         _check_free(given, resume=resume)
@@ -244,7 +246,7 @@ def watch(
     made = Watch(watcher=watcher)
     made._following = head.follow(watcher)
     if made._following is None:
-        made._loop = OwnLoop(head, loss, criterion, resumed=resume)
+        made._loop = OwnLoop(head, loss, criterion, resumed=resume, compiled=plain is not model)
     return made
 
 

@@ -166,3 +166,28 @@ def test_a_loop_under_autocast_is_watched(batches):
     assert watch.levels["activation"].null_count() == 0
     items = watch.levels.select("boxes", "classes", "objectness").sum()
     assert sum(items.row(0)) == pytest.approx(loss.item(), rel=0.02)  # of bfloat16
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_compiled_network_is_watched_but_for_what_the_head_reads(batches, wrapped, monkeypatch):
+    """No hook is laid on modules that run compiled: it would be compiled in, and stay, or be ignored."""
+    net = half_width()
+    if wrapped:
+        compiled = torch.compile(net, backend="eager")
+    else:
+        compiled = net
+        monkeypatch.setattr(net, "_compiled_call_impl", net._call_impl)  # as net.compile() leaves it
+    images, wanted = batches[0]
+    watch = diagnosis.watch(compiled, every=1, loss=criterion)
+    with watch.step(images, wanted) as step:
+        assert not any(module._forward_pre_hooks for module in net.modules())
+        step.tell(net.loss(net(images), wanted).total).backward()
+    net.zero_grad()
+    with watch.step(images, wanted) as step:
+        step.tell(net.loss(net(images), wanted).total * float("nan")).backward()
+    watch.close()
+    assert watch.error is None
+    assert watch.levels["activation"].null_count() == len(watch.levels) == 6
+    assert watch.batches["grad"][0] > 0 and watch.levels["positives"].sum() > 0
+    assert [finding.code for finding in watch.findings] == ["non_finite"]
+    assert (net._compiled_call_impl is None) == wrapped
