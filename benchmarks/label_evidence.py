@@ -40,6 +40,7 @@ GEOMETRIC = tuple(
     for fault in (*DEVELOPED, *LAST)
     if fault.files is None and fault.classes is None and fault.reading != Reading()
 )
+KINDS = ("edges", "both", "blind")
 OUTCOMES = ("error", "warning", "contested", "cannot tell", "nothing", "else")
 WRONG = 0.5  # px: a box that a blind model would see must be at least so wide and high
 Fields = Mapping[int, EdgeField]
@@ -117,29 +118,35 @@ def clean_rows(subject: Subject, fields: Fields, kind: str, subsets: int) -> Ite
         yield count, seen
 
 
-def table(subjects: Sequence[tuple[Subject, Fields]], tries: int, subsets: int) -> Iterator[str]:
+def table(
+    subjects: Sequence[tuple[Subject, Fields]], tries: int, subsets: int, kinds: Sequence[str] = KINDS
+) -> Iterator[str]:
     """The lines of the table, as they come."""
     yield "| evidence | images | named, an error | named, a warning | named, contested | cannot tell | nothing | else |"
     yield "|---|---|---|---|---|---|---|---|"
     edged: set[int] = set()
     for subject, fields in subjects:
-        kinds = [("", "both"), ("blind ", "blind")]
-        if id(fields) not in edged:  # photographs are the same, whichever model looks at them
-            kinds.insert(0, ("", "edges"))
-        edged.add(id(fields))
-        for word, kind in kinds:
-            title = "edges alone" if kind == "edges" else f"{word}{subject.title} and edges"
-            if kind == "edges" and subject.title == "scenes":
-                title = "edges alone, scenes"
+        for kind in kinds:
+            if kind == "edges" and id(fields) in edged:  # photographs are the same, whichever model looks at them
+                continue
+            edged.add(id(fields))
+            title = _title(subject, kind)
             for count, seen in planted_rows(subject, fields, kind, tries):
                 total = sum(seen[key] for key in OUTCOMES)
                 cells = [f"{seen[key] / total:.0%}" for key in OUTCOMES]
                 yield f"| {title} | {count} | {' | '.join(cells)} |"
                 print("   else:", {key: n for key, n in seen.items() if key not in OUTCOMES}, file=sys.stderr)
-            if kind != "blind":
-                for count, seen in clean_rows(subject, fields, kind, subsets):
-                    told = ", ".join(f"{n} {codes or 'nothing'}" for codes, n in seen.most_common())
-                    yield f"clean: {title}, {count} images, {subsets} subsets: {told}"
+            if kind == "blind":  # of right labels nothing is to be blind to
+                continue
+            for count, seen in clean_rows(subject, fields, kind, subsets):
+                told = ", ".join(f"{n} {codes or 'nothing'}" for codes, n in seen.most_common())
+                yield f"clean: {title}, {count} images, {subsets} subsets: {told}"
+
+
+def _title(subject: Subject, kind: str) -> str:
+    if kind == "edges":
+        return "edges alone, scenes" if subject.title == "scenes" else "edges alone"
+    return f"{'blind ' if kind == 'blind' else ''}{subject.title} and edges"
 
 
 def _options() -> argparse.Namespace:
@@ -149,6 +156,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--scenes", type=int, default=128)
     parser.add_argument("--tries", type=int, default=2)
     parser.add_argument("--subsets", type=int, default=60)
+    parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=KINDS)
+    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="of these subjects, scenes among them")
     parser.add_argument("--write", type=Path, help="put the table between the label_evidence marks of this file")
     return parser.parse_args()
 
@@ -158,9 +167,11 @@ def main() -> None:
     options = _options()
     photographs = fields_of(pixels_of(path) for path in read_labels(options.photographs / "data.yaml").images)
     subjects = [(subject, photographs) for subject in seen_photographs(options.photographs, options.weights)]
-    subjects.append((scenes(options.scenes), fields_of(scene_of(i).image for i in range(options.scenes))))
+    if not options.only or "scenes" in options.only:
+        subjects.append((scenes(options.scenes), fields_of(scene_of(i).image for i in range(options.scenes))))
+    subjects = [entry for entry in subjects if not options.only or entry[0].title in options.only]
     lines = []
-    for line in table(subjects, options.tries, options.subsets):
+    for line in table(subjects, options.tries, options.subsets, options.kinds):
         print(line, flush=True)
         lines.append(line)
     if options.write:

@@ -9,6 +9,7 @@ from diagnosis import Reading
 from diagnosis.labels.class_maps import COCO_NUMBERS
 from diagnosis.labels.looking import knows_most
 from diagnosis.labels.mends import mends_of
+from diagnosis.labels.residuals import _line_of_both
 from diagnosis.labels.told import findings_of
 from diagnosis.labels.verdict import judge
 
@@ -88,6 +89,16 @@ def test_what_is_fitted_comes_near_to_what_was_planted(truth, seen, reading, cod
     assert mend.reading.shift == pytest.approx(reading.shift, abs=0.004)
     assert mend.reading.scale == pytest.approx(reading.scale, abs=0.015)
     assert mend.reading.size == pytest.approx(reading.size, rel=0.06)
+
+
+def test_the_line_through_centres_that_hardly_spread_is_neither_too_flat_nor_too_steep():
+    """Both ends of a pair are off, by a third of the spread: a line of one over the other has 0.9 of the slope."""
+    rng = np.random.default_rng(0)
+    true, image = rng.normal(0.5, 0.03, 3000), np.arange(3000)
+    seen, labelled = true + rng.normal(0, 0.01, 3000), 0.1 + 0.8 * true + rng.normal(0, 0.01 * 0.8, 3000)
+    found = _line_of_both(seen, labelled, np.ones(3000), image)
+    assert (found.slope, found.offset) == (pytest.approx(0.8, abs=0.01), pytest.approx(0.1, abs=0.006))
+    assert _line_of_both(seen, true + rng.normal(0, 0.01, 3000), np.ones(3000), image).slope == 1.0
 
 
 @pytest.mark.parametrize(
