@@ -39,7 +39,7 @@ def planted(real, tmp_path_factory):
 
 def test_right_labels_of_photographs_are_left_alone_and_planted_faults_are_errors(planted, real):
     model = YOLO(real / "weights" / "yolov8n_coco.pt")
-    right = diagnosis.check_labels(planted["right"], model, imgsz=IMGSZ, progress=False)
+    right = diagnosis.check_labels(planted["right"], model, imgsz=IMGSZ, images=8, progress=False)
     assert right.errors == () and right.mends == ()
     wrong = diagnosis.check_labels(planted["wrong"], model, imgsz=IMGSZ, progress=False)
     assert {finding.code for finding in wrong.errors} == {"corner_as_centre", "ids_shifted"}
