@@ -55,7 +55,7 @@ def blinded(seen: Seen, reading: Reading) -> Seen:
     """What a model that learned from labels written by a reading sees: the same boxes where it was shown them."""
     taken = Reading().boxes(reading.written(seen.boxes, seen.size), seen.size).clip(0, 1)
     moved = replace(seen, boxes=taken)
-    return moved.chosen(((taken[:, 2:] - taken[:, :2]) * seen.size > WRONG).all(1))
+    return moved.chosen(np.all((taken[:, 2:] - taken[:, :2]) * np.array(seen.size) > WRONG, axis=1))
 
 
 def found(
