@@ -10,7 +10,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from benchmarks.label_planting import Subject
-from detectors import demo_weights, draw_scene
+from detectors import Scene, demo_weights, draw_scene
 from diagnosis import read_labels
 from diagnosis.labels.looking import seen_in
 
@@ -51,13 +51,18 @@ def scenes(count: int) -> Subject:
     if not made.exists():
         model, seen, truth = YOLO(demo_weights()), [], []
         for i in tqdm(range(count), desc="scenes", unit="scene"):
-            height, width = SCENE_SIZES[i % len(SCENE_SIZES)]
-            scene = draw_scene(SCENE_SEED + i, (height, width))
+            scene = scene_of(i)
+            height, width = scene.image.shape[:2]
             truth.append((scene.labels, scene.boxes.astype(np.float64) / (width, height, width, height)))
             seen.append(seen_in(trace(model, np.ascontiguousarray(scene.image[..., ::-1]), imgsz=320)))
         _keep(made, (seen, truth))
     seen, truth = _kept(made)
     return Subject(title="scenes", seen=seen, truth=truth, names=dict(enumerate(CLASS_NAMES)))
+
+
+def scene_of(place: int) -> Scene:
+    """One of the scenes, always the same."""
+    return draw_scene(SCENE_SEED + place, SCENE_SIZES[place % len(SCENE_SIZES)])
 
 
 def _corners(cxcywh: np.ndarray) -> np.ndarray:

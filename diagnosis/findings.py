@@ -69,7 +69,7 @@ CODES = {
     "pixels": "coordinates are px where shares of the image belong",
     "pixels_xywh": "boxes are x y w h in px, the corner first",
     "pixels_xyxy": "boxes are two corners in px",
-    "other_unit": "coordinates are counted in another whole than 1: percent, thousandths, px of another size",
+    "other_unit": "coordinates are counted in another whole than 1: percent, px of another size, shares of a px",
     "wrong_side": "x is divided by the height, y by the width",
     "by_width": "x and y are both divided by the width",
     "by_height": "x and y are both divided by the height",

@@ -16,13 +16,14 @@ from .files import copy_findings, find_copies, image_findings, look_at_all
 from .files.pictures import ImageFile
 from .looking import NO_CLASS, counterparts, knows_most, look, looked_at
 from .material import Material
+from .mends import mends_of
 from .report import LabelReport, Mend
 from .seen import translated
 from .single import suspects_of
 from .splits import Split, labelled_sets, read_split
 from .symptoms import with_symptoms
 from .tables import problem_rows, reading_rows, suspect_rows
-from .told import findings_of, mends_of
+from .told import findings_of
 from .verdict import judge
 from .weighed import weighed
 

@@ -14,7 +14,7 @@ FORMATS = {
 """What the first two numbers, and the last two, are made of: so much of the low corner and so much of the high one."""
 XXYY = "xxyy"
 """x1 x2 y1 y2, the format whose numbers of an axis stand side by side."""
-UNITS = ("share", "px", "wrong_side", "width", "height")
+UNITS = ("share", "px", "per_px", "wrong_side", "width", "height")
 FRAMES = ("image", "letterbox", "letterbox_end")
 TURNS = {
     "": (False, False, False),
@@ -62,6 +62,7 @@ def per_share(unit: str | float, size: np.ndarray) -> np.ndarray:
     x, y = {
         "share": (one, one),
         "px": (width, height),
+        "per_px": (1 / width, 1 / height),
         "wrong_side": (width / height, height / width),
         "width": (one, height / width),
         "height": (width / height, one),

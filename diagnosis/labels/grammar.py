@@ -13,6 +13,7 @@ from .reading import Reading
 CONSTANTS = (100.0, 1000.0, 1024.0, 640.0, 320.0, 416.0, 512.0, 1280.0)
 """Wholes that coordinates are counted in, where not in shares: percent, thousandths, the sides of usual inputs."""
 SHARES_UP_TO = 3.0  # a number above it is no share, however the box may leave its image
+SHARES_FROM = 0.02  # numbers that all are below it are no shares of an image, but of a pixel
 WHOLE_USED = 0.6  # of a constant whole, the largest coordinates are at least so much
 FEW_AND_MANY = (0.01, 0.95)  # parts of the rows from which on, and up to which, a kind of unit counts
 DEPARTURES = 3  # how many come together at most
@@ -54,6 +55,8 @@ def _units(quads: np.ndarray) -> tuple[str | float, ...]:
     """The units that come into question: of shares where some rows may be such, of larger numbers where some are."""
     far = np.abs(quads).max(1) > SHARES_UP_TO
     found: list[str | float] = []
+    if len(far) and np.quantile(np.abs(quads).max(1), FEW_AND_MANY[1]) < SHARES_FROM:
+        found.append("per_px")
     if far.mean() < FEW_AND_MANY[1] if len(far) else True:
         found += ["wrong_side", "width", "height"]
     if len(far) and far.mean() > FEW_AND_MANY[0]:

@@ -47,9 +47,10 @@ class Reading:
     coordinates about the image's upper left corner, then ``shift`` (x, y) in shares of the image, and ``size``, the
     factor on widths and heights about each box's centre; ``turn``, a key of ``TURNS``, by which the labels lie turned
     against the image; ``frame``: shares of the image, or of its letterbox (the padding on both sides, or at the end);
-    ``unit``: share of the own side, px, share of the "wrong_side", of the "width" or "height" alone, or a number that
-    stands for the whole, such as 100 or 1000; ``format``, a key of ``FORMATS`` or "xxyy"; ``order``, a key of
-    ``ORDERS``: the places of the numbers. ``boxes`` takes it all back; ``written`` does it, and is its exact inverse.
+    ``unit``: share of the own side, px, share of a px ("per_px": divided by the side twice), of the "wrong_side", of
+    the "width" or "height" alone, or a number that stands for the whole, such as 100 or 1000; ``format``, a key of
+    ``FORMATS`` or "xxyy"; ``order``, a key of ``ORDERS``: the places of the numbers. ``boxes`` takes it all back;
+    ``written`` does it, and is its exact inverse.
     """
 
     order: str = ""

@@ -14,6 +14,8 @@ from .tables import problem_rows, reading_rows, suspect_rows
 if TYPE_CHECKING:
     from polars import DataFrame
 
+PAIRING = "files_mispaired"
+
 
 @dataclass(frozen=True)
 class Mend:
@@ -21,7 +23,8 @@ class Mend:
 
     ``reading`` of their boxes; ``classes`` {id written: id meant}, ids that are not named stay; ``pairing``: the
     labels of an image belong to the one so many places further on in the list of its split, 0: to itself. ``split``
-    of a data YAML, "" elsewhere; ``codes`` of the findings that it mends.
+    of a data YAML, "" elsewhere; ``codes`` of the findings that it mends. ``proven``: the part of it that errors call
+    for, None where that is all of it; the rest is of warnings, and mended where it is asked for.
     """
 
     images: tuple[Path, ...]
@@ -30,6 +33,36 @@ class Mend:
     pairing: int = 0
     split: str = ""
     codes: tuple[str, ...] = ()
+    proven: "Mend | None" = None
+
+    @property
+    def does(self) -> bool:
+        """Whether it changes anything."""
+        return bool(self.reading.departures or self.classes or self.pairing)
+
+    @property
+    def sure(self) -> "Mend":
+        """The part of it that errors call for."""
+        return self if self.proven is None else self.proven
+
+    @property
+    def class_codes(self) -> tuple[str, ...]:
+        """The codes that its map of classes stands for."""
+        return tuple(code for code in self.codes if code not in (*self.reading.codes, PAIRING)) if self.classes else ()
+
+    @property
+    def all_codes(self) -> tuple[str, ...]:
+        """The codes of the findings that it mends, each once."""
+        return tuple(dict.fromkeys([*self.codes, *self.reading.codes, *([PAIRING] if self.pairing else [])]))
+
+    @property
+    def doubtful(self) -> tuple[str, ...]:
+        """The codes of what warnings alone call for."""
+        sure, of_ids = self.sure, self.class_codes
+        reading = self.reading.codes if self.reading != sure.reading else ()
+        pairing = (PAIRING,) if self.pairing != sure.pairing else ()
+        classes = tuple(code for code in of_ids if code not in sure.codes) or of_ids[-1:]
+        return (*pairing, *reading, *(classes if self.classes != sure.classes else ()))
 
 
 @dataclass(frozen=True)
@@ -66,6 +99,7 @@ class LabelReport(Report):
                 "images": [str(path) for path in mend.images],
                 "reading": str(mend.reading),
                 "codes": list(mend.codes),
+                "doubtful": list(mend.doubtful),
                 "classes": {str(key): value for key, value in mend.classes.items()},
                 "pairing": mend.pairing,
                 "split": mend.split,

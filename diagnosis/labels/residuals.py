@@ -103,7 +103,7 @@ def _step(matched: Matched, base: Reading, found: Reading, fewest: int) -> Readi
     weights = 1 / (0.05 * seen_sides + 0.004)
     scale, shift = [1.0, 1.0], [0.0, 0.0]
     for axis in (0, 1):
-        line = _line(seen_centres[:, axis], centres[:, axis], weights[:, axis], matched.image, slope=True)
+        line = _line_of_both(seen_centres[:, axis], centres[:, axis], weights[:, axis], matched.image)
         if MOST_SCALE > line.slope > 1 / MOST_SCALE and abs(line.slope - 1) > max(LEAST_SCALE, bound * line.slope_se):
             scale[axis] = line.slope
         else:
@@ -116,6 +116,21 @@ def _step(matched: Matched, base: Reading, found: Reading, fewest: int) -> Readi
     if abs(size.offset) > max(LEAST_SIZE, bound * size.offset_se):
         factor = float(np.exp(size.offset))
     return replace(base, shift=tuple(shift), scale=tuple(scale), size=base.size * factor)
+
+
+def _line_of_both(x: np.ndarray, y: np.ndarray, weight: np.ndarray, image: np.ndarray) -> Line:
+    """A robust line through (x, y) both of which are off by some noise: a line of y over x is too flat then, one of x
+    over y too steep, the more so the less they spread (errors in variables; Fuller, Measurement Error Models, 1987).
+
+    The slope is the geometric mean of both, and 1 where one of them is at most that and the other at least.
+    """
+    flat, back = _line(x, y, weight, image, slope=True), _line(y, x, weight, image, slope=True)
+    if back.slope <= 0 or flat.slope <= 0 or (flat.slope - 1) * (1 / back.slope - 1) <= 0:
+        return Line(offset=flat.offset, slope=1.0, offset_se=flat.offset_se, slope_se=flat.slope_se)
+    slope = (flat.slope / back.slope) ** 0.5
+    offset = _line(slope * x, y, weight, image, slope=False).offset
+    error = max(flat.slope_se, back.slope_se / back.slope**2)
+    return Line(offset=offset, slope=slope, offset_se=flat.offset_se, slope_se=error)
 
 
 def _line(x: np.ndarray, y: np.ndarray, weight: np.ndarray, image: np.ndarray, slope: bool) -> Line:

@@ -17,7 +17,7 @@ class Rows:
     """``image`` (n,) int64, place in the list of images, ascending; ``line`` (n,) int64; ``class_id`` (n,) int64.
 
     ``quads`` (n, 4) float64, the four numbers of a box as written, cx cy w h of the hull of a polygon; ``polygon``
-    (n,) bool.
+    (n,) bool. A box of a COCO JSON stands there by itself, whatever its outline.
     """
 
     image: np.ndarray
@@ -61,7 +61,7 @@ def rows_of(place: int, labels: ImageLabels) -> Rows:
         line=labels.lines,
         class_id=labels.class_id,
         quads=labels.cxcywh,
-        polygon=np.array([bool(segments) for segments in labels.segments], bool),
+        polygon=np.array([bool(segments) and labels.size is None for segments in labels.segments], bool),
     ).chosen(~labels.crowd)
     lost = [_of_problem(place, problem, labels.size) for problem in labels.problems if _is_lost(problem)]
     found = gather([kept, *lost])
@@ -75,7 +75,7 @@ def _is_lost(problem: Problem) -> bool:
 def _of_problem(place: int, problem: Problem, size: tuple[int, int] | None) -> Rows:
     """A row that was dropped; of a COCO JSON, whose boxes are x y w h px of an image of ``size``, as shares."""
     numbers = np.array(problem.values[1:], np.float64)
-    polygon = len(numbers) >= 6 and len(numbers) % 2 == 0
+    polygon = size is None and len(numbers) >= 6 and len(numbers) % 2 == 0
     if polygon:
         points = numbers.reshape(-1, 2)
         low, high = points.min(0), points.max(0)

@@ -1,4 +1,4 @@
-"""Findings of a verdict, in words and numbers, and the mends that go with them."""
+"""Findings of a verdict, in words and numbers."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,16 +7,15 @@ from typing import Any
 import numpy as np
 
 from ..findings import CODES, Finding
+from . import severity
 from .class_pairs import ClassPair
-from .file_votes import FileVotes
+from .mends import mendable
 from .reading import Reading
-from .report import Mend
-from .search import FEWEST
-from .verdict import Verdict, class_map_of, files_of
+from .verdict import Verdict, class_map_of, files_of, run_of
 
 NAMED = 100  # files that a finding names
-NEARLY_ALL = 0.8  # part of the pairs from which on a class map is an error
-MEND = "diagnosis.fix_labels(report, data, out) writes mended copies; look at viz.labels(report) first."
+ENOUGH = 16  # images that are never too few by themselves
+LOOK = "look at viz.labels(report) first."
 AGAIN = "Run the check again after that."
 
 
@@ -24,61 +23,7 @@ def findings_of(verdict: Verdict) -> list[Finding]:
     """All findings of one split."""
     found = [*_pairing(verdict), *_geometry(verdict), *_classes(verdict), *_class_pairs(verdict)]
     found += [*_partial(verdict), *_missing(verdict)]
-    return found or [*_cannot_tell(verdict)]
-
-
-def mends_of(verdict: Verdict) -> list[Mend]:
-    """What would make the split right: one mend for most files, others for those that vote otherwise."""
-    classes, reading = _mendable(verdict), verdict.geometry.reading
-    if verdict.geometry.contested:
-        reading = Reading()
-    found, others = [], np.zeros(len(verdict.material.paths), bool)
-    for entry in verdict.votes:
-        others[verdict.material.looked[entry.files]] = True
-        found.append(_mend(verdict, files_of(verdict, entry.files), entry, classes))
-    pairing = None if verdict.model is None else verdict.model.pairing
-    run = np.zeros(len(others), bool)
-    if pairing is not None:
-        run[_run_of(verdict)] = True
-    for places, which in ((pairing.places if pairing else 0, run), (0, ~run)):
-        images = tuple(Path(verdict.material.paths[i]) for i in np.flatnonzero(which & ~others).tolist())
-        if images and (places or classes or reading != Reading()):
-            of_ids = _class_codes(verdict) if classes else ()
-            codes = (*(("files_mispaired",) if places else ()), *reading.codes, *of_ids)
-            mend = Mend(
-                images=images,
-                reading=reading,
-                classes=classes,
-                pairing=places,
-                split=verdict.material.split,
-                codes=codes,
-            )
-            found.append(mend)
-    return [mend for mend in found if mend.pairing or mend.classes or mend.reading != Reading()]
-
-
-def _mendable(verdict: Verdict) -> dict[int, int]:
-    """The map of the ids, or {} where it would make two classes one, as where some ids are too rare to be placed."""
-    classes, used = class_map_of(verdict), verdict.material.used.tolist()
-    meant = {classes.get(i, i) for i in used}
-    return classes if len(meant) == len(used) else {}
-
-
-def _mend(verdict: Verdict, images: Sequence[Path], entry: FileVotes, classes: dict[int, int]) -> Mend:
-    if entry.meant is not None:
-        used = verdict.material.used.tolist()
-        classes = {i: entry.meant[i] for i in used if i in entry.meant and entry.meant[i] != i}
-    reading = verdict.geometry.reading if entry.reading is None else entry.reading
-    codes = (entry.code,) if entry.reading is None else reading.codes
-    return Mend(
-        images=tuple(images), reading=reading, classes=classes, split=verdict.material.split, codes=tuple(codes)
-    )
-
-
-def _class_codes(verdict: Verdict) -> tuple[str, ...]:
-    held = verdict.classes.map.code if verdict.classes else ""
-    swaps = ["classes_swapped"] if any(pair.code == "classes_swapped" for pair in verdict.pairs) else []
-    return tuple(code for code in (held, *swaps) if code)
+    return [*(found or _cannot_tell(verdict)), *_ids(verdict)]
 
 
 def _geometry(verdict: Verdict) -> Iterator[Finding]:
@@ -106,11 +51,19 @@ def _geometry(verdict: Verdict) -> Iterator[Finding]:
     if geometry.contested:
         evidence["contested"] = True
         words.append(_contest(geometry.by))
-    proven_by_files = any(code.startswith("pixels") or code == "other_unit" for code in reading.codes)
-    severity = "error" if geometry.by == "both" or (proven_by_files and not geometry.contested) else "warning"
+    weight = severity.of_geometry(geometry)
     for code in reading.codes:
-        text = f"{_where(verdict)}{CODES[code]} (read as: {reading}); {'; '.join(words)}. {MEND}"
-        yield Finding(code, severity, None, text, {**evidence, **_numbers(code, reading)})
+        mend = _mend(weight, reading.codes)
+        text = f"{_where(verdict)}{CODES[code]} (read as: {reading}); {'; '.join(words)}. {mend}"
+        yield Finding(code, weight, None, text, {**evidence, **_numbers(code, reading)})
+
+
+def _mend(weight: str, codes: Sequence[str]) -> str:
+    """How to mend what has these codes; what is a warning is mended where it is asked for."""
+    if weight == severity.ERROR:
+        return f"diagnosis.fix_labels(report, data, out) writes mended copies; {LOOK}"
+    asked = ", ".join(map(repr, codes))
+    return f"diagnosis.fix_labels(report, data, out, also=[{asked}]) writes mended copies; {LOOK}"
 
 
 def _contest(by: str) -> str:
@@ -132,13 +85,14 @@ def _pairing(verdict: Verdict) -> Iterator[Finding]:
     pairing = None if verdict.model is None else verdict.model.pairing
     if pairing is None:
         return
-    places = _run_of(verdict)
+    weight = severity.of_pairing(pairing)
+    places = run_of(verdict)
     share = len(places) / len(verdict.material.paths)
     first = Path(verdict.material.paths[int(places[0])])
     text = (
         f"{_where(verdict)}the label files from {first.name} on, {len(places)} of {len(verdict.material.paths)}, fit "
         f"the images {abs(pairing.places)} places {'further on' if pairing.places > 0 else 'before'} better than "
-        f"their own, by {pairing.gain.mean:.2f} of the fit. {MEND}"
+        f"their own, by {pairing.gain.mean:.2f} of the fit. {_mend(weight, ['files_mispaired'])}"
     )
     evidence = {
         "share": share,
@@ -150,18 +104,7 @@ def _pairing(verdict: Verdict) -> Iterator[Finding]:
         "split": verdict.material.split,
         **_files([Path(verdict.material.paths[place]) for place in places.tolist()]),
     }
-    yield Finding("files_mispaired", "error" if pairing.gain.images >= 2 * FEWEST else "warning", None, text, evidence)
-
-
-def _run_of(verdict: Verdict) -> np.ndarray:
-    """The places in the whole list of the files of the run that is mispaired."""
-    pairing = verdict.model.pairing if verdict.model else None
-    if pairing is None:
-        return np.empty(0, np.int64)
-    looked, count = verdict.material.looked, len(verdict.material.paths)
-    begin = 0 if pairing.begin <= abs(pairing.places) else int(looked[pairing.begin])
-    last = pairing.end >= len(looked) - abs(pairing.places)
-    return np.arange(begin, count if last else int(looked[pairing.end - 1]) + 1)
+    yield Finding("files_mispaired", weight, None, text, evidence)
 
 
 def _classes(verdict: Verdict) -> Iterator[Finding]:
@@ -171,7 +114,10 @@ def _classes(verdict: Verdict) -> Iterator[Finding]:
     names = verdict.material.names
     meant = class_map_of(verdict)
     told = ", ".join(f"{i} is {names.get(j, j)}" for i, j in list(meant.items())[:4])
-    mend = MEND if _mendable(verdict) else "Other ids are too rare to be placed, so that none is mended: do it by hand."
+    weight = severity.of_classes(choice)
+    mend = "Other ids are too rare to be placed, so that none is mended: do it by hand."
+    if mendable(verdict):
+        mend = _mend(weight, [choice.map.code])
     text = (
         f"{_where(verdict)}{CODES[choice.map.code]}: read so, {choice.explained:.0%} of {choice.pairs} labels have the "
         f"class that the model sees there, as written {choice.as_written:.0%}; {told} … {mend}"
@@ -185,8 +131,21 @@ def _classes(verdict: Verdict) -> Iterator[Finding]:
         "classes": {str(i): j for i, j in meant.items()},
         **_share(verdict),
     }
-    severity = "error" if choice.explained >= NEARLY_ALL else "warning"
-    yield Finding(choice.map.code, severity, None, text, evidence)
+    yield Finding(choice.map.code, weight, None, text, evidence)
+
+
+def _ids(verdict: Verdict) -> Iterator[Finding]:
+    """What the class ids alone suggest."""
+    if verdict.ids is None:
+        return
+    code = verdict.ids.map.code
+    mend = _mend(severity.WARNING, [code]) if mendable(verdict) else ""
+    text = (
+        f"{_where(verdict)}{CODES[code]}: {verdict.ids.why}. Nothing was seen of the classes; a model that knows them "
+        f"would prove it. {mend}"
+    )
+    evidence = {"by": "ids", "k": verdict.ids.map.k, **_share(verdict)}
+    yield Finding(code, severity.WARNING, None, text.rstrip(), evidence)
 
 
 def _class_pairs(verdict: Verdict) -> Iterator[Finding]:
@@ -196,9 +155,10 @@ def _class_pairs(verdict: Verdict) -> Iterator[Finding]:
 
 def _class_pair(verdict: Verdict, pair: ClassPair) -> Finding:
     one, other = (verdict.material.names.get(i, str(i)) for i in (pair.first, pair.second))
+    weight = severity.of_class_pair(pair)
     if pair.code == "classes_swapped":
         what = f"{one!r} and {other!r} are labelled one for the other in {pair.for_each_other} of {pair.pairs} labels"
-        mend = MEND
+        mend = _mend(weight, [pair.code])
     else:
         what = (
             f"{other!r} is never labelled, but the model sees it at {pair.for_each_other} of {pair.pairs} labels of "
@@ -214,9 +174,7 @@ def _class_pair(verdict: Verdict, pair: ClassPair) -> Finding:
         "by": "model",
         **_share(verdict),
     }
-    nearly = pair.code == "classes_swapped" and pair.for_each_other >= NEARLY_ALL * pair.pairs
-    text = f"{_where(verdict)}{what}. {mend}"
-    return Finding(pair.code, "error" if nearly else "warning", None, text, evidence)
+    return Finding(pair.code, weight, None, f"{_where(verdict)}{what}. {mend}", evidence)
 
 
 def _partial(verdict: Verdict) -> Iterator[Finding]:
@@ -224,10 +182,11 @@ def _partial(verdict: Verdict) -> Iterator[Finding]:
         images = files_of(verdict, entry.files)
         codes = entry.reading.codes if entry.reading is not None else (entry.code,)
         held = "as the rest" if entry.reading is not None else "as written"
+        weight = severity.of_votes(entry)
         for code in codes:
             text = (
                 f"{_where(verdict)}in {len(images)} of {entry.could} files that could tell, {CODES[code]}, such as "
-                f"{images[0].name}; read so they fit what the model sees, {held} they do not. {MEND}"
+                f"{images[0].name}; read so they fit what the model sees, {held} they do not. {_mend(weight, codes)}"
             )
             evidence = {
                 "by": "model",
@@ -238,7 +197,7 @@ def _partial(verdict: Verdict) -> Iterator[Finding]:
                 "split": verdict.material.split,
                 **_files(images),
             }
-            yield Finding(code, "warning", None, text, evidence)
+            yield Finding(code, weight, None, text, evidence)
 
 
 def _missing(verdict: Verdict) -> Iterator[Finding]:
@@ -268,7 +227,6 @@ def _cannot_tell(verdict: Verdict) -> Iterator[Finding]:
     if verdict.geometry.by and not (model is not None and not model.capable):
         return
     evidence: dict[str, Any] = {"images": count, "split": verdict.material.split, "by": verdict.geometry.by}
-    needed = None
     words = []
     if model is not None and model.capable:
         words.append(
@@ -276,7 +234,6 @@ def _cannot_tell(verdict: Verdict) -> Iterator[Finding]:
             f"{model.reading}, but it may see other things"
         )
     elif model is not None:
-        needed = model.above_chance.needed()
         evidence |= {"model_above_chance": model.above_chance.mean, "model_se": model.above_chance.se}
         words.append(
             f"labels fit what the model sees in {model.above_chance.images} images no better than chance has it, by "
@@ -289,14 +246,22 @@ def _cannot_tell(verdict: Verdict) -> Iterator[Finding]:
         words.append("the edges speak for the labels as they are read, but say nothing of classes")
     if not words:
         words.append(f"{count} image(s) with labels to look at are too few")
-    if needed is None or count < FEWEST:
-        needed = max(needed or 0, 16)
+    needed = _needed(verdict)
     evidence["images_needed"] = needed
-    text = (
-        f"{_where(verdict)}whether the labels are right cannot be told: {'; '.join(words)}. About {needed} images "
-        "would do if model and labels are of one kind; a better model does with fewer."
-    )
+    advice = "More images of this kind would tell no more; another model may."
+    if needed is not None:
+        advice = f"About {needed} images would do if model and labels are of one kind; a better model does with fewer."
+    text = f"{_where(verdict)}whether the labels are right cannot be told: {'; '.join(words)}. {advice}"
     yield Finding("cannot_tell", "warning", None, text, evidence)
+
+
+def _needed(verdict: Verdict) -> int | None:
+    """With how many images it might be told, always more than were looked at; None where no number would do."""
+    model, edges, count = verdict.model, verdict.edges, len(verdict.material.looked)
+    found = [model.above_chance.needed()] if model is not None and not model.capable else []
+    found += [edges.on_edges.needed()] if model is None and edges is not None else []
+    found += [ENOUGH]
+    return max((number for number in found if number is not None and number > count), default=None)
 
 
 def _share(verdict: Verdict) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..findings import Finding
 from .by_edges import SURELY, ByEdges, judge_by_edges
+from .by_ids import ByIds, judge_by_ids
 from .by_model import ByModel, judge_by_model
 from .class_maps import ClassChoice, ClassMap, choose_map, class_maps
 from .class_pairs import ClassPair, class_pairs, crossing
@@ -36,13 +37,15 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found in one split, before it is told. ``model`` and ``edges`` None where there is no such evidence."""
+    """What was found in one split, before it is told. ``model`` and ``edges`` None where there is no such evidence;
+    ``ids``: what the class ids alone suggest, where nothing was seen of the classes."""
 
     material: Material
     geometry: Geometry
     model: ByModel | None = None
     edges: ByEdges | None = None
     classes: ClassChoice | None = None
+    ids: ByIds | None = None
     pairs: tuple[ClassPair, ...] = ()
     votes: tuple[FileVotes, ...] = ()
     missing: Missing | None = None
@@ -61,11 +64,10 @@ def judge(material: Material) -> Verdict:
         further = () if model is None else (model.reading,)
         edges = judge_by_edges(rows, material.fields, hypotheses, further)
     geometry = weigh(model, edges, known=material.classes_known)
-    if model is None or not model.capable or material.seen is None:
-        return Verdict(material=material, geometry=geometry, model=model, edges=edges)
+    if model is None or not model.capable or material.seen is None or not material.classes_known:
+        ids = judge_by_ids(material.names, material.used.tolist())
+        return Verdict(material=material, geometry=geometry, model=model, edges=edges, ids=ids)
     reading = model.reading
-    if not material.classes_known:
-        return Verdict(material=material, geometry=geometry, model=model, edges=edges)
     matched = match(rows, material.seen, reading)
     classes = choose_map(matched, class_maps(material.names, material.used))
     held = classes.map
@@ -124,9 +126,9 @@ def weigh(model: ByModel | None, edges: ByEdges | None, *, known: bool = True) -
 
 def class_map_of(verdict: Verdict) -> dict[int, int]:
     """{id written: id meant} of all ids in use that mean another: the map of all ids, and swaps within it."""
-    if verdict.classes is None:
+    held = _held(verdict)
+    if held is None:
         return {}
-    held: ClassMap = verdict.classes.map
     swaps: dict[int, int] = {}
     for pair in verdict.pairs:
         if pair.code == "classes_swapped":
@@ -138,7 +140,24 @@ def class_map_of(verdict: Verdict) -> dict[int, int]:
     return {written: means for written, means in meant.items() if written != means}
 
 
+def _held(verdict: Verdict) -> ClassMap | None:
+    if verdict.classes is not None:
+        return verdict.classes.map
+    return None if verdict.ids is None else verdict.ids.map
+
+
 def files_of(verdict: Verdict, places: np.ndarray) -> list[Path]:
     """The images at some places among those looked at."""
     looked = verdict.material.looked[places]
     return [Path(verdict.material.paths[place]) for place in looked.tolist()]
+
+
+def run_of(verdict: Verdict) -> np.ndarray:
+    """The places in the whole list of the files of the run that is mispaired."""
+    pairing = verdict.model.pairing if verdict.model else None
+    if pairing is None:
+        return np.empty(0, np.int64)
+    looked, count = verdict.material.looked, len(verdict.material.paths)
+    begin = 0 if pairing.begin <= abs(pairing.places) else int(looked[pairing.begin])
+    last = pairing.end >= len(looked) - abs(pairing.places)
+    return np.arange(begin, count if last else int(looked[pairing.end - 1]) + 1)

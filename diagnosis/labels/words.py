@@ -16,6 +16,7 @@ FORMAT_WORDS = {
 }
 UNIT_WORDS = {
     "px": "px in place of shares",
+    "per_px": "shares divided by the side once more, as shares in place of px are",
     "wrong_side": "x divided by the height, y by the width",
     "width": "x and y both divided by the width",
     "height": "x and y both divided by the height",

@@ -1,6 +1,7 @@
 """A batch that broke a training, kept with everything that ``diagnosis.numerics`` needs to replay it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,9 +124,20 @@ def _origin(training: Training, forward: Forward) -> tuple[Origin | None, str]:
 def replayed(net: nn.Module, forward: Forward, loss: Callable[..., Tensor], scale: float | None) -> Numerics:
     """The pass again in place, on the device and in the precision that are in force; the network is left as it is."""
     given = forward.inputs if forward.targets is None else [(forward.inputs, forward.targets)]
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), _eager(net):
         torch.set_rng_state(forward.random)
         return numerics(net, given, scaled(loss, scale), progress=False)
+
+
+@contextmanager
+def _eager(net: nn.Module) -> Iterator[None]:
+    """Within the block a network that was compiled in place runs layer by layer."""
+    compiled = net._compiled_call_impl
+    net._compiled_call_impl = None
+    try:
+        yield
+    finally:
+        net._compiled_call_impl = compiled
 
 
 def scaled(loss: Callable[..., Tensor], scale: float | None) -> Callable[..., Tensor]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler, OptState
 
 from anatomy.head.head import Head
 
@@ -18,20 +19,43 @@ class OwnLoop:
     ``measure(outputs, targets)`` makes the loss, and ``criterion`` can be listened to, where the caller gave them.
     """
 
-    compiled = False
     epochs = 0
     per_epoch = 0
-    scaled = False
-    scale: float | None = None
     rate = float("nan")
     settings: Mapping[str, Any] = MappingProxyType({})
 
-    def __init__(self, head: Head, measure: Callable[..., Tensor] | None, criterion: Any, *, resumed: bool):
+    def __init__(
+        self,
+        head: Head,
+        measure: Callable[..., Tensor] | None,
+        criterion: Any,
+        *,
+        resumed: bool,
+        compiled: bool = False,
+    ):
         self.head, self._measure, self._criterion = head, measure, criterion
-        self.resumed = resumed
+        self.resumed, self._compiled = resumed, compiled
         self.epoch = 0
         self.loss: Tensor | None = None
         self.items: Mapping[str, Tensor] = {}
+        self.scaler: GradScaler | None = None
+
+    @property
+    def compiled(self) -> bool:
+        """Whether torch.compile runs the network, as a wrapper or in place: hooks laid later are ignored."""
+        return self._compiled or self.net._compiled_call_impl is not None
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the scaler of the step under way multiplies gradients."""
+        return self.scaler is not None and self.scaler.is_enabled()
+
+    @property
+    def scale(self) -> float | None:
+        """By what; None where there is no scaler, or where it has taken its scale out again, as for clipping."""
+        if self.scaler is None or not self.scaled or unscaled(self.scaler):
+            return None
+        return float(self.scaler.get_scale())
 
     @property
     def net(self) -> nn.Module:
@@ -64,6 +88,11 @@ class OwnLoop:
 
     def log(self, scalars: Mapping[str, float], step: int) -> None:
         """There are no loggers that are known."""
+
+
+def unscaled(scaler: GradScaler) -> bool:
+    """Whether ``unscale_`` was called since the last ``update``."""
+    return any(state["stage"] is OptState.UNSCALED for state in scaler._per_optimizer_states.values())
 
 
 class Step:

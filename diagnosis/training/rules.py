@@ -16,6 +16,7 @@ CLASS_OBJECTS = 20  # of a class without a positive, in as many batches as ROWS
 MANY, SHARE = 30, 0.1  # objects that no cell reaches: so many, and of all objects
 DOMINATES, HOLDS = 0.9, 0.5  # of the loss that one level pays, and of the target mass that it has at most
 TENFOLD, HUNDREDFOLD, BASE = 10.0, 100.0, 8  # of gradients; over the median of at least so many watched batches
+IMAGES = 8  # whose gradients must agree: of single images they differ by an order of magnitude in any training
 
 Rule = Callable[[About, History], Iterator[Finding]]
 
@@ -143,9 +144,14 @@ def dominated_loss(about: About, history: History) -> Iterator[Finding]:
 
 
 def growing_gradient(about: About, history: History) -> Iterator[Finding]:
-    """A gradient that is ten times what it was in two watched batches in a row, or a hundred times in one."""
-    found = [(seen, norm) for seen in history.seen if (norm := seen.gradient) is not None and math.isfinite(norm)]
-    for rows, times in ((2, TENFOLD), (1, HUNDREDFOLD)):
+    """A gradient that is ten times what it was in two watched batches in a row, or a hundred times in one.
+
+    In more of them where batches are of few images, and among batches that have objects: those without are of another
+    loss.
+    """
+    found = [(seen, norm) for seen in history.seen if _with_objects(seen) and (norm := _finite_gradient(seen))]
+    least = math.ceil(IMAGES / _images(found[-1][0])) if found else 1
+    for rows, times in ((max(2, least), TENFOLD), (max(1, least // 2), HUNDREDFOLD)):
         before, last = found[:-rows], found[-rows:]
         if len(before) < BASE:
             continue
@@ -199,6 +205,21 @@ def _paid(row: Mapping) -> float:
 
 def _held(row: Mapping) -> float:
     return row["target_mass"]
+
+
+def _with_objects(seen: Seen) -> bool:
+    """Whether a batch had objects, or it is not known."""
+    return seen.row.get("objects") != 0
+
+
+def _finite_gradient(seen: Seen) -> float | None:
+    norm = seen.gradient
+    return norm if norm is not None and math.isfinite(norm) else None
+
+
+def _images(seen: Seen) -> int:
+    """How many images a gradient is of; many where it is not known."""
+    return (seen.row.get("images") or IMAGES) * max(seen.row.get("accumulated") or 1, 1)
 
 
 def _grown_most(now: Seen, before: list[Seen]) -> str:

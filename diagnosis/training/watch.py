@@ -1,11 +1,13 @@
 """``diagnosis.watch``: a training watched level by level, from one line before it, and read again from its folder."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
 
 from anatomy import describe, whole_number
 from anatomy.head.following import Following, Training
@@ -92,20 +94,26 @@ class Watch:
         )
 
     @contextmanager
-    def step(self, inputs: Any = None, targets: Any = None, *, epoch: int = 0) -> Iterator[Step]:
+    def step(
+        self, inputs: Any = None, targets: Any = None, *, epoch: int = 0, scaler: GradScaler | None = None
+    ) -> Iterator[Step]:
         """One step of a loop of your own: forward pass, loss and backward pass stand in the block, the clipping of
         gradients and the optimizer's step after it.
 
         ``inputs`` and ``targets``: what the network and the loss get, kept where something is not finite. Call
-        ``tell(loss, items)`` of what the block is given, so that the loss goes into the record. Raises ValueError
-        for a watch that was read from a folder, or is closed.
+        ``tell(loss, items)`` of what the block is given, the loss as it is without a scale, so that it goes into the
+        record. ``scaler``: the ``torch.amp.GradScaler`` that multiplies this loss, if there is one: norms are freed of
+        its scale, and gradients that overflow, by which it finds a scale that fits, are no fault. Raises ValueError
+        for a watch that was read from a folder, or is closed, TypeError for what is no scaler.
         """
+        if scaler is not None and not isinstance(scaler, GradScaler):
+            raise TypeError(f"scaler must be a torch.amp.GradScaler, or None, but {scaler!r} was given.")
         watcher, loop = self._watcher, self._loop
         if watcher is None or loop is None:
             raise ValueError("A watch that was read from a folder watches nothing. Make one: diagnosis.watch(model).")
         if watcher.session is None and watcher.record is not None and watcher.error is None:
             raise ValueError("This watch is closed. Make another for the steps to come: diagnosis.watch(model).")
-        loop.loss, loop.items = None, {}
+        loop.loss, loop.items, loop.scaler = None, {}, scaler
         if watcher.session is None:
             watcher.begin(lambda: loop)
         if loop.epoch != epoch:
@@ -206,15 +214,16 @@ def watch(
     without it, and nothing of it stays after the training, however that ends. It follows one training: the next one
     wants a watch of its own. A failure of the watch itself is warned of, and the training goes on.
 
-    ``model``: a YOLO object that will be trained, or the network of a loop of your own. ``out``: the folder for rows
+    ``model``: a YOLO object that will be trained, or the network of a loop of your own, compiled or not; where
+    torch.compile runs it, the scale of what the head reads is not measured. ``out``: the folder for rows
     and findings; by default ``watch`` in the folder of the training, and for a loop of your own none: rows stay in
     memory. Parts are written at least ``save_every`` seconds apart. ``on_finding`` is called with each finding as it
     comes; they are logged too. For a loop of your own: ``loss(outputs, targets)`` makes its scalar, so that a batch
     that breaks can be replayed; ``criterion`` is what the loop calls, where that is not the network's own (what
-    ``anatomy.Head.listening`` takes); ``resume`` goes on in the folder ``out``.
+    ``anatomy.Head.listening`` takes). ``resume`` goes on in the folder ``out``, which holds a watch.
 
     Raises TypeError and ValueError for arguments such as ``every`` below 1, UnsupportedModelError for a model without
-    levels, FileExistsError where ``out`` holds something else, or, for a loop that does not ``resume``, a watch.
+    levels, FileExistsError where ``out`` holds something else, or a watch without ``resume``.
     """
     every = whole_number(every, "every, the batches from one that is watched to the next,")
     if every < 1:
@@ -223,10 +232,11 @@ def watch(
         raise TypeError(f"on_finding is called with each finding, but {on_finding!r} cannot be called.")
     if not isinstance(save_every, int | float) or not save_every >= 0:
         raise ValueError(f"save_every, s between two parts, must be a number from 0 on, but {save_every!r} was given.")
-    head = describe(model)
+    plain = getattr(model, "_orig_mod", model)  # what torch.compile wraps
+    head = describe(plain)
     given = Path(out).absolute() if out is not None else None
-    if given is not None and given.exists() and (not given.is_dir() or any(given.iterdir())) and not _is_watch(given):
-        raise FileExistsError(f"{str(given)!r} is not empty. Give another folder as out=, or an empty one.")
+    if given is not None:
+        _check_free(given, resume=resume)
 
     def start(training: Training) -> Record:
         folder = given if isinstance(training, OwnLoop) else _folder(given, training)
@@ -236,11 +246,7 @@ def watch(
     made = Watch(watcher=watcher)
     made._following = head.follow(watcher)
     if made._following is None:
-        if given is not None and _is_watch(given) and not resume:
-            raise FileExistsError(
-                f"{str(given)!r} holds a watch. Give another folder as out=, or resume=True to go on."
-            )
-        made._loop = OwnLoop(head, loss, criterion, resumed=resume)
+        made._loop = OwnLoop(head, loss, criterion, resumed=resume, compiled=plain is not model)
     return made
 
 
@@ -256,18 +262,46 @@ def _is_watch(folder: Path) -> bool:
     return (folder / "watch.json").exists()
 
 
+def _check_free(folder: Path, *, resume: bool) -> None:
+    """Raise FileExistsError where something stands in a folder that is not to be gone on in."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not _is_watch(folder):
+        raise FileExistsError(f"{str(folder)!r} is not empty. Give another folder as out=, or an empty one.")
+    if not resume:
+        raise FileExistsError(
+            f"{str(folder)!r} holds a watch. Give another folder as out=, or resume=True to go on, with "
+            "model.train(resume=True) where Ultralytics trains."
+        )
+
+
 def _folder(given: Path | None, training: Training) -> Path:
-    """Where to write: as given, else beside the weights, in the first folder that is free; the last one to go on."""
-    if given is not None:
+    """Where to write: as given, else beside the weights, in the first folder that is free; the last one to go on.
+
+    Where a training begins anew though it was to go on in the folder that was given, the first free one beside that.
+    """
+    if given is not None and (training.resumed or not _is_watch(given)):
         return given
-    number, folder = 1, training.folder.absolute() / "watch"
-    while folder.exists():
+    if given is not None:
+        free = _free(given)
+        told = f"The training begins anew, and {str(given)!r} holds a watch: this one is written to {str(free)!r}."
+        warnings.warn(told, stacklevel=2)
+        return free
+    folder = training.folder.absolute() / "watch"
+    free = _free(folder)
+    if not training.resumed or free == folder:
+        return free
+    number = int(free.name.removeprefix(folder.name)) - 1
+    return folder.with_name(f"{folder.name}{number}") if number > 1 else folder
+
+
+def _free(folder: Path) -> Path:
+    """The folder, or the first with a number behind its name, that is not there."""
+    number, free = 1, folder
+    while free.exists():
         number += 1
-        following = folder.with_name(f"watch{number}")
-        if training.resumed and not following.exists():
-            break
-        folder = following
-    return folder
+        free = folder.with_name(f"{folder.name}{number}")
+    return free
 
 
 def _about(head: Head, every: int) -> About:

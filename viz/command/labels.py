@@ -17,6 +17,7 @@ EPILOG = epilog(
         "labels data.yaml",
         "labels data.yaml --model best.pt --figures runs/labels",
         "labels data.yaml --model best.pt --fix mended",
+        "labels data.yaml --fix mended --also corner_as_centre --also duplicates",
         "labels data=data.yaml model=best.pt split=train --json report.json",
     ),
     "data, model, split, imgsz, conf and device may be written key=value, as in Ultralytics.",
@@ -53,6 +54,14 @@ def labels(
     fix: Annotated[
         str | None, typer.Option(help="A new folder for mended copies (default: none are written).", metavar="FOLDER")
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --fix, a warning that is mended too, or a kind of row that is dropped, such as duplicates "
+            "(default: what errors call for alone).",
+            metavar="CODE",
+        ),
+    ] = None,
     figures: Annotated[
         str | None,
         typer.Option(
@@ -72,12 +81,13 @@ def labels(
 ) -> None:
     """Name the systematic faults of a labelled set: boxes read wrongly, ids that mean other classes, files mispaired.
 
-    It says what would be mended, in how many files, and with --fix writes mended copies.
+    It says what would be mended, in how many files, and with --fix writes mended copies: what errors call for, and the
+    warnings that --also names.
     """
     with answered():
         import diagnosis
 
-        _check_place(fix)
+        _check_place(fix, also)
         given = {"imgsz": imgsz, **({"device": device} if device else {})} if model else {}
         report = diagnosis.check_labels(
             data,
@@ -94,14 +104,16 @@ def labels(
         for line in (*_told(report), *_drawn(report, figures, fix)):
             say(line)
         if fix is not None:
-            for line in _fixed(report, data, fix, progress=not quiet):
+            for line in _fixed(report, data, fix, tuple(also or ()), progress=not quiet):
                 say(line)
     if report.errors:
         raise typer.Exit(FAULTY)
 
 
-def _check_place(fix: str | None) -> None:
-    """Refuse a folder for mended copies before the work, not after it."""
+def _check_place(fix: str | None, also: list[str] | None) -> None:
+    """Refuse a folder for mended copies, and requests without one, before the work, not after it."""
+    if also and fix is None:
+        raise ValueError("--also says what --fix mends beside errors: give --fix FOLDER with it.")
     if fix is not None:
         from diagnosis.labels.fixing.folder import open_place
 
@@ -129,13 +141,20 @@ def _told(report: Any) -> Iterator[str]:
     for finding in report.findings:
         yield f"  {finding.severity}: {finding.code}: {finding.message}"
     for mend in report.mends:
-        where = f" of {mend.split}" if mend.split else ""
-        codes = " + ".join(dict.fromkeys((*mend.codes, *mend.reading.codes)))
-        yield f"  would mend {len(mend.images)} files{where}: {codes}"
+        yield from _would_mend(mend)
     for what, codes in (("problems of the files", report.problems["code"]), ("suspects", report.suspects["kind"])):
         counts = codes.value_counts(sort=True).iter_rows()
         if len(codes):
             yield f"  {what}: {', '.join(f'{count} {code}' for code, count in counts)}"
+
+
+def _would_mend(mend: Any) -> Iterator[str]:
+    """What a mend does by itself, and what of it must be asked for."""
+    where = f"{len(mend.images)} files{f' of {mend.split}' if mend.split else ''}"
+    if mend.sure.does:
+        yield f"  would mend {where}: {' + '.join(mend.sure.all_codes)}"
+    if mend.doubtful:
+        yield f"  would mend {where} if asked: {' '.join(f'--also {code}' for code in mend.doubtful)}"
 
 
 def _drawn(report: Any, figures: str | None, fix: str | None) -> Iterator[str]:
@@ -156,14 +175,15 @@ def _drawn(report: Any, figures: str | None, fix: str | None) -> Iterator[str]:
             yield f"Figure: {place.resolve()}"
 
 
-def _fixed(report: Any, data: str, fix: str, *, progress: bool) -> Iterator[str]:
+def _fixed(report: Any, data: str, fix: str, also: tuple[str, ...], *, progress: bool) -> Iterator[str]:
     """Write the mended copies, and tell what was changed."""
-    if not report.mends:
-        yield "There is nothing to mend, so nothing was written."
+    if not also and not any(mend.sure.does for mend in report.mends):
+        asked = " but what must be asked for by --also" if report.mends else ""
+        yield f"There is nothing to mend{asked}, so nothing was written."
         return
     import diagnosis
     from diagnosis.labels.fixing.changes import told_changes
 
-    made = diagnosis.fix_labels(report, data, fix, progress=progress)
+    made = diagnosis.fix_labels(report, data, fix, also=also, progress=progress)
     yield from told_changes(Path(fix))
     yield f"Mended: {made.resolve()}"

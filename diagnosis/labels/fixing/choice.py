@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from anatomy.arguments import shown
 
 from ..reading import Reading
-from ..report import LabelReport, Mend
+from ..report import PAIRING, LabelReport, Mend
 
-PAIRING = "files_mispaired"
 DUPLICATES = {"duplicates": "duplicate_row"}  # a code of findings that is another one of rows
 DROPS = (
     "duplicate_row",
@@ -24,58 +22,68 @@ DROPS = (
     "bad_annotation",
 )
 """Rows that are left out where their code is asked for; by themselves they stay as they stand."""
+CUT = "outside"
+"""Boxes that leave the image are cut at its edges where this is asked for."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is done: ``mends`` by the path of the image whose labels they are about, and rows ``drop``ped by code."""
+    """What is done: ``mends`` by the path of the image whose labels they are about, rows ``drop``ped by code, and
+    whether boxes are ``cut`` at the edges of their image."""
 
     mends: Mapping[str, Mend]
     drop: frozenset[str] = field(default_factory=frozenset)
+    cut: bool = False
 
 
-def chosen(report: LabelReport, codes: str | Iterable[str] | None) -> Choice:
-    """The mends of a report, of ``codes`` alone or of all, and the rows to drop.
+def chosen(report: LabelReport, codes: str | Iterable[str] | None, also: str | Iterable[str] = ()) -> Choice:
+    """What of the mends of a report is done, and the rows to drop.
 
+    By default what errors call for; ``also``: codes of warnings, and of rows to drop, beside; or of ``codes`` alone.
     Raises TypeError for what is no report; ValueError for a code that nothing here mends, for one of several that a
-    reading is mended by together, and where there is nothing to mend.
+    reading is mended by together, for both kinds of request, and where there is nothing to mend.
     """
     if not isinstance(report, LabelReport):
         raise TypeError(f"Labels are fixed by what check_labels returned, but {shown(report)} was given.")
+    if codes is not None and tuple(also):
+        raise ValueError("`codes` are mended alone, `also` beside what errors call for: give one of them.")
+    asked = _asked(report, also if codes is None else codes)
+    parts = [_narrowed(mend, asked) for mend in report.mends]
     if codes is None:
-        mends, drop = list(report.mends), frozenset()
-    else:
-        asked = _asked(report, [codes] if isinstance(codes, str) else list(codes))
-        mends = [_narrowed(mend, asked) for mend in report.mends]
-        drop = frozenset(DUPLICATES.get(code, code) for code in asked) & frozenset(DROPS)
-    doing = [mend for mend in mends if _does(mend)]
-    if not doing and not drop:
-        found = ", ".join(report.codes) or "nothing"
-        raise ValueError(
-            f"There is nothing to mend: the report names {found}, and no mend for it. Rows are dropped where their "
-            f"code is asked for: codes=[…] of {', '.join(DROPS)}."
+        parts = [_beside(mend.sure, part) for mend, part in zip(report.mends, parts, strict=True)]
+    drop = frozenset(DUPLICATES.get(code, code) for code in asked) & frozenset(DROPS)
+    doing = [part for part in parts if part.does]
+    if not doing and not drop and CUT not in asked:
+        raise ValueError(_nothing(report))
+    return Choice({str(image): mend for mend in doing for image in mend.images}, drop, cut=CUT in asked)
+
+
+def _nothing(report: LabelReport) -> str:
+    """Why nothing is mended, and what could be."""
+    doubtful = dict.fromkeys(code for mend in report.mends for code in mend.doubtful)
+    if doubtful:
+        return (
+            f"Nothing is mended by itself but what errors call for, and of {', '.join(doubtful)} one kind of evidence "
+            f"alone speaks. Look at viz.labels(report), and ask for it: also={list(doubtful)}."
         )
-    return Choice({str(image): mend for mend in doing for image in mend.images}, drop)
+    found = ", ".join(report.codes) or "nothing"
+    return (
+        f"There is nothing to mend: the report names {found}, and no mend for it. Rows are dropped where their "
+        f"code is asked for: also=[…] of {', '.join(DROPS)}; and {CUT} are cut at the edges."
+    )
 
 
-def _asked(report: LabelReport, codes: list[Any]) -> set[str]:
-    can = {code for mend in report.mends for code in _codes(mend)}
-    unknown = [code for code in codes if code not in can and DUPLICATES.get(code, code) not in DROPS]
+def _asked(report: LabelReport, given: str | Iterable[str]) -> set[str]:
+    codes = [given] if isinstance(given, str) else list(given)
+    can = {code for mend in report.mends for code in mend.all_codes}
+    unknown = [code for code in codes if code not in can and DUPLICATES.get(code, code) not in (*DROPS, CUT)]
     if unknown:
         raise ValueError(
             f"Codes must be of what this report can mend, but {unknown[0]!r} is not. It can mend: "
-            f"{', '.join(sorted(can)) or 'nothing'}; rows that can be dropped: duplicates, {', '.join(DROPS)}."
+            f"{', '.join(sorted(can)) or 'nothing'}; rows that can be dropped: duplicates, {', '.join(DROPS)}; "
+            f"{CUT} are cut at the edges."
         )
     return set(codes)
-
-
-def _codes(mend: Mend) -> set[str]:
-    return {*mend.codes, *mend.reading.codes, *([PAIRING] if mend.pairing else [])}
-
-
-def class_codes(mend: Mend) -> tuple[str, ...]:
-    """The codes of a mend that its map of classes stands for."""
-    return tuple(code for code in mend.codes if code not in (*mend.reading.codes, PAIRING)) if mend.classes else ()
 
 
 def _narrowed(mend: Mend, asked: set[str]) -> Mend:
@@ -89,11 +97,20 @@ def _narrowed(mend: Mend, asked: set[str]) -> Mend:
     return replace(
         mend,
         reading=mend.reading if reading & asked else Reading(),
-        classes=mend.classes if asked.intersection(class_codes(mend)) else {},
+        classes=mend.classes if asked.intersection(mend.class_codes) else {},
         pairing=mend.pairing if PAIRING in asked else 0,
         codes=tuple(code for code in mend.codes if code in asked),
+        proven=None,
     )
 
 
-def _does(mend: Mend) -> bool:
-    return bool(mend.reading.departures or mend.classes or mend.pairing)
+def _beside(sure: Mend, asked: Mend) -> Mend:
+    """What is sure of a mend, and what is asked for beside."""
+    return replace(
+        sure,
+        reading=asked.reading if asked.reading.departures else sure.reading,
+        classes=asked.classes or sure.classes,
+        pairing=asked.pairing or sure.pairing,
+        codes=tuple(dict.fromkeys((*sure.codes, *asked.codes))),
+        proven=None,
+    )

@@ -14,10 +14,10 @@ from ...objects.reading.header import header_size
 from ...objects.reading.readers import CocoAnnotations, annotation_rows
 from ...objects.reading.rows import judge
 from ..reading import Reading
-from ..report import Mend
+from ..report import PAIRING, Mend
 from .annotation import Entry, mend_annotation
 from .changes import Changes
-from .choice import PAIRING, Choice, class_codes
+from .choice import CUT, Choice
 from .layout import bring
 from .numbers import Size
 from .pairing import NAMELESS, NO_LABELS, NOBODYS, OFF, UNREADABLE, paired
@@ -74,6 +74,8 @@ class _Json:
                 self._rename(held, mend)
             if mend.pairing:
                 self._move(held, belongs)
+        if self.choice.cut and not (mend is not None and mend.reading.departures):
+            self._cut(held, held.size or header_size(image))
         if self.choice.drop:
             self._drop(held, held.size or header_size(image) or (1, 1))
 
@@ -124,12 +126,24 @@ class _Json:
                 self.gone.add(annotation.place)
                 self.changes.leave_out(NAMELESS, self.path, annotation.place)
         if renamed:
-            self.changes.count(class_codes(mend), renamed)
+            self.changes.count(mend.class_codes, renamed)
 
     def _move(self, held: CocoImage, belongs: CocoImage) -> None:
         for annotation in held.annotations:
             self._entries[annotation.place]["image_id"] = belongs.key
         self.changes.count((PAIRING,), len(held.annotations))
+
+    def _cut(self, held: CocoImage, size: Size | None) -> None:
+        """Cut boxes that leave the image at its edges."""
+        if size is None:
+            return
+        rows, _ = annotation_rows(self.path, held.annotations, size)
+        outside = {problem.line for problem in judge(rows, self.path, {}).problems if problem.code == CUT}
+        for row in (row for row in rows if row.line in outside):
+            written = Reading().boxes([row.cxcywh], size)[0]
+            mend_annotation(self._entries[row.line], written, written.clip(0, 1), Reading(), size)
+        if outside:
+            self.changes.count((CUT,), len(outside))
 
     def _drop(self, held: CocoImage, size: Size) -> None:
         """Let those annotations go that are no labels of the kinds that are dropped, as they stand now."""

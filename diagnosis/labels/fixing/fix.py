@@ -25,15 +25,17 @@ def fix_labels(
     out: str | os.PathLike,
     *,
     codes: str | Iterable[str] | None = None,
+    also: str | Iterable[str] = (),
     progress: bool = True,
 ) -> Path:
     """Write a mended copy of a labelled set into a new folder; the set itself is only read.
 
-    ``report``: what ``check_labels`` found in ``data``. ``codes``: those that are mended, by default all that the
-    report has a mend for; rows that are no labels, and duplicates, are dropped where their code is asked for
-    ("duplicates", "empty_box", "off_image", "class_unknown" …), and otherwise stay as they stand. Every line that is
-    not mended stays byte for byte; one that the reading puts off the image is left out, as is an image to which no
-    labels belong once pairs are mended; a format or a size of boxes is not applied to polygons and key points.
+    ``report``: what ``check_labels`` found in ``data``. Mended is what its errors call for, and beside that the codes
+    of ``also``, warnings that you have looked at; or ``codes`` alone. Where their code is asked for, rows that are no
+    labels and duplicates are dropped ("duplicates", "empty_box", "off_image", "class_unknown" …), and boxes that leave
+    the image ("outside") are cut at its edges; otherwise they stay as they stand. Every line that is not mended stays
+    byte for byte; one that the reading puts off the image is left out, as is an image to which no labels belong once
+    pairs are mended; a format or a size of boxes is not applied to polygons and key points.
 
     ``out`` then holds labels, links of the images (copies where links cannot be made), ``mended.json``, which counts
     what was changed, and what the set was given by: a data YAML with all its splits, a folder, a list of images, a
@@ -41,7 +43,7 @@ def fix_labels(
     there is nothing to mend, where the report is about other images, or where ``out`` lies among the data;
     FileExistsError where ``out`` is not empty.
     """
-    choice = chosen(report, codes)
+    choice = chosen(report, codes, also)
     parts = open_parts(data)
     _check_same(choice, parts)
     place = open_place(out, _folders(parts))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ...objects.reading.header import header_size
 from ...objects.reading.label_paths import find_label_file
-from ..report import Mend
+from ..report import PAIRING, Mend
 from .changes import Changes
-from .choice import PAIRING, Choice, class_codes
+from .choice import CUT, Choice
 from .data_yaml import write_entry
 from .label_text import Correction, LabelForm, MendedText, mend_text
 from .layout import Layout, bring
@@ -81,19 +81,21 @@ def _correction(choice: Choice, source: str, image: str) -> Correction | None:
     """What is done to the labels that belong to an image; None where it depends on a size that cannot be read."""
     mend = choice.mends.get(source)
     if mend is None:
-        return Correction(drop=choice.drop)
+        return Correction(drop=choice.drop, cut=choice.cut)
     needed = not NEED_SIZE.isdisjoint(mend.reading.departures)
     size = header_size(image) if needed else (1, 1)
     if size is None:
         return None
-    return Correction(reading=mend.reading, classes=mend.classes, drop=choice.drop, size=size)
+    return Correction(reading=mend.reading, classes=mend.classes, drop=choice.drop, cut=choice.cut, size=size)
 
 
 def _count(changes: Changes, mend: Mend | None, path: str, text: MendedText) -> None:
     if mend is not None:
         changes.count(mend.reading.codes if text.moved else (), text.moved)
-        changes.count(class_codes(mend) if text.renamed else (), text.renamed)
+        changes.count(mend.class_codes if text.renamed else (), text.renamed)
         changes.count((PAIRING,) if mend.pairing else (), text.rows)
+    if text.cut:
+        changes.count((CUT,), text.cut)
     changes.dropped.update(text.dropped)
     for why, lines in ((OFF, text.lost), (NAMELESS, text.nameless)):
         for line in lines:

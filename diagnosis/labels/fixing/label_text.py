@@ -10,7 +10,7 @@ from ...objects.reading import Problem
 from ...objects.reading.label_file import Keypoints, parse_rows
 from ...objects.reading.rows import Row, judge
 from ..reading import Reading
-from .numbers import Values, mended_numbers, words_of
+from .numbers import Values, cut_numbers, mended_numbers, words_of
 
 MARK = "\ufeff"  # with which some editors begin a file
 Lines = dict[int, str]
@@ -22,18 +22,20 @@ class Correction:
     """What is done to the labels of one image.
 
     ``reading``: how its numbers are to be read, None as they are; ``classes`` {id written: id meant}; ``drop``: codes
-    of rows that are left out; ``size`` (width, height) px of the image, which a reading needs.
+    of rows that are left out; ``cut``: boxes out of [0, 1] are cut; ``size`` (width, height) px of the image, which a
+    reading needs.
     """
 
     reading: Reading | None = None
     classes: Mapping[int, int] = field(default_factory=dict)
     drop: frozenset[str] = frozenset()
+    cut: bool = False
     size: tuple[int, int] | None = None
 
     @property
     def does(self) -> bool:
         """Whether it changes anything."""
-        return bool(self.classes or self.drop or (self.reading is not None and self.reading.departures))
+        return bool(self.classes or self.drop or self.cut or (self.reading is not None and self.reading.departures))
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class LabelForm:
 
 @dataclass(frozen=True)
 class MendedText:
-    """A label file as it should be: its bytes; how many ``rows`` it had, got other numbers, got another class.
+    """A label file as it should be: its bytes; how many ``rows`` it had, got other numbers, got another class, were
+    ``cut`` at the edges.
 
     ``dropped`` counts by code. Left out are also the lines ``lost``, which the reading puts off the image, and
     ``nameless``, whose class is one that there is not.
@@ -56,6 +59,7 @@ class MendedText:
     rows: int
     moved: int = 0
     renamed: int = 0
+    cut: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     lost: tuple[int, ...] = ()
     nameless: tuple[int, ...] = ()
@@ -70,6 +74,7 @@ def mend_text(data: bytes, path: Path, correction: Correction, form: LabelForm) 
     lines: Lines = dict(enumerate(text[len(head) :].splitlines(keepends=True), 1))
     rows, _ = _parsed(lines, path, form)
     numbers = _numbers(rows, correction, form)
+    cut = cut_numbers([row for row in rows if correction.cut and row.line not in numbers])
     lost = tuple(line for line, found in numbers.items() if not found)
     nameless = tuple(row.line for row in rows if _nameless(row, correction.classes, form.names))
     moved = renamed = 0
@@ -78,8 +83,8 @@ def mend_text(data: bytes, path: Path, correction: Correction, form: LabelForm) 
             lines.pop(row.line)
             continue
         words = lines[row.line].split()
-        meant = words_of(words, row, numbers.get(row.line, ()), correction.classes)
-        moved += meant[1:] != words[1:]
+        meant = words_of(words, row, numbers.get(row.line, cut.get(row.line, ())), correction.classes)
+        moved += meant[1:] != words[1:] and row.line not in cut
         renamed += meant[0] != words[0]
         if meant != words:
             lines[row.line] = " ".join(meant) + _end(lines[row.line])
@@ -90,6 +95,7 @@ def mend_text(data: bytes, path: Path, correction: Correction, form: LabelForm) 
         rows=len(rows),
         moved=moved,
         renamed=renamed,
+        cut=len(cut),
         dropped=Counter(dropped.values()),
         lost=lost,
         nameless=nameless,

@@ -32,6 +32,20 @@ def mended_numbers(rows: Iterable[Row], reading: Reading, size: Size, keypoints:
     return found
 
 
+def cut_numbers(rows: Iterable[Row]) -> dict[int, Values]:
+    """What each row (by its line) that is out of [0, 1], and still upon the image, should say after its class id."""
+    found: dict[int, Values] = {}
+    for row in rows:
+        inside = min(row.cxcywh) >= 0 and max(row.cxcywh) <= 1
+        if inside or not all(map(math.isfinite, row.values)):
+            continue
+        whole = Reading().boxes([row.cxcywh], (1, 1))[0]
+        numbers = _polygon_cut(row) if row.polygons else centre_and_size(whole)
+        if numbers:
+            found[row.line] = numbers
+    return found
+
+
 def centre_and_size(corners: np.ndarray) -> Values:
     """Centre and size of a box, xyxy (4,) shares: cut at the image where they leave [0, 1], () if nothing is left."""
     box = _centred(corners)
@@ -66,6 +80,11 @@ def _inside(points: np.ndarray, box: np.ndarray) -> float:
 
 def _polygon(row: Row, reading: Reading, size: Size) -> Values:
     points = mended_points(np.array(row.values[1:], np.float64).reshape(-1, 2), reading, size)
+    return tuple(points.reshape(-1).tolist()) if (np.ptp(points, axis=0) > 0).all() else ()
+
+
+def _polygon_cut(row: Row) -> Values:
+    points = np.array(row.values[1:], np.float64).reshape(-1, 2).clip(0, 1)
     return tuple(points.reshape(-1).tolist()) if (np.ptp(points, axis=0) > 0).all() else ()
 
 

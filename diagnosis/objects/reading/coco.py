@@ -25,6 +25,7 @@ class Annotation(NamedTuple):
     bbox: tuple[float, ...]
     polygons: tuple[np.ndarray, ...]  # (k, 2) xy px
     crowd: bool
+    keypoints: np.ndarray | None = None  # (K, 3) xy px and how far they are seen; None where there are none
 
 
 class CocoImage(NamedTuple):
@@ -126,8 +127,7 @@ def _size(entry: Mapping) -> tuple[int, int] | None:
 
 def as_annotation(place: int, entry: dict[str, Any], classes: Mapping[Any, int]) -> Annotation:
     """An entry of the list of annotations; ``classes`` {category id: class id}."""
-    category = entry.get("category_id")
-    category = category if isinstance(category, int | float) else math.nan
+    category = _number(entry.get("category_id"))
     return Annotation(
         place=place,
         class_id=classes.get(category, -1),
@@ -135,7 +135,15 @@ def as_annotation(place: int, entry: dict[str, Any], classes: Mapping[Any, int])
         bbox=_floats(entry.get("bbox")),
         polygons=_polygons(entry.get("segmentation")),
         crowd=bool(entry.get("iscrowd", 0)),
+        keypoints=_keypoints(entry.get("keypoints")),
     )
+
+
+def _number(value: Any) -> float:
+    """A category as a number, also where it is written as text; NaN for none."""
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    return value if isinstance(value, int | float) else math.nan
 
 
 def _floats(values: Any) -> tuple[float, ...]:
@@ -144,6 +152,13 @@ def _floats(values: Any) -> tuple[float, ...]:
         return tuple(float(value) for value in values)
     except (TypeError, ValueError):
         return ()
+
+
+def _keypoints(values: Any) -> np.ndarray | None:
+    """Key points (K, 3), x y px and 0 not labelled, 1 hidden, 2 seen (https://cocodataset.org/#format-data)."""
+    numbers = _floats(values) if isinstance(values, list) else ()
+    whole = bool(numbers) and len(numbers) % 3 == 0 and all(map(math.isfinite, numbers))
+    return np.array(numbers).reshape(-1, 3) if whole else None
 
 
 def _polygons(segmentation: Any) -> tuple[np.ndarray, ...]:

@@ -38,6 +38,10 @@ def read_labels(
     one bad row, that row alone is left out, or kept, if it is out of [0, 1] and still a box upon the image;
     ``problems`` tells each. Raises FileNotFoundError, and ValueError or TypeError for what holds no labels.
     """
+    if not isinstance(split, str):
+        raise TypeError(
+            f"split is the name of a part of the set, such as 'train' or 'val', but {shown(split)} was given."
+        )
     if isinstance(source, LabelledSet):
         return source
     if isinstance(source, str | os.PathLike):

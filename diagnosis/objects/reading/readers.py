@@ -121,11 +121,13 @@ def _row(entry: Annotation, size: np.ndarray) -> Row:
         box = (*(corner + extent / 2).tolist(), *extent.tolist())
     polygons = tuple(polygon / size for polygon in entry.polygons)
     outline = tuple(number for polygon in entry.polygons for number in polygon.reshape(-1).tolist())
+    points = () if entry.keypoints is None else tuple(entry.keypoints.reshape(-1).tolist())
     return Row(
         line=entry.place,
         class_id=entry.class_id,
         cxcywh=box,
-        values=(entry.class_id, *entry.bbox, *outline),
+        values=(entry.class_id, *entry.bbox, *outline, *points),
         polygons=polygons,
         crowd=entry.crowd,
+        keypoints=None if entry.keypoints is None else entry.keypoints / (*size.tolist(), 1),
     )

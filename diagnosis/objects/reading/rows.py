@@ -55,9 +55,10 @@ class Judged:
         }
 
     def _keypoints(self) -> np.ndarray | None:
-        """(n, K, 2 or 3) where every row has some, else None."""
+        """(n, K, 2 or 3) where every row has as many, else None."""
         points = [row.keypoints for row in self.rows if row.keypoints is not None]
-        return np.stack(points) if points and len(points) == len(self.rows) else None
+        alike = len({entry.shape for entry in points}) == 1 and len(points) == len(self.rows)
+        return np.stack(points) if alike else None
 
 
 def judge(

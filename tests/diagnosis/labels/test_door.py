@@ -52,6 +52,14 @@ def test_what_is_no_data_is_told(data):
         check(data)
 
 
+def test_a_split_is_a_name_and_names_may_have_ids_as_text(planted):
+    with pytest.raises(TypeError, match=r"split is the name .* such as 'train' or 'val', but 3 \(int\) was given"):
+        check(data_yaml(planted), split=3)
+    path = data_yaml(planted, "val: images/val\nnames: {'0': bird, '1': cat, '2': dog}\n")
+    assert diagnosis.read_labels(path).names == dict(enumerate(NAMES))
+    assert check(path).images == 4
+
+
 @pytest.mark.parametrize("data", [[], "empty"])
 def test_a_set_without_images_is_told(tmp_path, data):
     (tmp_path / "empty").mkdir()

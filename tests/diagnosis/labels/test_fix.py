@@ -1,12 +1,13 @@
 """Mended copies of label files: exactly the boxes that are meant, all else to the byte; the set stays as it was."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import diagnosis
-from diagnosis import Reading
+from diagnosis import LabelReport, Mend, Reading
 
 from .planted import NAMES, data_yaml, loaded, plant, report_of
 
@@ -85,6 +86,24 @@ def test_codes_narrow_what_is_mended(tmp_path):
     diagnosis.fix_labels(report, path, tmp_path / "rows", codes=["duplicates"])
     assert (tmp_path / "rows/labels/val/1.txt").read_text() == "1 .5 .5 .2 .4\n"
     assert (tmp_path / "rows/labels/val/0.txt").read_text().splitlines() == first
+
+
+def test_what_a_warning_says_is_mended_only_where_it_is_asked_for(tmp_path):
+    plant(tmp_path / "set", Reading(format="xywh"))
+    path, images = data_yaml(tmp_path / "set"), tuple(images_of(tmp_path / "set"))
+    ids = Mend(images=images, classes={0: 2}, codes=("ids_shifted",))
+    both = replace(ids, reading=Reading(format="xywh"), codes=("corner_as_centre", "ids_shifted"), proven=ids)
+    assert both.doubtful == ("corner_as_centre",) and ids.doubtful == ()
+    report = LabelReport(subject="planted", mends=(both,))
+    first = (tmp_path / "set/labels/val/0.txt").read_text().splitlines()
+    diagnosis.fix_labels(report, path, tmp_path / "errors", progress=False)
+    assert (tmp_path / "errors/labels/val/0.txt").read_text().splitlines() == ["2" + first[0][1:], *first[1:]]
+    diagnosis.fix_labels(report, path, tmp_path / "all", also="corner_as_centre", progress=False)
+    mended = np.loadtxt(tmp_path / "all/labels/val/0.txt")
+    assert mended[:, 0].tolist() == [2, 1, 2]
+    np.testing.assert_allclose(mended[:, 1:3], (written := np.loadtxt(first))[:, 1:3] + written[:, 3:] / 2, atol=1e-7)
+    with pytest.raises(ValueError, match="give one of them"):
+        diagnosis.fix_labels(report, path, tmp_path / "no", codes="ids_shifted", also="corner_as_centre")
 
 
 def test_pairs_are_mended_and_an_image_without_labels_is_left_out(tmp_path):

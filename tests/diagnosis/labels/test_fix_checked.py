@@ -52,11 +52,14 @@ def test_both_faults_are_named_mended_and_gone(planted, tmp_path):
     assert not {"corner_as_centre", "ids_shifted"} & set(again.codes) and again.mends == () and again.ok
 
 
-def test_without_a_model_what_edges_name_is_mended_and_gone(planted, tmp_path):
+def test_without_a_model_what_edges_name_is_mended_where_it_is_asked_for_and_gone(planted, tmp_path):
     path, _, right = planted
     report = diagnosis.check_labels(path, progress=False)
-    assert report.codes == ("corner_as_centre",)
-    made = diagnosis.fix_labels(report, path, tmp_path / "out", progress=False)
+    assert [(finding.code, finding.severity) for finding in report] == [("corner_as_centre", "warning")]
+    with pytest.raises(ValueError, match=r"one kind of evidence.*Look at viz.labels.*also=\['corner_as_centre'\]"):
+        diagnosis.fix_labels(report, path, tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()
+    made = diagnosis.fix_labels(report, path, tmp_path / "out", also="corner_as_centre", progress=False)
     for name, (_, boxes) in right.items():
         np.testing.assert_allclose(loaded(made)[name][1], boxes, atol=2e-7)
         break

@@ -135,3 +135,26 @@ def test_images_outside_the_folder_are_named_by_their_whole_path(tmp_path, absol
     assert [entry["file_name"] for entry in data["images"]] == ["a.png", str(far)]
     found = {labels.image.name: labels for labels in diagnosis.read_labels(made)}
     np.testing.assert_allclose(found["c.png"].boxes(40, 20), [[28, 2, 36, 7]])
+
+
+@pytest.mark.parametrize(
+    ("reading", "bbox"),
+    [
+        (Reading(format="xyxy_as_xywh"), [4, 2, 12, 7]),
+        (Reading(format="x2y2wh"), [8, 4.5, 8, 5]),
+        (Reading(unit="per_px"), [0.1, 0.1, 0.2, 0.25]),
+    ],
+)
+def test_boxes_that_are_no_corner_and_size_in_px_become_such(tmp_path, reading, bbox):
+    """Two corners, centre and size, and shares, of the box 4 2 8 5."""
+    path = written(tmp_path / "set", [box(*bbox, segmentation=[[4, 2, 12, 2, 12, 7]])])
+    _, data = fixed(path, reading=reading)
+    assert data["annotations"] == [box(4, 2, 8, 5, segmentation=[[4, 2, 12, 2, 12, 7]])]
+
+
+def test_boxes_that_leave_the_image_are_cut_where_it_is_asked_for(tmp_path):
+    outside, inside = box(-10, 2, 16, 5, area=80.0), box(30, 2, 16, 5)  # of the second the centre lies upon the image
+    path = written(tmp_path / "set", [outside, inside])
+    report = report_of(diagnosis.read_labels(path).images)
+    made = diagnosis.fix_labels(report, path, tmp_path / "out", codes="outside")
+    assert json.loads(made.read_text())["annotations"] == [outside | {"bbox": [0, 2, 6, 5], "area": 30}, inside]

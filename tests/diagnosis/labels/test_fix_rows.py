@@ -126,3 +126,12 @@ def test_rows_are_judged_as_they_are_once_mended():
     done = mended(text, reading=Reading(unit="px"), drop=frozenset(["off_image", "duplicate_row"]))
     assert done.data == b"0 0.1 0.1 0.2 0.2\n"
     assert (done.dropped, done.lost) == ({"duplicate_row": 1}, (3,))
+
+
+def test_rows_out_of_0_to_1_are_cut_where_it_is_asked_for():
+    lines = ["0 -0.1 0.5 0.4 0.2", "1 0.5 0.5 .2 .4", "2 0.9 0.5 0.4 0.2", "0 -0.2 0.1 0.6 0.1 -0.9 0.9", "0 9 9 1 1"]
+    found = mended("\n".join(lines).encode(), cut=True)
+    kept = lines[1], lines[2], lines[4]  # a centre and a size in [0, 1] are let pass; off the image is another code
+    assert found.data.decode().splitlines() == ["0 0.05 0.5 0.1 0.2", *kept[:2], "0 0 0.1 0.6 0.1 0 0.9", kept[2]]
+    assert (found.cut, found.moved) == (2, 0)
+    assert mended("\n".join(lines).encode()).data.decode().splitlines() == lines

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import diagnosis
+from diagnosis import Reading
+from diagnosis.labels.rows import rows_of
 
 from .written import HEIGHT, WIDTH, coco, codes, picture
 
@@ -88,6 +90,32 @@ def test_the_same_box_with_another_polygon_is_another_object(tmp_path):
 def test_a_mask_that_is_run_length_encoded_has_no_polygon(tmp_path):
     found = read(tmp_path, [box(segmentation={"counts": [1, 2], "size": [20, 40]}), box(7, segmentation=[[1, 2]])])
     assert found[0].segments == ((), ())
+
+
+def test_key_points_are_read_as_shares(tmp_path):
+    points = [10, 5, 2, 30, 15, 1, 0, 0, 0]
+    (found, _) = read(tmp_path, [box(keypoints=points, num_keypoints=2), box(7, keypoints=points[::-1])])
+    assert found.keypoints[0].tolist() == [[0.25, 0.25, 2], [0.75, 0.75, 1], [0, 0, 0]]
+    assert found.keypoints.shape == (2, 3, 3)
+    (found, _) = read(tmp_path, [box(keypoints=points), box(7)])
+    assert found.keypoints is None  # not every object has some
+    (found, _) = read(tmp_path, [box(keypoints=points), box(keypoints=points[:6]), box(7, keypoints=[1, 2])])
+    assert found.keypoints is None and len(found) == 3  # the same box with other key points is another object
+
+
+def test_a_category_may_be_written_as_text(tmp_path):
+    assert read(tmp_path, [box("90"), box("7")])[0].class_id.tolist() == [2, 1]
+
+
+def test_corners_in_place_of_a_corner_and_a_size_are_a_known_reading_whatever_the_outline(tmp_path):
+    """What stands in the file is x1 y1 x2 y2; taken for x y w h, it is a reading with a code, and no polygon."""
+    corners = np.array([[10.0, 5, 30, 15], [4, 2, 12, 18]])
+    outline = [[10, 5, 30, 5, 20, 15]]
+    labels = read(tmp_path, [box(bbox=bbox, segmentation=outline) for bbox in corners.tolist()])[0]
+    rows = rows_of(0, labels)
+    assert len(rows) == 2 and not rows.polygon.any()
+    meant = Reading(format="xyxy_as_xywh").boxes(rows.quads, (WIDTH, HEIGHT))
+    np.testing.assert_allclose(meant * [WIDTH, HEIGHT, WIDTH, HEIGHT], corners)
 
 
 def test_without_annotations_there_is_no_truth(tmp_path):

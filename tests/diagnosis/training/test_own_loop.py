@@ -123,3 +123,71 @@ def test_a_closed_watch_takes_no_steps_and_keeps_its_rows(batches, tmp_path):
     with pytest.raises(FileExistsError, match="holds a watch"):
         diagnosis.watch(net, out=tmp_path / "rows")
     assert len(diagnosis.read_watch(tmp_path / "rows")) == 1
+
+
+def test_gradients_of_a_scaler_are_freed_of_its_scale_and_may_overflow(batches):
+    """Gradients that are infinite while the scaler looks for a scale are no fault, whether it unscales or not."""
+    net, scaler = half_width(), torch.amp.GradScaler("cpu", init_scale=2.0**127)  # the largest of float32
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.0)
+    images, wanted = batches[0]
+    watch = diagnosis.watch(net, every=1)
+    for clip in (False, False, True):
+        optimizer.zero_grad()
+        with watch.step(images, wanted, scaler=scaler) as step:
+            scaler.scale(step.tell(net.loss(net(images), wanted).total)).backward()
+            if clip:
+                scaler.unscale_(optimizer)
+        scaler.step(optimizer)
+        scaler.update(2.0**10)
+    watch.close()
+    assert watch.error is None and watch.findings == ()
+    first, second, third = watch.batches["grad"].to_list()
+    assert not first < float("inf") and second == pytest.approx(third, rel=1e-5)
+    assert watch.batches["scale"].to_list() == [2.0**127, 2.0**10, None]
+    net.zero_grad()
+    net.loss(net(images), wanted).total.backward()
+    plain = torch.stack([weight.grad.norm() for weight in net.parameters() if weight.grad is not None]).norm()
+    assert second == pytest.approx(plain.item(), rel=1e-3)
+    with pytest.raises(TypeError, match=r"GradScaler, or None, but 2\.0 was given"), watch.step(scaler=2.0):
+        pass
+
+
+def test_a_loop_under_autocast_is_watched(batches):
+    net = half_width()
+    images, wanted = batches[0]
+    watch = diagnosis.watch(net, every=1, loss=criterion)
+    with watch.step(images, wanted) as step:
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = net.loss(net(images), wanted).total
+        step.tell(loss).backward()
+    watch.close()
+    assert watch.error is None and watch.findings == ()
+    assert watch.batches["loss"].to_list() == pytest.approx([loss.item()])
+    assert watch.levels["activation"].null_count() == 0
+    items = watch.levels.select("boxes", "classes", "objectness").sum()
+    assert sum(items.row(0)) == pytest.approx(loss.item(), rel=0.02)  # of bfloat16
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_compiled_network_is_watched_but_for_what_the_head_reads(batches, wrapped, monkeypatch):
+    """No hook is laid on modules that run compiled: it would be compiled in, and stay, or be ignored."""
+    net = half_width()
+    if wrapped:
+        compiled = torch.compile(net, backend="eager")
+    else:
+        compiled = net
+        monkeypatch.setattr(net, "_compiled_call_impl", net._call_impl)  # as net.compile() leaves it
+    images, wanted = batches[0]
+    watch = diagnosis.watch(compiled, every=1, loss=criterion)
+    with watch.step(images, wanted) as step:
+        assert not any(module._forward_pre_hooks for module in net.modules())
+        step.tell(net.loss(net(images), wanted).total).backward()
+    if not wrapped:  # a batch that breaks is passed again layer by layer, and the network is left compiled
+        with watch.step(images, wanted) as step:
+            step.tell(net.loss(net(images), wanted).total * float("nan")).backward()
+    watch.close()
+    assert watch.error is None
+    assert watch.levels["activation"].null_count() == len(watch.levels) > 0
+    assert watch.batches["grad"][0] > 0 and watch.levels["positives"].sum() > 0
+    assert [finding.code for finding in watch.findings] == ([] if wrapped else ["non_finite"])
+    assert (net._compiled_call_impl is None) == wrapped

@@ -84,6 +84,19 @@ def test_frozen_stacks_rare_sizes_and_summed_gradients_are_no_faults():
     assert found([*calm, seen(10, row={"grad": 40.0}), seen(11)]) == []  # once, and less than a hundredfold
 
 
+SINGLE = (0.22, 0.10, 0.08, 0.13, 0.13, 0.06, 0.15, 0.10, 0.10, 0.14, 0.07, 0.09, 0.22, 0.14, 2.12, 1.82, 0.68, 0.18)
+"""Norms of the gradients of single images, of a training that is well."""
+
+
+def test_gradients_of_single_images_and_of_backgrounds_swing_and_are_no_fault():
+    single = [seen(step, row={"grad": norm, "images": 1}) for step, norm in enumerate(SINGLE)]
+    assert found(single) == []
+    empty = [seen(step, row={"grad": 0.1, "objects": 0, "images": 8}) for step in range(12)]
+    assert found([*empty, *(seen(step, row={"grad": 1.5, "images": 8}) for step in range(12, 16))]) == []
+    (finding,) = found([*single, *(seen(step, row={"grad": 90.0, "images": 1}) for step in range(18, 26))])
+    assert (finding.code, finding.evidence["began"]) == ("exploding_gradient", 18)
+
+
 def test_a_class_whose_objects_get_no_positive_is_named():
     branch = BranchMeasures(
         branch="one2many",

@@ -157,6 +157,19 @@ def test_one_watch_follows_one_training_and_a_resumed_one_goes_on_in_its_folder(
     assert following.batches[:4].equals(watch.batches)
 
 
+def test_a_folder_that_holds_a_watch_is_refused_before_the_training(data, tmp_path):
+    rows = tmp_path / "rows"
+    rows.mkdir()
+    (rows / "watch.json").write_text("{}")
+    with pytest.raises(FileExistsError, match=r"holds a watch.*resume=True"):
+        diagnosis.watch(fresh(), out=rows)
+    model = fresh()
+    watch = diagnosis.watch(model, every=1, out=rows, resume=True)
+    with pytest.warns(UserWarning, match=r"begins anew, and .*rows' holds a watch: this one is written to .*rows2"):
+        train(model, data, tmp_path, epochs=1)
+    assert watch.error is None and watch.path == tmp_path / "rows2" and len(watch) == 2
+
+
 def test_a_batch_without_a_step_gets_the_gradient_of_the_step_that_it_goes_into(data, tmp_path):
     model = fresh()
     watch = diagnosis.watch(model, every=3, out=tmp_path / "rows")

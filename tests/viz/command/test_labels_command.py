@@ -1,6 +1,7 @@
 """``detector-workbench labels``: what it asks for and prints, what it writes, and its exit status."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -127,6 +128,19 @@ def test_where_there_is_nothing_to_mend_nothing_is_written(staged, call):
     assert done.exit_code == 0
     assert done.stdout.splitlines()[1:] == ["There is nothing to mend, so nothing was written."]
     assert not Path("mended").exists() and not Path("mended.png").exists()
+
+
+def test_a_warning_is_mended_where_it_is_asked_for(staged, call):
+    (mend,) = staged.mends
+    staged.mends = (replace(mend, proven=Mend(images=mend.images, split="val")),)
+    done = call("labels", "data.yaml", "--fix", "mended")
+    assert "  would mend 2 files of val if asked: --also corner_as_centre" in done.stdout.splitlines()
+    assert "There is nothing to mend but what must be asked for by --also, so nothing was written." in done.stdout
+    assert not Path("mended").exists()
+    call("labels", "data.yaml", "--fix", "mended", "--also", "corner_as_centre")
+    assert Path("mended/labels/0.txt").read_text() == "0 0.3 0.3 0.4 0.4\n"
+    done = call("labels", "data.yaml", "--also", "duplicates")
+    assert done.exit_code == 2 and "give --fix FOLDER with it" in done.stderr
 
 
 @pytest.mark.parametrize(

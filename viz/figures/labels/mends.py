@@ -76,7 +76,8 @@ def _words(mend: Mend) -> str:
     told = [f"{' + '.join(reading)}: {mend.reading}"] if reading else []
     told += [f"{code}: {CODES.get(code, code)}" for code in mend.codes if code not in reading]
     where = f" of {mend.split}" if mend.split else ""
-    return f"{'; '.join(told)} ({len(mend.images)} files{where})"
+    asked = f"; only if asked for: {', '.join(mend.doubtful)}" if mend.doubtful else ""
+    return f"{'; '.join(told)} ({len(mend.images)} files{where}{asked})"
 
 
 def _off(previews: Sequence[Preview]) -> list[str]:

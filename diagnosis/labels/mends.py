@@ -1,0 +1,109 @@
+"""What would make the labels of a split right, and what of that is proven."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from . import severity
+from .file_votes import FileVotes
+from .reading import Reading
+from .report import Mend
+from .verdict import Verdict, class_map_of, files_of, run_of
+
+
+def mends_of(verdict: Verdict) -> list[Mend]:
+    """One mend for most files, others for those that vote otherwise; each with the part of it that is an error's."""
+    found, others = [], np.zeros(len(verdict.material.paths), bool)
+    for entry in verdict.votes:
+        others[verdict.material.looked[entry.files]] = True
+        found.append(_of_votes(verdict, files_of(verdict, entry.files), entry))
+    pairing = None if verdict.model is None else verdict.model.pairing
+    run = np.zeros(len(others), bool)
+    if pairing is not None:
+        run[run_of(verdict)] = True
+    for places, which in ((pairing.places if pairing else 0, run), (0, ~run)):
+        images = tuple(Path(verdict.material.paths[i]) for i in np.flatnonzero(which & ~others).tolist())
+        if images:
+            found.append(_of_the_rest(verdict, images, places))
+    return [mend for mend in found if mend.does]
+
+
+def mendable(verdict: Verdict) -> dict[int, int]:
+    """The map of the ids, or {} where it would make two classes one, as where some ids are too rare to be placed."""
+    classes, used = class_map_of(verdict), verdict.material.used.tolist()
+    meant = {classes.get(i, i) for i in used}
+    return classes if len(meant) == len(used) else {}
+
+
+def _of_the_rest(verdict: Verdict, images: tuple[Path, ...], places: int) -> Mend:
+    """The mend of files that are written as most are; ``places``: how far on the labels' own images stand."""
+    mend = _mend(verdict, images, verdict.geometry.reading, mendable(verdict), _class_codes(verdict), places)
+    sure = _proven(verdict)
+    proven = _mend(sure, images, sure.geometry.reading, mendable(sure), _class_codes(sure), _if_proven(verdict, places))
+    return replace(mend, proven=None if proven == mend else proven)
+
+
+def _of_votes(verdict: Verdict, images: Sequence[Path], entry: FileVotes) -> Mend:
+    """The mend of files that vote otherwise than the rest, with what holds of these and the rest alike."""
+    mend = _voted(verdict, images, entry)
+    sure = _proven(verdict)
+    if severity.of_votes(entry) == severity.ERROR:
+        proven = _voted(sure, images, entry)
+    else:  # what they vote for is in place of that of the rest, which says nothing of them
+        reading = Reading() if entry.reading is not None else sure.geometry.reading
+        classes, codes = ({}, ()) if entry.meant is not None else (mendable(sure), _class_codes(sure))
+        proven = _mend(sure, images, reading, classes, codes)
+    return replace(mend, proven=None if proven == mend else proven)
+
+
+def _voted(verdict: Verdict, images: Sequence[Path], entry: FileVotes) -> Mend:
+    reading = verdict.geometry.reading if entry.reading is None else entry.reading
+    if entry.meant is None:
+        return _mend(verdict, images, reading, mendable(verdict), _class_codes(verdict))
+    used = verdict.material.used.tolist()
+    classes = {i: entry.meant[i] for i in used if i in entry.meant and entry.meant[i] != i}
+    return _mend(verdict, images, reading, classes, (entry.code,))
+
+
+def _mend(
+    verdict: Verdict,
+    images: Sequence[Path],
+    reading: Reading,
+    classes: dict[int, int],
+    of_ids: tuple[str, ...],
+    places: int = 0,
+) -> Mend:
+    codes = (*(("files_mispaired",) if places else ()), *reading.codes, *(of_ids if classes else ()))
+    return Mend(
+        images=tuple(images),
+        reading=reading,
+        classes=classes,
+        pairing=places,
+        split=verdict.material.split,
+        codes=codes,
+    )
+
+
+def _class_codes(verdict: Verdict) -> tuple[str, ...]:
+    by_ids = verdict.ids.map.code if verdict.ids else ""
+    held = verdict.classes.map.code if verdict.classes else by_ids
+    swaps = ["classes_swapped"] if any(pair.code == "classes_swapped" for pair in verdict.pairs) else []
+    return tuple(code for code in (held, *swaps) if code)
+
+
+def _proven(verdict: Verdict) -> Verdict:
+    """The verdict with what of it is an error alone."""
+    geometry, classes, pairs = verdict.geometry, verdict.classes, verdict.pairs
+    if severity.of_geometry(geometry) != severity.ERROR:
+        geometry = replace(geometry, reading=Reading())
+    if classes is not None and classes.proven and severity.of_classes(classes) != severity.ERROR:
+        classes, pairs = None, ()  # swaps are those within the map
+    pairs = tuple(pair for pair in pairs if severity.of_class_pair(pair) == severity.ERROR)
+    return replace(verdict, geometry=geometry, classes=classes, ids=None, pairs=pairs)
+
+
+def _if_proven(verdict: Verdict, places: int) -> int:
+    pairing = None if verdict.model is None else verdict.model.pairing
+    return places if pairing is not None and severity.of_pairing(pairing) == severity.ERROR else 0
