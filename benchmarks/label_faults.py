@@ -29,19 +29,24 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.label_planting import DEVELOPED, LAST, PARTIAL, PARTIAL_LAST, Fault, Subject, planted
+from benchmarks.label_planting import CLASSES_ALIKE, DEVELOPED, LAST, PARTIAL, PARTIAL_LAST, Fault, Subject, planted
 from benchmarks.label_subjects import scenes, seen_photographs
 from diagnosis.labels.told import findings_of
 from diagnosis.labels.verdict import judge
 
 SIZES = (8, 16, 32, 64)
+SAME = 3e-6  # numbers that differ by the last digit of a label file
 
 
 @dataclass(frozen=True)
 class Row:
-    """How often a fault was named, of how many tries, and what came in its place."""
+    """How often a fault was named, of how many tries, and what came in its place.
+
+    ``alike``: how often another one was, that writes the very same labels in these files.
+    """
 
     named: int
+    alike: int
     tries: int
     instead: Counter
 
@@ -54,7 +59,7 @@ def codes(subject: Subject, fault: Fault | None, places: np.ndarray, part: float
 
 def tried(subject: Subject, fault: Fault, count: int, tries: int, part: float) -> Row:
     """Plant a fault in random subsets of the images that are judged on."""
-    named, instead = 0, Counter()
+    named, alike, instead = 0, 0, Counter()
     pool = np.arange(1, len(subject.seen), 2)
     for seed in range(tries):
         rng = np.random.default_rng((seed, count))
@@ -63,8 +68,25 @@ def tried(subject: Subject, fault: Fault, count: int, tries: int, part: float) -
         right = set(found) in [set(expected) for expected in fault.expected(subject)]
         named += right
         if not right:
-            instead[" + ".join(found) or "nothing"] += 1
-    return Row(named, tries, instead)
+            same = set(found) in same_labels(subject, fault, places, part, seed)
+            alike += same
+            instead[(" + ".join(found) or "nothing") + (" (the same)" if same else "")] += 1
+    return Row(named=named, alike=alike, tries=tries, instead=instead)
+
+
+def same_labels(subject: Subject, fault: Fault, places: np.ndarray, part: float, seed: int) -> list[set[str]]:
+    """The codes of other faults that write the very same labels in these files; () where the fault changes none."""
+    rows = planted(subject, fault, places, part, seed).rows
+    others = [None, *DEVELOPED, *LAST, *CLASSES_ALIKE]
+    found = []
+    for other in others:
+        if other is fault or (other is not None and (not other.fits(subject) or other.files is not None)):
+            continue
+        theirs = planted(subject, other, places, part, seed).rows
+        if len(theirs) == len(rows) and np.array_equal(theirs.class_id, rows.class_id):
+            if np.abs(theirs.quads - rows.quads).max() < SAME:
+                found += [set(codes) for codes in other.expected(subject)] if other is not None else [set()]
+    return found
 
 
 def false_alarms(subject: Subject, count: int, subsets: int) -> Counter:

@@ -6,13 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .by_model import ByModel
-from .class_maps import ClassMap, class_maps, explained
+from .class_maps import ClassMap, class_maps
+from .class_units import units
 from .fit import image_fits
 from .grammar import weight
 from .matched import Matched
 from .material import Material
 from .reading import Reading
-from .residuals import STARTS, refine
+from .likelihood import log_likelihoods, usual_deviation
+from .part_fit import fitted, grid
+from .part_classes import class_groups
+from .part_search import groups
 from .rows import Rows
 from .seen import Seen
 from .votes import Vote, vote
@@ -20,6 +24,8 @@ from .votes import Vote, vote
 AGREES = 0.5  # part of a file's pairs that a class map must explain beyond the map of all files
 FITTED = {"shift", "scale", "size"}
 NAMED = 1  # departures of what files may vote for
+ODD = 0.3  # fit below which a file is asked about two departures
+DOUBLE = 2.0  # log odds against two departures at once
 
 
 @dataclass(frozen=True)
@@ -42,61 +48,68 @@ def vote_by_files(
 
     ``held``: the class map of all files; ``crossed`` (k,): pairs that a swap or a merge of two classes explains.
     """
-    by_reading = _by_reading(rows, material, model)
+    by_reading = _by_reading(rows, material, model, matched)
     taken = np.concatenate([np.empty(0, np.int64), *(entry.files for entry in by_reading)])
     return [*by_reading, *_by_classes(material, matched, held, crossed, taken)]
 
 
-def _by_reading(rows: Rows, material: Material, model: ByModel) -> list[FileVotes]:
-    seen = material.seen or []
-    simple = [reading for reading in model.hypotheses if weight(reading) <= NAMED and reading != model.reading]
-    candidates = [*simple, *_odd_ones(model)]
-    fits = image_fits(rows, seen, candidates)
-    votes = vote(fits, model.own, range(len(candidates)))
-    return [_of_reading(entry, candidates[entry.place], rows, seen) for entry in votes]
+def _by_reading(rows: Rows, material: Material, model: ByModel, matched: Matched) -> list[FileVotes]:
+    """Readings that the labels of some files are likelier under than under that of all."""
+    seen, held = material.seen or [], model.reading
+    usual = usual_deviation(matched, len(rows))
+    could = np.isfinite(model.own)
+    single = [reading for reading in model.hypotheses if weight(reading) <= 1 and reading != held]
+    coarse = [] if held.departures else list(grid(held, not material.polygons))
+    double = [reading for reading in model.hypotheses if weight(reading) == 2 and reading != held]  # noqa: PLR2004
+    simple = [*single, *(reading for reading, _ in coarse)]
+    gains = _gains(rows, seen, held, simple, usual)
+    odd = np.flatnonzero(could & (model.own < ODD))
+    if len(odd):
+        further = np.zeros((len(seen), len(double)))
+        further[odd] = _gains(rows.of_images(odd), [seen[place] for place in odd.tolist()], held, double, usual)
+        gains = np.concatenate((gains, further), 1)
+    else:
+        double = []
+    candidates = [*simple, *double]
+    costs = [*[np.log(len(single) + 1)] * len(single), *(cost for _, cost in coarse)]
+    costs += [np.log(len(candidates)) + DOUBLE] * len(double)
+    entries = []
+    for group in groups(gains, np.array(costs), could):
+        theirs = rows.of_images(group.files), [seen[place] for place in group.files.tolist()]
+        chosen = candidates[group.place]
+        base = held if set(chosen.departures) <= FITTED else chosen
+        reading = fitted(*theirs, base, usual, not material.polygons)
+        if reading == held:
+            continue
+        entries.append(FileVotes(files=group.files, could=int(could.sum()), probability=float(np.exp(-group.score)), reading=reading))
+    return entries
 
 
-def _of_reading(entry: Vote, reading: Reading, rows: Rows, seen: Sequence[Seen]) -> FileVotes:
-    if reading.departures and set(reading.departures) <= FITTED:
-        base = replace(reading, shift=(0.0, 0.0), scale=(1.0, 1.0), size=1.0)
-        theirs = [seen[place] for place in entry.files.tolist()]
-        fitted = refine(rows.of_images(entry.files), theirs, base, fewest=len(theirs) // 2).reading
-        reading = fitted if fitted.departures else reading
-    return FileVotes(files=entry.files, could=entry.could, probability=entry.probability, reading=reading)
-
-
-def _odd_ones(model: ByModel) -> list[Reading]:
-    """Shifts, scales and sizes, coarsely."""
-    if model.reading.departures:
-        return []
-    return [replace(model.reading, **start) for start in STARTS if start]
+def _gains(rows, seen, held, candidates, usual):
+    found = log_likelihoods(rows, seen, (held, *candidates), usual)
+    return found[:, 1:] - found[:, :1]
 
 
 def _by_classes(
     material: Material, matched: Matched, held: ClassMap, crossed: np.ndarray, taken: np.ndarray
 ) -> list[FileVotes]:
-    """Class maps that some files agree with and the rest do not."""
+    """Class maps that explain what is at odds in some files."""
+    rest = ~np.isin(matched.image, taken)
+    pairs = matched.chosen(rest)
+    written = np.array([held.meant.get(i, i) for i in pairs.written.tolist()], np.int64)
+    listed = units(pairs, written, crossed[rest])
     maps = class_maps(material.names, material.used)
-    count = len(material.looked)
-    pairs = np.bincount(matched.image, minlength=count).astype(float)
-    pairs[taken] = 0
-    shares = np.full((count, len(maps)), np.nan)
-    for place, entry in enumerate(maps):
-        right = np.bincount(matched.image, explained(matched, entry.meant), count)
-        shares[pairs > 0, place] = right[pairs > 0] / pairs[pairs > 0]
-    as_held = np.full(count, np.nan)
-    right = np.bincount(matched.image, explained(matched, held.meant) | crossed, count)
-    as_held[pairs > 0] = right[pairs > 0] / pairs[pairs > 0]
-    candidates = [place for place, entry in enumerate(maps) if entry != held]
-    votes = vote(shares, as_held, candidates, gain=AGREES, least=AGREES, alike=1e-9)
+    back = {means: i for i, means in held.meant.items()}
+    named = [_after(entry, back) for entry in maps if entry != held]
+    could = len({unit.file for unit in listed})
     return [
-        FileVotes(
-            files=entry.files,
-            could=entry.could,
-            probability=entry.probability,
-            code=maps[entry.place].code,
-            meant=dict(maps[entry.place].meant),
-            k=maps[entry.place].k,
-        )
-        for entry in votes
+        FileVotes(files=group.files, could=could, probability=float(np.exp(-group.score)), code=group.code,
+                  meant={i: group.meant.get(j, j) for i, j in held.meant.items()} if group.meant else {}, k=group.k)
+        for group in class_groups(listed, named, max(len(material.names), 2))
     ]
+
+
+def _after(entry: ClassMap, back: dict[int, int]) -> ClassMap:
+    """A map of the classes that ids are held to mean."""
+    meant = {means: entry.meant[i] for means, i in back.items() if i in entry.meant}
+    return ClassMap(code=entry.code or "ids_shifted", meant=meant, k=entry.k)

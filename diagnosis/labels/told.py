@@ -253,6 +253,14 @@ def _missing(verdict: Verdict) -> Iterator[Finding]:
         )
         evidence |= {"share": missing.share, "lacking": missing.lacking}
         yield Finding("labels_missing", "warning", None, text, evidence)
+    elif len(missing.partly):
+        images = files_of(verdict, missing.partly)
+        text = (
+            f"{_where(verdict)}{len(images)} files lack about half of the objects that the model is sure of, as the "
+            f"rest do not, such as {images[0].name}. Label them; report.suspects lists them. {AGAIN}"
+        )
+        evidence |= {"share": len(images) / len(verdict.material.looked), "probability": missing.probability}
+        yield Finding("labels_missing", "warning", None, text, evidence | _files(images))
     elif missing.too_many:
         images = files_of(verdict, missing.empty)
         text = (
