@@ -1,43 +1,35 @@
 """Single files that are written otherwise than the rest: their readings, their class maps."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from .by_model import ByModel
 from .class_maps import ClassMap, class_maps
 from .class_units import units
-from .fit import image_fits
-from .grammar import weight
 from .matched import Matched
 from .material import Material
+from .part_classes import ClassGroup, class_groups
+from .part_readings import reading_groups
 from .reading import Reading
-from .likelihood import log_likelihoods, usual_deviation
-from .part_fit import fitted, grid
-from .part_classes import class_groups
-from .part_search import groups
 from .rows import Rows
-from .seen import Seen
-from .votes import Vote, vote
-
-AGREES = 0.5  # part of a file's pairs that a class map must explain beyond the map of all files
-FITTED = {"shift", "scale", "size"}
-NAMED = 1  # departures of what files may vote for
-ODD = 0.3  # fit below which a file is asked about two departures
-DOUBLE = 2.0  # log odds against two departures at once
 
 
 @dataclass(frozen=True)
 class FileVotes:
-    """``files`` (n,), places of the images looked at, that vote for a ``reading``, or for a class ``code`` and map."""
+    """``files`` (n,), places of the images looked at, that speak for a ``reading``, or for a class ``code`` and map.
+
+    Of so many that ``could`` tell. ``probability``: a bound on that of as much evidence by chance. ``meant`` {id
+    written: id meant}, None where what labels mean is not in the files.
+    """
 
     files: np.ndarray
     could: int
     probability: float
     reading: Reading | None = None
     code: str = ""
-    meant: dict[int, int] | None = None
+    meant: Mapping[int, int] | None = None
     k: int = 0
 
 
@@ -48,68 +40,48 @@ def vote_by_files(
 
     ``held``: the class map of all files; ``crossed`` (k,): pairs that a swap or a merge of two classes explains.
     """
-    by_reading = _by_reading(rows, material, model, matched)
+    by_reading = [
+        FileVotes(files=group.files, could=group.could, probability=_chance(group.score), reading=group.reading)
+        for group in reading_groups(rows, material.seen or [], model, matched, material.polygons)
+    ]
     taken = np.concatenate([np.empty(0, np.int64), *(entry.files for entry in by_reading)])
     return [*by_reading, *_by_classes(material, matched, held, crossed, taken)]
 
 
-def _by_reading(rows: Rows, material: Material, model: ByModel, matched: Matched) -> list[FileVotes]:
-    """Readings that the labels of some files are likelier under than under that of all."""
-    seen, held = material.seen or [], model.reading
-    usual = usual_deviation(matched, len(rows))
-    could = np.isfinite(model.own)
-    single = [reading for reading in model.hypotheses if weight(reading) <= 1 and reading != held]
-    coarse = [] if held.departures else list(grid(held, not material.polygons))
-    double = [reading for reading in model.hypotheses if weight(reading) == 2 and reading != held]  # noqa: PLR2004
-    simple = [*single, *(reading for reading, _ in coarse)]
-    gains = _gains(rows, seen, held, simple, usual)
-    odd = np.flatnonzero(could & (model.own < ODD))
-    if len(odd):
-        further = np.zeros((len(seen), len(double)))
-        further[odd] = _gains(rows.of_images(odd), [seen[place] for place in odd.tolist()], held, double, usual)
-        gains = np.concatenate((gains, further), 1)
-    else:
-        double = []
-    candidates = [*simple, *double]
-    costs = [*[np.log(len(single) + 1)] * len(single), *(cost for _, cost in coarse)]
-    costs += [np.log(len(candidates)) + DOUBLE] * len(double)
-    entries = []
-    for group in groups(gains, np.array(costs), could):
-        theirs = rows.of_images(group.files), [seen[place] for place in group.files.tolist()]
-        chosen = candidates[group.place]
-        base = held if set(chosen.departures) <= FITTED else chosen
-        reading = fitted(*theirs, base, usual, not material.polygons)
-        if reading == held:
-            continue
-        entries.append(FileVotes(files=group.files, could=int(could.sum()), probability=float(np.exp(-group.score)), reading=reading))
-    return entries
-
-
-def _gains(rows, seen, held, candidates, usual):
-    found = log_likelihoods(rows, seen, (held, *candidates), usual)
-    return found[:, 1:] - found[:, :1]
+def _chance(score: float) -> float:
+    """Right labels are so many times likelier under another hypothesis in so few sets, at most (Markov)."""
+    return float(np.exp(-score))
 
 
 def _by_classes(
     material: Material, matched: Matched, held: ClassMap, crossed: np.ndarray, taken: np.ndarray
 ) -> list[FileVotes]:
-    """Class maps that explain what is at odds in some files."""
+    """Class maps that explain what is at odds in some files; those ``taken`` have boxes of another reading."""
     rest = ~np.isin(matched.image, taken)
     pairs = matched.chosen(rest)
     written = np.array([held.meant.get(i, i) for i in pairs.written.tolist()], np.int64)
     listed = units(pairs, written, crossed[rest])
-    maps = class_maps(material.names, material.used)
-    back = {means: i for i, means in held.meant.items()}
-    named = [_after(entry, back) for entry in maps if entry != held]
+    named = [_after(entry, held) for entry in class_maps(material.names, material.used) if entry != held]
     could = len({unit.file for unit in listed})
     return [
-        FileVotes(files=group.files, could=could, probability=float(np.exp(-group.score)), code=group.code,
-                  meant={i: group.meant.get(j, j) for i, j in held.meant.items()} if group.meant else {}, k=group.k)
-        for group in class_groups(listed, named, max(len(material.names), 2))
+        FileVotes(
+            files=group.files,
+            could=could,
+            probability=_chance(group.score),
+            code=group.code,
+            meant=_before(group, held),
+            k=group.k,
+        )
+        for group in class_groups(listed, named, len(material.names))
     ]
 
 
-def _after(entry: ClassMap, back: dict[int, int]) -> ClassMap:
-    """A map of the classes that ids are held to mean."""
-    meant = {means: entry.meant[i] for means, i in back.items() if i in entry.meant}
-    return ClassMap(code=entry.code or "ids_shifted", meant=meant, k=entry.k)
+def _after(entry: ClassMap, held: ClassMap) -> ClassMap:
+    """A map as one of the classes that ids are held to mean."""
+    meant = {means: entry.meant[i] for i, means in held.meant.items() if i in entry.meant}
+    return ClassMap(code=entry.code or held.code, meant=meant, k=entry.k)
+
+
+def _before(group: ClassGroup, held: ClassMap) -> Mapping[int, int] | None:
+    """The map of a group as one of the ids that are written."""
+    return {i: group.meant.get(j, j) for i, j in held.meant.items()} if group.meant else None

@@ -20,6 +20,8 @@ FEWEST = 8  # detections without a label
 USUALLY, ALIKE = 0.04, 4.0  # lacks in right files, at least; and how alike files are in it (of a beta law)
 EMPTY = 0.05  # part of the files that are empty although the model is sure of objects
 
+NONE = np.empty(0, np.int64)
+
 
 @dataclass(frozen=True)
 class Missing:
@@ -40,8 +42,11 @@ class Missing:
     probability: float
 
 
-def find_missing(rows: Rows, seen: Sequence[Seen], reading: Reading) -> Missing:
-    """Count what the model is sure of and no label covers under a reading, image by image."""
+def find_missing(rows: Rows, seen: Sequence[Seen], reading: Reading, others: np.ndarray = NONE) -> Missing:
+    """Count what the model is sure of and no label covers under a reading, image by image.
+
+    ``others`` (n,): images whose labels are read otherwise.
+    """
     paired = pairs(rows, seen)
     boxes = reading.boxes(rows.quads, sizes(seen)[rows.image])
     best = np.zeros(len(paired.boxes))
@@ -56,7 +61,8 @@ def find_missing(rows: Rows, seen: Sequence[Seen], reading: Reading) -> Missing:
     # of a ratio, by images: what each adds beyond the least share
     excess = difference((lacking[some] - LEAST * counts[some]) / max(counts[some].mean() if some.any() else 1, 1e-9))
     empty = np.flatnonzero(~labelled & (counts > 0))
-    partly, probability = _partly(lacking, counts, some)
+    apart = np.isin(np.arange(len(seen)), others) | (lacking == counts)  # labels that cover nothing lie elsewhere
+    partly, probability = _partly(lacking, counts, some & ~apart)
     return Missing(
         share=share,
         sure=int(counts[some].sum()),

@@ -76,10 +76,11 @@ class _Search:
         return Misnaming((unit for unit in self._units if unit.file not in files), self._classes)
 
     def _of_named(self, entry: ClassMap, cost: float) -> ClassGroup:
-        files = set(self._at_odds)
+        all_at_odds = {unit.file for unit in self._units if unit.sees != unit.written}
+        files = set(all_at_odds)
         for _ in range(ROUNDS):
             misnaming = self._misnaming(files)
-            gains = {file: self._file_gain(file, entry.meant, misnaming) for file in self._at_odds}
+            gains = {file: self._file_gain(file, entry.meant, misnaming) for file in all_at_odds}
             files = {file for file, value in gains.items() if value > JOINS}
         score = sum(gains[file] - JOINS for file in files) - cost
         return ClassGroup(np.array(sorted(files), np.int64), entry.code, dict(entry.meant), score, entry.k)
@@ -130,6 +131,9 @@ class _Search:
             files = {file for file in files if any(_shows(unit, found) for unit in self._files[file])}
             score = sum(value for _, value in found.values()) - JOINS * len(files)
         meant = {} if code == "classes_merged" else {written: option[-1] for written, (option, _) in found.items()}
+        if code == "classes_swapped":  # one way may not show, and is then not in these files
+            one, other = two
+            meant = {one: other, other: one}
         return ClassGroup(files=np.array(sorted(files), np.int64), code=code, meant=meant, score=score)
 
 

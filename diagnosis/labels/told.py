@@ -14,6 +14,7 @@ from .report import Mend
 from .search import FEWEST
 from .verdict import Verdict, class_map_of, files_of
 
+OF_A_NAME = ("ids_shifted", "ids_alphabetical", "ids_coco91")  # maps that hold for every id, in whatever file
 NAMED = 100  # files that a finding names
 NEARLY_ALL = 0.8  # part of the pairs from which on a class map is an error
 MEND = "diagnosis.fix_labels(report, data, out) writes mended copies; look at viz.labels(report) first."
@@ -34,6 +35,8 @@ def mends_of(verdict: Verdict) -> list[Mend]:
         reading = Reading()
     found, others = [], np.zeros(len(verdict.material.paths), bool)
     for entry in verdict.votes:
+        if entry.code and not _part_classes(verdict, entry):
+            continue
         others[verdict.material.looked[entry.files]] = True
         found.append(_mend(verdict, files_of(verdict, entry.files), entry, classes))
     pairing = None if verdict.model is None else verdict.model.pairing
@@ -65,14 +68,20 @@ def _mendable(verdict: Verdict) -> dict[int, int]:
 
 
 def _mend(verdict: Verdict, images: Sequence[Path], entry: FileVotes, classes: dict[int, int]) -> Mend:
-    if entry.meant is not None:
-        used = verdict.material.used.tolist()
-        classes = {i: entry.meant[i] for i in used if i in entry.meant and entry.meant[i] != i}
+    if entry.code:
+        classes = _part_classes(verdict, entry)
     reading = verdict.geometry.reading if entry.reading is None else entry.reading
     codes = (entry.code,) if entry.reading is None else reading.codes
     return Mend(
         images=tuple(images), reading=reading, classes=classes, split=verdict.material.split, codes=tuple(codes)
     )
+
+
+def _part_classes(verdict: Verdict, entry: FileVotes) -> dict[int, int]:
+    """The map of the ids of some files, or {} where it is not known, or would make two classes one."""
+    meant, used = entry.meant or {}, verdict.material.used.tolist()
+    found = {i: meant[i] for i in used if meant.get(i, i) != i}
+    return found if len({found.get(i, i) for i in used}) == len(used) or entry.code in OF_A_NAME else {}
 
 
 def _class_codes(verdict: Verdict) -> tuple[str, ...]:
@@ -225,9 +234,11 @@ def _partial(verdict: Verdict) -> Iterator[Finding]:
         codes = entry.reading.codes if entry.reading is not None else (entry.code,)
         held = "as the rest" if entry.reading is not None else "as written"
         for code in codes:
+            mended = entry.reading is not None or _part_classes(verdict, entry)
+            mend = MEND if mended else "Label them anew; what they are is not in the files."
             text = (
                 f"{_where(verdict)}in {len(images)} of {entry.could} files that could tell, {CODES[code]}, such as "
-                f"{images[0].name}; read so they fit what the model sees, {held} they do not. {MEND}"
+                f"{images[0].name}; read so they fit what the model sees, {held} they do not. {mend}"
             )
             evidence = {
                 "by": "model",
