@@ -86,8 +86,16 @@ ANNOTATORS = (
     geometric("logical px", ["scaled"], scale=(0.5, 0.5)),
     Fault("half left out", (("labels_missing",),), labels=half_left_out),
     Fault("small ones left out", (("labels_missing",),), labels=small_left_out),
-    geometric("corner, from below", ["corner_as_centre", "flipped_vertically"], format="xywh", turn="flipped_vertically"),
+    geometric(
+        "corner, from below", ["corner_as_centre", "flipped_vertically"], format="xywh", turn="flipped_vertically"
+    ),
     Fault("px of a preview", (("other_unit",), ("letterbox_coordinates", "other_unit")), labels=preview),
-    geometric("yxyx by height", ["xyxy_as_cxcywh", "by_height", "axes_swapped"], format="xyxy", unit="height", order="axes_swapped"),
+    geometric(
+        "yxyx by height",
+        ["xyxy_as_cxcywh", "by_height", "axes_swapped"],
+        format="xyxy",
+        unit="height",
+        order="axes_swapped",
+    ),
 )
 """Judged once, in a tenth of the files."""

@@ -29,6 +29,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.label_annotators import ANNOTATORS
 from benchmarks.label_planting import CLASSES_ALIKE, DEVELOPED, LAST, PARTIAL, PARTIAL_LAST, Fault, Subject, planted
 from benchmarks.label_subjects import scenes, seen_photographs
 from diagnosis.labels.told import findings_of
@@ -77,15 +78,14 @@ def tried(subject: Subject, fault: Fault, count: int, tries: int, part: float) -
 def same_labels(subject: Subject, fault: Fault, places: np.ndarray, part: float, seed: int) -> list[set[str]]:
     """The codes of other faults that write the very same labels in these files; () where the fault changes none."""
     rows = planted(subject, fault, places, part, seed).rows
-    others = [None, *DEVELOPED, *LAST, *CLASSES_ALIKE]
     found = []
-    for other in others:
-        if other is fault or (other is not None and (not other.fits(subject) or other.files is not None)):
+    for other in (None, *DEVELOPED, *LAST, *CLASSES_ALIKE):
+        if other is not None and (other is fault or not other.fits(subject) or other.files is not None):
             continue
         theirs = planted(subject, other, places, part, seed).rows
-        if len(theirs) == len(rows) and np.array_equal(theirs.class_id, rows.class_id):
-            if np.abs(theirs.quads - rows.quads).max() < SAME:
-                found += [set(codes) for codes in other.expected(subject)] if other is not None else [set()]
+        alike = len(theirs) == len(rows) and np.array_equal(theirs.class_id, rows.class_id)
+        if alike and np.abs(theirs.quads - rows.quads).max() < SAME:
+            found += [set(codes) for codes in other.expected(subject)] if other is not None else [set()]
     return found
 
 
@@ -115,6 +115,7 @@ def main() -> None:
         ("of the whole set, written last", LAST, (32, 64), 1.0),
         ("in a tenth of the files, developed with", PARTIAL, (64,), 0.1),
         ("in a tenth of the files, written last", PARTIAL_LAST, (64,), 0.1),
+        ("in a tenth of the files, of one annotator", ANNOTATORS, (64,), 0.1),
     )
     for title, faults, counts, part in suites:
         _suite(title, faults, counts, part, subjects, options.tries)
@@ -141,6 +142,7 @@ def _suite(
                 row = tried(subject, fault, count, tries, part)
                 cells.append(f"{row.named}/{row.tries}")
                 total[subject.title, count, "named"] += row.named
+                total[subject.title, count, "alike"] += row.alike
                 total[subject.title, count, "tries"] += row.tries
                 wrong += row.instead
         instead = ", ".join(f"{key} ×{value}" for key, value in wrong.most_common(3))
@@ -149,7 +151,9 @@ def _suite(
         for count in counts:
             named, of = total[subject.title, count, "named"], total[subject.title, count, "tries"]
             if of:
-                print(f"  {subject.title}, {count} images: {named} of {of}, {named / of:.1%}")
+                alike = total[subject.title, count, "alike"]
+                also = f"; {alike} by another fault that writes the very same labels" if alike else ""
+                print(f"  {subject.title}, {count} images: {named} of {of}, {named / of:.1%}{also}")
 
 
 def _options() -> argparse.Namespace:

@@ -37,13 +37,15 @@ def units(matched: Matched, written: np.ndarray, fits: np.ndarray) -> list[Unit]
     sees = np.where(fits, written, matched.sees)
     counts: Counter[tuple[int, int, int]] = Counter()
     surest: dict[tuple[int, int, int], float] = {}
-    for image, one, other, confidence in zip(matched.image.tolist(), written.tolist(), sees.tolist(), matched.confidence.tolist(), strict=True):
+    columns = (matched.image.tolist(), written.tolist(), sees.tolist())
+    for key, confidence in zip(zip(*columns, strict=True), matched.confidence.tolist(), strict=True):
         if confidence >= SURE:
-            counts[image, one, other] += 1
-            surest[image, one, other] = max(confidence, surest.get((image, one, other), 0.0))
+            counts[key] += 1
+            surest[key] = max(confidence, surest.get(key, 0.0))
+    steps = {key: int(np.searchsorted(STEPS, confidence, "right")) for key, confidence in surest.items()}
     return [
-        Unit(file=key[0], written=key[1], sees=key[2], count=count, step=int(np.searchsorted(STEPS, surest[key], "right")))
-        for key, count in counts.items()
+        Unit(file=file, written=one, sees=other, count=count, step=steps[file, one, other])
+        for (file, one, other), count in counts.items()
     ]
 
 

@@ -46,9 +46,7 @@ def usual_deviation(matched: Matched, labels: int) -> Deviation:
     )
 
 
-def log_likelihoods(
-    rows: Rows, seen: Sequence[Seen], readings: Sequence[Reading], usual: Deviation
-) -> np.ndarray:
+def log_likelihoods(rows: Rows, seen: Sequence[Seen], readings: Sequence[Reading], usual: Deviation) -> np.ndarray:
     """The log likelihood (images, readings) of each image's labels, against labels that are anywhere.
 
     A label is of one of the image's detections, off by a t law of the usual width, or of none and anywhere. 0 for
