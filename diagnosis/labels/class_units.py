@@ -91,6 +91,11 @@ def gain(unit: Unit, means: Sequence[int], misnaming: Misnaming) -> float:
     return float(np.logaddexp.reduce(likely) - np.log(len(means)) - misnaming.log(unit, unit.written))
 
 
+def gain_of_any(unit: Unit, classes: int, misnaming: Misnaming) -> float:
+    """The same where the label means whichever of so many classes."""
+    return float(np.log((1 - misnaming.rate(unit)) / classes) - misnaming.log(unit, unit.written))
+
+
 def by_file(listed: Iterable[Unit]) -> Mapping[int, list[Unit]]:
     """The units of each file."""
     found: dict[int, list[Unit]] = {}

@@ -17,7 +17,7 @@ APART = 0.3  # IoU with every label below which it has none
 SHARE = 0.25  # part of the sure detections without a label from which labels are missing
 LEAST = 0.15  # and the part that it is proven to be above
 FEWEST = 8  # detections without a label
-USUALLY, ALIKE = 0.04, 4.0  # lacks in right files, at least; and how alike files are in it (of a beta law)
+USUALLY, ALIKE = 0.04, 8.0  # lacks in right files, at least; and how alike files are in it (of a beta law)
 EMPTY = 0.05  # part of the files that are empty although the model is sure of objects
 
 NONE = np.empty(0, np.int64)

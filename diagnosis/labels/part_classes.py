@@ -7,19 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from .class_maps import ClassMap
-from .class_units import Misnaming, Unit, by_file, gain
+from .class_naming import Found, named_by
+from .class_units import Misnaming, Unit, by_file, gain, gain_of_any
 
 JOINS = 2.2  # log odds against a file's being one of them
 PROVEN, OF_FEW = 5.0, 9.0  # log odds, after the cost of the search; where only two files show it
 MARGIN = 1.5  # what a file must add to the odds: a single class of a single file that is at odds does not
 FEWEST, LEAST = 3, 0.03  # files, and part of those that could tell
-BEYOND_TWO = 8.0  # log likelihood that a third class must bring before it is more than an exchange of two
 STARTS = 24  # groups that the search begins with, those of most files
 ROUNDS = 3
-
-
-Found = Mapping[int, tuple[tuple[int, ...], float]]
-"""{id: the classes that it means, and what that brings}."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +58,7 @@ class _Search:
     def __init__(self, units: list[Unit], classes: int):
         self._units, self._files, self._classes = units, by_file(units), classes
         self._at_odds = _at_odds(units)
+        self._classes_seen = tuple(sorted({unit.sees for unit in units}))
         self._cost = float(np.log(2 * max(len({unit.sees for unit in units}), 2)))
 
     def groups(self, named: Sequence[ClassMap]) -> Iterable[ClassGroup]:
@@ -116,8 +113,12 @@ class _Search:
         for written, listed in mine.items():
             others = {unit.sees for unit in listed} - {written}
             options = [(other,) for other in others] + [(written, other) for other in others if other not in mine]
-            worth = [(sum(gain(unit, option, misnaming) for unit in listed) - self._cost, option) for option in options]
+            worth = [(sum(gain(unit, option, misnaming) for unit in listed), option) for option in options]
+            if len(others) > 1:
+                whatever = sum(gain_of_any(unit, len(self._classes_seen), misnaming) for unit in listed)
+                worth.append((whatever, self._classes_seen))
             value, option = max(worth, default=(0.0, ()))
+            value -= self._cost
             if value > 0:
                 found[written] = option, value
         return found
@@ -125,8 +126,8 @@ class _Search:
     def _told(self, files: set[int], score: float) -> ClassGroup:
         """The group by the name of its map; an exchange of two classes is of the files that show it."""
         found = self._map(files)
-        code, two = _named(found)
-        if code != "ids_permuted":
+        code, k, two = named_by(found)
+        if code.startswith("classes"):
             found = {written: entry for written, entry in found.items() if written in two}
             files = {file for file in files if any(_shows(unit, found) for unit in self._files[file])}
             score = sum(value for _, value in found.values()) - JOINS * len(files)
@@ -134,7 +135,7 @@ class _Search:
         if code == "classes_swapped":  # one way may not show, and is then not in these files
             one, other = two
             meant = {one: other, other: one}
-        return ClassGroup(files=np.array(sorted(files), np.int64), code=code, meant=meant, score=score)
+        return ClassGroup(files=np.array(sorted(files), np.int64), code=code, meant=meant, score=score, k=k)
 
 
 def _at_odds(units: Sequence[Unit]) -> set[int]:
@@ -146,20 +147,5 @@ def _at_odds(units: Sequence[Unit]) -> set[int]:
 
 
 def _shows(unit: Unit, found: Found) -> bool:
-    return unit.written in found and unit.sees == found[unit.written][0][-1]
-
-
-def _named(found: Found) -> tuple[str, set[int]]:
-    """An exchange of two classes, one written as another, or ids in no order: the simplest that explains nearly all.
-
-    And the two classes.
-    """
-    strongest = max(found, key=lambda written: found[written][1], default=None)
-    if strongest is None:
-        return "", set()
-    option, _ = found[strongest]
-    two = {strongest, option[-1]}
-    others = sum(value for written, (_, value) in found.items() if written not in two)
-    if others >= max(BEYOND_TWO, sum(found[written][1] for written in two & set(found)) / 2):
-        return "ids_permuted", two
-    return "classes_merged" if len(option) > 1 else "classes_swapped", two
+    option = found[unit.written][0] if unit.written in found else ()
+    return unit.sees in option and unit.sees != unit.written

@@ -12,7 +12,7 @@ from .rows import Rows
 from .seen import Seen
 
 SHIFTS = (-0.13, -0.075, -0.04, -0.018, 0.0, 0.018, 0.04, 0.075, 0.13)
-FACTORS = (0.7, 0.83, 0.92, 1.0, 1.08, 1.2, 1.4)
+FACTORS = (0.5, 0.7, 0.83, 0.92, 1.0, 1.08, 1.2, 1.4, 2.0)
 SIZES = (0.33, 0.5, 0.7, 0.8, 0.88, 1.14, 1.25, 1.45, 2.0, 3.0)
 LEAST_SHIFT, LEAST_SCALE, LEAST_SIZE = 0.01, 0.03, 0.12  # less is a habit of whoever drew the boxes
 BEYOND = 6.0  # log likelihood that a departure fitted to another reading must bring
@@ -38,6 +38,7 @@ def _about_middle(x: float, y: float) -> dict:
 _MOVED = [(x,) for x in SHIFTS if x]
 _SCALED = [(x,) for x in FACTORS if x != 1]
 _BOTH_MOVED = [pair for pair in product(SHIFTS, SHIFTS) if any(pair)]
+_ABOUT_A_CORNER = [(f, (1 - f) * x, (1 - f) * y) for f in FACTORS if f != 1 for x in (0, 1) for y in (0, 1) if x or y]
 _BOTH_SCALED = [pair for pair in product(FACTORS, FACTORS) if pair != (1, 1)]
 KINDS = (
     Kind(lambda x: {"shift": (x, 0.0)}, _MOVED),
@@ -50,6 +51,7 @@ KINDS = (
     Kind(lambda x, y: {"shift": (x, y)}, _BOTH_MOVED),
     Kind(lambda x, y: {"scale": (x, y)}, _BOTH_SCALED),
     Kind(_about_middle, _BOTH_SCALED),
+    Kind(lambda factor, x, y: {"scale": (factor, factor), "shift": (x, y)}, _ABOUT_A_CORNER),
 )
 """The simplest first."""
 GENERAL = [kind for kind in KINDS if kind.numbers > 1 or "size" in kind.made(*kind.starts[0])]
@@ -107,7 +109,7 @@ def _polished(kind: Kind, base: Reading, worth: Callable[[Reading], float]) -> d
         return -worth(departing(base, departures)) if proper else np.inf
 
     simplex = np.vstack([start, start + 0.02 * np.eye(len(start))])
-    found = minimize(loss, start, method="Nelder-Mead", options={"initial_simplex": simplex, "maxfev": 80})
+    found = minimize(loss, start, method="Nelder-Mead", options={"initial_simplex": simplex, "maxfev": 60 * len(start)})
     return kind.made(*found.x.tolist())
 
 
