@@ -19,6 +19,7 @@ FITTED = {"shift", "scale", "size"}
 TOGETHER = 2  # departures of what files may be read by
 ODD = 0.3  # fit to what the model sees, below which a file is asked about two departures at once
 DOUBLE = 2.0  # log odds against them
+HABIT = 3.0  # and against a fit: what errs within a file errs alike, so that it is less sure than it looks
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def _weighed(
     single = [reading for reading in model.hypotheses if weight(reading) < TOGETHER and reading != held]
     coarse = [] if held.departures else list(grid(held, not polygons))
     simple = [*single, *(reading for reading, _ in coarse)]
-    costs = [*[np.log(len(single) + 1)] * len(single), *(cost for _, cost in coarse)]
+    costs = [*[np.log(len(single) + 1)] * len(single), *(cost + HABIT for _, cost in coarse)]
     gains = _gains(rows, seen, held, simple, usual)
     odd = np.flatnonzero(np.nan_to_num(model.own, nan=1.0) < ODD)
     double = [reading for reading in model.hypotheses if weight(reading) == TOGETHER and reading != held]
