@@ -1,10 +1,10 @@
 """The name of a map of ids that was found, not looked up."""
 
-from collections import Counter
 from collections.abc import Mapping
 
 Found = Mapping[int, tuple[tuple[int, ...], float]]
 """{id: the classes that it means, and the log likelihood that this brings}."""
+NOTHING: tuple[tuple[int, ...], float] = ((), 0.0)
 BEYOND_TWO = 8.0  # log likelihood that a third class must bring before it is more than an exchange of two
 SPEAKS = 5.0  # and that another map of one of the two must bring
 PAIR = 2  # classes of an option that is one class and another
@@ -20,14 +20,17 @@ def named_by(found: Found) -> tuple[str, int, set[int]]:
     if strongest is None:
         return "", 0, set()
     option, _ = found[strongest]
+    another = option[-1]
     if len(option) > PAIR:
         return "classes_merged", 0, {strongest}
     if _only_two(found, strongest):
-        return ("classes_merged" if len(option) > 1 else "classes_swapped"), 0, {strongest, option[-1]}
-    shifts: Counter[int] = Counter()
+        code = "classes_merged" if len(option) > 1 else "classes_swapped"
+        return code, 0, {strongest, another}
+    shifts: dict[int, float] = {}
     for written, (classes, worth) in found.items():
-        shifts[written - classes[-1]] += worth
-    ((shift, worth),) = shifts.most_common(1)
+        by = written - classes[-1]
+        shifts[by] = shifts.get(by, 0.0) + worth
+    shift, worth = max(shifts.items(), key=lambda entry: entry[1])
     if len(found) > PAIR and worth >= NEARLY_ALL * sum(shifts.values()):
         return "ids_shifted", shift, set(found)
     return "ids_permuted", 0, set(found)
@@ -37,6 +40,6 @@ def _only_two(found: Found, strongest: int) -> bool:
     """Whether the strongest entry and its way back explain nearly all."""
     option, value = found[strongest]
     others = sum(worth for written, (_, worth) in found.items() if written not in (strongest, option[-1]))
-    back, worth = found.get(option[-1], ((strongest,), 0.0))
-    contradicted = back[-1] != strongest and worth >= SPEAKS
+    back, worth = found.get(option[-1], NOTHING)
+    contradicted = strongest not in back and worth >= SPEAKS
     return not contradicted and others < max(BEYOND_TWO, (value + worth) / 2)

@@ -111,17 +111,24 @@ class _Search:
                 mine.setdefault(unit.written, []).append(unit)
         found = {}
         for written, listed in mine.items():
-            others = {unit.sees for unit in listed} - {written}
-            options = [(other,) for other in others] + [(written, other) for other in others if other not in mine]
-            worth = [(sum(gain(unit, option, misnaming) for unit in listed), option) for option in options]
-            if len(others) > 1:
-                whatever = sum(gain_of_any(unit, len(self._classes_seen), misnaming) for unit in listed)
-                worth.append((whatever, self._classes_seen))
-            value, option = max(worth, default=(0.0, ()))
-            value -= self._cost
+            value, option = self._likeliest(written, listed, misnaming, frozenset(mine))
             if value > 0:
                 found[written] = option, value
         return found
+
+    def _likeliest(
+        self, written: int, listed: Sequence[Unit], misnaming: Misnaming, ids: frozenset[int]
+    ) -> tuple[float, tuple[int, ...]]:
+        """What an id means in files with such ``ids``, and what that brings: another class, that too, or whichever."""
+        others = {unit.sees for unit in listed} - {written}
+        options: list[tuple[int, ...]] = [(other,) for other in others]
+        options += [(written, other) for other in others if other not in ids]
+        worth = [(sum(gain(unit, option, misnaming) for unit in listed), option) for option in options]
+        if len(others) > 1:
+            whichever = sum(gain_of_any(unit, len(self._classes_seen), misnaming) for unit in listed)
+            worth.append((whichever, self._classes_seen))
+        value, option = max(worth, default=(0.0, ()))
+        return value - self._cost, option
 
     def _told(self, files: set[int], score: float) -> ClassGroup:
         """The group by the name of its map; an exchange of two classes is of the files that show it."""

@@ -19,7 +19,7 @@ FITTED = {"shift", "scale", "size"}
 TOGETHER = 2  # departures of what files may be read by
 ODD = 0.3  # fit to what the model sees, below which a file is asked about two departures at once
 DOUBLE = 2.0  # log odds against them
-HABIT = 3.0  # and against a fit: what errs within a file errs alike, so that it is less sure than it looks
+HABIT = 3.0  # and those against a fit: what errs within a file errs alike, so that it is less sure than it looks
 
 
 @dataclass(frozen=True)
