@@ -32,13 +32,15 @@ class Subject:
 @dataclass(frozen=True)
 class Fault:
     """``reading`` that boxes are written by; ``classes`` makes {id: id written} for a subject; ``files``: what becomes
-    of the list of truths; ``codes`` that are expected, one of them where several are right."""
+    of the list of truths; ``labels``: what becomes of the labels of a faulty file of a size, before they are written;
+    ``codes`` that are expected, one of them where several are right."""
 
     title: str
     codes: tuple[tuple[str, ...], ...]
     reading: Reading = field(default_factory=Reading)
     classes: Callable[[Subject], Mapping[int, int]] | None = None
     files: Callable[[list[Truth], np.random.Generator], list[Truth]] | None = None
+    labels: Callable[[Truth, tuple[int, int], np.random.Generator], Truth] | None = None
     coco: bool = False
 
     def expected(self, subject: Subject) -> tuple[tuple[str, ...], ...]:
@@ -63,6 +65,8 @@ def planted(subject: Subject, fault: Fault | None, places: np.ndarray, part: flo
     parts = []
     for place, ((ids, boxes), one) in enumerate(zip(truth, seen, strict=True)):
         faulty = fault if hit[place] else None
+        if faulty is not None and faulty.labels is not None:
+            ids, boxes = faulty.labels((ids, boxes), one.size, rng)
         parts.append(_rows(place, ids, boxes, one.size, faulty, subject))
     rows = gather(parts)
     return Material(
@@ -240,3 +244,9 @@ PARTIAL = tuple(
     fault for fault in DEVELOPED if fault.files is None and fault.title not in ("swapped", "merged", "shifted by 0.5 %")
 )
 PARTIAL_LAST = tuple(fault for fault in LAST if fault.files is None and len(fault.codes[0]) == 1)
+CLASSES_ALIKE = (
+    *(of_classes("swapped", ["classes_swapped"], swapped(one, other)) for one in range(3) for other in range(one)),
+    *(of_classes("merged", ["classes_merged"], merged(a, b)) for a in range(3) for b in range(3) if a != b),
+    *(of_classes("shifted", ["ids_shifted"], shifted(by)) for by in (-3, -2, -1, 1, 2, 3)),
+)
+"""Faults that may write the same labels as another where few classes are in the files."""

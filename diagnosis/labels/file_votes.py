@@ -1,37 +1,35 @@
 """Single files that are written otherwise than the rest: their readings, their class maps."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from .by_model import ByModel
-from .class_maps import ClassMap, class_maps, explained
-from .fit import image_fits
-from .grammar import weight
+from .class_maps import ClassMap, class_maps
+from .class_units import units
 from .matched import Matched
 from .material import Material
+from .part_classes import ClassGroup, class_groups
+from .part_readings import reading_groups
 from .reading import Reading
-from .residuals import STARTS, refine
 from .rows import Rows
-from .seen import Seen
-from .votes import Vote, vote
-
-AGREES = 0.5  # part of a file's pairs that a class map must explain beyond the map of all files
-FITTED = {"shift", "scale", "size"}
-NAMED = 1  # departures of what files may vote for
 
 
 @dataclass(frozen=True)
 class FileVotes:
-    """``files`` (n,), places of the images looked at, that vote for a ``reading``, or for a class ``code`` and map."""
+    """``files`` (n,), places of the images looked at, that speak for a ``reading``, or for a class ``code`` and map.
+
+    Of so many that ``could`` tell. ``probability``: a bound on that of as much evidence by chance. ``meant`` {id
+    written: id meant}, None where what labels mean is not in the files.
+    """
 
     files: np.ndarray
     could: int
     probability: float
     reading: Reading | None = None
     code: str = ""
-    meant: dict[int, int] | None = None
+    meant: Mapping[int, int] | None = None
     k: int = 0
 
 
@@ -42,61 +40,48 @@ def vote_by_files(
 
     ``held``: the class map of all files; ``crossed`` (k,): pairs that a swap or a merge of two classes explains.
     """
-    by_reading = _by_reading(rows, material, model)
+    by_reading = [
+        FileVotes(files=group.files, could=group.could, probability=_chance(group.score), reading=group.reading)
+        for group in reading_groups(rows, material.seen or [], model, matched, material.polygons)
+    ]
     taken = np.concatenate([np.empty(0, np.int64), *(entry.files for entry in by_reading)])
     return [*by_reading, *_by_classes(material, matched, held, crossed, taken)]
 
 
-def _by_reading(rows: Rows, material: Material, model: ByModel) -> list[FileVotes]:
-    seen = material.seen or []
-    simple = [reading for reading in model.hypotheses if weight(reading) <= NAMED and reading != model.reading]
-    candidates = [*simple, *_odd_ones(model)]
-    fits = image_fits(rows, seen, candidates)
-    votes = vote(fits, model.own, range(len(candidates)))
-    return [_of_reading(entry, candidates[entry.place], rows, seen) for entry in votes]
-
-
-def _of_reading(entry: Vote, reading: Reading, rows: Rows, seen: Sequence[Seen]) -> FileVotes:
-    if reading.departures and set(reading.departures) <= FITTED:
-        base = replace(reading, shift=(0.0, 0.0), scale=(1.0, 1.0), size=1.0)
-        theirs = [seen[place] for place in entry.files.tolist()]
-        fitted = refine(rows.of_images(entry.files), theirs, base, fewest=len(theirs) // 2).reading
-        reading = fitted if fitted.departures else reading
-    return FileVotes(files=entry.files, could=entry.could, probability=entry.probability, reading=reading)
-
-
-def _odd_ones(model: ByModel) -> list[Reading]:
-    """Shifts, scales and sizes, coarsely."""
-    if model.reading.departures:
-        return []
-    return [replace(model.reading, **start) for start in STARTS if start]
+def _chance(score: float) -> float:
+    """Right labels are so many times likelier under another hypothesis in so few sets, at most (Markov)."""
+    return float(np.exp(-score))
 
 
 def _by_classes(
     material: Material, matched: Matched, held: ClassMap, crossed: np.ndarray, taken: np.ndarray
 ) -> list[FileVotes]:
-    """Class maps that some files agree with and the rest do not."""
-    maps = class_maps(material.names, material.used)
-    count = len(material.looked)
-    pairs = np.bincount(matched.image, minlength=count).astype(float)
-    pairs[taken] = 0
-    shares = np.full((count, len(maps)), np.nan)
-    for place, entry in enumerate(maps):
-        right = np.bincount(matched.image, explained(matched, entry.meant), count)
-        shares[pairs > 0, place] = right[pairs > 0] / pairs[pairs > 0]
-    as_held = np.full(count, np.nan)
-    right = np.bincount(matched.image, explained(matched, held.meant) | crossed, count)
-    as_held[pairs > 0] = right[pairs > 0] / pairs[pairs > 0]
-    candidates = [place for place, entry in enumerate(maps) if entry != held]
-    votes = vote(shares, as_held, candidates, gain=AGREES, least=AGREES, alike=1e-9)
+    """Class maps that explain what is at odds in some files; those ``taken`` have boxes of another reading."""
+    rest = ~np.isin(matched.image, taken)
+    pairs = matched.chosen(rest)
+    written = np.array([held.meant.get(i, i) for i in pairs.written.tolist()], np.int64)
+    listed = units(pairs, written, crossed[rest])
+    named = [_after(entry, held) for entry in class_maps(material.names, material.used) if entry != held]
+    could = len({unit.file for unit in listed})
     return [
         FileVotes(
-            files=entry.files,
-            could=entry.could,
-            probability=entry.probability,
-            code=maps[entry.place].code,
-            meant=dict(maps[entry.place].meant),
-            k=maps[entry.place].k,
+            files=group.files,
+            could=could,
+            probability=_chance(group.score),
+            code=group.code,
+            meant=_before(group, held),
+            k=group.k,
         )
-        for entry in votes
+        for group in class_groups(listed, named, len(material.names))
     ]
+
+
+def _after(entry: ClassMap, held: ClassMap) -> ClassMap:
+    """A map as one of the classes that ids are held to mean."""
+    meant = {means: entry.meant[i] for i, means in held.meant.items() if i in entry.meant}
+    return ClassMap(code=entry.code or held.code, meant=meant, k=entry.k)
+
+
+def _before(group: ClassGroup, held: ClassMap) -> Mapping[int, int] | None:
+    """The map of a group as one of the ids that are written."""
+    return {i: group.meant.get(j, j) for i, j in held.meant.items()} if group.meant else None

@@ -12,11 +12,15 @@ from .reading import Reading
 from .report import Mend
 from .verdict import Verdict, class_map_of, files_of, run_of
 
+OF_A_NAME = ("ids_shifted", "ids_alphabetical", "ids_coco91")  # maps that hold for every id, in whatever file
+
 
 def mends_of(verdict: Verdict) -> list[Mend]:
     """One mend for most files, others for those that vote otherwise; each with the part of it that is an error's."""
     found, others = [], np.zeros(len(verdict.material.paths), bool)
     for entry in verdict.votes:
+        if entry.code and not part_classes(verdict, entry):
+            continue
         others[verdict.material.looked[entry.files]] = True
         found.append(_of_votes(verdict, files_of(verdict, entry.files), entry))
     pairing = None if verdict.model is None else verdict.model.pairing
@@ -35,6 +39,13 @@ def mendable(verdict: Verdict) -> dict[int, int]:
     classes, used = class_map_of(verdict), verdict.material.used.tolist()
     meant = {classes.get(i, i) for i in used}
     return classes if len(meant) == len(used) else {}
+
+
+def part_classes(verdict: Verdict, entry: FileVotes) -> dict[int, int]:
+    """The map of the ids of some files, or {} where it is not known, or would make two classes one."""
+    meant, used = entry.meant or {}, verdict.material.used.tolist()
+    found = {i: meant[i] for i in used if meant.get(i, i) != i}
+    return found if len({found.get(i, i) for i in used}) == len(used) or entry.code in OF_A_NAME else {}
 
 
 def _of_the_rest(verdict: Verdict, images: tuple[Path, ...], places: int) -> Mend:
@@ -62,9 +73,7 @@ def _voted(verdict: Verdict, images: Sequence[Path], entry: FileVotes) -> Mend:
     reading = verdict.geometry.reading if entry.reading is None else entry.reading
     if entry.meant is None:
         return _mend(verdict, images, reading, mendable(verdict), _class_codes(verdict))
-    used = verdict.material.used.tolist()
-    classes = {i: entry.meant[i] for i in used if i in entry.meant and entry.meant[i] != i}
-    return _mend(verdict, images, reading, classes, (entry.code,))
+    return _mend(verdict, images, reading, part_classes(verdict, entry), (entry.code,))
 
 
 def _mend(

@@ -52,11 +52,11 @@ class Residual:
     images: int
 
 
-def refine(rows: Rows, seen: Sequence[Seen], reading: Reading, fewest: int = FEWEST_IMAGES) -> Residual:
+def refine(rows: Rows, seen: Sequence[Seen], reading: Reading) -> Residual:
     """Add shift, scale and size to a reading, as far as they are proven on pairs; matched anew as they are found.
 
     It begins where a coarse grid of shifts, scales and sizes fits best. What does not fit better in the end is not
-    claimed, nor what rests on pairs in less than the ``fewest`` images.
+    claimed, nor what rests on pairs in few images.
     """
     starts = [replace(reading, **start) for start in STARTS]
     starts = [replace(start, size=start.size * reading.size) for start in starts]
@@ -64,7 +64,7 @@ def refine(rows: Rows, seen: Sequence[Seen], reading: Reading, fewest: int = FEW
     fits = fits[np.isfinite(fits).all(1)]
     best = int(fits.mean(0).argmax()) if len(fits) else 0
     found = starts[best] if best and difference(fits[:, best] - fits[:, 0]).proven(MARGIN) else reading
-    found, settled = _settled(rows, seen, reading, found, fewest)
+    found, settled = _settled(rows, seen, reading, found)
     if found != reading:
         last = image_fits(rows, seen, (found, reading))
         if not difference(last[:, 0] - last[:, 1]).mean > -0.002:
@@ -72,13 +72,11 @@ def refine(rows: Rows, seen: Sequence[Seen], reading: Reading, fewest: int = FEW
     return Residual(reading=found, pairs=len(settled), images=len(np.unique(settled.image)))
 
 
-def _settled(
-    rows: Rows, seen: Sequence[Seen], reading: Reading, found: Reading, fewest: int
-) -> tuple[Reading, Matched]:
+def _settled(rows: Rows, seen: Sequence[Seen], reading: Reading, found: Reading) -> tuple[Reading, Matched]:
     """What the pairs show in the end, starting from pairs under ``found``."""
     began = found
     for _ in range(ROUNDS):
-        step = _step(match(rows, seen, found, LEAST_IOU), reading, found, fewest)
+        step = _step(match(rows, seen, found, LEAST_IOU), reading, found)
         if step == found:
             break
         found = step
@@ -88,13 +86,13 @@ def _settled(
     return found, match(rows, seen, found, LEAST_IOU)
 
 
-def _step(matched: Matched, base: Reading, found: Reading, fewest: int) -> Reading:
+def _step(matched: Matched, base: Reading, found: Reading) -> Reading:
     """The departures that pairs show, in all, where ``base`` is the reading without and ``found`` that with the last.
 
     ``matched`` are pairs under ``found``; what was taken back there is put on again before it is measured.
     """
     images = len(np.unique(matched.image))
-    if len(matched) < min(FEWEST_PAIRS, 3 * fewest) or images < max(fewest, 2):
+    if len(matched) < FEWEST_PAIRS or images < FEWEST_IMAGES:
         return found
     labelled, seen = matched.labelled, matched.seen
     centres, sides = _centres(labelled) * found.scale + found.shift, _sides(labelled) * found.scale * found.size

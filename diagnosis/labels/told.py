@@ -9,7 +9,7 @@ import numpy as np
 from ..findings import CODES, Finding
 from . import severity
 from .class_pairs import ClassPair
-from .mends import mendable
+from .mends import mendable, part_classes
 from .reading import Reading
 from .verdict import Verdict, class_map_of, files_of, run_of
 
@@ -184,9 +184,11 @@ def _partial(verdict: Verdict) -> Iterator[Finding]:
         held = "as the rest" if entry.reading is not None else "as written"
         weight = severity.of_votes(entry)
         for code in codes:
+            mended = entry.reading is not None or part_classes(verdict, entry)
+            mend = _mend(weight, codes) if mended else "Label them anew; what they are is not in the files."
             text = (
                 f"{_where(verdict)}in {len(images)} of {entry.could} files that could tell, {CODES[code]}, such as "
-                f"{images[0].name}; read so they fit what the model sees, {held} they do not. {_mend(weight, codes)}"
+                f"{images[0].name}; read so they fit what the model sees, {held} they do not. {mend}"
             )
             evidence = {
                 "by": "model",
@@ -212,6 +214,14 @@ def _missing(verdict: Verdict) -> Iterator[Finding]:
         )
         evidence |= {"share": missing.share, "lacking": missing.lacking}
         yield Finding("labels_missing", "warning", None, text, evidence)
+    elif len(missing.partly):
+        images = files_of(verdict, missing.partly)
+        text = (
+            f"{_where(verdict)}{len(images)} files lack about half of the objects that the model is sure of, as the "
+            f"rest do not, such as {images[0].name}. Label them; report.suspects lists them. {AGAIN}"
+        )
+        evidence |= {"share": len(images) / len(verdict.material.looked), "probability": missing.probability}
+        yield Finding("labels_missing", "warning", None, text, evidence | _files(images))
     elif missing.too_many:
         images = files_of(verdict, missing.empty)
         text = (

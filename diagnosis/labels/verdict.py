@@ -79,6 +79,7 @@ def judge(material: Material) -> Verdict:
         odd = [np.empty(0, np.int64), *(entry.files for entry in votes if entry.code)]
         rest = matched.chosen(~np.isin(matched.image, np.concatenate(odd)))
         pairs = _pairs(rows, rest, held, material)
+    others = np.concatenate([np.empty(0, np.int64), *(entry.files for entry in votes if entry.reading is not None)])
     return Verdict(
         material=material,
         geometry=geometry,
@@ -87,7 +88,7 @@ def judge(material: Material) -> Verdict:
         classes=classes,
         pairs=tuple(pairs),
         votes=tuple(votes),
-        missing=find_missing(rows, material.seen, reading),
+        missing=find_missing(rows, material.seen, reading, others),
     )
 
 
