@@ -157,10 +157,13 @@ class Storage:
 
     def ravel(self, at: dict[str, np.ndarray], shape: dict[str, int], declared: str) -> np.ndarray:
         """Flat indices of anchors, channels, rows and columns that may be arrays of shapes that go together."""
+        if not self.part:
+            flat: Any = 0
+            for letter in self.dims:
+                flat = flat * shape[letter] + at[letter]
+            return flat
         a, c, h, w = np.broadcast_arrays(at["A"], at["C"], at["H"], at["W"])
         parts = {"A": a, "C": c, "H": h, "W": w}
-        if not self.part:
-            return np.ravel_multi_index([parts[d] for d in self.dims], [shape[d] for d in self.dims])
         plain = np.ravel_multi_index([parts[d] for d in declared], [shape[d] for d in declared])
         inside = np.isin(c, self.part)
         local = {**shape, "C": len(self.part)}

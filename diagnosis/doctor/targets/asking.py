@@ -31,11 +31,12 @@ class Memory:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What one probe gave: a ``Memory`` a level, or the ``error`` that was raised."""
+    """What one probe gave: a ``Memory`` a level, or the ``error`` that was raised; ``finite``: no NaN or infinity."""
 
     probe: Probe
     levels: tuple[Memory, ...] = ()
     error: str | None = None
+    finite: bool = True
 
 
 @dataclass
@@ -100,14 +101,16 @@ class Asker:
         dims = storage.order(self.layout)
         shapes = [dict(zip(dims, array.shape, strict=True)) for array in arrays]
         flat = [array.reshape(-1) for array in arrays]
+        finite = True
         for level, values in enumerate(flat):
             if not np.isfinite(values).all():
                 self.infinite.setdefault(level, []).append(probe)
+                finite = False
                 flat[level] = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
         if self.differential:
             return Answer(probe, tuple(self._since(probe, flat, shapes)))
         grounds = self._grounds(probe.image_size, flat)
-        return Answer(probe, tuple(map(_memory, shapes, flat, grounds)))
+        return Answer(probe, tuple(map(_memory, shapes, flat, grounds)), finite=finite)
 
     def _grounds(self, image_size: tuple[int, int], like: list[np.ndarray]) -> list[np.ndarray]:
         """The flat answer to an image without objects; zeros where there is none of these shapes."""

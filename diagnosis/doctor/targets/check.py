@@ -9,9 +9,9 @@ from ..layout import TargetLayout
 from . import conduct, kinds, sharing
 from . import probes as ask
 from .asking import Asker
-from .examination import Examination, examine, place, stored
+from .examination import Examination, examine, misplaced, place, stored
 from .faults import PLACING, Fault, codes
-from .reading import Reading, read
+from .reading import BOXES, Reading, agreeing, read, reversed_order
 from .several import neighbours
 from .verdict import settle
 
@@ -92,11 +92,22 @@ def _judged(exam: Examination, asker: Asker, before: list[Fault], seed: int) -> 
 
 def _placed(exam: Examination, known: set[str]) -> tuple[Examination, dict[int, Reading], list[Fault]]:
     """Cells and boxes; where both are of boxes that are moved as a whole, that alone."""
-    first, cells = place(exam)
+    first = agreeing(place(exam))
+    cells = misplaced(first)
     readings, boxes = read(first, frozenset(known | codes(cells)))
-    motions = [reading.motion for reading in readings.values() if reading.motion is not None]
-    if not motions or "wrong_cell" not in codes(cells):
+    if reversed_order(first, readings):
+        said = "levels work with each other's strides, in the opposite order"
+        renamed = [replace(f, code="levels_reversed", what=said, level=None) for f in cells + boxes if f.code == "wrong_stride"]
+        return first, readings, [f for f in cells + boxes if f.code != "wrong_stride"] + renamed[:1]
+    found = [reading.motion for reading in readings.values() if reading.motion is not None]
+    views = [reading.view for reading in readings.values() if reading.view in ("scaled", "clipped")]
+    if views and cells:
+        moved = place(replace(exam, moved=BOXES[views[0]]))
+        others = misplaced(moved)
+        return (moved, readings, others + boxes) if len(others) < len(cells) else (first, readings, cells + boxes)
+    if not found or "wrong_cell" not in codes(cells):
         return first, readings, cells + boxes
-    moved, cells = place(replace(exam, moved=motions[0].apply))
-    what = f"objects are encoded in another place: {motions[0]}"
+    moved = place(replace(exam, moved=found[0].apply))
+    cells = misplaced(moved)
+    what = f"objects are encoded in another place: {found[0]}"
     return moved, readings, [*cells, Fault("wrong_cell", what)]

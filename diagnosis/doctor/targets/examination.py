@@ -9,7 +9,7 @@ from ..layout import TargetLayout
 from ..storage import Storage, order
 from .asking import Answer, Asker
 from .faults import Fault
-from .placing import CellMap, Sighting, best_sizes, by_floor, fit_cells
+from .placing import CellMap, Sighting, best_sizes, by_floor, fit_cells, shifted
 from .seeing import Seen, best_storage, see
 
 
@@ -99,8 +99,8 @@ def stored(exam: Examination) -> list[Fault]:
     ]
 
 
-def place(exam: Examination) -> tuple[Examination, list[Fault]]:
-    """How each level chooses its cells, and the faults that this amounts to."""
+def place(exam: Examination) -> Examination:
+    """How each level chooses its cells."""
     layout, asked, enough, maps = exam.layout, _asked(exam), {}, {}
     for level, stride in enumerate(layout.strides):
         seen = _sightings(exam, level)
@@ -110,21 +110,25 @@ def place(exam: Examination) -> tuple[Examination, list[Fault]]:
             enough[level] = best_sizes(seen, asked, least)
             maps[level] = fit_cells(enough[level], stride, layout)
     prior = max(maps.values(), key=lambda found: found.fit * found.seen, default=None)
+    maps = {level: fit_cells(seen, layout.strides[level], layout, prior) for level, seen in enough.items()}
+    maps = shifted(maps, enough, layout)
+    for level in exam.used - set(enough) if prior is not None else ():
+        maps[level] = replace(prior, stride=layout.strides[level], shift=(0.0, 0.0), fit=1.0, seen=0)
+    return replace(exam, maps=maps)
+
+
+def misplaced(exam: Examination) -> list[Fault]:
+    """The faults that the maps of the levels amount to."""
     faults = []
-    for level, stride in enumerate(layout.strides if prior else ()):
-        if level in enough:
-            maps[level] = fit_cells(enough[level], stride, layout, prior)
-        elif level in exam.used and prior is not None:
-            maps[level] = replace(prior, stride=stride, shift=(0.0, 0.0), fit=1.0, seen=0)
-        found = maps.get(level)
-        if found is None or not found.seen:
+    for level, found in sorted(exam.maps.items()):
+        if not found.seen:
             continue
         evidence = {"explained": round(found.fit, 3), "objects": found.seen}
         if found.fit < 0.7:
             faults.append(Fault("wrong_cell", "cells do not lie where the object is", level, evidence=evidence))
             continue
-        faults += [Fault(code, what, level, evidence=evidence) for code, what in found.codes(stride).items()]
-    return replace(exam, maps=maps), faults
+        faults += [Fault(code, what, level, evidence=evidence) for code, what in found.codes(exam.layout.strides[level]).items()]
+    return faults
 
 
 def _asked(exam: Examination) -> dict[float, int]:

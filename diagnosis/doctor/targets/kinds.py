@@ -26,7 +26,13 @@ def set_classes(seen: Seen, layout: TargetLayout) -> list[tuple[int, ...]]:
     if layout.class_values == "gaussian":
         peak = values > 1 - 1e-4
         chosen = np.where(peak.any(1, keepdims=True), peak, chosen)
-    return [tuple(np.flatnonzero(row).tolist()) for row in chosen]
+    return _listed(chosen)
+
+
+def _listed(chosen: np.ndarray) -> list[tuple[int, ...]]:
+    """The columns that are set in each row of a mask; nearly always there is one."""
+    first, one = chosen.argmax(1).tolist(), (chosen.sum(1) == 1).tolist()
+    return [(at,) if only else tuple(np.flatnonzero(row).tolist()) for at, only, row in zip(first, one, chosen, strict=True)]
 
 
 def bare(seen: Seen, layout: TargetLayout) -> np.ndarray:

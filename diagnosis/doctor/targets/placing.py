@@ -157,7 +157,7 @@ def best_sizes(seen: list[Sighting], asked: dict[float, int], least: float) -> l
 
 
 def fit_cells(
-    seen: list[Sighting], stride: float, layout: TargetLayout, prior: CellMap | None = None, paid: bool = False
+    seen: list[Sighting], stride: float, layout: TargetLayout, prior: CellMap | None = None
 ) -> CellMap:
     """The simplest map under which each object's cells lie around its centre; ``fit`` says how well it does.
 
@@ -173,13 +173,12 @@ def fit_cells(
         flips = ((True, False), (False, True), (True, True))
         other = _best(table, [stride], flips, stride, prior)
         best = other if other[0] > best[0] + 0.1 else best
-    _, chosen, fit = best
-    shift = _shifts(table, chosen, layout)
-    return replace(chosen, shift=shift, fit=fit, seen=len(seen))
+    return replace(best[1], fit=best[2], seen=len(seen))
 
 
 def _best(table: _Table, strides: list[float], flips: Sequence, stride: float, prior: CellMap | None) -> Any:
     best: Any = None
+    usual = (stride, stride / 2, stride * 2, 8, 16, 32, 64, 128)
     turns = (False, True) if len(table.middles) > 1 else (False,)
     for other, swapped, rescaled, order, flipped in product(strides, (False, True), turns, table.middles, flips):
         candidate = CellMap(other, swapped, rescaled, order, flipped)
@@ -189,7 +188,7 @@ def _best(table: _Table, strides: list[float], flips: Sequence, stride: float, p
         if np.abs(typical).max() > 1.8 + 0.5 * np.median(table.half) / max(other, stride):
             fit *= 0.5
         scored = fit - 0.05 * np.abs(off - typical).clip(max=4).mean() - 0.06 * candidate.cost(stride)
-        scored -= 0.02 * (rescaled or order != "row")
+        scored -= 0.02 * (rescaled or order != "row") + 0.04 * (other not in usual)
         if prior:
             same = (swapped, rescaled, order) == (prior.swapped, prior.rescaled, prior.order)
             scored += (0.06 * prior.cost(prior.stride) + 0.15) * same
@@ -225,14 +224,36 @@ def by_floor(layout: TargetLayout) -> bool:
     )
 
 
-def _shifts(table: _Table, chosen: CellMap, layout: TargetLayout) -> tuple[float, float]:
-    """(x, y) cells too far, in halves; points at corners may lie half a cell before their cell's middle."""
-    off, room = _offsets(table, chosen)
-    clear = room >= 1.0 if (room >= 1.0).sum() >= 8 else room >= 0
+def shifted(maps: dict[int, CellMap], seen: dict[int, list[Sighting]], layout: TargetLayout) -> dict[int, CellMap]:
+    """The maps with how far cells lie off, in halves: what all levels show together, unless one is clearly otherwise.
+
+    Points at corners may lie half a cell before their cell's middle.
+    """
     loose = layout.grid_offset < 0.5 and not by_floor(layout)
-    found = [_shift(off[clear][:, axis], loose) for axis in range(2)]
-    y, x = found[::-1] if chosen.swapped else found
-    return x, y
+    off = {level: _displaced(_table(seen[level]), found) for level, found in maps.items() if found.fit >= 0.7}
+    if not off:
+        return maps
+    every = np.concatenate(list(off.values()))
+    common = [_shift(every[:, axis], loose) for axis in range(2)]
+    changed = dict(maps)
+    for level, values in off.items():
+        plain = maps[level].cost(layout.strides[level]) == 0
+        own = [_own(values[:, axis], common[axis], loose, 8 if plain else 12) for axis in range(2)]
+        changed[level] = replace(maps[level], shift=(own[0], own[1]))
+    return changed
+
+
+def _displaced(table: _Table, found: CellMap) -> np.ndarray:
+    """(m, 2): how far cells lie too far in x and y, of objects clear of the borders."""
+    off, room = _offsets(table, found)
+    clear = room >= 1.0 if (room >= 1.0).sum() >= 8 else room >= 0
+    return off[clear] if found.swapped else off[clear][:, ::-1]
+
+
+def _own(values: np.ndarray, common: float, loose: bool, fewest: int) -> float:
+    if len(values) < fewest or abs(values.mean() - common) < 0.3:
+        return common
+    return _shift(values, loose)
 
 
 def _shift(values: np.ndarray, loose: bool) -> float:

@@ -103,9 +103,9 @@ def together(
     """Several objects: far apart, in one cell, one within the other, overlapping, and a crowd of all ``labels``."""
     rng = np.random.default_rng(seed)
     a, b = labels[0], labels[-1]
-    for height, width in image_sizes:
+    for turn, (height, width) in enumerate(image_sizes):
         size = height, width
-        for side in sides(strides, image_sizes)[1:6]:
+        for side in sides(strides, image_sizes)[1:6] if turn == 0 else sides(strides, image_sizes)[2:6:2]:
             w, h = 1.15 * side, 0.9 * side
             x, y = 0.43 * width + 1.7, 0.57 * height + 2.3
             near = _box(0.26 * width, 0.3 * height, min(w, 0.4 * width), h)

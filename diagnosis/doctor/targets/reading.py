@@ -14,6 +14,7 @@ from .examination import Examination
 from .faults import Fault
 
 RIGHT = 0.95
+KINDS = ("place", "class", "edge")
 EACH = 5
 """Cells of one object that are read."""
 
@@ -36,7 +37,7 @@ def held(exam: Examination, level: int) -> Held | None:
     layout, parts = exam.layout, []
     found = exam.maps.get(level)
     for answer, seen in zip(exam.answers, exam.seen, strict=True):
-        if seen is None or answer.probe.kind not in ("place", "class", "edge") or not len(seen[level]):
+        if seen is None or not answer.finite or answer.probe.kind not in KINDS or not len(seen[level]):
             continue
         one, grid = seen[level], answer.levels[level].grid
         at = np.unique(np.linspace(0, len(one.picked) - 1, min(EACH, len(one.picked))).round().astype(int))
@@ -91,24 +92,57 @@ def _others(layout: TargetLayout, level: int, anchors: np.ndarray) -> dict[str, 
     return sides or {"prior width": table[level][anchors][:, 0]}
 
 
-def _scaled(h: Held) -> np.ndarray:
-    height, width = h.sizes.T
-    across, down = height / width, width / height
-    return h.boxes * np.stack((across, down, across, down), 1)
+def _scaled(boxes: np.ndarray, size: tuple) -> np.ndarray:
+    across, down = size[0] / size[1], size[1] / size[0]
+    return boxes * np.stack((across, down, across, down), -1)
 
 
-def _clipped(h: Held) -> np.ndarray:
-    height, width = h.sizes.T
-    return np.minimum(h.boxes, np.stack((height, width, height, width), 1))
+def _clipped(boxes: np.ndarray, size: tuple) -> np.ndarray:
+    return np.minimum(boxes, np.stack((size[0], size[1], size[0], size[1]), -1))
 
 
-VIEWS: dict[str, tuple[str, Callable[[Held], np.ndarray], str]] = {
-    "scaled": ("image_size_swapped", _scaled, "boxes are scaled by the exchanged sides of the image"),
-    "clipped": ("image_size_swapped", _clipped, "boxes are cut to the exchanged sides of the image"),
-    "floor": ("wrong_box", lambda h: np.floor(h.boxes), "coordinates are cut to whole px"),
-    "ceil": ("wrong_box", lambda h: np.ceil(h.boxes), "coordinates are rounded up to whole px"),
-    "round": ("wrong_box", lambda h: np.round(h.boxes), "coordinates are rounded to whole px"),
+VIEWS = {
+    "scaled": ("image_size_swapped", "boxes are scaled by the exchanged sides of the image"),
+    "clipped": ("image_size_swapped", "boxes are cut to the exchanged sides of the image"),
+    "floor": ("wrong_box", "coordinates are cut to whole px"),
+    "ceil": ("wrong_box", "coordinates are rounded up to whole px"),
+    "round": ("wrong_box", "coordinates are rounded to whole px"),
 }
+BOXES: dict[str, Callable[[np.ndarray, tuple], np.ndarray]] = {
+    "scaled": _scaled,
+    "clipped": _clipped,
+    "floor": lambda boxes, size: np.floor(boxes),
+    "ceil": lambda boxes, size: np.ceil(boxes),
+    "round": lambda boxes, size: np.round(boxes),
+}
+"""The boxes (n, 4) as an encoder may see them, of images of (height, width), numbers or (n,)."""
+
+
+def viewed(table: Held, view: str) -> Held:
+    """The same cells with the boxes of a view."""
+    return replace(table, boxes=BOXES[view](table.boxes, tuple(table.sizes.T))) if view in BOXES else table
+
+
+def agreeing(exam: Examination) -> Examination:
+    """The maps, with another level's shift where the boxes of a level agree with that and with no shift of its own."""
+    maps = dict(exam.maps)
+    for level, found in exam.maps.items():
+        shifts = {other.shift for other in exam.maps.values()} - {found.shift}
+        terms = declared(exam.layout, level)
+        if not shifts or all(term.reference is None for term in terms) or _right(exam, level, terms):
+            continue
+        for shift in sorted(shifts):
+            other = replace(exam, maps={**exam.maps, level: replace(found, shift=shift)})
+            if _right(other, level, terms):
+                maps[level] = other.maps[level]
+                break
+    return replace(exam, maps=maps)
+
+
+def _right(exam: Examination, level: int, terms: tuple[Term, ...]) -> bool:
+    """Whether boxes are as declared, from the cells that were meant."""
+    table = held(exam, level)
+    return table is None or matching(table, tuple(_meant(term) for term in terms)).mean() >= RIGHT
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,10 +188,10 @@ def _search(exam: Examination, level: int) -> _Searched | None:
     if len(table) < 4:
         return _Searched(table, terms, reading=Reading(terms, shares[terms]))
     oblong = bool((table.sizes[:, 0] != table.sizes[:, 1]).any())
-    for name, (code, look, what) in VIEWS.items():
+    for name, (code, what) in VIEWS.items():
         if code == "image_size_swapped" and not oblong:
             continue
-        seen = replace(table, boxes=look(table))
+        seen = viewed(table, name)
         for option in (terms, meant):
             share = float(matching(seen, option).mean())
             if share >= RIGHT:
@@ -196,6 +230,35 @@ def _lines(table: Held, channel: int) -> list[Fit]:
     rng = np.random.default_rng(0)
     whole_line = linear(table, channel, rng)
     return [] if whole_line is None else [whole_line]
+
+
+def reversed_order(exam: Examination, readings: dict[int, Reading]) -> bool:
+    """Whether levels work with each other's strides: each one that is wrong, or whose partner cannot be read."""
+    strides, believed = exam.layout.strides, {}
+    for level, found in exam.maps.items():
+        shown = _pitch(readings.get(level), strides[level])
+        if shown is not None or found.fit >= 0.7:
+            believed[level] = shown or found.stride
+    wrong = {level for level, stride in believed.items() if stride != strides[level]}
+    for level in wrong:
+        partner = len(strides) - 1 - level
+        found = exam.maps.get(partner)
+        kept = partner in believed and partner not in wrong and found is not None and found.seen >= 12
+        if believed[level] != strides[partner] or (kept and found is not None and found.fit >= 0.85):
+            return False
+    return bool(wrong)
+
+
+def _pitch(reading: Reading | None, stride: float) -> float | None:
+    """The stride that a level's terms show, where it is another."""
+    for term in reading.terms if reading else ():
+        if term is None:
+            continue
+        if term.reference is not None and abs(term.reference.pitch - stride) > 1e-6 and term.reference.pitch > 1:
+            return term.reference.pitch
+        if term.unit.name == "stride" and term.unit.factor != stride:
+            return term.unit.factor
+    return None
 
 
 WORDS = {

@@ -19,8 +19,7 @@ class Seen:
 
     ``anchors``, ``rows``, ``columns`` (k,); ``classed``, ``chanced``, ``boxed`` (k,) bool: which of class, objectness
     and box channels were written; ``picked`` (m,): indices of a sample of them, ``values``, ``ground`` (m, C): all
-    channels of these, and what they hold on an empty image. ``stray`` counts cells with classes but neither box nor
-    objectness; ``spread`` those with a box but no class or objectness.
+    channels of these, and what they hold on an empty image.
     """
 
     anchors: np.ndarray
@@ -32,7 +31,6 @@ class Seen:
     picked: np.ndarray
     values: np.ndarray
     ground: np.ndarray
-    unheld: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -74,7 +72,6 @@ def see(memory: Memory, layout: TargetLayout, storage: Storage, *, by_box: bool 
     cells = np.unique(cell[said])
     held = [_among(cells, cell[said & (role == kind)]) for kind in (3, 2)]
     boxed = _among(cells, cell[role == 1])
-    unheld = len(np.setdiff1d(cell[role == 1], cell[role >= 2]))
     a, rest = np.divmod(cells, shape["H"] * shape["W"])
     rows, columns = np.divmod(rest, shape["W"])
     picked = np.unique(np.linspace(0, len(cells) - 1, min(PICKED, len(cells))).round().astype(int))
@@ -89,7 +86,6 @@ def see(memory: Memory, layout: TargetLayout, storage: Storage, *, by_box: bool 
         picked=picked,
         values=values,
         ground=ground,
-        unheld=unheld,
     )
 
 

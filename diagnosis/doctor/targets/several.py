@@ -1,7 +1,7 @@
 """Several objects in one image: does every cell belong to one of them, and does every object keep a cell."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from .examination import Examination
 from .faults import PLACING, Fault
 from .kinds import bare, set_classes, silent
 from .probes import Probe
-from .reading import VIEWS, Reading
+from .reading import Reading, viewed
 from .seeing import Seen, gather
 
 Cell = tuple[int, int, int]
@@ -58,7 +58,7 @@ def neighbours(
             continue
         answer = asker.ask(probe)
         if answer.error is not None:
-            if not exam.explained(answer):
+            if not exam.explained(answer) and "edge_crash" not in known:
                 faults.append(Fault("raises", f"several objects ({probe.note}) raise {answer.error}"))
             continue
         told, kept, free = _judge(exam, readings, answer, parts)
@@ -72,7 +72,7 @@ def neighbours(
     if len(both) > 0.7 * len(hidden) and len(both) > 2:
         what = "the larger of two objects takes all cells of the one within it, whichever comes first"
         faults.append(Fault("object_lost", what, evidence={"pairs": len(both)}))
-    if not known & {"object_lost", "raises", *PLACING}:
+    if not known & {"object_lost", "raises", "edge_crash", *PLACING}:
         faults += _many(exam, asked, labels)
     return faults
 
@@ -81,7 +81,8 @@ def _labels(exam: Examination) -> list[int]:
     """At most eight labels that set a class."""
     count = exam.layout.class_count
     chosen = sorted(set(np.linspace(0, count - 1, min(count, 8)).round().astype(int).tolist()))
-    return [label for label in chosen if label not in silent(exam)] or [0]
+    mute = silent(exam)
+    return [label for label in chosen if label not in mute] or [0]
 
 
 def filled(exam: Examination, answer: Answer, level: int) -> Filled:
@@ -169,8 +170,7 @@ def _holds(
         stride=layout.strides[level],
         strides=tuple(layout.strides),
     )
-    if reading.view in VIEWS:
-        table = replace(table, boxes=VIEWS[reading.view][1](table))
+    table = viewed(table, reading.view)
     terms = [term for term in reading.terms if term is not None]
     sound = [not term.prefilled and not term.unit.name.startswith("other") for term in terms]
     agreed = [term.agrees(table, channel) for channel, term in enumerate(terms) if sound[channel]]
