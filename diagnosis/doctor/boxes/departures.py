@@ -22,6 +22,8 @@ def departures(declared: Term, found: Term) -> frozenset[Departure]:
         parts += _reference(declared, found)
     else:
         parts += [part for part in _grid(found) if part[0] == "scrambled_layout"]
+    if found.outer is not None:
+        parts.append(("saturated_offset", "strides added to px"))
     if found.prefilled:
         parts.append(("", "prefilled"))
     return frozenset(parts)

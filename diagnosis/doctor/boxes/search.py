@@ -121,14 +121,19 @@ def _stuck(held: Held, value: np.ndarray) -> Iterator[Term]:
             guess = (inside[:, None] + after)[:, :, None] / divided
             slack = np.broadcast_to(SLACK / divided, guess.shape) * (0.2 if name == "clamp" else 1.0)
             for i, j, k in _hits(value, guess, slack):
-                unit = lengths[k] if scale != 1.0 else replace(lengths[k], factor=lengths[k].factor)
-                if scale == 1.0:
-                    if points[j] is not None or lengths[k].name != "px":
-                        continue
-                    unit = Unit("stride", held.stride)
-                    yield Term(quantity, unit, inner[i], function=name)
+                if scale == 1.0 and lengths[k].name == "px" and points[j] is None:
+                    yield Term(quantity, Unit("stride", held.stride), inner[i], function=name)
                     continue
-                yield Term(quantity, unit, inner[i], function=name, inner=scale, added=points[j])
+                outer = None if scale == held.stride else scale
+                yield Term(
+                    quantity=quantity,
+                    unit=lengths[k],
+                    reference=inner[i],
+                    function=name,
+                    inner=held.stride,
+                    outer=outer,
+                    added=points[j],
+                )
         for constant in (0.0, 0.5, 1.0, -0.5):
             guess = (constant * held.stride + after)[:, None] / divided
             for j, k in _hits(value, guess, np.broadcast_to(SLACK / divided, guess.shape)):

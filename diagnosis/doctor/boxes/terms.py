@@ -186,8 +186,8 @@ SPOKEN = {
 class Term:
     """One channel: ``added`` + ``function``(``sign`` * (``quantity`` - ``reference``) in ``unit``).
 
-    With ``inner`` the function is applied in strides of so many px, and ``added``, a reference point, joins before the
-    unit divides. ``constant`` stands for the function's value where it is always the same. ``prefilled``: what the
+    With ``inner`` the function is applied in strides of so many px (of which each then counts for ``outer`` px, where
+    that is another number), and ``added``, a reference point, joins before the unit divides. ``constant`` stands for the function's value where it is always the same. ``prefilled``: what the
     channel holds on an empty image is added.
     """
 
@@ -197,6 +197,7 @@ class Term:
     sign: int = 1
     function: str = "identity"
     inner: float | None = None
+    outer: float | None = None
     added: Reference | None = None
     constant: float | None = None
     prefilled: bool = False
@@ -215,7 +216,7 @@ class Term:
             inside = _quiet(FUNCTIONS[self.function], value / pitch)
             inside = inside if self.constant is None else np.full_like(inside, self.constant)
             added = 0.0 if self.added is None else self.added.point(held, axis)
-            value = (inside * pitch + added) / unit
+            value = (inside * (self.outer or pitch) + added) / unit
         return value + held.ground[:, channel] if self.prefilled else value
 
     def agrees(self, held: Held, channel: int) -> np.ndarray:
@@ -234,6 +235,7 @@ class Term:
         if self.constant is not None:
             said = f"{self.constant:g} stride in place of {said}"
         said += f", in strides {SPOKEN[self.function]}," if self.inner and self.function != "identity" else ""
+        said += f" a stride counted as {self.outer:g} px," if self.outer else ""
         if self.added is not None:
             said = f"{self.added}" if self.constant == 0 else f"{self.added} plus {said}"
         said += f" in {self.unit}"

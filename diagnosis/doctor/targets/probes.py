@@ -8,6 +8,8 @@ import numpy as np
 POSITIONS, SIDES = 12, 7
 RATIOS = (1.22, 1 / 1.17, 1.45, 1 / 1.4)  # width over height, square rooted
 
+INSETS = ((0.4, "centre just within the edge"), (0.0, "centre on the edge"), (-3.0, "centre beyond the edge"))
+
 
 @dataclass(frozen=True, eq=False)
 class Probe:
@@ -61,8 +63,9 @@ def places(strides: Sequence[float], image_sizes: Sequence[tuple[int, int]], lab
 
 def edges(strides: Sequence[float], image_sizes: Sequence[tuple[int, int]], label: int) -> Iterator[Probe]:
     """Boxes that touch each edge and each corner, small ones whose centre lies in the outermost cell as well."""
-    for height, width in image_sizes:
-        for side in (0.35 * min(strides), 2.6 * min(strides), 0.9 * max(strides), 0.4 * min(height, width)):
+    for turn, (height, width) in enumerate(image_sizes):
+        spans = (0.35 * min(strides), 2.6 * min(strides), 0.9 * max(strides), 0.4 * min(height, width))
+        for side in spans if turn == 0 else spans[::2]:
             w, h = 1.1 * side, side / 1.1
             for ix, iy in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)):
                 x = (w / 2, 0.437 * width, width - w / 2)[ix]
@@ -74,8 +77,8 @@ def edges(strides: Sequence[float], image_sizes: Sequence[tuple[int, int]], labe
 
 def beyond(strides: Sequence[float], image_sizes: Sequence[tuple[int, int]], label: int) -> Iterator[Probe]:
     """Boxes partly outside: their centre a little within the edge, on it, and beyond it."""
-    for height, width in image_sizes:
-        for inset, where in ((0.4, "centre just within the edge"), (0.0, "centre on the edge"), (-3.0, "centre beyond")):
+    for turn, (height, width) in enumerate(image_sizes):
+        for inset, where in INSETS if turn == 0 else INSETS[2:]:
             for ix, iy in ((0, 1), (1, 0), (2, 1), (1, 2), (2, 2)):
                 side = (2.6 * min(strides), 1.1 * max(strides))[(ix + iy) % 2]
                 x = (inset, 0.437 * width, width - inset)[ix]

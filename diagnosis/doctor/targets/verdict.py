@@ -33,6 +33,11 @@ def settle(faults: Sequence[Fault], folded: Sequence[str], differential: bool, l
         notes.drop("object_lost", "level_unused")
     if notes.has("wrong_cell"):
         notes.drop("wrong_box", "wrong_cell")
+    if any(fault.code == "wrong_output" and "integers" in fault.what for fault in faults):
+        for code in ("wrong_box", "wrong_box_unit", "wrong_box_format", "saturated_offset", "mixed_objects"):
+            notes.drop(code, "wrong_output")
+    if any(fault.code == "class_leak" and "several objects" in fault.what for fault in faults):
+        notes.drop("mixed_objects", "class_leak")
     if notes.has("scrambled_layout"):
         notes.drop("mixed_objects", "scrambled_layout")
     for code in ("raises", "object_lost"):
