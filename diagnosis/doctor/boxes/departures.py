@@ -139,7 +139,8 @@ CODE, DETAIL, UNEXPLAINED = 1.0, 0.12, 2.5
 def price(parts: frozenset[Departure], paid: frozenset[str]) -> float:
     """What departures cost together, those paid for elsewhere nearly nothing."""
     codes = {code for code, _ in parts if code}
-    return sum(0.1 if code in paid else CODE for code in codes) + DETAIL * len(parts)
+    once = 0.6 * any(not code for code, _ in parts)
+    return sum(0.1 if code in paid else CODE for code in codes) + DETAIL * len(parts) + once
 
 
 def choose(

@@ -1,12 +1,12 @@
 """Ask a target encoder about objects of known place, size and class, and name the faults that its answers show."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...findings import Report
 from ..layout import TargetLayout
-from . import conduct, kinds, sharing
+from . import conduct, kinds, sharing, words
 from . import probes as ask
 from .asking import Asker
 from .examination import Examination, examine, misplaced, place, stored
@@ -34,9 +34,26 @@ def check_targets(
         raise TypeError(f"A callable and a TargetLayout are needed, not {type(encode)} and {type(layout)}.")
     sizes = checked(image_sizes, layout)
     asker = Asker(encode, layout)
-    faults, folded, used = _examined(asker, sizes, seed)
-    notes = settle(faults, folded, asker.differential, len(layout.strides))
-    return Report("target encoder", notes.findings(used), asker.asked)
+    found = _examined(asker, sizes, seed)
+    notes = settle(found.faults, found.folded, asker.differential, len(layout.strides))
+    return Report(
+        subject="target encoder",
+        findings=notes.findings(found.used),
+        probes=asker.asked,
+        description=found.description,
+        unexplained=found.unexplained,
+    )
+
+
+@dataclass(frozen=True)
+class Examined:
+    """All faults, the symptoms that a wrong placement explains, the levels in use, and what is done, in words."""
+
+    faults: list[Fault]
+    used: set[int]
+    folded: list[str] = field(default_factory=list)
+    description: str = ""
+    unexplained: float | None = None
 
 
 def checked(image_sizes: Sequence[tuple[int, int]], layout: TargetLayout) -> tuple[tuple[int, int], ...]:
@@ -51,8 +68,8 @@ def checked(image_sizes: Sequence[tuple[int, int]], layout: TargetLayout) -> tup
     return sizes
 
 
-def _examined(asker: Asker, sizes: tuple[tuple[int, int], ...], seed: int) -> tuple[list[Fault], list[str], set[int]]:
-    """All faults, the symptoms that a wrong placement explains, and the levels in use."""
+def _examined(asker: Asker, sizes: tuple[tuple[int, int], ...], seed: int) -> Examined:
+    """Ask, see what can be read, and judge it."""
     layout, every = asker.layout, set(range(len(asker.layout.strides)))
     label = layout.class_count // 2
     singles = [*ask.places(layout.strides, sizes, label, seed), *ask.edges(layout.strides, sizes, label)]
@@ -60,19 +77,17 @@ def _examined(asker: Asker, sizes: tuple[tuple[int, int], ...], seed: int) -> tu
     faults, blind = conduct.state(asker, singles[20], singles[33])
     answers = [] if asker.misfit else [asker.ask(probe) for probe in singles]
     if asker.misfit:
-        return [*faults, Fault("wrong_output", asker.misfit)], [], every
+        return Examined([*faults, Fault("wrong_output", asker.misfit)], every)
     if all(answer.error is not None for answer in answers):
-        return [*faults, Fault("raises", f"every object makes it raise {answers[0].error}")], [], every
+        return Examined([*faults, Fault("raises", f"every object makes it raise {answers[0].error}")], every)
     told, ended = conduct.shapes(answers, layout)
     faults += told
     if ended or blind:
-        return faults, [], every
-    exam = examine(asker, answers, sizes)
-    more, folded = _judged(exam, asker, faults, seed)
-    return more, folded, exam.used
+        return Examined(faults, every)
+    return _judged(examine(asker, answers, sizes), asker, faults, seed)
 
 
-def _judged(exam: Examination, asker: Asker, before: list[Fault], seed: int) -> tuple[list[Fault], list[str]]:
+def _judged(exam: Examination, asker: Asker, before: list[Fault], seed: int) -> Examined:
     """Faults of what was written: places, boxes, classes, levels, several objects."""
     faults = [*before, *stored(exam)]
     exam, readings, told = _placed(exam, codes(faults))
@@ -87,7 +102,13 @@ def _judged(exam: Examination, asker: Asker, before: list[Fault], seed: int) -> 
     faults += sharing.strays(exam, codes(faults))
     faults += neighbours(exam, asker, readings, codes(faults), seed)
     faults += conduct.calls(asker, exam.sizes, exam.layout.class_count // 2)
-    return faults, [*folded, *more]
+    return Examined(
+        faults=faults,
+        used=exam.used,
+        folded=[*folded, *more],
+        description=words.description(exam, readings),
+        unexplained=words.unexplained(readings),
+    )
 
 
 def _placed(exam: Examination, known: set[str]) -> tuple[Examination, dict[int, Reading], list[Fault]]:

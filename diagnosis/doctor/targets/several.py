@@ -115,17 +115,25 @@ def _judge(
         owners = _owners(exam, readings.get(level), answer, level, now, own)
         for cell, classes in now.classes.items():
             claims = [i for i in objects if cell in own[i].classes]
-            right = [i for i in owners[cell] if kinds[i] is None or classes == kinds[i]]
-            alike = [i for i in objects if kinds[i] is not None and classes == kinds[i]]
+            whose = _kinds_here(exam, classes, kinds, claims)
+            right = [i for i in owners[cell] if kinds[i] is None or i in whose]
             kept[list(right or {*owners[cell], *claims})] += 1
             if not right:
-                faults += _wrong(cell, level, classes, claims, owners[cell], alike, kinds, answer)
+                faults += _wrong(cell, level, classes, claims, owners[cell], whose, kinds, answer)
     return faults + _gone(answer, kinds, kept, free, there), kept, free
 
 
 def _kind(levels: Sequence[Filled]) -> tuple[int, ...] | None:
     """The classes that an object sets when it is alone."""
     return next((kind for level in levels for kind in level.classes.values()), None)
+
+
+def _kinds_here(exam: Examination, classes: tuple[int, ...], kinds: Sequence, claims: Sequence[int]) -> list[int]:
+    """The objects whose classes stand in a cell; heat may hold those of several."""
+    if exam.layout.class_values != "gaussian":
+        return [i for i, kind in enumerate(kinds) if kind is not None and classes == kind]
+    asked = {at for i in claims for at in kinds[i] or ()}
+    return [i for i, kind in enumerate(kinds) if kind is not None and set(kind) <= set(classes) <= asked]
 
 
 def _owners(
