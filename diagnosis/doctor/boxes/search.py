@@ -153,14 +153,17 @@ def linear(held: Held, channel: int, rng: np.random.Generator) -> Fit | None:
             found = _line(parts[:, list(columns)], held.values[:, channel], rng)
             if found is None or found[1] < ENOUGH or (best is not None and best.share >= found[1] - 0.01):
                 continue
-            best = Fit(_as_term(quantity, dict(zip(columns, found[0], strict=True))), found[1])
+            best = Fit(_as_term(quantity, dict(zip(columns, found[0], strict=True)), held.stride), found[1])
     return best
 
 
-def _as_term(quantity: str, line: dict[int, float]) -> Term:
+def _as_term(quantity: str, line: dict[int, float], stride: float) -> Term:
     slope, across, rest = line[0], line.get(1, 0.0), line[2]
-    sign = 1 if slope > 0 else -1
-    unit = Unit("fixed", abs(1 / slope))
+    sign, unit = 1 if slope > 0 else -1, Unit("fixed", abs(1 / slope))
+    if abs(unit.factor - 1) < 2e-3:
+        unit = Unit("px")
+    elif abs(unit.factor / stride - 1) < 2e-3:
+        unit = Unit("stride", stride)
     pitch = -across / slope
     if quantity in SIZES and abs(rest) * unit.factor < 0.1:
         return Term(quantity, unit)

@@ -131,7 +131,7 @@ def _filled(table: np.ndarray) -> np.ndarray:
                 table[level, anchor] = np.nanmean(table[level], 0) if not np.isnan(table[level]).all() else 1.0
     rounded = np.round(table, 2)
     whole = np.round(rounded)
-    return np.where(np.abs(rounded - whole) < 0.03, whole, rounded)
+    return np.where(np.abs(rounded - whole) < 0.006, whole, rounded)
 
 
 def held(rows: Rows, layout: TargetLayout, level: int, channels: Sequence[int]) -> Held:

@@ -150,8 +150,8 @@ def _sightings(exam: Examination, level: int) -> list[Sighting]:
                 image_size=answer.probe.image_size,
                 grid=answer.levels[level].grid,
                 side=answer.probe.side,
-                rows=seen[level].rows,
-                columns=seen[level].columns,
+                rows=seen[level].rows[seen[level].core],
+                columns=seen[level].columns[seen[level].core],
             )
         )
     return found

@@ -23,6 +23,7 @@ def set_classes(seen: Seen, layout: TargetLayout) -> list[tuple[int, ...]]:
         gain = np.where(values == layout.ignore, 0, gain)
     top = gain.max(1, keepdims=True, initial=0)
     chosen = (gain > 0.5 * top) & (gain > 1e-6)
+    chosen = np.where(chosen.any(1, keepdims=True), chosen, (values > 0.5) & (ground > 0.5))
     if layout.class_values == "gaussian":
         peak = values > 1 - 1e-4
         chosen = np.where(peak.any(1, keepdims=True), peak, chosen)

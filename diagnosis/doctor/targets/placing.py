@@ -233,14 +233,27 @@ def shifted(maps: dict[int, CellMap], seen: dict[int, list[Sighting]], layout: T
     off = {level: _displaced(_table(seen[level]), found) for level, found in maps.items() if found.fit >= 0.7}
     if not off:
         return maps
-    every = np.concatenate(list(off.values()))
+    sound = [level for level in off if maps[level].stride == layout.strides[level]]
+    if not sound or _moved(off, sound, layout):
+        return maps
+    every = np.concatenate([off[level] for level in sound])
     common = [_shift(every[:, axis], loose) for axis in range(2)]
     changed = dict(maps)
     for level, values in off.items():
-        plain = maps[level].cost(layout.strides[level]) == 0
-        own = [_own(values[:, axis], common[axis], loose, 8 if plain else 12) for axis in range(2)]
+        plain = level in sound
+        own = [_own(values[:, axis], common[axis], loose) if plain else common[axis] for axis in range(2)]
         changed[level] = replace(maps[level], shift=(own[0], own[1]))
     return changed
+
+
+def _moved(off: dict[int, np.ndarray], sound: list[int], layout: TargetLayout) -> bool:
+    """Whether all levels lie off by the same number of px: then boxes are moved, and no cells."""
+    cells = np.array([off[level].mean(0) for level in sound if len(off[level]) >= 8])
+    if len(cells) < 2:
+        return False
+    px = cells * np.array([layout.strides[level] for level in sound if len(off[level]) >= 8])[:, None]
+    axis = int(np.abs(px).mean(0).argmax())
+    return bool(np.abs(px[:, axis]).min() > 2 and np.ptp(px[:, axis]) < 0.35 * np.abs(px[:, axis].mean()))
 
 
 def _displaced(table: _Table, found: CellMap) -> np.ndarray:
@@ -250,8 +263,8 @@ def _displaced(table: _Table, found: CellMap) -> np.ndarray:
     return off[clear] if found.swapped else off[clear][:, ::-1]
 
 
-def _own(values: np.ndarray, common: float, loose: bool, fewest: int) -> float:
-    if len(values) < fewest or abs(values.mean() - common) < 0.3:
+def _own(values: np.ndarray, common: float, loose: bool) -> float:
+    if len(values) < 8 or abs(values.mean() - common) < 0.3:
         return common
     return _shift(values, loose)
 
@@ -264,5 +277,5 @@ def _shift(values: np.ndarray, loose: bool) -> float:
     if loose and -0.3 < mean < 0.8:
         return 0.0
     nearest = round(2 * mean) / 2
-    sure = nearest != 0 and abs(mean - nearest) < 0.2 and abs(mean) > 0.3 + error and abs(nearest) <= 1.5
+    sure = values.std() < 0.75 and nearest != 0 and abs(mean - nearest) < 0.2 and abs(mean) > 0.3 + error and abs(nearest) <= 1.5
     return float(nearest) if sure else 0.0

@@ -40,8 +40,11 @@ def held(exam: Examination, level: int) -> Held | None:
         if seen is None or not answer.finite or answer.probe.kind not in KINDS or not len(seen[level]):
             continue
         one, grid = seen[level], answer.levels[level].grid
-        at = np.unique(np.linspace(0, len(one.picked) - 1, min(EACH, len(one.picked))).round().astype(int))
+        known = np.flatnonzero(one.core[one.picked])
+        at = known[np.unique(np.linspace(0, len(known) - 1, min(EACH, len(known))).round().astype(int))]
         cells = one.picked[at]
+        if not len(at):
+            continue
         rows, columns = one.rows[cells].astype(float), one.columns[cells].astype(float)
         meant = found.intended(one.rows[cells], one.columns[cells], grid) if found else (rows, columns)
         count = len(at)
@@ -71,7 +74,7 @@ def held(exam: Examination, level: int) -> Held | None:
         values=values,
         ground=ground,
         stride=layout.strides[level],
-        strides=tuple(layout.strides),
+        strides=tuple(dict.fromkeys((*layout.strides, *([found.stride] if found else ())))),
     )
 
 
@@ -228,8 +231,13 @@ def _moved(table: Held, terms: tuple[Term, ...], level: int) -> _Searched | None
 def _lines(table: Held, channel: int) -> list[Fit]:
     """A line through one quantity, over all images or a different one for each size."""
     rng = np.random.default_rng(0)
-    whole_line = linear(table, channel, rng)
-    return [] if whole_line is None else [whole_line]
+    found = linear(table, channel, rng)
+    if found is not None:
+        return [found]
+    parts = [table.take((table.sizes == size).all(1)) for size in np.unique(table.sizes, axis=0)]
+    lines = [linear(part, channel, rng) for part in parts]
+    quantities = {line.term.quantity if line else "" for line in lines}
+    return [line for line in lines[:1] if line is not None and len(quantities) == 1]
 
 
 def reversed_order(exam: Examination, readings: dict[int, Reading]) -> bool:

@@ -35,6 +35,12 @@ class Seen:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def core(self) -> np.ndarray:
+        """(k,) bool: the cells that have a box beside class or objectness; all where none has."""
+        both = self.boxed & (self.classed | self.chanced)
+        return both if both.any() else np.ones(len(self), bool)
+
     def cells(self) -> set[tuple[int, int, int]]:
         """(anchor, row, column) of each."""
         return set(zip(self.anchors.tolist(), self.rows.tolist(), self.columns.tolist(), strict=True))

@@ -88,7 +88,7 @@ def _labels(exam: Examination) -> list[int]:
 def filled(exam: Examination, answer: Answer, level: int) -> Filled:
     """All cells of one level of an answer that hold an object, with what stands there."""
     memory, seen = answer.levels[level], exam.look(answer, level)
-    keep = ~bare(seen, exam.layout)
+    keep = seen.core & ~bare(seen, exam.layout)
     a, rows, columns = seen.anchors[keep], seen.rows[keep], seen.columns[keep]
     dims = "".join(memory.shape)
     values, ground = gather(memory, exam.storages[level], dims, a, rows, columns)

@@ -213,7 +213,7 @@ def strays(exam: Examination, known: set[str]) -> list[Fault]:
             if found.cost(stride) or found.fit < 0.7 or any(found.shift) or not len(one):
                 continue
             box = answer.probe.boxes[0]
-            x, y = (one.columns + 0.5) * stride, (one.rows + 0.5) * stride
+            x, y = (one.columns[one.core] + 0.5) * stride, (one.rows[one.core] + 0.5) * stride
             far = np.maximum(np.maximum(box[0] - x, x - box[2]), np.maximum(box[1] - y, y - box[3]))
             reach = max(4 * stride, float(exam.layout.priors(level).max()) if exam.layout.anchors else 0.0)
             if far.max() > reach:
