@@ -30,11 +30,16 @@ def grid_of(image_size: Sequence[int], stride: float) -> tuple[int, int]:
     return int(-(-height // stride)), int(-(-width // stride))
 
 
-def arrays(out: object, layout: TargetLayout, image_size: Sequence[int]) -> list[np.ndarray]:
-    """A level: the array with its four axes in the order of memory; Misfit says why it cannot be read."""
+def arrays(
+    out: object, layout: TargetLayout, image_size: Sequence[int], *, coarse_first: bool = False
+) -> list[np.ndarray]:
+    """A level: the array with its four axes in the order of memory; Misfit says why it cannot be read.
+
+    ``coarse_first``: one array for all levels holds the last level first.
+    """
     axes = layout.axes.removeprefix("B")
     if axes == "NC":
-        return _flat(out, layout, image_size)
+        return _flat(out, layout, image_size, coarse_first)
     wanted = len(layout.strides)
     if not isinstance(out, (list, tuple)) or not all(isinstance(level, (torch.Tensor, np.ndarray)) for level in out):
         raise Misfit(f"a sequence of tensors is needed, one a level, but {type(out).__name__} came")
@@ -74,7 +79,7 @@ def _level(level: Any, index: int, layout: TargetLayout, image_size: Sequence[in
     return np.ascontiguousarray(array).reshape([shape[letter] for letter in order(layout)])
 
 
-def _flat(out: Any, layout: TargetLayout, image_size: Sequence[int]) -> list[np.ndarray]:
+def _flat(out: Any, layout: TargetLayout, image_size: Sequence[int], coarse_first: bool) -> list[np.ndarray]:
     """Levels of one array (N, C)."""
     if isinstance(out, (list, tuple)) and len(out) == 1:
         out = out[0]
@@ -82,7 +87,8 @@ def _flat(out: Any, layout: TargetLayout, image_size: Sequence[int]) -> list[np.
         raise Misfit(f"one array (N, C) over all levels is needed, but {type(out).__name__} came")
     array = as_array(out)
     array = array[0] if layout.axes.startswith("B") and array.ndim == 3 and len(array) == 1 else array
-    grids = [grid_of(image_size, stride) for stride in layout.strides]
+    turn = -1 if coarse_first else 1
+    grids = [grid_of(image_size, stride) for stride in layout.strides][::turn]
     ends = np.cumsum([layout.anchor_count * rows * columns for rows, columns in grids])
     if array.ndim != 2 or len(array) != ends[-1] or array.shape[1] < layout.channels:
         raise Misfit(
@@ -90,7 +96,8 @@ def _flat(out: Any, layout: TargetLayout, image_size: Sequence[int]) -> list[np.
             f"{tuple(out.shape)} came"
         )
     parts = np.split(np.ascontiguousarray(array), ends[:-1])
-    return [part.reshape(*grid, layout.anchor_count, -1) for part, grid in zip(parts, grids, strict=True)]
+    found = [part.reshape(*grid, layout.anchor_count, -1) for part, grid in zip(parts, grids, strict=True)]
+    return found[::turn]
 
 
 def as_array(level: Any) -> np.ndarray:

@@ -75,10 +75,10 @@ def _unit(declared: Term, found: Term) -> Iterator[Departure]:
 
 def _reference(declared: Term, found: Term) -> Iterator[Departure]:
     yield from _grid(found)
-    if found.quantity in ("w", "h") or (found.added is not None and found.reference == found.added):
+    if found.quantity in ("w", "h"):
         return
-    one, other = declared.reference, found.reference
-    if found.added is not None:
+    one, other = declared.reference, None if found.reference == found.added else found.reference
+    if found.added is not None and found.added != found.reference:
         inside = found.reference
         if one is None and inside is not None and inside != found.added:
             yield from _points(inside, found.added)

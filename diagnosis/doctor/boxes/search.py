@@ -102,8 +102,8 @@ def _places(held: Held, value: np.ndarray, declared: Term) -> Iterator[Term]:
 def _stuck(held: Held, value: np.ndarray) -> Iterator[Term]:
     """Offsets cut to [0, 1] or stuck at a value, in strides, upon a reference point that joins afterwards."""
     points: list[Reference | None] = [None, *references(held)]
-    points = [p for p in points if p is None or (p.pitch == held.stride and p.offset in (0.0, 0.5))]
-    inner = [p for p in points if p is None or p.cell in ("here", "meant")]
+    points = [p for p in points if p is None or (p.pitch == held.stride and p.offset in OFFSETS)]
+    inner = [p for p in points if p is None or (p.cell in ("here", "meant") and p.offset in (0.0, 0.5))]
     lengths = [Unit("px"), Unit("stride", held.stride), Unit("width"), Unit("height")]
     if held.others:
         lengths += [Unit("prior width"), Unit("prior height")]

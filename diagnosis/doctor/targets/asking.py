@@ -47,6 +47,7 @@ class Asker:
     layout: TargetLayout
     asked: int = 0
     differential: bool = False
+    coarse_first: bool = False
     misfit: str | None = None
     integer: set[int] = field(default_factory=set)
     changed: list[str] = field(default_factory=list)
@@ -84,7 +85,7 @@ class Asker:
         if isinstance(out, str):
             return out
         try:
-            found = storage.arrays(out, self.layout, probe.image_size)
+            found = storage.arrays(out, self.layout, probe.image_size, coarse_first=self.coarse_first)
         except Misfit as misfit:
             said = f"{misfit}.{storage.advice(out, self.layout, probe.image_size)}"
             self.misfit = self.misfit or said.rstrip(".")

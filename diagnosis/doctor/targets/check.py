@@ -8,10 +8,11 @@ from ...findings import Report
 from ..layout import TargetLayout
 from . import conduct, kinds, sharing, words
 from . import probes as ask
-from .asking import Asker
+from .asking import Answer, Asker
 from .examination import Examination, examine, misplaced, place, stored
 from .faults import PLACING, Fault, codes
 from .reading import BOXES, Reading, agreeing, read, reversed_order
+from .seeing import sense
 from .several import neighbours
 from .verdict import settle
 
@@ -82,9 +83,24 @@ def _examined(asker: Asker, sizes: tuple[tuple[int, int], ...], seed: int) -> Ex
         return Examined([*faults, Fault("raises", f"every object makes it raise {answers[0].error}")], every)
     told, ended = conduct.shapes(answers, layout)
     faults += told
+    if layout.axes.endswith("NC") and len(layout.strides) > 1 and sense(answers, layout) < 0.6:
+        answers, turned = _coarse_first(asker, singles, answers)
+        faults += turned
     if ended or blind:
         return Examined(faults, every)
     return _judged(examine(asker, answers, sizes), asker, faults, seed)
+
+
+def _coarse_first(asker: Asker, singles: list, answers: list[Answer]) -> tuple[list[Answer], list[Fault]]:
+    """The answers read with the last level first, where that makes much more sense."""
+    asker.coarse_first = True
+    asker.grounds.clear()
+    others = [asker.ask(probe) for probe in singles]
+    if sense(others, asker.layout) > sense(answers, asker.layout) + 0.2:
+        return others, [Fault("levels_reversed", "the levels stand in the array coarsest first")]
+    asker.coarse_first = False
+    asker.grounds.clear()
+    return answers, []
 
 
 def _judged(exam: Examination, asker: Asker, before: list[Fault], seed: int) -> Examined:

@@ -67,8 +67,9 @@ def examine(asker: Asker, answers: list[Answer], sizes: tuple[tuple[int, int], .
     storages = tuple(best_storage(answers, layout, level) for level in range(len(layout.strides)))
     shared = [storage for storage in storages if storage != plain]
     if shared:  # a level that says too little by itself is stored as the others are
-        thin = [_thin(answers, level) for level in range(len(storages))]
-        storages = tuple(shared[0] if thin[i] else storage for i, storage in enumerate(storages))
+        whole = layout.axes.endswith("NC")
+        thin = [whole or _thin(answers, level) for level in range(len(storages))]
+        storages = tuple(shared[0] if thin[i] and storage == plain else storage for i, storage in enumerate(storages))
     for by_box in (False, True):
         seen = [
             None

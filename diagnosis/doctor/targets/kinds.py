@@ -67,7 +67,7 @@ def classes(exam: Examination) -> list[Fault]:
             faults.append(Fault("class_leak", f"label {label} sets classes {_said(usual)}", level))
     for level in range(exam.levels):
         count = sum(int(bare(seen[level], exam.layout).sum()) for seen in exam.seen if seen)
-        if count > 0.01 * sum(len(seen[level]) for seen in exam.seen if seen):
+        if count > 2 + 0.01 * sum(len(seen[level]) for seen in exam.seen if seen):
             what = "classes are set in cells that hold no object"
             faults.append(Fault("class_leak", what, level, evidence={"cells": count}))
     return faults

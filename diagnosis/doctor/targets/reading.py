@@ -36,8 +36,9 @@ def held(exam: Examination, level: int) -> Held | None:
     """The box channels of a sample of the cells that single objects inside the image fill on a level."""
     layout, parts = exam.layout, []
     found = exam.maps.get(level)
+    kinds = KINDS[:2] if found is not None and any(found.shift) else KINDS  # shifted cells may have come round
     for answer, seen in zip(exam.answers, exam.seen, strict=True):
-        if seen is None or not answer.finite or answer.probe.kind not in KINDS or not len(seen[level]):
+        if seen is None or not answer.finite or answer.probe.kind not in kinds or not len(seen[level]):
             continue
         one, grid = seen[level], answer.levels[level].grid
         known = np.flatnonzero(one.core[one.picked])

@@ -135,6 +135,16 @@ def best_storage(answers: Sequence[Answer], layout: TargetLayout, level: int) ->
     return best[1] if best[0] > plain + 0.25 else options[0]
 
 
+def sense(answers: Sequence[Answer], layout: TargetLayout) -> float:
+    """How much sense the declared storage makes, over the levels that anything was written on."""
+    storage, found = Storage(order(layout)), []
+    for level in range(len(layout.strides)):
+        singles = [a for a in answers if a.error is None and a.probe.kind == "place" and len(a.levels[level].index)]
+        if len(singles) >= 4:
+            found.append(_sense(singles[:: max(len(singles) // 20, 1)], layout, level, storage))
+    return float(np.mean(found)) if found else 0.0
+
+
 def _sense(answers: Sequence[Answer], layout: TargetLayout, level: int, storage: Storage) -> float:
     """The share of written cells that hold all of an object, times that of the objects found where they are."""
     whole, plain, turned = [], [], []

@@ -29,6 +29,11 @@ def settle(faults: Sequence[Fault], folded: Sequence[str], differential: bool, l
         notes.drop("level_unused", first)
         for symptom in folded:
             notes.fold(first, symptom)
+    if any(fault.code == "image_size_swapped" and fault.what.startswith("boxes are") for fault in faults):
+        notes.drop("object_lost", "image_size_swapped")
+    grids = [fault for fault in faults if fault.code == "image_size_swapped"]
+    if notes.has("axes_swapped") and grids and all(fault.what.startswith("the grid is") for fault in grids):
+        notes.drop("image_size_swapped", "axes_swapped")
     if notes.has("level_unused"):
         notes.drop("object_lost", "level_unused")
     if notes.has("wrong_cell"):
