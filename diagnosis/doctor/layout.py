@@ -24,7 +24,7 @@ class TargetLayout:
     anchor point) and ``unit`` (``px`` of the image, ``stride`` of the level, ``normalized`` by image width and height,
     ``prior`` by the anchor's own sides). ``relative``: positions are given from the cell's anchor point.
     ``objectness``: its channel, or None. ``classes``: the class channels. ``strides`` in px, finest first.
-    ``grid_offset``: the anchor point of cell (row, col) is ((col + grid_offset) * stride, (row + grid_offset) * stride).
+    ``grid_offset``: the anchor point of cell (row, col) is (col + grid_offset, row + grid_offset) strides.
 
     ``size_unit``: the unit of sizes where it is another. ``size_function``: what is stored of a size (of the four
     distances in ``ltrb``) in its unit: identity, log, sqrt, square. ``anchors``: a level, the priors (width, height) px
@@ -91,7 +91,9 @@ class TargetLayout:
             raise ValueError(f"strides must be positive px, finest level first, but {self.strides!r} was given.")
         if self.anchors is None:
             if "prior" in (self.unit, self.size_unit):
-                raise ValueError("The unit 'prior' needs anchors: a level, the (width, height) px of each of its priors.")
+                raise ValueError(
+                    "The unit 'prior' needs anchors: a level, the (width, height) px of each of its priors."
+                )
             return
         counts = {len(level) for level in self.anchors}
         if len(self.anchors) != len(self.strides) or len(counts) != 1 or 0 in counts:

@@ -1,7 +1,7 @@
 """Outputs of an encoder as arrays a level, whatever way they are stored; and other ways in which they may be meant."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Any
 
@@ -85,7 +85,7 @@ def _flat(out: Any, layout: TargetLayout, image_size: Sequence[int], coarse_firs
         out = out[0]
     if not isinstance(out, (torch.Tensor, np.ndarray)):
         raise Misfit(f"one array (N, C) over all levels is needed, but {type(out).__name__} came")
-    array = as_array(out)
+    shape, array = tuple(out.shape), as_array(out)
     array = array[0] if layout.axes.startswith("B") and array.ndim == 3 and len(array) == 1 else array
     turn = -1 if coarse_first else 1
     grids = [grid_of(image_size, stride) for stride in layout.strides][::turn]
@@ -93,7 +93,7 @@ def _flat(out: Any, layout: TargetLayout, image_size: Sequence[int], coarse_firs
     if array.ndim != 2 or len(array) != ends[-1] or array.shape[1] < layout.channels:
         raise Misfit(
             f"({ends[-1]}, {layout.channels}) is declared for an image of {tuple(image_size)}, but an array of shape "
-            f"{tuple(out.shape)} came"
+            f"{shape} came"
         )
     parts = np.split(np.ascontiguousarray(array), ends[:-1])
     found = [part.reshape(*grid, layout.anchor_count, -1) for part, grid in zip(parts, grids, strict=True)]
@@ -109,17 +109,14 @@ def as_array(level: Any) -> np.ndarray:
 
 
 def is_integer(level: Any) -> bool:
-    """Whether a tensor or array holds whole numbers only by its type."""
-    kind = level.detach().cpu().numpy().dtype if isinstance(level, torch.Tensor) and level.dtype != torch.bfloat16 else 0
-    return np.issubdtype(kind or getattr(level, "dtype", float), np.integer) if kind else isinstance(
-        level, np.ndarray
-    ) and np.issubdtype(level.dtype, np.integer)
+    """Whether a tensor or array holds whole numbers by its type."""
+    if isinstance(level, torch.Tensor):
+        return not level.dtype.is_floating_point
+    return bool(np.issubdtype(level.dtype, np.integer))
 
 
 def advice(out: object, layout: TargetLayout, image_size: Sequence[int]) -> str:
     """Other ``axes`` under which these outputs could be read, in words; empty where there are none."""
-    from dataclasses import replace
-
     fitting = []
     for axes in (*AXES, *(f"B{axes}" for axes in AXES)):
         try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from .search import Fit
-from .terms import Held, Reference, Term, Unit, axis_of
+from .terms import Reference, Term, axis_of
 
 Departure = tuple[str, str]
 """A code, and what sets it apart from others of that code."""
@@ -101,7 +101,7 @@ def _grid(found: Term) -> Iterator[Departure]:
 
 
 def _points(one: Reference, other: Reference) -> Iterator[Departure]:
-    if one.pitch != other.pitch and one.cell == other.cell or abs(one.pitch - other.pitch) > 1e-6:
+    if abs(one.pitch - other.pitch) > 1e-6:
         yield "wrong_stride", f"{other.pitch:g}"
         return
     yield from _shift((other.offset - one.offset) * one.pitch, one.pitch)
@@ -161,7 +161,8 @@ def choose(
         cost = price(parts, paid) + sum(option[2] for option in combination) + _mixed(combination, declared)
         if best is None or cost < best.cost:
             best = Choice(tuple(option[0] for option in combination), parts, cost)
-    assert best is not None
+    if best is None:
+        raise ValueError("Four channels are needed, each with a declared term.")
     return best
 
 
@@ -197,6 +198,3 @@ def _mixed(combination: Sequence, declared: Sequence[Term]) -> float:
         cost += 0.05 * (a.function != b.function) + 0.05 * ((a.reference is None) != (b.reference is None))
         cost += 0.02 * (a.unit.name != b.unit.name and declared[i].unit.name == declared[j].unit.name)
     return cost
-
-
-__all__ = ["Choice", "Departure", "Held", "Unit", "choose", "departures", "price"]

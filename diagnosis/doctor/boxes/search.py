@@ -194,4 +194,5 @@ def _line(parts: np.ndarray, value: np.ndarray, rng: np.random.Generator) -> tup
 
 def matching(held: Held, terms: Sequence[Term]) -> np.ndarray:
     """(n,) bool: the cells whose four channels hold what the terms say."""
-    return np.stack([term.agrees(held, channel) for channel, term in enumerate(terms)]).all(0)
+    right: np.ndarray = np.stack([term.agrees(held, channel) for channel, term in enumerate(terms)])
+    return np.asarray(right.all(0))

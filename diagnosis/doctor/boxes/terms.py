@@ -87,8 +87,12 @@ class Reference:
         point = {0.0: "the corner", 0.5: "the middle", 1.0: "the far corner"}.get(
             self.offset, f"the point at {self.offset:g}"
         )
-        where = {"here": "of the cell", "meant": "of the cell that was meant", "crossed": "of the cell with row for column"}
-        said = where.get(self.cell, f"of the cell that a grid built as (rows, columns, 2) and viewed as (2, …) names")
+        where = {
+            "here": "of the cell",
+            "meant": "of the cell that was meant",
+            "crossed": "of the cell with row for column",
+        }
+        said = where.get(self.cell, "of the cell that a grid built as (rows, columns, 2) and viewed as (2, …) names")
         return f"{point} {said} (cells of {self.pitch:g} px)"
 
 
@@ -187,8 +191,8 @@ class Term:
     """One channel: ``added`` + ``function``(``sign`` * (``quantity`` - ``reference``) in ``unit``).
 
     With ``inner`` the function is applied in strides of so many px (of which each then counts for ``outer`` px, where
-    that is another number), and ``added``, a reference point, joins before the unit divides. ``constant`` stands for the function's value where it is always the same. ``prefilled``: what the
-    channel holds on an empty image is added.
+    that is another number), and ``added``, a reference point, joins before the unit divides. ``constant`` stands for
+    the function's value where it is always the same. ``prefilled``: what the channel holds on an empty image is added.
     """
 
     quantity: str

@@ -63,7 +63,9 @@ def roles(rows: Rows, classes: int | None) -> Roles:
         raise ValueError("No channel follows the label, so that nothing says which hold the classes: give more labels.")
     first = min(c - int(label) for cs, label in zip(own, labels, strict=True) for c in cs if c >= label)
     found = tuple(range(first, first + classes if classes else channels))
-    inside = np.concatenate([rows.values[rows.label == label][:, cs].reshape(-1) for cs, label in zip(own, labels, strict=True)])
+    inside = np.concatenate(
+        [rows.values[rows.label == label][:, cs].reshape(-1) for cs, label in zip(own, labels, strict=True)]
+    )
     heat = rows.beside[first : first + len(found)].sum() > 2 * len(rows.values) and (inside > 1 - 1e-4).mean() > 0.5
     kind = "gaussian" if heat else "one_hot" if (np.abs(inside - 1) < 1e-4).mean() > ENOUGH else "soft"
     return _rest(rows, found, kind, 0.0)
@@ -103,7 +105,9 @@ def priors(rows: Rows, boxes: Sequence[int], levels: int, anchors: int) -> tuple
 INVERSE = {"identity": lambda v: v, "log": np.exp, "sqrt": np.square, "square": lambda v: np.sqrt(np.abs(v))}
 
 
-def _prior(rows: Rows, channel: int, size: np.ndarray, name: str, levels: int, anchors: int) -> tuple[float, np.ndarray]:
+def _prior(
+    rows: Rows, channel: int, size: np.ndarray, name: str, levels: int, anchors: int
+) -> tuple[float, np.ndarray]:
     """The share of cells whose channel is a size over one length an anchor, and these lengths."""
     table, right = np.full((levels, anchors), np.nan), 0
     with np.errstate(all="ignore"):
@@ -185,7 +189,7 @@ def _kept(base: TargetLayout) -> dict:
 def _ways(function: str | None):
     units = ("px", "stride", "normalized", *(("prior",) if function else ()))
     for form, unit, relative, offset in product(FORMATS, units, (False, True), (0.5, 0.0)):
-        if form == "ltrb" and relative or (not relative and form != "ltrb" and offset == 0.0):
+        if (form == "ltrb" and relative) or (not relative and form != "ltrb" and offset == 0.0):
             continue
         sizes = (None,) if form in ("ltrb", "xyxy") else (None, *(u for u in units if u != unit))
         for size_unit, shown in product(sizes, ("identity",) if form == "xyxy" else FUNCTIONS):
@@ -216,7 +220,12 @@ def _agreed(tables: dict[int, Held], layout: TargetLayout, slot: int, known: dic
 def _assigned(shares: Sequence[np.ndarray], boxes: Sequence[int]) -> tuple[int, ...]:
     """A different channel for each of the four slots, as good as can be."""
     ways = permutations(range(len(boxes)), 4)
-    return max(ways, key=lambda way: sum(share[i] for share, i in zip(shares, way, strict=True)) - 1e-3 * (way != tuple(sorted(way))))
+    return max(
+        ways,
+        key=lambda way: (
+            sum(share[i] for share, i in zip(shares, way, strict=True)) - 1e-3 * (way != tuple(sorted(way)))
+        ),
+    )
 
 
 def _oddness(fields: dict) -> float:

@@ -39,7 +39,7 @@ def forms(
     outs: Sequence[Any], sizes: Sequence[tuple[int, int]], strides: Sequence[float] | None, classes: int | None
 ) -> list[Form]:
     """The forms that fit the outputs of images of all ``sizes``, the likeliest first."""
-    if isinstance(outs[0], (list, tuple)) and len(outs[0]) > 1 or _is_level(outs[0], sizes[0]):
+    if (isinstance(outs[0], (list, tuple)) and len(outs[0]) > 1) or _is_level(outs[0], sizes[0]):
         found = list(_by_level([_levels(out) for out in outs], sizes, strides, classes))
     else:
         found = list(_flat([_levels(out)[0] for out in outs], sizes, strides))

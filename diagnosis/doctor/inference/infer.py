@@ -48,7 +48,11 @@ def infer_layout(
     if not callable(encode):
         raise TypeError(f"A callable is needed, not {type(encode).__name__}.")
     sizes = [(int(height), int(width)) for height, width in image_sizes]
-    found = [one for form in _forms(encode, sizes, strides, num_classes) if (one := _inferred(encode, form, sizes, num_classes))]
+    found = [
+        one
+        for form in _forms(encode, sizes, strides, num_classes)
+        if (one := _inferred(encode, form, sizes, num_classes))
+    ]
     if not found:
         raise ValueError(
             "Nothing in the outputs follows the objects: encode must return a tensor a level, or one (N, C), that "

@@ -134,7 +134,9 @@ def _placed(exam: Examination, known: set[str]) -> tuple[Examination, dict[int, 
     readings, boxes = read(first, frozenset(known | codes(cells)))
     if reversed_order(first, readings):
         said = "levels work with each other's strides, in the opposite order"
-        renamed = [replace(f, code="levels_reversed", what=said, level=None) for f in cells + boxes if f.code == "wrong_stride"]
+        renamed = [
+            replace(f, code="levels_reversed", what=said, level=None) for f in cells + boxes if f.code == "wrong_stride"
+        ]
         return first, readings, [f for f in cells + boxes if f.code != "wrong_stride"] + renamed[:1]
     found = [reading.motion for reading in readings.values() if reading.motion is not None]
     views = [reading.view for reading in readings.values() if reading.view in ("scaled", "clipped")]

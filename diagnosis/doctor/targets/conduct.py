@@ -59,8 +59,8 @@ def calls(asker: Asker, sizes: Sequence[tuple[int, int]], label: int) -> list[Fa
     if asker.changed:
         what = f"it changes its argument {asker.changed[0]} in place"
         faults.append(Fault("state_leak", what, evidence={"calls": len(asker.changed)}))
-    for level in sorted(asker.integer):
-        faults.append(Fault("wrong_output", "the tensor is of integers, which cannot hold boxes", level))
+    what = "the tensor is of integers, which cannot hold boxes"
+    faults += [Fault("wrong_output", what, level) for level in sorted(asker.integer)]
     for level, found in asker.infinite.items():
         span = [round(float(probe.side), 1) for probe in found]
         what = f"NaN or infinity for boxes of sides {min(span)} to {max(span)} px"

@@ -113,7 +113,9 @@ def place(exam: Examination) -> Examination:
     prior = max(maps.values(), key=lambda found: found.fit * found.seen, default=None)
     maps = {level: fit_cells(seen, layout.strides[level], layout, prior) for level, seen in enough.items()}
     maps = shifted(maps, enough, layout)
-    for level in exam.used - set(enough) if prior is not None else ():
+    for level in exam.used - set(enough):
+        if prior is None:
+            continue
         maps[level] = replace(prior, stride=layout.strides[level], shift=(0.0, 0.0), fit=1.0, seen=0)
     return replace(exam, maps=maps)
 
@@ -128,7 +130,10 @@ def misplaced(exam: Examination) -> list[Fault]:
         if found.fit < 0.7:
             faults.append(Fault("wrong_cell", "cells do not lie where the object is", level, evidence=evidence))
             continue
-        faults += [Fault(code, what, level, evidence=evidence) for code, what in found.codes(exam.layout.strides[level]).items()]
+        faults += [
+            Fault(code, what, level, evidence=evidence)
+            for code, what in found.codes(exam.layout.strides[level]).items()
+        ]
     return faults
 
 

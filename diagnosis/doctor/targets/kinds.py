@@ -33,7 +33,9 @@ def set_classes(seen: Seen, layout: TargetLayout) -> list[tuple[int, ...]]:
 def _listed(chosen: np.ndarray) -> list[tuple[int, ...]]:
     """The columns that are set in each row of a mask; nearly always there is one."""
     first, one = chosen.argmax(1).tolist(), (chosen.sum(1) == 1).tolist()
-    return [(at,) if only else tuple(np.flatnonzero(row).tolist()) for at, only, row in zip(first, one, chosen, strict=True)]
+    return [
+        (at,) if only else tuple(np.flatnonzero(row).tolist()) for at, only, row in zip(first, one, chosen, strict=True)
+    ]
 
 
 def bare(seen: Seen, layout: TargetLayout) -> np.ndarray:
@@ -125,4 +127,4 @@ def void(layout: TargetLayout, grounds: Sequence[np.ndarray]) -> list[Fault]:
 
 
 def _other(values: np.ndarray, allowed: Sequence[float], slack: float) -> np.ndarray:
-    return np.stack([np.abs(values - value) > slack for value in allowed]).all(0)
+    return np.asarray(np.stack([np.abs(values - value) > slack for value in allowed]).all(0))

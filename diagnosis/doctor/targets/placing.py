@@ -156,9 +156,7 @@ def best_sizes(seen: list[Sighting], asked: dict[float, int], least: float) -> l
     return chosen
 
 
-def fit_cells(
-    seen: list[Sighting], stride: float, layout: TargetLayout, prior: CellMap | None = None
-) -> CellMap:
+def fit_cells(seen: list[Sighting], stride: float, layout: TargetLayout, prior: CellMap | None = None) -> CellMap:
     """The simplest map under which each object's cells lie around its centre; ``fit`` says how well it does.
 
     ``prior``: a map found on other levels, whose exchanges are to be expected here.
@@ -188,7 +186,7 @@ def _best(table: _Table, strides: list[float], flips: Sequence, stride: float, p
         if np.abs(typical).max() > 1.8 + 0.5 * np.median(table.half) / max(other, stride):
             fit *= 0.5
         scored = fit - 0.05 * np.abs(off - typical).clip(max=4).mean() - 0.06 * candidate.cost(stride)
-        scored -= 0.02 * (rescaled or order != "row") + 0.04 * (other not in usual)
+        scored -= 0.02 * (rescaled or order != "row") + 0.025 * (other not in usual)
         if prior:
             same = (swapped, rescaled, order) == (prior.swapped, prior.rescaled, prior.order)
             scored += (0.06 * prior.cost(prior.stride) + 0.15) * same
@@ -198,7 +196,7 @@ def _best(table: _Table, strides: list[float], flips: Sequence, stride: float, p
 
 
 def _offsets(table: _Table, candidate: CellMap) -> tuple[np.ndarray, np.ndarray]:
-    """(n, 2): how far the middles of the cells lie from where the map says, in cells; and which lie clear of borders."""
+    """(n, 2): how many cells the middles lie from where the map says; (n,): the cells between object and border."""
     rows, columns = candidate.cells(table.x, table.y, table.size[:, 0], table.size[:, 1])
     bound = table.grid if candidate.order == "row" else np.full_like(table.grid, np.inf)
     rows, columns = rows.clip(0.5, bound[:, 0] - 0.5), columns.clip(0.5, bound[:, 1] - 0.5)
@@ -277,5 +275,11 @@ def _shift(values: np.ndarray, loose: bool) -> float:
     if loose and -0.3 < mean < 0.8:
         return 0.0
     nearest = round(2 * mean) / 2
-    sure = values.std() < 0.75 and nearest != 0 and abs(mean - nearest) < 0.2 and abs(mean) > 0.3 + error and abs(nearest) <= 1.5
+    sure = (
+        values.std() < 0.75
+        and nearest != 0
+        and abs(mean - nearest) < 0.2
+        and abs(mean) > 0.3 + error
+        and abs(nearest) <= 1.5
+    )
     return float(nearest) if sure else 0.0

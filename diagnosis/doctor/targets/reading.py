@@ -8,7 +8,7 @@ import numpy as np
 from ..boxes.departures import Choice, choose
 from ..boxes.motion import Motion, ceiling, motion, whole
 from ..boxes.search import Fit, fits, linear, matching
-from ..boxes.terms import Held, Reference, Term, declared
+from ..boxes.terms import Held, Term, declared
 from ..layout import TargetLayout
 from .examination import Examination
 from .faults import Fault
@@ -280,7 +280,9 @@ WORDS = {
 
 def _settle(one: _Searched, choice: Choice, level: int) -> tuple[Reading, list[Fault]]:
     """The reading of a level and its faults, in words."""
-    known = tuple(term or Term("", d.unit, constant=np.nan, inner=1.0) for term, d in zip(choice.terms, one.terms, strict=True))
+    known = tuple(
+        term or Term("", d.unit, constant=np.nan, inner=1.0) for term, d in zip(choice.terms, one.terms, strict=True)
+    )
     right = np.stack(
         [
             term.agrees(one.held, channel) if choice.terms[channel] else np.ones(len(one.held), bool)

@@ -143,8 +143,12 @@ def _owners(
     found: dict[Cell, list[int]] = {}
     for cell, box in now.boxes.items():
         found[cell] = [i for i, one in enumerate(own) if cell in one.boxes and _same(one.boxes[cell], box)]
-    open_ = [cell for cell, owners in found.items() if not owners or len(own) > 1 and now.classes[cell] is None]
-    mixed = [cell for cell, owners in found.items() if owners and not any(_kind([own[i]]) == now.classes[cell] for i in owners)]
+    open_ = [cell for cell, owners in found.items() if not owners]
+    mixed = [
+        cell
+        for cell, owners in found.items()
+        if owners and not any(_kind([own[i]]) == now.classes[cell] for i in owners)
+    ]
     rest = list(dict.fromkeys([*open_, *mixed]))
     if rest and reading is not None and all(term is not None for term in reading.terms):
         for i in range(len(own)):
@@ -182,7 +186,7 @@ def _holds(
     terms = [term for term in reading.terms if term is not None]
     sound = [not term.prefilled and not term.unit.name.startswith("other") for term in terms]
     agreed = [term.agrees(table, channel) for channel, term in enumerate(terms) if sound[channel]]
-    return np.stack(agreed).all(0) if agreed else np.ones(count, bool)
+    return np.asarray(np.stack(agreed).all(0)) if agreed else np.ones(count, bool)
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
@@ -221,9 +225,7 @@ def _gone(answer: Answer, kinds, kept, free, there) -> list[Fault]:
             faults.append(Fault("object_lost", what, evidence={"box": box, "objects": note}))
         else:
             what = "objects that share all their cells: one of them has no target"
-            faults.append(
-                Fault("object_lost", what, severity="warning", evidence={"box": box, "objects": note})
-            )
+            faults.append(Fault("object_lost", what, severity="warning", evidence={"box": box, "objects": note}))
     return faults
 
 

@@ -186,7 +186,7 @@ def border(exam: Examination, known: set[str]) -> list[Fault]:
         return []
     found, symmetric = [], exam.layout.grid_offset == 0.5 or by_floor(exam.layout)
     for level in sorted(exam.used):
-        filled = dict.fromkeys(("left", "right", "top", "bottom"), 0)
+        filled: dict[str, int] = dict.fromkeys(("left", "right", "top", "bottom"), 0)
         for answer, seen in zip(exam.answers, exam.seen, strict=True):
             if seen is not None and answer.probe.kind == "edge":
                 one, (height, width) = seen[level], answer.levels[level].grid

@@ -38,6 +38,8 @@ def settle(faults: Sequence[Fault], folded: Sequence[str], differential: bool, l
         notes.drop("object_lost", "level_unused")
     if notes.has("wrong_cell"):
         notes.drop("wrong_box", "wrong_cell")
+    if any(fault.code == "wrong_cell" and "another place" in fault.what for fault in faults):
+        notes.drop("object_lost", "wrong_cell")
     if any(fault.code == "wrong_output" and "integers" in fault.what for fault in faults):
         for code in ("wrong_box", "wrong_box_unit", "wrong_box_format", "saturated_offset", "mixed_objects"):
             notes.drop(code, "wrong_output")

@@ -67,11 +67,7 @@ def _channels(layout: TargetLayout, reading: Reading, stride: float) -> list[str
 
 def _own(term: Term, stride: float) -> str:
     """The term, with the level's own stride unnamed, so that levels that do alike read alike."""
-    return (
-        str(term)
-        .replace(f" (cells of {stride:g} px)", "")
-        .replace(f"strides of {stride:g} px", "strides")
-    )
+    return str(term).replace(f" (cells of {stride:g} px)", "").replace(f"strides of {stride:g} px", "strides")
 
 
 def unexplained(readings: dict[int, Reading]) -> float | None:

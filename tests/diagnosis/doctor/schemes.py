@@ -35,13 +35,17 @@ def places(layout: TargetLayout, image_size) -> Places:
     for level, stride in enumerate(layout.strides):
         rows, columns = -(-image_size[0] // stride), -(-image_size[1] // stride)
         priors = torch.tensor(layout.anchors[level] if layout.anchors else [(stride, stride)], dtype=torch.float32)
-        y, x, a = torch.meshgrid(
-            torch.arange(rows), torch.arange(columns), torch.arange(len(priors)), indexing="ij"
-        )
+        y, x, a = torch.meshgrid(torch.arange(rows), torch.arange(columns), torch.arange(len(priors)), indexing="ij")
         cell = torch.stack((x, y), -1).reshape(-1, 2).float()
         size = torch.full((len(cell),), float(stride))
         found.append(
-            ((cell + layout.grid_offset) * stride, cell * stride, priors[a.reshape(-1)], size, torch.full_like(size, level))
+            (
+                (cell + layout.grid_offset) * stride,
+                cell * stride,
+                priors[a.reshape(-1)],
+                size,
+                torch.full_like(size, level),
+            )
         )
     return Places(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
@@ -91,14 +95,11 @@ def one_cell(boxes, at, layout):
 
 
 def best_prior(boxes, at, layout, ignore=True, every_scale=False, also=None):
-    """YOLOv2, v3: in the cell of the centre the prior that is most like the box; others that overlap it are left out."""
+    """YOLOv2, v3: in the cell of the centre the prior most like the box; others that overlap it are left out."""
     size = boxes[:, 2:] - boxes[:, :2]
     table = torch.tensor(layout.anchors, dtype=torch.float32)
     alike = overlaps(centred(size), centred(table.reshape(-1, 2))).reshape(len(boxes), *table.shape[:2])
-    if every_scale:
-        chosen = alike == alike.amax(-1, keepdim=True)
-    else:
-        chosen = alike == alike.amax((1, 2), keepdim=True)
+    chosen = alike == alike.amax(-1 if every_scale else (1, 2), keepdim=True)
     if also is not None:
         chosen = chosen | (alike > also)
     index = at.priors[:, None] == table[at.level.long()]
@@ -127,7 +128,11 @@ def by_range(boxes, at, layout, radius=None):
     """FCOS: points in the box (near its centre) whose farthest side lies in the level's range."""
     reach = sides(boxes, at.points)
     limits = torch.tensor([0.0, *(8.0 * s for s in layout.strides[:-1]), 1e9])
-    mask = (reach.amin(-1) > 0) & (reach.amax(-1) > limits[at.level.long()]) & (reach.amax(-1) <= limits[at.level.long() + 1])
+    mask = (
+        (reach.amin(-1) > 0)
+        & (reach.amax(-1) > limits[at.level.long()])
+        & (reach.amax(-1) <= limits[at.level.long() + 1])
+    )
     if radius:
         mask &= (centres(boxes)[:, None] - at.points[None]).abs().amax(-1) < radius * at.stride
     return smallest_wins(mask, boxes)
@@ -140,7 +145,7 @@ def near_centre(boxes, at, layout):
 
 
 def guesses(boxes: Tensor, at: Places, trained: float) -> Tensor:
-    """Predictions of a network: boxes of one stride at the points, drawn ``trained`` of the way to the nearest object."""
+    """Predictions of a network: boxes at the points, drawn ``trained`` of the way to the nearest object."""
     plain = torch.cat((at.points - 2 * at.stride[:, None], at.points + 2 * at.stride[:, None]), 1)
     nearest = (at.points[:, None] - centres(boxes)[None]).square().sum(-1).argmin(1)
     return plain + trained * (boxes[nearest] - plain)
@@ -188,7 +193,10 @@ def by_overlap(boxes, at, layout):
 def uniform(boxes, at, layout):
     """YOLOF: the four nearest anchors of every object, those that overlap too little left out."""
     alike = overlaps(boxes, at.boxes)
-    apart = (torch.cat((centres(boxes), boxes[:, 2:] - boxes[:, :2]), 1)[:, None] - torch.cat((at.points, at.priors), 1)[None])
+    apart = (
+        torch.cat((centres(boxes), boxes[:, 2:] - boxes[:, :2]), 1)[:, None]
+        - torch.cat((at.points, at.priors), 1)[None]
+    )
     near = apart.abs().sum(-1).topk(4, 1, largest=False).indices
     owner = torch.full((len(at.points),), -1)
     owner[alike.amax(0) > 0.7] = -2
