@@ -8,6 +8,7 @@ from ...findings import Report
 from ..layout import TargetLayout
 from . import conduct, kinds, sharing, words
 from . import probes as ask
+from .anchoring import anchoring
 from .asking import Answer, Asker
 from .examination import Examination, examine, misplaced, place, stored
 from .faults import PLACING, Fault, codes
@@ -109,6 +110,8 @@ def _judged(exam: Examination, asker: Asker, before: list[Fault], seed: int) -> 
     exam, readings, told = _placed(exam, codes(faults))
     faults += told
     faults += [*kinds.classes(exam), *kinds.objectness(exam), *sharing.levels(exam, asker, faults)]
+    if not codes(faults) & {"wrong_box", "axes_swapped", "wrong_cell", "levels_reversed", "scrambled_layout"}:
+        faults += anchoring(exam)
     placing = bool(codes(faults) & set(PLACING))
     told, folded = sharing.raised(exam, placing)
     faults += told
