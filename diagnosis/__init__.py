@@ -15,7 +15,7 @@ from .attribution import (
     subject,
     subjects,
 )
-from .doctor import TargetLayout, check_decoder, check_loss, check_targets
+from .doctor import InferredLayout, TargetLayout, check_decoder, check_loss, check_targets, infer_layout
 from .findings import CODES, Finding, Report
 from .grid import GridLevel, GridReport, Sight, check_grid
 from .labels import LabelReport, Mend, Reading, check_labels, fix_labels
@@ -48,6 +48,7 @@ __all__ = [
     "GridReport",
     "Heat",
     "ImageLabels",
+    "InferredLayout",
     "LabelReport",
     "LabelledSet",
     "Layer",
@@ -79,6 +80,7 @@ __all__ = [
     "check_targets",
     "faithfulness",
     "fix_labels",
+    "infer_layout",
     "level_evidence",
     "loss_by_level",
     "missed",

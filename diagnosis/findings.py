@@ -148,11 +148,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """The findings of one check, errors first. ``subject`` says what was checked, ``probes`` how often it was asked."""
+    """The findings of one check, errors first. ``subject`` says what was checked, ``probes`` how often it was asked.
+
+    ``description``: what was found to be done, in words, a line a level where levels differ; ``unexplained``: the share
+    of what was written that no description explains. Both of checks that look for one.
+    """
 
     subject: str
     findings: tuple[Finding, ...] = ()
     probes: int = 0
+    description: str = ""
+    unexplained: float | None = None
 
     def __post_init__(self):
         ranked = sorted(self.findings, key=lambda finding: finding.severity != "error")
@@ -183,4 +189,9 @@ class Report:
 
     def __str__(self) -> str:
         head = f"{self.subject}: {len(self.errors)} error(s), {len(self.warnings)} warning(s) in {self.probes} probes"
-        return "\n".join([head, *(f"  {finding}" for finding in self.findings)])
+        lines = [head, *(f"  {finding}" for finding in self.findings)]
+        if self.description:
+            lines += ["  what it does:", *(f"    {line}" for line in self.description.splitlines())]
+        if self.unexplained:
+            lines.append(f"  unexplained: {self.unexplained:.1%} of the cells that were read")
+        return "\n".join(lines)

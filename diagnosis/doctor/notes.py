@@ -1,5 +1,6 @@
 """Findings as they are gathered: one entry a fault, levels joined, symptoms folded under their cause."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..findings import Finding
@@ -39,23 +40,42 @@ MENDS = {
 
 
 @dataclass
+class Entry:
+    """One code of one severity: by level (None: all) what was said, and the numbers that were measured."""
+
+    said: dict[int | None, list[str]] = field(default_factory=dict)
+    evidence: dict[int | None, dict[str, object]] = field(default_factory=dict)
+
+    def message(self, levels: Sequence[int | None]) -> str:
+        """What was said of these levels; of which level, where that is not the same for all."""
+        lists = [self.said[level] for level in levels]
+        if all(words == lists[0] for words in lists):
+            return "; ".join(lists[0])
+        named = []
+        for level, words in zip(levels, lists, strict=True):
+            named += words if level is None else [f"on level {level} {'; '.join(words)}"]
+        return "; ".join(dict.fromkeys(named))
+
+
+@dataclass
 class Notes:
     """Gathers faults; ``findings()`` joins the levels of one code and adds the mend."""
 
     levels: int
-    entries: dict = field(default_factory=dict)
-    folded: dict = field(default_factory=dict)
+    entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    folded: dict[str, list[str]] = field(default_factory=dict)
 
     def add(
         self, code: str, what: str, *, level: int | None = None, severity: str = "error", **evidence: object
     ) -> None:
         """Note a fault of a level, or of all; what is noted already gains levels, words and evidence."""
-        entry = self.entries.setdefault((code, severity), {"levels": set(), "whats": [], "evidence": {}})
-        entry["levels"].add(level)
-        if what not in entry["whats"]:
-            entry["whats"].append(what)
+        entry = self.entries.setdefault((code, severity), Entry())
+        words = entry.said.setdefault(level, [])
+        if what not in words:
+            words.append(what)
+        numbers = entry.evidence.setdefault(level, {})
         for name, value in evidence.items():
-            entry["evidence"].setdefault(name if level is None else f"{name}, level {level}", value)
+            numbers.setdefault(name, value)
 
     def has(self, *codes: str) -> bool:
         """Whether an error of one of these codes was noted."""
@@ -66,10 +86,6 @@ class Notes:
         if cause != symptom:
             self.folded.setdefault(cause, []).append(symptom)
 
-    def explain(self, code: str, what: str) -> None:
-        """Say more of a fault that was noted."""
-        self.entries[code, "error"]["whats"].append(what)
-
     def drop(self, code: str, cause: str) -> None:
         """Take back a fault that another explains."""
         if self.entries.pop((code, "error"), None):
@@ -79,15 +95,23 @@ class Notes:
         """One finding a code where all ``used`` levels have it, else one a level."""
         found = []
         for (code, severity), entry in self.entries.items():
-            levels = entry["levels"]
-            everywhere = None in levels or levels >= used
-            consequences = tuple(dict.fromkeys(self.folded.get(code, ())))
-            for level in [None] if everywhere else sorted(levels):
-                message = "; ".join(entry["whats"]) + f". {MENDS[code]}"
-                mine = {k: v for k, v in entry["evidence"].items() if level is None or _fits(k, level)}
-                found.append(Finding(code, severity, level, message[0].upper() + message[1:], mine, consequences))
+            levels = sorted(entry.said, key=lambda level: -1 if level is None else level)
+            everywhere = None in levels or {level for level in levels if level is not None} >= used
+            for group in [levels] if everywhere else [[level] for level in levels]:
+                message = f"{entry.message(group)}. {MENDS[code]}"
+                evidence = {
+                    name if level is None else f"{name}, level {level}": value
+                    for level in group
+                    for name, value in entry.evidence.get(level, {}).items()
+                }
+                found.append(
+                    Finding(
+                        code=code,
+                        severity=severity,
+                        level=None if everywhere else group[0],
+                        message=message[0].upper() + message[1:],
+                        evidence=evidence,
+                        consequences=tuple(dict.fromkeys(self.folded.get(code, ()))),
+                    )
+                )
         return tuple(found)
-
-
-def _fits(name: str, level: int) -> bool:
-    return ", level " not in name or name.endswith(f", level {level}")

@@ -1,15 +1,21 @@
 """Ask a target encoder about objects of known place, size and class, and name the faults that its answers show."""
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...findings import Report
 from ..layout import TargetLayout
-from . import causes, conduct, kinds, symptoms, writing
+from . import conduct, kinds, sharing, words
 from . import probes as ask
-from .examination import Examination
-from .neighbours import neighbours
+from .anchoring import anchoring
+from .asking import Answer, Asker
+from .examination import Examination, examine, misplaced, place, stored
+from .faults import PLACING, Fault, codes
+from .reading import BOXES, Reading, agreeing, read, reversed_order
+from .seeing import sense
+from .several import neighbours
+from .verdict import settle
 
 
 def check_targets(
@@ -21,73 +27,129 @@ def check_targets(
 ) -> Report:
     """Name what is wrong with ``encode(boxes, labels, image_size)``, from its outputs alone.
 
-    ``encode`` takes (n, 4) float xyxy px, (n,) int64 and (height, width), and returns a (C, h, w) tensor a level, as
-    ``layout`` says. ``image_sizes``: multiples of the coarsest stride, a square one and one that is not show the most.
+    ``encode`` takes (n, 4) float xyxy px, (n,) int64 and (height, width), and returns what ``layout`` says: a tensor a
+    level, or one for all. ``image_sizes``: a square one and one that is not show the most.
     Faults are errors, and one cause is one error; what a scheme cannot avoid is a warning. The doctor itself raises
     ValueError or TypeError only for arguments that make no sense.
     """
     if not callable(encode) or not isinstance(layout, TargetLayout):
         raise TypeError(f"A callable and a TargetLayout are needed, not {type(encode)} and {type(layout)}.")
-    sizes: list[Any] = [tuple(int(side) for side in size) for size in image_sizes]
-    if not sizes or any(
-        len(size) != 2 or min(size) <= 0 or any(s % max(layout.strides) for s in size) for size in sizes
-    ):
+    sizes = checked(image_sizes, layout)
+    asker = Asker(encode, layout)
+    found = _examined(asker, sizes, seed)
+    notes = settle(found.faults, found.folded, asker.differential, len(layout.strides))
+    return Report(
+        subject="target encoder",
+        findings=notes.findings(found.used),
+        probes=asker.asked,
+        description=found.description,
+        unexplained=found.unexplained,
+    )
+
+
+@dataclass(frozen=True)
+class Examined:
+    """All faults, the symptoms that a wrong placement explains, the levels in use, and what is done, in words."""
+
+    faults: list[Fault]
+    used: set[int]
+    folded: list[str] = field(default_factory=list)
+    description: str = ""
+    unexplained: float | None = None
+
+
+def checked(image_sizes: Sequence[tuple[int, int]], layout: TargetLayout) -> tuple[tuple[int, int], ...]:
+    """Image sizes as whole numbers; ValueError where the coarsest stride does not divide them."""
+    sizes: Any = tuple(tuple(int(side) for side in size) for size in image_sizes)
+    coarsest = max(layout.strides)
+    if not sizes or any(len(s) != 2 or min(s) <= 0 or any(side % coarsest for side in s) for s in sizes):
         raise ValueError(
-            f"image_sizes must be (height, width) in multiples of the coarsest stride {max(layout.strides)}, "
+            f"image_sizes must be (height, width) in multiples of the coarsest stride {coarsest}, "
             f"but {list(image_sizes)} was given."
         )
-    exam = Examination(encode, layout, sizes, seed)
-    _run(exam)
-    return Report("target encoder", exam.notes.findings(exam.used), exam.clerk.asked)
+    return sizes
 
 
-def _run(exam: Examination) -> None:
-    strides, label = exam.layout.strides, exam.count // 2
-    singles = [*ask.places(strides, exam.sizes, label, exam.seed), *ask.edges(strides, exam.sizes, label)]
-    singles += ask.classes(strides, exam.sizes, exam.count)
-    conduct.state(exam, singles[20], singles[33])
-    if exam.clerk.unfit:
-        exam.notes.add("wrong_output", exam.clerk.unfit)
-        return
-    exam.answers = [exam.clerk.ask(probe) for probe in singles]
-    if exam.clerk.unfit:
-        exam.notes.add("wrong_output", exam.clerk.unfit)
-        return
-    if all(answer.error for answer in exam.answers):
-        exam.notes.add("raises", f"every object makes it raise {exam.answers[0].error}")
-        return
-    if conduct.shapes(exam):
-        return
-    exam.read_all()
-    if exam.blind:
-        return
-    _places_and_boxes(exam)
-    causes.other_order(exam)
-    kinds.classes(exam)
-    kinds.objectness(exam)
-    causes.levels(exam)
-    symptoms.raised(exam)
-    symptoms.lost(exam)
-    symptoms.border(exam)
-    symptoms.strays(exam)
-    neighbours(exam)
-    conduct.calls(exam)
-    symptoms.settle(exam)
+def _examined(asker: Asker, sizes: tuple[tuple[int, int], ...], seed: int) -> Examined:
+    """Ask, see what can be read, and judge it."""
+    layout, every = asker.layout, set(range(len(asker.layout.strides)))
+    label = layout.class_count // 2
+    singles = [*ask.places(layout.strides, sizes, label, seed), *ask.edges(layout.strides, sizes, label)]
+    singles += [*ask.beyond(layout.strides, sizes, label), *ask.classes(layout.strides, sizes, layout.class_count)]
+    faults, blind = conduct.state(asker, singles[20], singles[33])
+    answers = [] if asker.misfit else [asker.ask(probe) for probe in singles]
+    if asker.misfit:
+        return Examined([*faults, Fault("wrong_output", asker.misfit)], every)
+    if all(answer.error is not None for answer in answers):
+        return Examined([*faults, Fault("raises", f"every object makes it raise {answers[0].error}")], every)
+    told, ended = conduct.shapes(answers, layout)
+    faults += told
+    if layout.axes.endswith("NC") and len(layout.strides) > 1 and sense(answers, layout) < 0.6:
+        answers, turned = _coarse_first(asker, singles, answers)
+        faults += turned
+    if ended or blind:
+        return Examined(faults, every)
+    return _judged(examine(asker, answers, sizes), asker, faults, seed)
 
 
-def _places_and_boxes(exam: Examination) -> None:
-    """Cells and boxes; where neither is the object's, once more for the boxes as the encoder seems to see them."""
-    before = deepcopy(exam.notes)
-    causes.placement(exam)
-    writing.boxes(exam)
-    if not exam.notes.has("wrong_cell", "wrong_box") or not writing.find_motion(exam):
-        return
-    if not exam.notes.has("wrong_cell"):
-        exam.notes.explain("wrong_box", str(exam.motion))
-        exam.motion = None
-        return
-    exam.notes, exam.maps, exam.readings = before, {}, {}
-    causes.placement(exam)
-    writing.boxes(exam)
-    exam.notes.add("wrong_cell", f"objects are encoded in another place: {exam.motion}")
-    exam.notes.fold("wrong_cell", "wrong_box")
+def _coarse_first(asker: Asker, singles: list, answers: list[Answer]) -> tuple[list[Answer], list[Fault]]:
+    """The answers read with the last level first, where that makes much more sense."""
+    asker.coarse_first = True
+    asker.grounds.clear()
+    others = [asker.ask(probe) for probe in singles]
+    if sense(others, asker.layout) > sense(answers, asker.layout) + 0.2:
+        return others, [Fault("levels_reversed", "the levels stand in the array coarsest first")]
+    asker.coarse_first = False
+    asker.grounds.clear()
+    return answers, []
+
+
+def _judged(exam: Examination, asker: Asker, before: list[Fault], seed: int) -> Examined:
+    """Faults of what was written: places, boxes, classes, levels, several objects."""
+    faults = [*before, *stored(exam)]
+    exam, readings, told = _placed(exam, codes(faults))
+    faults += told
+    faults += [*kinds.classes(exam), *kinds.objectness(exam), *sharing.levels(exam, asker, faults)]
+    if not codes(faults) & {"wrong_box", "axes_swapped", "wrong_cell", "levels_reversed", "scrambled_layout"}:
+        faults += anchoring(exam)
+    placing = bool(codes(faults) & set(PLACING))
+    told, folded = sharing.raised(exam, placing)
+    faults += told
+    told, more = sharing.lost(exam, placing)
+    faults += told
+    faults += sharing.border(exam, codes(faults))
+    faults += sharing.strays(exam, codes(faults))
+    faults += neighbours(exam, asker, readings, codes(faults), seed)
+    faults += conduct.calls(asker, exam.sizes, exam.layout.class_count // 2)
+    return Examined(
+        faults=faults,
+        used=exam.used,
+        folded=[*folded, *more],
+        description=words.description(exam, readings),
+        unexplained=words.unexplained(readings),
+    )
+
+
+def _placed(exam: Examination, known: set[str]) -> tuple[Examination, dict[int, Reading], list[Fault]]:
+    """Cells and boxes; where both are of boxes that are moved as a whole, that alone."""
+    first = agreeing(place(exam))
+    cells = misplaced(first)
+    readings, boxes = read(first, frozenset(known | codes(cells)))
+    if reversed_order(first, readings):
+        said = "levels work with each other's strides, in the opposite order"
+        renamed = [
+            replace(f, code="levels_reversed", what=said, level=None) for f in cells + boxes if f.code == "wrong_stride"
+        ]
+        return first, readings, [f for f in cells + boxes if f.code != "wrong_stride"] + renamed[:1]
+    found = [reading.motion for reading in readings.values() if reading.motion is not None]
+    views = [reading.view for reading in readings.values() if reading.view in ("scaled", "clipped")]
+    if views and cells:
+        moved = place(replace(exam, moved=BOXES[views[0]]))
+        others = misplaced(moved)
+        return (moved, readings, others + boxes) if len(others) < len(cells) else (first, readings, cells + boxes)
+    if not found or "wrong_cell" not in codes(cells):
+        return first, readings, cells + boxes
+    moved = place(replace(exam, moved=found[0].apply))
+    cells = misplaced(moved)
+    what = f"objects are encoded in another place: {found[0]}"
+    return moved, readings, [*cells, Fault("wrong_cell", what)]

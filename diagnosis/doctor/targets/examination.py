@@ -1,155 +1,163 @@
-"""One pass over one target encoder: what it answered, what was read from it, what was noted."""
+"""The answers to all single objects, read level by level under the storage that makes sense of them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..boxes.proportions import Motion
-from ..boxes.readings import Reading, Written, agreement
 from ..layout import TargetLayout
-from ..notes import Notes
-from .answers import SCRAMBLES, Answer, Clerk, Spots, read
-from .placement import CellMap, plain_grid
-from .probes import Probe
-
-PLACING = ("axes_swapped", "image_size_swapped", "levels_reversed", "wrong_stride", "scrambled_layout")
-PLACING += ("half_cell_offset", "off_by_one_cell")
-"""Faults that put objects into other cells, and so out of the grid as well."""
+from ..storage import Storage, order
+from .asking import Answer, Asker
+from .faults import Fault
+from .placing import CellMap, Sighting, best_sizes, by_floor, fit_cells, shifted
+from .seeing import Seen, best_storage, see
 
 
+@dataclass(frozen=True, eq=False)
 class Examination:
-    """Answers, readings and notes of one encoder.
+    """What was asked and seen: ``seen[i][level]`` of answer i (None where it raised); ``storages`` a level."""
 
-    ``answers``: of all single objects; ``spots[answer, level]``: what was read from each; ``maps[level]`` and
-    ``readings[level]``: how the level was found to choose cells and to write boxes; ``used``: levels that hold objects;
-    ``motion``: how the encoder moves every box before all else; ``bare[level]``: cells with a class and no box;
-    ``unseen``: labels for which no class is set;
-    ``blind``: an earlier call decides the answer, whatever is asked.
-    """
+    layout: TargetLayout
+    sizes: tuple[tuple[int, int], ...]
+    answers: tuple[Answer, ...]
+    storages: tuple[Storage, ...]
+    seen: tuple[tuple[Seen, ...] | None, ...]
+    by_box: bool = False
+    maps: dict[int, CellMap] = field(default_factory=dict)
+    moved: Callable | None = None
 
-    answers: list[Answer]
+    @property
+    def levels(self) -> int:
+        """How many."""
+        return len(self.layout.strides)
 
-    def __init__(self, encode: Callable, layout: TargetLayout, sizes: Sequence[tuple[int, int]], seed: int):
-        self.layout, self.sizes, self.seed = layout, sizes, seed
-        self.count, self.levels = len(layout.class_channels), len(layout.strides)
-        self.clerk, self.notes = Clerk(encode, layout), Notes(self.levels)
-        self.used: set[int] = set(range(self.levels))
-        self.scramble: list[str | None] = [None] * self.levels
-        self.maps: dict[int, CellMap] = {}
-        self.readings: dict[int, Reading] = {}
-        self.grids: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        self.spots: dict[tuple[int, int], Spots] = {}
-        self.motion: Motion | None = None
-        self.bare, self.blind = [0] * self.levels, False
-        self.unseen: set[int] = set()
+    @property
+    def used(self) -> set[int]:
+        """The levels on which any object has a cell."""
+        return {level for one in self.seen if one for level in range(self.levels) if len(one[level])}
 
-    def read_all(self) -> None:
-        """Read every answer, once scrambled channels have been looked for."""
-        placed = [answer for answer in self.answers if answer.error is None and answer.probe.kind == "place"]
-        for level in range(self.levels):
-            plain = self._coherence(placed, level, None)
-            if plain is not None and plain < 0.85:
-                tried = {how: self._coherence(placed, level, how) or 0.0 for how in SCRAMBLES}
-                how = max(tried, key=lambda way: tried[way])
-                if tried[how] > max(0.9, plain + 0.1):
-                    self.scramble[level] = how
-                    self.notes.add("scrambled_layout", SCRAMBLES[how], level=level)
-        hows = [how for how in self.scramble if how]
-        for level in range(self.levels if hows else 0):
-            if self.scramble[level] is None and self._coherence(placed, level, None) is None:
-                self.scramble[level] = hows[0]
-        for index, answer in enumerate(self.answers):
-            for level in range(self.levels if answer.error is None else 0):
-                self.spots[index, level] = self.look(answer, level)
-        self.used = {level for (_, level), spots in self.spots.items() if len(spots)} or set(range(self.levels))
+    def look(self, answer: Answer, level: int) -> Seen:
+        """The cells of one level of another answer."""
+        return see(answer.levels[level], self.layout, self.storages[level], by_box=self.by_box)
 
-    def look(self, answer: Answer, level: int) -> Spots:
-        """The cells of one answer that hold an object."""
-        spots = read(answer.levels[level], self.layout, self.scramble[level])
-        if not len(spots):
-            return spots
-        set_ = spots.classes.any(1)
-        keep = set_ if set_.any() else spots.objectness
-        bare = keep & bare_cells(spots)
-        if self.layout.objectness is not None and (keep & ~bare).any():
-            keep = keep & ~bare
-            self.bare[level] += int(bare.sum())
-        return Spots(*(part[keep] for part in (spots.rows, spots.columns, spots.classes, spots.objectness, spots.box)))
+    def boxes(self, answer: Answer) -> np.ndarray:
+        """(n, 4) xyxy px of an answer's objects as the encoder sees them."""
+        boxes, size = answer.probe.boxes, answer.probe.image_size
+        return boxes if self.moved is None else self.moved(boxes, size)
 
-    def _coherence(self, answers: Sequence[Answer], level: int, how: str | None) -> float | None:
-        """The share of single objects whose cells all carry the one usual set of classes, and lie together."""
-        found: list[tuple[set, bool]] = []
-        sets: dict[tuple[int, ...], int] = {}
-        for answer in answers:
-            spots = read(answer.levels[level], self.layout, how)
-            if not len(spots):
-                continue
-            kinds = set(kinds_of(spots.classes)[0]) - {()}
-            box, stride = answer.probe.boxes[0], self.layout.strides[level]
-            reach = 4.5 * max(box[2] - box[0], box[3] - box[1]) / stride + 8
-            near = max(np.ptp(spots.rows), np.ptp(spots.columns)) <= reach
-            found.append((kinds, near))
-            for kind in kinds:
-                sets[kind] = sets.get(kind, 0) + 1
-        if len(found) < 4 or not sets:
-            return None
-        usual = max(sets, key=lambda kind: sets[kind])
-        return float(np.mean([kinds == {usual} and near for kinds, near in found]))
-
-    def boxes(self, probe: Probe) -> np.ndarray:
-        """(n, 4) xyxy px: the probe's boxes as the encoder was found to see them."""
-        return self.motion.apply(probe.boxes, probe.image_size) if self.motion else probe.boxes
-
-    def explained(self, probe: Probe) -> bool:
-        """Whether a fault of placement that was found sends this probe's objects beyond the grid."""
-        if self.motion:
-            height, width = probe.image_size
-            moved = self.boxes(probe)
-            return bool((moved[:, :2] < 0).any() or (moved[:, 2:] > (width, height)).any())
-        if not self.notes.has(*PLACING):
-            return False
-        strides = self.layout.strides
-        grids = self.grids.get(probe.image_size, [plain_grid(probe.image_size, stride) for stride in strides])
+    def explained(self, answer: Answer) -> bool:
+        """Whether a wrong placement that is known may send the object's cells out of the grid."""
+        shapes = self._grids(answer.probe.image_size)
         return any(
-            found.leaves(probe.boxes, probe.image_size, grids[level], strides[level])
+            found.leaves(self.boxes(answer), answer.probe.image_size, shapes[level], self.layout.strides[level])
             for level, found in self.maps.items()
         )
 
-    def cause(self) -> str:
-        """The code of the fault that puts objects into other cells."""
-        return "wrong_cell" if self.motion else next(code for code in PLACING if self.notes.has(code))
+    def _grids(self, size: tuple[int, int]) -> list[tuple[int, int]]:
+        for answer in self.answers:
+            if answer.error is None and answer.probe.image_size == size:
+                return [memory.grid for memory in answer.levels]
+        return [(int(size[0] / stride), int(size[1] / stride)) for stride in self.layout.strides]
 
-    def inner(self, probe: Probe) -> bool:
-        """Whether a box keeps more than two and a half of the coarsest cells from the edges."""
-        (x1, y1, x2, y2), (height, width) = probe.boxes[0], probe.image_size
-        return bool(min(x1, y1, width - x2, height - y2) > 2.5 * max(self.layout.strides))
 
-    def holds(self, answer: Answer, level: int, row: int, column: int, i: int, values: np.ndarray) -> bool:
-        """Whether box channels of this cell are object i's, as the level was found to write them."""
-        if level not in self.readings:
-            return True
-        grid, found = np.array([answer.levels[level].shape[1:]]), self.maps.get(level)
-        cell = np.array([float(row)]), np.array([float(column)])
-        meant = found.intended(*cell, tuple(grid[0])) if found else cell
-        size = np.array([answer.probe.image_size], float)
-        one = Written(
-            self.boxes(answer.probe)[i : i + 1], size, grid, *cell, np.stack(meant, 1), {}, self.layout.strides[level]
+def examine(asker: Asker, answers: list[Answer], sizes: tuple[tuple[int, int], ...]) -> Examination:
+    """Read all answers; a level that no score marks is read by its box channels."""
+    layout = asker.layout
+    plain = Storage(order(layout))
+    storages = tuple(best_storage(answers, layout, level) for level in range(len(layout.strides)))
+    shared = [storage for storage in storages if storage != plain]
+    if shared:  # a level that says too little by itself is stored as the others are
+        whole = layout.axes.endswith("NC")
+        thin = [whole or _thin(answers, level) for level in range(len(storages))]
+        storages = tuple(shared[0] if thin[i] and storage == plain else storage for i, storage in enumerate(storages))
+    for by_box in (False, True):
+        seen = [
+            None
+            if answer.error is not None
+            else tuple(see(m, layout, s, by_box=by_box) for m, s in zip(answer.levels, storages, strict=True))
+            for answer in answers
+        ]
+        if any(len(level) for one in seen if one for level in one):
+            break
+    else:
+        by_box = False
+    return Examination(
+        layout=layout, sizes=sizes, answers=tuple(answers), storages=storages, seen=tuple(seen), by_box=by_box
+    )
+
+
+def _thin(answers: list[Answer], level: int) -> bool:
+    return sum(len(a.levels[level].index) > 0 for a in answers if a.error is None and len(a.probe.boxes) == 1) < 4
+
+
+def stored(exam: Examination) -> list[Fault]:
+    """Levels whose memory is meant otherwise than declared."""
+    plain = Storage(order(exam.layout))
+    return [
+        Fault("scrambled_layout", storage.words, level, evidence={"memory": storage.dims})
+        for level, storage in enumerate(exam.storages)
+        if storage != plain and level in exam.used
+    ]
+
+
+def place(exam: Examination) -> Examination:
+    """How each level chooses its cells."""
+    layout, asked, enough, maps = exam.layout, _asked(exam), {}, {}
+    for level, stride in enumerate(layout.strides):
+        seen = _sightings(exam, level)
+        if len(seen) >= 6:
+            overlap = layout.anchors is not None and not by_floor(layout)
+            least = 0.8 * float(layout.priors(level).min()) if overlap else 0.0
+            enough[level] = best_sizes(seen, asked, least)
+            maps[level] = fit_cells(enough[level], stride, layout)
+    prior = max(maps.values(), key=lambda found: found.fit * found.seen, default=None)
+    maps = {level: fit_cells(seen, layout.strides[level], layout, prior) for level, seen in enough.items()}
+    maps = shifted(maps, enough, layout)
+    for level in exam.used - set(enough):
+        if prior is None:
+            continue
+        maps[level] = replace(prior, stride=layout.strides[level], shift=(0.0, 0.0), fit=1.0, seen=0)
+    return replace(exam, maps=maps)
+
+
+def misplaced(exam: Examination) -> list[Fault]:
+    """The faults that the maps of the levels amount to."""
+    faults = []
+    for level, found in sorted(exam.maps.items()):
+        if not found.seen:
+            continue
+        evidence = {"explained": round(found.fit, 3), "objects": found.seen}
+        if found.fit < 0.7:
+            faults.append(Fault("wrong_cell", "cells do not lie where the object is", level, evidence=evidence))
+            continue
+        faults += [
+            Fault(code, what, level, evidence=evidence)
+            for code, what in found.codes(exam.layout.strides[level]).items()
+        ]
+    return faults
+
+
+def _asked(exam: Examination) -> dict[float, int]:
+    found: dict[float, int] = {}
+    for answer in exam.answers:
+        if answer.probe.kind == "place" and answer.error is None:
+            found[answer.probe.side] = found.get(answer.probe.side, 0) + 1
+    return found
+
+
+def _sightings(exam: Examination, level: int) -> list[Sighting]:
+    found = []
+    for answer, seen in zip(exam.answers, exam.seen, strict=True):
+        if seen is None or answer.probe.kind != "place" or not len(seen[level]):
+            continue
+        found.append(
+            Sighting(
+                box=exam.boxes(answer)[0],
+                image_size=answer.probe.image_size,
+                grid=answer.levels[level].grid,
+                side=answer.probe.side,
+                rows=seen[level].rows[seen[level].core],
+                columns=seen[level].columns[seen[level].core],
+            )
         )
-        reading = replace(self.readings[level], source="here")
-        return bool(agreement(reading, replace(one, values={"here": values[None].astype(float)})).all())
-
-
-def bare_cells(spots: Spots) -> np.ndarray:
-    """(k,) bool: cells with a class, but neither objectness nor a box."""
-    return spots.classes.any(1) & ~spots.objectness & (np.abs(spots.box).max(1, initial=0) < 1e-9)
-
-
-def kinds_of(classes: np.ndarray) -> tuple[list[tuple[int, ...]], list[int]]:
-    """The different sets of classes among rows (k, classes) of bool, and how often each comes."""
-    if len(classes) == 0:
-        return [], []
-    if (classes == classes[:1]).all():
-        return [tuple(np.flatnonzero(classes[0]).tolist())], [len(classes)]
-    rows, counts = np.unique(classes, axis=0, return_counts=True)
-    return [tuple(np.flatnonzero(row).tolist()) for row in rows], counts.tolist()
+    return found

@@ -1,51 +1,130 @@
-"""Which class channels each label sets, and whether objectness goes with them."""
+"""Which classes each label sets, and whether objectness goes with them."""
 
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
 
-from .answers import read
-from .examination import Examination, bare_cells, kinds_of
+import numpy as np
+
+from ..layout import TargetLayout
+from .examination import Examination
+from .faults import Fault
+from .seeing import Seen
 
 
-def classes(exam: Examination) -> None:
-    """Note labels that set other class channels than their own."""
-    found: dict[tuple[int, int], dict] = {}
-    for index, answer in enumerate(exam.answers):
-        if answer.error is None:
-            for level in range(exam.levels):
-                sets = found.setdefault((level, answer.probe.labels[0]), {})
-                rows, counts = kinds_of(exam.spots[index, level].classes)
-                for row, times in zip(rows, counts, strict=True):
-                    sets[row] = sets.get(row, 0) + times
-    for (level, label), sets in found.items():
-        usual = max(sets, key=lambda kind: sets[kind], default=(label,))
+def set_classes(seen: Seen, layout: TargetLayout) -> list[tuple[int, ...]]:
+    """The classes that each picked cell says: those at more than half of the largest; of ids the one that stands."""
+    channels = list(layout.class_channels)
+    values, ground = seen.values[:, channels], seen.ground[:, channels]
+    if layout.class_values == "ids":
+        there = np.abs(values[:, 0] - ground[:, 0]) > 1e-6
+        return [(round(v),) if here else () for v, here in zip(values[:, 0].tolist(), there, strict=True)]
+    gain = values - ground
+    if layout.ignore is not None:
+        gain = np.where(values == layout.ignore, 0, gain)
+    top = gain.max(1, keepdims=True, initial=0)
+    chosen = (gain > 0.5 * top) & (gain > 1e-6)
+    chosen = np.where(chosen.any(1, keepdims=True), chosen, (values > 0.5) & (ground > 0.5))
+    if layout.class_values == "gaussian":
+        peak = values > 1 - 1e-4
+        chosen = np.where(peak.any(1, keepdims=True), peak, chosen)
+    return _listed(chosen)
+
+
+def _listed(chosen: np.ndarray) -> list[tuple[int, ...]]:
+    """The columns that are set in each row of a mask; nearly always there is one."""
+    first, one = chosen.argmax(1).tolist(), (chosen.sum(1) == 1).tolist()
+    return [
+        (at,) if only else tuple(np.flatnonzero(row).tolist()) for at, only, row in zip(first, one, chosen, strict=True)
+    ]
+
+
+def bare(seen: Seen, layout: TargetLayout) -> np.ndarray:
+    """(k,) bool: the cells that have a class, but neither a box nor objectness."""
+    if layout.class_values == "gaussian":
+        return np.zeros(len(seen), bool)
+    return seen.classed & ~seen.boxed & ~seen.chanced
+
+
+def usual_classes(exam: Examination) -> dict[tuple[int, int], Counter]:
+    """How often each set of classes stands in the cells of an object: (level, label) -> sets."""
+    found: dict[tuple[int, int], Counter] = {}
+    for answer, seen in zip(exam.answers, exam.seen, strict=True):
+        for level, one in enumerate(seen or ()):
+            counts = found.setdefault((level, answer.probe.labels[0]), Counter())
+            plain = ~bare(one, exam.layout)[one.picked]
+            kinds = [kind for kind, here in zip(set_classes(one, exam.layout), plain, strict=True) if here]
+            counts.update(kinds)
+    return found
+
+
+def classes(exam: Examination) -> list[Fault]:
+    """Labels that set other classes than their own, and cells with classes alone."""
+    faults, found = [], usual_classes(exam)
+    for (level, label), counts in found.items():
+        usual = max(counts, key=lambda kind: counts[kind], default=(label,))
         if label not in usual:
-            what = f"label {label} sets class channels {usual}" if usual else "no class channel is set"
-            evidence: dict[str, Any] = {f"label {label}": usual}
-            exam.notes.add("class_wrong", what, level=level, **evidence)
+            what = f"label {label} sets class {_said(usual)}" if usual else "no class is set"
+            faults.append(Fault("class_wrong", what, level, evidence={f"label {label}": usual}))
         elif len(usual) > 1:
-            exam.notes.add("class_leak", f"label {label} sets class channels {usual}", level=level)
-
-    asked = {answer.probe.labels[0] for answer in exam.answers if answer.probe.kind == "class" and not answer.error}
-    exam.unseen = asked - {label for (_, label), sets in found.items() if any(sets)}
-    for level, count in enumerate(exam.bare):
-        if count:
+            faults.append(Fault("class_leak", f"label {label} sets classes {_said(usual)}", level))
+    for level in range(exam.levels):
+        count = sum(int(bare(seen[level], exam.layout).sum()) for seen in exam.seen if seen)
+        if count > 2 + 0.01 * sum(len(seen[level]) for seen in exam.seen if seen):
             what = "classes are set in cells that hold no object"
-            exam.notes.add("class_leak", what, level=level, cells=count)
+            faults.append(Fault("class_leak", what, level, evidence={"cells": count}))
+    return faults
 
 
-def objectness(exam: Examination) -> None:
-    """Note where objectness and classes do not go together."""
-    if exam.layout.objectness is None:
-        return
-    for level in exam.used:
-        both = without = bare = 0
-        for answer in exam.answers:
-            if answer.error is None and answer.probe.kind == "place":
-                spots = read(answer.levels[level], exam.layout, exam.scramble[level])
-                known = spots.classes.any(1) & ~bare_cells(spots)
-                both += int((known & spots.objectness).sum())
-                without += int((known & ~spots.objectness).sum())
-                bare += int((~known & spots.objectness).sum())
-        if without > 0.02 * (both + without) or (both and bare > 0.02 * both):
-            what = "not set in cells that hold an object" if without else "set in cells that hold no object"
-            exam.notes.add("objectness_wrong", what, level=level, right=both, missing=without, too_many=bare)
+def _said(kinds: Sequence[int]) -> str:
+    return ", ".join(map(str, kinds[:6])) + (" …" if len(kinds) > 6 else "")
+
+
+def silent(exam: Examination) -> set[int]:
+    """The labels whose objects set no class anywhere."""
+    asked = {a.probe.labels[0] for a in exam.answers if a.probe.kind == "class" and not a.error}
+    return asked - {label for (_, label), sets in usual_classes(exam).items() if any(sets)}
+
+
+def objectness(exam: Examination) -> list[Fault]:
+    """Levels where objectness and classes do not go together, or where it is not 1."""
+    layout, faults = exam.layout, []
+    if layout.objectness is None or exam.by_box:
+        return faults
+    soft = layout.objectness_values == "soft"
+    for level in sorted(exam.used):
+        mine = [s[level] for a, s in zip(exam.answers, exam.seen, strict=True) if s and a.probe.kind == "place"]
+        known = [one.classed & ~bare(one, layout) for one in mine]
+        both = sum(int((k & one.chanced).sum()) for k, one in zip(known, mine, strict=True))
+        without = sum(int((k & ~one.chanced).sum()) for k, one in zip(known, mine, strict=True))
+        alone = sum(int((~one.classed & one.chanced).sum()) for one in mine)
+        evidence = {"right": both, "missing": without, "too many": alone}
+        if without > (0.9 if soft else 0.02) * (both + without):
+            faults.append(Fault("objectness_wrong", "not set in cells that hold an object", level, evidence=evidence))
+        elif both and alone > 0.02 * both:
+            faults.append(Fault("objectness_wrong", "set in cells that hold no object", level, evidence=evidence))
+        elif both and not soft:
+            values = np.concatenate([one.values[one.chanced[one.picked], layout.objectness] for one in mine])
+            if len(values) and (np.abs(values - 1) > 1e-3).mean() > 0.05:
+                what = f"{np.median(values):.4g} stands where an object is, not 1"
+                faults.append(Fault("objectness_wrong", what, level))
+    return faults
+
+
+def void(layout: TargetLayout, grounds: Sequence[np.ndarray]) -> list[Fault]:
+    """What an image without objects holds, a level as (C, cells): neither objectness nor classes."""
+    faults, allowed = [], [0.0, layout.background, *([] if layout.ignore is None else [layout.ignore])]
+    for level, ground in enumerate(grounds):
+        if layout.objectness is not None:
+            other = _other(ground[layout.objectness], allowed, 0.05)
+            if other.any():
+                what, share = "set on an image without objects", float(other.mean())
+                faults.append(Fault("objectness_wrong", what, level, evidence={"share": share}))
+        expected = allowed[1:] if layout.class_values == "ids" else allowed
+        other = _other(ground[list(layout.class_channels)], expected, 1e-3)
+        if other.any():
+            faults.append(Fault("class_leak", "classes are set on an image without objects", level))
+    return faults
+
+
+def _other(values: np.ndarray, allowed: Sequence[float], slack: float) -> np.ndarray:
+    return np.asarray(np.stack([np.abs(values - value) > slack for value in allowed]).all(0))

@@ -5,25 +5,23 @@ import torch
 from diagnosis import TargetLayout
 from tests.diagnosis.doctor.encoders import CLASSES, STRIDES
 
-PUBLISHED = TargetLayout(format="cxcywh", unit="normalized", classes=slice(5, 5 + CLASSES), grid_offset=0.0)
+PUBLISHED = TargetLayout(classes=slice(5, 6 + CLASSES))
 
 
 def encode(boxes, labels, image_size):
-    """Height and width exchanged, a viewed grid, [x, y] cells, a clamped offset, every level, shared cells."""
-    width, height = image_size
+    """A viewed grid in px that offsets in strides are added to, [x, y] cells, every level, shared cells."""
     levels = []
     for stride in STRIDES:
-        rows, columns = image_size[0] // stride, image_size[1] // stride
-        target = torch.zeros(5 + CLASSES, rows, columns)
-        y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
-        grid = torch.stack((x, y), -1).view(2, rows, columns)
+        first, last = image_size[0] // stride, image_size[1] // stride
+        x, y = torch.meshgrid((torch.arange(first) + 0.5) * stride, (torch.arange(last) + 0.5) * stride, indexing="ij")
+        target = torch.zeros(6 + CLASSES, first, last)
+        target[:2] = torch.stack((x, y), -1).view(2, first, last)
+        target[2:4] = 0.001
         for box, label in zip(boxes, labels, strict=True):
             centre, size = (box[:2] + box[2:]) / 2, box[2:] - box[:2]
-            i, j = (centre / stride).long().tolist()
-            offset = (centre / stride).clamp(0, 1)
-            scale = torch.tensor([width, height])
-            target[:2, i, j] = (offset + grid[:, i, j]) * stride / scale
-            target[2:4, i, j] = size / scale
+            i, j = (centre / stride).int().tolist()
+            target[:2, i, j] += (centre / stride).clamp(0, 1)
+            target[2:4, i, j] = size
             target[4, i, j] = 1
             target[5 + label, i, j] = 1
         levels.append(target)

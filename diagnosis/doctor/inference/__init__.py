@@ -1,0 +1,1 @@
+"""The layout of an encoder's targets, found from what it writes."""
