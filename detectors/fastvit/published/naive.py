@@ -79,9 +79,11 @@ def encode(
         ):
             if level != index and "all_levels" not in faults:
                 continue
+            taken = target[4].T if "transposed_cell" in faults else target[4]
             col, row = (int(value) for value in centre // stride)
+            row, col = (min(max(i, 0), count - 1) for i, count in zip((row, col), taken.shape, strict=True))
             if "shared_cell" not in faults:
-                row, col = _nearest_free(target[4].T if "transposed_cell" in faults else target[4], row, col)
+                row, col = _nearest_free(taken, row, col)
             cell = (col, row) if "transposed_cell" in faults else (row, col)
             steps = centre / stride
             inside = steps.clamp(0, 1) if "absolute_offset" in faults else steps - steps.new_tensor((col, row))

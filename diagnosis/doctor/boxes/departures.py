@@ -149,7 +149,10 @@ def choose(
     """The terms of four channels that depart least together from those declared."""
     options: list[list[tuple[Term | None, frozenset[Departure], float]]] = []
     for channel, term in enumerate(declared):
-        mine = [(fit.term, departures(term, fit.term), 1 - fit.share + _bent(term, fit.term)) for fit in fits[channel]]
+        mine = [
+            (fit.term, departures(term, fit.term), 1 - fit.share + _bent(term, fit.term) + _odd(term, fit.term))
+            for fit in fits[channel]
+        ]
         mine.sort(key=lambda option: price(option[1], paid) + option[2])
         varied: dict = {}
         for option in mine:
@@ -169,6 +172,11 @@ def choose(
 def _bent(declared: Term, found: Term) -> float:
     """A little for a function that changes nothing of what is there."""
     return 0.3 * (found.function != declared.function and found.function in ("clamp", "mod 1"))
+
+
+def _odd(declared: Term, found: Term) -> float:
+    """Next to nothing, so that of terms that say the same numbers the one in plainer words is told."""
+    return 0.01 * (found.quantity != declared.quantity) + 0.01 * (found.constant not in (None, 0.0, 1.0))
 
 
 TURNS = ((1, 0, 3, 2), (1, 0, 2, 3), (0, 1, 3, 2))

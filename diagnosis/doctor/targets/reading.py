@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..boxes.departures import Choice, choose
+from ..boxes.departures import Choice, choose, price
 from ..boxes.motion import Motion, ceiling, motion, whole
 from ..boxes.search import Fit, fits, linear, matching
 from ..boxes.terms import Held, Term, declared
@@ -15,6 +15,8 @@ from .faults import Fault
 
 RIGHT = 0.95
 KINDS = ("place", "class", "edge")
+VIEW_FROM = 1.5
+"""The cost of terms from which on they are held against other views of the boxes as well."""
 EACH = 5
 """Cells of one object that are read."""
 
@@ -151,13 +153,17 @@ def _right(exam: Examination, level: int, terms: tuple[Term, ...]) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Searched:
-    """One level's channels, the terms declared, those that fit each channel; a view or motion that makes all right."""
+    """One level's channels, the terms declared, those that fit each channel; a view or motion that makes all right.
+
+    ``view``: that of the boxes in ``held``, which the fits speak of.
+    """
 
     held: Held
     terms: tuple[Term, ...]
     fits: tuple[list[Fit], ...] = ()
     reading: Reading | None = None
     faults: tuple[Fault, ...] = ()
+    view: str = ""
 
 
 def read(exam: Examination, paid: frozenset[str]) -> tuple[dict[int, Reading], list[Fault]]:
@@ -165,7 +171,8 @@ def read(exam: Examination, paid: frozenset[str]) -> tuple[dict[int, Reading], l
 
     Levels are decided together: a departure that one shows costs the others little.
     """
-    searched = {level: one for level in sorted(exam.used) if (one := _search(exam, level)) is not None}
+    found = {level: one for level in sorted(exam.used) if (one := _search(exam, level)) is not None}
+    searched = {level: _in_other_view(one, level, paid) for level, one in found.items()}
     rest = {level: one for level, one in searched.items() if one.reading is None}
     choices = {level: choose(one.fits, one.terms, paid) for level, one in rest.items()}
     for level, one in rest.items():
@@ -208,6 +215,26 @@ def _search(exam: Examination, level: int) -> _Searched | None:
             return replace(other, held=table, terms=terms)
         found = tuple(fit or _lines(table, channel) for channel, fit in enumerate(found))
     return _Searched(table, terms, fits=found)
+
+
+def _in_other_view(one: _Searched, level: int, paid: frozenset[str]) -> _Searched:
+    """The channels as terms of boxes of an image whose sides are exchanged, where that departs less."""
+    if one.reading is not None or (one.held.sizes[:, 0] == one.held.sizes[:, 1]).all():
+        return one
+    least = choose(one.fits, one.terms, paid).cost
+    if least < VIEW_FROM:
+        return one
+    best = one
+    for name, (code, what) in VIEWS.items():
+        if code != "image_size_swapped":
+            continue
+        seen = viewed(one.held, name)
+        found = tuple(fits(seen, channel, term) for channel, term in enumerate(one.terms))
+        cost = choose(found, one.terms, paid).cost + price(frozenset({(code, name)}), paid)
+        if all(found) and cost < least:
+            least = cost
+            best = replace(one, held=seen, fits=found, faults=(Fault(code, what, level),), view=name)
+    return best
 
 
 def _meant(term: Term) -> Term:
@@ -305,4 +332,4 @@ def _settle(one: _Searched, choice: Choice, level: int) -> tuple[Reading, list[F
             if whole(one.held, one.terms):
                 what = "the boxes are in whole px"
         faults.append(Fault(code, what, level, evidence={"explained": round(share, 3)}))
-    return Reading(choice.terms, share), faults
+    return Reading(choice.terms, share, view=one.view), faults
