@@ -1,7 +1,7 @@
 """What each channel of a target or output tensor means, how it is stored, and how to read boxes out of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ AXES = (*LEVEL_AXES, "NC", "LNC")
 CLASS_VALUES = ("one_hot", "soft", "ids", "gaussian")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TargetLayout:
     """Channels of one tensor a level (or of one for all), and the order in which they are stored.
 
@@ -70,6 +70,13 @@ class TargetLayout:
                 "Class ids stand in one channel and need num_classes, but "
                 f"classes={self.classes} and num_classes={self.num_classes} were given."
             )
+
+    def __repr__(self) -> str:
+        """As it would be written: of the fields beyond the first eight those alone that say something."""
+        known = {one.name: getattr(self, one.name) for one in fields(self)}
+        told = [one.name for one in fields(self)[:8]]
+        told += [one.name for one in fields(self)[8:] if known[one.name] != one.default]
+        return f"TargetLayout({', '.join(f'{name}={known[name]!r}' for name in told)})"
 
     def _check_words(self) -> None:
         if self.format not in FORMATS or self.unit not in UNITS:

@@ -81,7 +81,7 @@ def encode(
                 continue
             taken = target[4].T if "transposed_cell" in faults else target[4]
             col, row = (int(value) for value in centre // stride)
-            row, col = (min(max(i, 0), count - 1) for i, count in zip((row, col), taken.shape, strict=True))
+            row, col = min(max(row, 0), rows - 1), min(max(col, 0), cols - 1)
             if "shared_cell" not in faults:
                 row, col = _nearest_free(taken, row, col)
             cell = (col, row) if "transposed_cell" in faults else (row, col)
