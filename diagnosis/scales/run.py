@@ -22,6 +22,7 @@ from anatomy.head.turns import undisturbed
 
 from .findings import find
 from .listen import Listener, tensors
+from .operations import Operations
 from .read import Heard, put_together, read
 from .result import Numerics
 from .state import resting_collector, untouched
@@ -36,6 +37,7 @@ def numerics(
     *,
     steps: int = 0,
     optimizer: Optimizer | Callable[[list[nn.Parameter]], Optimizer] | None = None,
+    inside: bool = False,
     progress: bool = True,
     on_pass: Callable[[Numerics], None] | None = None,
 ) -> Numerics:
@@ -50,7 +52,9 @@ def numerics(
     ``steps`` > 0 needs an ``optimizer``, or what makes one from a list of parameters, and measures ``steps`` + 1
     passes with one step between two. The network is trained in place and then put back bit for bit: weights, buffers,
     gradients, modes, optimizer, random states. A progress bar shows loss and growth; ``on_pass`` gets the result so
-    far. Ctrl-C ends it and returns the passes that are complete. Works under autocast and in half precision.
+    far. ``inside`` also measures every operation in the forwards of modules that are not torch's own, each a layer with
+    an ``operation``: ``conv(x * 1e4)``, or a division by what nearly cancels, is then named; a pass takes longer.
+    An infinity is an error where it reaches a NaN, the output or the loss: a mask of -inf is none. Ctrl-C ends it and returns the passes that are complete. Works under autocast and in half precision.
 
     Raises ValueError at the door (device, type, steps, loss), RuntimeError naming the layer in which a pass fails.
     """
@@ -77,7 +81,8 @@ def numerics(
 
     ended: dict[str, Any] = {}
     listener = Listener(net)
-    with undisturbed(net), untouched(listener.paths, stepper, weights=steps > 0), listener:
+    operations = Operations(listener, every=inside)
+    with undisturbed(net), untouched(listener.paths, stepper, weights=steps > 0), listener, operations:
         try:
             with tqdm(total=steps + 1, desc="numerics", unit="pass", disable=not (progress and steps)) as bar:
                 for heard in _follow(net, weights, batches, loss, listener, stepper, steps):
