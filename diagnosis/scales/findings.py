@@ -219,7 +219,9 @@ def _dead(result: Numerics) -> Iterator[Finding]:
     for which, words in ((silent, "put out nothing but zeros"), (pulled, "get a gradient of zero everywhere")):
         if which:
             names = [result.layers[index].name for index in which]
-            message = f"{names_of(names)}: {len(which)} layer(s) {words}, in every pass; {result.layers[which[0]]} first."
+            message = (
+                f"{names_of(names)}: {len(which)} layer(s) {words}, in every pass; {result.layers[which[0]]} first."
+            )
             yield Finding(
                 code="dead_layer",
                 severity="warning",
@@ -227,7 +229,6 @@ def _dead(result: Numerics) -> Iterator[Finding]:
                 message=message,
                 evidence={"layer": names[0], "layers": tuple(names)},
             )
-
 
 
 def _saturated(result: Numerics) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from .state import resting_collector
 if TYPE_CHECKING:
     from .operations import Masked
 
+unheard = torch._C.DisableTorchFunction  # what a listener computes itself is no operation of the network
 FP16_LARGEST = torch.finfo(torch.float16).max
 FP16_SMALLEST = 2.0**-25  # up to here fp16 rounds to zero: half of its smallest number
 # type: (low, high), the bounds where its gradient vanishes; None where that end is 0 and counts among the zeros
@@ -155,8 +156,11 @@ class Listener:
         return self.paths[module]
 
     def _enter(self, module: nn.Module, args, kwargs) -> None:
-        if not self.listening:
-            return
+        if self.listening:
+            with unheard():
+                self._entered(module, args, kwargs)
+
+    def _entered(self, module: nn.Module, args, kwargs) -> None:
         path = self._path(module)
         place = Value(path, self.inside[-1].path if self.inside else None, made=False)
         given = tensors(args) + tensors(kwargs) if kwargs else tensors(args)
@@ -169,8 +173,11 @@ class Listener:
         self.called.add(module)
 
     def _leave(self, module: nn.Module, args, output) -> None:
-        if not self.listening:
-            return
+        if self.listening:
+            with unheard():
+                self._left(module, args, output)
+
+    def _left(self, module: nn.Module, args, output) -> None:
         now = self.inside.pop()
         while now.module is not module:  # a model may have caught what a part of it raised
             now = self.inside.pop()

@@ -100,9 +100,7 @@ def _before(listener: Listener, stats: Sequence[Told], row: Row | None, value: i
     ]
 
 
-def _told(
-    listener: Listener, stats: Sequence[Told], sick: set[str], index: int, then: str, **images: Any
-) -> Origin:
+def _told(listener: Listener, stats: Sequence[Told], sick: set[str], index: int, then: str, **images: Any) -> Origin:
     """The origin that one value is."""
     value, kind = listener.values[index], kind_of(stats[index].high)
     place = next((i for i, row in enumerate(listener.rows) if index in (*row.outputs, *row.inputs)), None)

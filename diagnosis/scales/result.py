@@ -98,7 +98,6 @@ class Origin:
             return f"{self.value} in pass {self.step}, forward: {self.name} {words}"
         return f"{self.value} in pass {self.step}, backward: the gradient at {self.name}, {words}"
 
-
     def _where(self) -> str:
         """Which images of the batch, in words."""
         if not self.images or self.batch < 2:

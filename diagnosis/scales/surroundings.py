@@ -25,11 +25,7 @@ def takers(layers: tuple[Layer, ...]) -> tuple[tuple[int, ...], ...]:
 def enclosing(layers: Sequence[Layer], index: int) -> tuple[int, ...]:
     """The rows of the modules in whose forward a layer is called, the innermost first: they end after it."""
     own = layers[index]
-    outer = [
-        later
-        for later in range(index + 1, len(layers))
-        if not layers[later].operation and layers[later].call <= own.call and holds(layers[later], own)
-    ]
+    outer = [later for later in range(index + 1, len(layers)) if holds(layers[later], own)]
     return tuple(sorted(outer, key=lambda later: (-_depth(layers[later]), later)))
 
 
@@ -39,8 +35,10 @@ def _depth(layer: Layer) -> int:
 
 def holds(outer: Layer, inner: Layer) -> bool:
     """Whether a module's forward calls another layer, or one of its own operations."""
+    if outer.operation or inner is outer:
+        return False
     if outer.path == "(model)":
-        return inner is not outer
+        return True
     return inner.path.startswith(f"{outer.path}.") or (bool(inner.operation) and inner.path == outer.path)
 
 
@@ -60,10 +58,21 @@ def closed_at_first(result: Numerics) -> tuple[set[int], set[int]]:
             closing.add(index)
     behind: set[int] = set()
     for index in range(len(result.layers) - 1, -1, -1):
-        after = takers(result.layers)[index]
+        after = _followers(result.layers, index)
         if pulled[index] and after and (closing | behind).issuperset(after):
             behind.add(index)
     return closing, behind
+
+
+def _followers(layers: tuple[Layer, ...], index: int) -> tuple[int, ...]:
+    """The takers of a layer; where none is known, as of functions between two layers, the next one beside it."""
+    known = takers(layers)[index]
+    if known and index in layers[known[0]].inputs:
+        return known
+    scope = layers[index].path.rpartition(".")[0]
+    beside = (later for later in range(index + 1, len(layers)) if layers[later].path.startswith(f"{scope}."))
+    following = next(beside, None) if scope else None
+    return known if following is None else (following,)
 
 
 def beside_a_trunk(result: Numerics, small: np.ndarray) -> np.ndarray:
