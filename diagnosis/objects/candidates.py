@@ -30,8 +30,8 @@ class Candidate:
 
     ``stage`` (a key of ``STAGES``) stopped it; ``iou`` of its box with the object, ``score`` its probability of the
     object's class, ``top_class`` and ``top_score`` of its most likely class; ``xyxy`` (4,) px of the original, clipped;
-    ``by`` the detection that suppressed it, or -1; ``reach`` the best IoU that this cell's box could express; ``beyond``
-    (4,) how many px of the input left, top, right and bottom of the object lie beyond what it reaches, 0 within.
+    ``by`` the detection that suppressed it, or -1; ``reach`` the best IoU that this cell's box could express;
+    ``beyond`` (4,) how many px of the input left, top, right and bottom of the object lie beyond its reach, 0 within.
     """
 
     level: int
@@ -110,11 +110,18 @@ class Field:
         if label not in self._fate:
             self._fate[label] = self._fates(label)
         right, detected, by = self._fate[label]
-        overlap, reach = self.overlap[i], self.reach.overlap(self.boxes[i])
-        stage = self._stages(label, overlap, reach, right, detected, by)
+        overlap, box = self.overlap[i], self.boxes[i]
+        stage = self._stages(label, overlap, right, detected, by)
         near = 0.01 * overlap + overlap * self.scores[label]
         worth = stage + np.where(stage < 2, overlap, near) / 2
         picks = [here.start + int(worth[here].argmax()) for here in self.trace.pyramid.slices]
+        reach = self.reach.overlap(box, picks)
+        for at, here in enumerate(self.trace.pyramid.slices):
+            if stage[picks[at]] == 1 and reach[at] < self.iou:  # does another cell reach far enough?
+                short = (stage[here] == 1) & (self.reach.overlap(box, here) < self.iou)
+                stage[here][short], worth[here][short] = 0, worth[here][short] - 1
+                picks[at] = here.start + int(worth[here].argmax())
+        reach = self.reach.overlap(box, picks)
         beyond = self.reach.beyond(np.repeat(self.boxes[i : i + 1], len(picks), 0), picks)
         return tuple(
             self._candidate(
@@ -123,10 +130,10 @@ class Field:
                 stage=list(STAGES)[stage[anchor]],
                 by=int(by[anchor]),
                 iou=float(overlap[anchor]),
-                reach=float(reach[anchor]),
+                reach=float(most),
                 beyond=far,
             )
-            for anchor, far in zip(picks, beyond, strict=True)
+            for anchor, most, far in zip(picks, reach, beyond, strict=True)
         )
 
     def _fates(self, label: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -143,16 +150,15 @@ class Field:
         self,
         label: int,
         overlap: np.ndarray,
-        reach: np.ndarray,
         right: np.ndarray,
         detected: np.ndarray,
         by: np.ndarray,
     ) -> np.ndarray:
-        """(A,) the index into ``STAGES`` of what stopped each cell."""
+        """(A,) the index into ``STAGES`` of what stopped each cell; "localisation" also where the ceiling does."""
         allowed = self.trace.limits.classes
         mine = overlap >= self.best[label]  # no other object of the class fits the cell better
         fits = (overlap >= self.iou) & mine
-        stage = np.where(reach < self.iou, 0, 1)
+        stage = np.ones(self.count, np.int64)
         stage[fits] = 2
         stage[fits & self.passed & ~right & ~self.finds] = 3
         last = fits & self.passed & right

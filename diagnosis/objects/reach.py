@@ -20,11 +20,11 @@ class Reach:
         self.far = ends[level]
         self.bounded = bool(np.isfinite(ends).all())
 
-    def overlap(self, box: np.ndarray) -> np.ndarray:
-        """(A,) the best IoU with an object (4,) xyxy px of the original that each cell's box can express."""
+    def overlap(self, box: np.ndarray, anchors: slice | Sequence[int]) -> np.ndarray:
+        """The best IoU with an object (4,) xyxy px of the original that boxes of some cells can express."""
         if not self.bounded:
-            return np.ones(len(self.far))
-        return reachable_overlap(self.letterbox.to_input(box), self.points, self.far)
+            return np.ones(len(self.far[anchors]))
+        return reachable_overlap(self.letterbox.to_input(box), self.points[anchors], self.far[anchors])
 
     def beyond(self, boxes: np.ndarray, anchors: Sequence[int] | np.ndarray) -> np.ndarray:
         """(n, 4) px of the input: how far left, top, right and bottom of objects lie beyond the reach of a cell each.

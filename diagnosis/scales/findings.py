@@ -94,6 +94,9 @@ def _chain(result: Numerics) -> Iterator[Finding]:
         before = [place for place in layer.inputs if place in low]
         best = max(before, key=lambda place: rms[place], default=None)
         own = gain[index] < 0.5 * result.gain[step, index]  # most of what it puts out is its bias
+        own |= (
+            best is not None and rms[index] > TENFOLD * rms[best] * result.gain[step, index]
+        )  # or of what else it takes
         judged = layer.leaf or layer.residual
         if best is None or normalizes(layer) or own or not judged or rms[index] <= low[best]:
             low[index], start[index] = rms[index], index
@@ -142,7 +145,7 @@ def _divisor(result: Numerics, step: int, index: int) -> str:
         made = result.layers[source]
         if made.operation in SUMS and result.gain[step, source] <= CANCELS:
             terms = rms[source] / result.gain[step, source]
-            return f" It divides by RMS {rms[source]:.3g}, where the terms of {made.operation}, {terms:.3g}, nearly cancel."
+            return f" It divides by RMS {rms[source]:.3g}: terms of RMS {terms:.3g} nearly cancel in {made.operation}."
     return ""
 
 
@@ -195,7 +198,7 @@ def _may_amplify(result: Numerics, step: int, index: int) -> bool:
     """Whether a large gain of this layer means anything.
 
     What a normalization divides by its scale again has none that counts; a module with others inside is judged where it
-    adds to its own input; and fixed weights beside trained ones are constants of the design, as in the mean of DFL bins.
+    adds to its own input; and fixed weights beside trained ones are constants of the design, as the mean of DFL bins.
     """
     layer, rms = result.layers[index], result.forward.rms[step]
     if not np.isfinite(result.gain[step, index]):

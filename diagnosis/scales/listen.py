@@ -187,7 +187,7 @@ class Listener:
         noted = [self._note(tensor, Value(path, None, made=True)) for tensor in found]
         if module is self.net:
             self.results = tuple(index for index, _ in noted)
-        new = tuple(index for index, fresh in noted if fresh or self._operated.get(index) == path)
+        new = tuple(index for index, fresh in noted if fresh or self._made_inside(index, path))
         if not new:
             return
         own = [weight for weight in module._parameters.values() if weight is not None]
@@ -208,6 +208,11 @@ class Listener:
         )
         if type(module) in BOUNDS or isinstance(module, nn.Hardtanh | nn.Softmax):
             self.saturated[len(self.rows) - 1] = _saturated(module, found[0].detach())
+
+    def knows(self, tensor: Tensor) -> bool:
+        """Whether these values of a tensor were measured."""
+        known = self._known.get(id(tensor))
+        return known is not None and known[0]() is tensor and known[1] == tensor._version
 
     def given(self, values: list[Tensor]) -> tuple[int, ...]:
         """The indices of what an operation takes, noted before it may write there."""
@@ -239,6 +244,11 @@ class Listener:
                 operation=name,
             )
         )
+
+    def _made_inside(self, index: int, path: str) -> bool:
+        """Whether an operation in a module's own forward made a value that no layer in it changed any more."""
+        value = self.values[index]
+        return self._operated.get(index) == path or (not value.made and value.parent == path != value.layer)
 
     def _note(self, tensor: Tensor, place: Value) -> tuple[int, bool]:
         """The index of a tensor's value, and whether it was new."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from .listen import Listener, tensors
@@ -50,8 +50,10 @@ class Operations(TorchFunctionMode):
         if not (listener.listening and listener.inside):
             return func(*args, **kwargs)
         name = spoken(getattr(func, "__name__", ""))
-        heard = self.every and not type(listener.inside[-1].module).__module__.startswith("torch.nn.")
+        heard = self.every and not _sets_up(name) and not _is_torchs(listener.inside[-1].module)
         given = tensors((args, list(kwargs.values()))) if heard else []
+        if heard and _overwrites(func) and not listener.knows(args[0]):
+            given = [tensor for tensor in given if tensor is not args[0]]  # it may not have been written yet
         inputs = listener.given(given)
         places = {tensor.untyped_storage().data_ptr() for tensor in given}
         versions = [tensor._version for tensor in given]
@@ -93,6 +95,20 @@ def spoken(name: str) -> str:
     if name.startswith("__") and plain[:1] in ("r", "i") and plain[1:] in ARITHMETIC:
         plain = plain[1:]
     return SPOKEN.get(plain, plain)
+
+
+def _sets_up(name: str) -> bool:
+    """Whether a function makes a tensor that takes no more than shape and type of another."""
+    return name.startswith("new_") or name.endswith("_like") or name in ("empty", "type_as")
+
+
+def _overwrites(func: Callable) -> bool:
+    name = getattr(func, "__name__", "")
+    return name == "__setitem__" or (name.endswith("_") and not name.startswith("_"))
+
+
+def _is_torchs(module: nn.Module) -> bool:
+    return type(module).__module__.startswith("torch.nn.")
 
 
 def _is_new(output: Tensor, places: set[int], moved: Sequence[Tensor]) -> bool:

@@ -52,9 +52,11 @@ def numerics(
     ``steps`` > 0 needs an ``optimizer``, or what makes one from a list of parameters, and measures ``steps`` + 1
     passes with one step between two. The network is trained in place and then put back bit for bit: weights, buffers,
     gradients, modes, optimizer, random states. A progress bar shows loss and growth; ``on_pass`` gets the result so
-    far. ``inside`` also measures every operation in the forwards of modules that are not torch's own, each a layer with
-    an ``operation``: ``conv(x * 1e4)``, or a division by what nearly cancels, is then named; a pass takes longer.
-    An infinity is an error where it reaches a NaN, the output or the loss: a mask of -inf is none. Ctrl-C ends it and returns the passes that are complete. Works under autocast and in half precision.
+    far. Ctrl-C ends it and returns the passes that are complete. Works under autocast and in half precision.
+
+    ``inside`` also measures every operation in the forwards of modules that are not torch's own, each a layer with an
+    ``operation``: ``conv(x * 1e4)``, or a division by what nearly cancels, is then named; a pass takes longer. An
+    infinity is an error where it reaches a NaN, the output or the loss: a mask of -inf is none.
 
     Raises ValueError at the door (device, type, steps, loss), RuntimeError naming the layer in which a pass fails.
     """

@@ -70,9 +70,13 @@ def _followers(layers: tuple[Layer, ...], index: int) -> tuple[int, ...]:
     if known and index in layers[known[0]].inputs:
         return known
     scope = layers[index].path.rpartition(".")[0]
-    beside = (later for later in range(index + 1, len(layers)) if layers[later].path.startswith(f"{scope}."))
-    following = next(beside, None) if scope else None
-    return known if following is None else (following,)
+    while scope:
+        beside = (later for later in range(index + 1, len(layers)) if layers[later].path.startswith(f"{scope}."))
+        following = next(beside, None)
+        if following is not None:
+            return (following,)
+        scope = scope.rpartition(".")[0]
+    return known
 
 
 def beside_a_trunk(result: Numerics, small: np.ndarray) -> np.ndarray:
