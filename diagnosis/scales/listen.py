@@ -5,16 +5,13 @@ import weakref
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from .state import resting_collector
-
-if TYPE_CHECKING:
-    from .operations import Masked
 
 unheard = torch._C.DisableTorchFunction  # what a listener computes itself is no operation of the network
 FP16_LARGEST = torch.finfo(torch.float16).max
@@ -75,6 +72,21 @@ class Row(NamedTuple):
     def key(self) -> Key:
         """Path, operation and which call of that it is: what makes it the same row in the next pass."""
         return self.path, self.operation, self.call
+
+
+class Masked(NamedTuple):
+    """Attention of which at least one row may be masked wholly.
+
+    ``order``: how many values were known before it; ``path``, ``kind`` of the module; ``operation`` by name; ``wholly``
+    a scalar on the device; ``images`` (B,) which of the batch, or None.
+    """
+
+    order: int
+    path: str
+    kind: str
+    operation: str
+    wholly: Tensor
+    images: Tensor | None
 
 
 class Inside(NamedTuple):

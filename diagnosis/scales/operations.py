@@ -1,34 +1,19 @@
 """Operations in the forwards of modules: each one listened to where asked, attention that is masked wholly always."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from .listen import Listener, tensors
+from .listen import Listener, Masked, tensors
 
 SOFTMAX = ("softmax", "log_softmax")
 ATTENTION = ("scaled_dot_product_attention", "multi_head_attention_forward")
 MASKS = ("attn_mask", "key_padding_mask")
 ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "pow", "matmul", "mod")
 SPOKEN = {"truediv": "div", "true_divide": "div", "divide": "div", "multiply": "mul", "subtract": "sub"}
-
-
-class Masked(NamedTuple):
-    """Attention of which at least one row may be masked wholly.
-
-    ``order``: how many values were known before it; ``path``, ``kind`` of the module; ``operation`` by name; ``wholly``
-    a scalar on the device; ``images`` (B,) which of the batch, or None.
-    """
-
-    order: int
-    path: str
-    kind: str
-    operation: str
-    wholly: Tensor
-    images: Tensor | None
 
 
 class Operations(TorchFunctionMode):
