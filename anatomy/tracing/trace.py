@@ -206,7 +206,7 @@ class Trace:
     @property
     def cut(self) -> np.ndarray:
         """(n,) bool: detections that the ceiling of their level cuts, on one side at least (``cut_sides``)."""
-        return self.cut_sides.any(1)
+        return np.any(self.cut_sides, axis=1)
 
     @cached_property
     def detections(self) -> Detections:

@@ -44,7 +44,7 @@ class Missed:
     @property
     def cut(self) -> np.ndarray:
         """(n,) bool: the ceiling cuts the object, found or missed, since a side of it lies beyond its level's reach."""
-        return (self.beyond > 0).any(1)
+        return np.any(self.beyond > 0, axis=1)
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -162,7 +162,10 @@ def examined(
         for row in candidates
     ]
     seen = trace.detections.anchor
-    cells = [seen[by] if by >= 0 else row[at].anchor for by, row, at in zip(found, candidates, best, strict=True)]
+    cells = [
+        int(seen[by]) if by >= 0 else row[at].anchor
+        for by, row, at in zip(found.tolist(), candidates, best, strict=True)
+    ]
     count = np.full(len(boxes), -1, np.int64)
     if positives:
         owner = trace.targets(boxes, labels).object.cpu().numpy()

@@ -49,8 +49,8 @@ def closed_at_first(result: Numerics) -> tuple[set[int], set[int]]:
     https://arxiv.org/abs/1706.02677): what it puts out is zero, and so is the gradient of all before it.
     """
     weighted = {path.rpartition(".")[0] for path in result.parameters}
-    zeros, pulled = (result.forward.zeros >= NEARLY_ALL).all(0), (result.backward.zeros == 1).all(0)
-    learns = (result.backward.largest > 0).any(0)
+    zeros = np.all(result.forward.zeros >= NEARLY_ALL, axis=0)
+    pulled, learns = np.all(result.backward.zeros == 1, axis=0), np.any(result.backward.largest > 0, axis=0)
     closing: set[int] = set()
     for index, layer in enumerate(result.layers):
         scale = layer.path in weighted or (bool(layer.inputs) and closing.issuperset(layer.inputs))
