@@ -202,6 +202,9 @@ class Listener:
         new = tuple(index for index, fresh in noted if fresh or self._made_inside(index, path))
         if not new:
             return
+        for tensor, (index, fresh) in zip(found, noted, strict=True):
+            if not fresh and not self.values[index].made and index in new:
+                self._follow(tensor, index)
         own = [weight for weight in module._parameters.values() if weight is not None]
         frozen = bool(own) and not any(weight.requires_grad for weight in own)
         leaf = next(module.children(), None) is None
@@ -276,9 +279,13 @@ class Listener:
         if images is not None:
             self.images[index] = images
         self._known[id(tensor)] = (weakref.ref(tensor), tensor._version, index)
-        if place.made and tensor.requires_grad:
-            self._handles.append(tensor.register_hook(lambda gradient: self._pull(index, gradient)))
+        if place.made:
+            self._follow(tensor, index)
         return index, True
+
+    def _follow(self, tensor: Tensor, index: int) -> None:
+        if tensor.requires_grad:
+            self._handles.append(tensor.register_hook(lambda gradient: self._pull(index, gradient)))
 
     def _pull(self, index: int, gradient: Tensor) -> None:
         if index not in self.gradients and measurable(gradient):

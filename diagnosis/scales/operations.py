@@ -11,6 +11,7 @@ from .listen import Listener, Masked, tensors
 
 SOFTMAX = ("softmax", "log_softmax")
 ATTENTION = ("scaled_dot_product_attention", "multi_head_attention_forward")
+WATCHED = frozenset(SOFTMAX + ATTENTION)
 MASKS = ("attn_mask", "key_padding_mask")
 ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "pow", "matmul", "mod")
 SPOKEN = {"truediv": "div", "true_divide": "div", "divide": "div", "multiply": "mul", "subtract": "sub"}
@@ -32,9 +33,10 @@ class Operations(TorchFunctionMode):
     ) -> Any:
         """Called by torch in place of each of its functions."""
         kwargs, listener = kwargs or {}, self.listener
-        if not (listener.listening and listener.inside):
+        plain = getattr(func, "__name__", "")
+        if not (self.every or plain in WATCHED) or not (listener.listening and listener.inside):
             return func(*args, **kwargs)
-        name = spoken(getattr(func, "__name__", ""))
+        name = spoken(plain)
         heard = self.every and not _sets_up(name) and not _is_torchs(listener.inside[-1].module)
         given = tensors((args, list(kwargs.values()))) if heard else []
         if heard and _overwrites(func) and not listener.knows(args[0]):

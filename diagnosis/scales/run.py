@@ -84,10 +84,10 @@ def numerics(
     ended: dict[str, Any] = {}
     listener = Listener(net)
     operations = Operations(listener, every=inside)
-    with undisturbed(net), untouched(listener.paths, stepper, weights=steps > 0), listener, operations:
+    with undisturbed(net), untouched(listener.paths, stepper, weights=steps > 0), listener:
         try:
             with tqdm(total=steps + 1, desc="numerics", unit="pass", disable=not (progress and steps)) as bar:
-                for heard in _follow(net, weights, batches, loss, listener, stepper, steps):
+                for heard in _follow(net, weights, batches, loss, operations, stepper, steps):
                     passes.append(heard)
                     bar.set_postfix_str(_postfix(passes), refresh=False)
                     bar.update()
@@ -112,12 +112,12 @@ def _follow(
     named: dict[str, nn.Parameter],
     batches: "Iterator[Batch]",
     loss: Callable[..., Tensor] | None,
-    listener: Listener,
+    operations: Operations,
     stepper: Optimizer | None,
     steps: int,
 ) -> Iterator[Heard]:
     """The passes, each measured, with an optimizer step between two; ``named`` are the weights by path."""
-    weights = list(named.values())
+    weights, listener = list(named.values()), operations.listener
     buffers = {path: buffer for path, buffer in net.named_buffers() if buffer.is_floating_point()}
     names = [*named, *buffers]
     nothing = [float("nan")] * len(weights)
@@ -129,7 +129,7 @@ def _follow(
             for weight in weights:
                 weight.grad = None
             with torch.inference_mode(False), torch.enable_grad():
-                value = _forward(net, weights, batch, loss, listener)
+                value = _forward(net, weights, batch, loss, operations)
                 listener.listening = False
                 value.backward()
             pulled = iter(_norms([weight.grad for weight in weights if weight.grad is not None]))
@@ -144,14 +144,15 @@ def _forward(
     weights: list[nn.Parameter],
     batch: "Batch",
     loss: Callable[..., Tensor] | None,
-    listener: Listener,
+    operations: Operations,
 ) -> Tensor:
     """The loss of one batch, checked."""
     arguments = _arguments(weights, batch.arguments)
     try:
-        outputs = net(*arguments)
+        with operations:
+            outputs = net(*arguments)
     except Exception as error:
-        place = listener.failed_in()
+        place = operations.listener.failed_in()
         if place is None:
             raise
         raise RuntimeError(f"The forward pass fails in {place}: {error}") from error

@@ -1,6 +1,6 @@
 """Where a layer stands: who takes its output, what encloses it, and what learned scales close off at first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -19,18 +19,29 @@ def takers(layers: tuple[Layer, ...]) -> tuple[tuple[int, ...], ...]:
     for index, layer in enumerate(layers):
         for source in layer.inputs:
             taken[source].append(index)
-    return tuple(tuple(found) or enclosing(layers, index)[:1] for index, found in enumerate(taken))
+    rows = rows_of_modules(layers)
+    return tuple(tuple(found) or enclosing(layers, rows, index)[:1] for index, found in enumerate(taken))
 
 
-def enclosing(layers: Sequence[Layer], index: int) -> tuple[int, ...]:
-    """The rows of the modules in whose forward a layer is called, the innermost first: they end after it."""
+def enclosing(layers: tuple[Layer, ...], rows: dict[str, list[int]], index: int) -> tuple[int, ...]:
+    """The rows of the modules in whose forward a layer is called, the innermost first: they end after it.
+
+    ``rows`` by path, from ``rows_of_modules``.
+    """
     own = layers[index]
-    outer = [later for later in range(index + 1, len(layers)) if holds(layers[later], own)]
-    return tuple(sorted(outer, key=lambda later: (-_depth(layers[later]), later)))
+    names = own.path.split(".")
+    paths = [".".join(names[:depth]) for depth in range(len(names) - (not own.operation), 0, -1)]
+    outer = [*paths, *(["(model)"] if own.path != "(model)" else [])]
+    return tuple(later for path in outer for later in rows.get(path, ()) if later > index)
 
 
-def _depth(layer: Layer) -> int:
-    return 0 if layer.path == "(model)" else layer.path.count(".") + 1
+def rows_of_modules(layers: tuple[Layer, ...]) -> dict[str, list[int]]:
+    """The rows of modules, not of operations, by path."""
+    rows: dict[str, list[int]] = {}
+    for index, layer in enumerate(layers):
+        if not layer.operation:
+            rows.setdefault(layer.path, []).append(index)
+    return rows
 
 
 def holds(outer: Layer, inner: Layer) -> bool:
@@ -53,20 +64,22 @@ def closed_at_first(result: Numerics) -> tuple[set[int], set[int]]:
     pulled, learns = np.all(result.backward.zeros == 1, axis=0), np.any(result.backward.largest > 0, axis=0)
     closing: set[int] = set()
     for index, layer in enumerate(result.layers):
-        scale = layer.path in weighted or (bool(layer.inputs) and closing.issuperset(layer.inputs))
+        scale = layer.path in weighted or layer.path.rpartition(".")[0] in weighted  # an activation within a norm
+        scale |= bool(layer.inputs) and closing.issuperset(layer.inputs)
         if zeros[index] and learns[index] and scale:
             closing.add(index)
     behind: set[int] = set()
+    known = takers(result.layers)
     for index in range(len(result.layers) - 1, -1, -1):
-        after = _followers(result.layers, index)
-        if pulled[index] and after and (closing | behind).issuperset(after):
-            behind.add(index)
+        if pulled[index]:
+            after = _followers(result.layers, known[index], index)
+            if after and (closing | behind).issuperset(after):
+                behind.add(index)
     return closing, behind
 
 
-def _followers(layers: tuple[Layer, ...], index: int) -> tuple[int, ...]:
-    """The takers of a layer; where none is known, as of functions between two layers, the next one beside it."""
-    known = takers(layers)[index]
+def _followers(layers: tuple[Layer, ...], known: tuple[int, ...], index: int) -> tuple[int, ...]:
+    """The ``known`` takers of a layer; where none is, as of functions between two layers, the next one beside it."""
     if known and index in layers[known[0]].inputs:
         return known
     scope = layers[index].path.rpartition(".")[0]
@@ -84,9 +97,9 @@ def beside_a_trunk(result: Numerics, small: np.ndarray) -> np.ndarray:
 
     A branch that is scaled down at first (https://arxiv.org/abs/2103.17239) gets little until its scale has grown.
     """
-    beside = np.zeros(len(small), bool)
+    beside, rows = np.zeros(len(small), bool), rows_of_modules(result.layers)
     for index in np.flatnonzero(small).tolist():
-        for outer in enclosing(result.layers, index):
+        for outer in enclosing(result.layers, rows, index):
             layer = result.layers[outer]
             passes = layer.residual and bool(layer.inputs) and not small[[outer, *layer.inputs]].any()
             beside[index] |= passes

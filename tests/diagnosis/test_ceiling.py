@@ -112,7 +112,7 @@ def drawn(figure, gid):
 def test_figures_draw_the_cut_side(trace, result):
     figure = viz.detections(trace)
     (side,) = [one for one in figure.axes[0].collections if one.get_gid() == "cut:P3"]
-    assert np.allclose(side.get_segments(), [[[28, 0], [28, 20]]])
+    assert np.allclose([path.vertices for path in side.get_paths()], [[[28, 0], [28, 20]]])
     assert "side cut by its level's ceiling: 1" in [text.get_text() for text in figure.legends[0].get_texts()]
     assert drawn(viz.compare(trace, traced(low=0.5)), "cut:P3") == [1, 1]
     figure = viz.missed(result)
