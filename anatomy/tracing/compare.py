@@ -25,7 +25,7 @@ class Comparison:
     after, -1 where there is none; ``anchor`` (n,) the one before, or after where it is new, and likewise ``levels``
     their names; ``levels_after`` are None where there is none. ``confidence`` and ``iou`` of the two boxes are NaN
     where there is none. ``class_shift`` (n,) is (class after - class before) mod nc, -1 unless in both and the classes
-    have the same names.
+    have the same names. ``cut`` (n, 2) bool: the ceiling of its level cuts the box before, after (``Trace.cut``).
 
     ``matched_by`` says which detections belong together. "anchor": those that one anchor made, of several at one anchor
     those of one class first; ``freed_from`` (n,) is then the detection before that had suppressed a new one, -1
@@ -53,6 +53,7 @@ class Comparison:
     anchors: np.ndarray = field(default_factory=lambda: np.empty((0, 2), np.int64))
     confidence: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
     iou: np.ndarray = field(default_factory=lambda: np.empty(0))
+    cut: np.ndarray = field(default_factory=lambda: np.empty((0, 2), bool))
 
     def __len__(self) -> int:
         return len(self.anchor)
@@ -82,9 +83,16 @@ class Comparison:
             "iou": self.iou,
         }
         order = ("before", "after", "anchor", "level_name", "class_before", "class_after", "class_shift", "status")
+        cut = {
+            name: [bool(there) if i >= 0 else None for there, i in zip(column, rows, strict=True)]
+            for name, column, rows in zip(
+                ("cut_before", "cut_after"), self.cut.T, (self.before, self.after), strict=True
+            )
+        }
         table = index | {"anchor": self.anchor} | numbers
+        table |= {name: polars.Series(values, dtype=polars.Boolean) for name, values in cut.items()}
         table |= {name: polars.Series(values, dtype=polars.String) for name, values in text.items()}
-        table = {name: table[name] for name in (*order, "freed_from", "level_after", *numbers)}
+        table = {name: table[name] for name in (*order, "freed_from", "level_after", *numbers, *cut)}
         known = (polars.when(polars.col(name) >= 0).then(polars.col(name)) for name in index)
         return polars.DataFrame(table).with_columns(*known, *(polars.col(name).fill_nan(None) for name in numbers))
 
@@ -160,7 +168,17 @@ def _told(before: Trace, after: Trace, pairs: np.ndarray, by: str, iou: float) -
         anchors=anchors,
         confidence=_columns(old, new, pairs, "confidence", np.nan),
         iou=overlap,
+        cut=_cut(before, after, pairs),
     )
+
+
+def _cut(before: Trace, after: Trace, pairs: np.ndarray) -> np.ndarray:
+    """(n, 2) whether the box before, after is cut; False where there is none."""
+    cut = np.zeros(pairs.shape, bool)
+    for side, trace in enumerate((before, after)):
+        there = pairs[:, side] >= 0
+        cut[there, side] = trace.cut[pairs[there, side]]
+    return cut
 
 
 def _columns(old: Detections, new: Detections, pairs: np.ndarray, name: str, absent) -> np.ndarray:

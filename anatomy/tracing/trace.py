@@ -22,6 +22,7 @@ from ..head.pyramid import Cells, Pyramid
 from ..head.rotated import corners_of
 from ..head.sources import check_single, nothing_read, several
 from ..head.turns import turns
+from .ceiling import sides_at_the_ceiling
 from .detections import Detections
 from .given import check_branch, check_keypoints, check_segments
 from .provenance import Provenance, decoded
@@ -198,6 +199,16 @@ class Trace:
         return bins.float().softmax(1)
 
     @cached_property
+    def cut_sides(self) -> np.ndarray:
+        """(n, 4) bool: the left, top, right, lower side of a detection's box ends at the ceiling of its level."""
+        return sides_at_the_ceiling(self._run.box_logits, self.reg_max, self.detections.anchor)
+
+    @property
+    def cut(self) -> np.ndarray:
+        """(n,) bool: detections that the ceiling of their level cuts, on one side at least (``cut_sides``)."""
+        return np.any(self.cut_sides, axis=1)
+
+    @cached_property
     def detections(self) -> Detections:
         """What was found, with the level and the cell that made each box."""
         made = Provenance(
@@ -298,7 +309,7 @@ class Trace:
         return Trace(self._head, self._run.evolve(inputs=made.inputs, logits=logits))
 
     def to_df(self) -> "DataFrame":
-        """One row a detection, as a polars DataFrame; boxes and centres in px of the original image."""
+        """One row a detection, as a polars DataFrame; boxes, centres in px of the original; ``cut`` by its ceiling."""
         import polars
 
         found = self.detections
@@ -318,6 +329,7 @@ class Trace:
                 **box,
                 "center_x": found.center[:, 0],
                 "center_y": found.center[:, 1],
+                "cut": self.cut,
                 "suppressed": np.asarray([len(rivals) for rivals in found.suppressed], dtype=np.int64),
             }
         )

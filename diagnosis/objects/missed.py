@@ -8,46 +8,14 @@ import numpy as np
 from anatomy import Trace, finite_number
 from anatomy.tracing.overlap import pair_overlaps
 
+from .candidates import STAGES, Candidate, Field
 from .labels import check_objects
-from .overlap import reachable_overlap
+from .reach import Reach, ceiling, cut_words
 
 if TYPE_CHECKING:
     from polars import DataFrame
 
-# in the order in which a candidate passes them: the later the stage, the nearer it came
-STAGES = {
-    "ceiling": "its box cannot reach so far",
-    "localisation": "no box fits",
-    "confidence": "not confident enough",
-    "wrong_class": "another class is more likely",
-    "class_filter": "its class was not asked for",
-    "suppressed": "suppressed by another detection",
-    "limit": "cut off by the largest number of detections",
-    "taken": "its detection counts for another object",
-}
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """The cell of one level that came nearest to finding an object.
-
-    ``stage`` (a key of ``STAGES``) stopped it; ``iou`` of its box with the object, ``score`` its probability of the
-    object's class, ``top_class`` and ``top_score`` of its most likely class; ``xyxy`` (4,) px of the original, clipped;
-    ``by`` the detection that suppressed it, or -1; ``reach`` the best IoU that this cell's box could express.
-    """
-
-    level: int
-    row: int
-    col: int
-    anchor: int
-    stage: str
-    iou: float
-    score: float
-    top_class: int
-    top_score: float
-    xyxy: np.ndarray
-    by: int
-    reach: float
+SHOWN = 10  # objects that are listed
 
 
 @dataclass(frozen=True)
@@ -57,7 +25,9 @@ class Missed:
     ``boxes`` (n, 4) xyxy px of the original, ``labels`` (n,) class ids; ``found`` (n,) the detection that found each
     object, or -1; ``candidates`` one tuple an object, a ``Candidate`` a level (empty where it was found); ``best`` (n,)
     the level whose candidate came nearest, -1 where found; ``positives`` (n,) cells that training would make answer for
-    it, -1 where that was not asked. ``iou`` and ``conf`` are the thresholds used.
+    it, -1 where that was not asked. ``iou`` and ``conf`` are the thresholds used. ``beyond`` (n, 4) px of the network
+    input: how far left, top, right and bottom of an object lie beyond the ceiling of the cell that found it, or that
+    came nearest; 0 within reach, and for a head without a ceiling.
     """
 
     trace: Trace
@@ -69,6 +39,12 @@ class Missed:
     positives: np.ndarray
     iou: float
     conf: float
+    beyond: np.ndarray
+
+    @property
+    def cut(self) -> np.ndarray:
+        """(n,) bool: the ceiling cuts the object, found or missed, since a side of it lies beyond its level's reach."""
+        return np.any(self.beyond > 0, axis=1)
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -83,9 +59,11 @@ class Missed:
         return self.candidates[i][self.best[i]].stage if self.found[i] < 0 else ""
 
     def reason(self, i: int) -> str:
-        """In words, why object i was not found."""
+        """In words, why object i was not found, and whether the ceiling of its level cuts it, found or not."""
         if self.found[i] >= 0:
-            return f"found by detection {self.found[i]}"
+            words = f"found by detection {self.found[i]}"
+            cut = cut_words(self.trace, int(self.trace.detections.level[self.found[i]]), self.beyond[i])
+            return f"{words}; {cut}" if cut else words
         best = self.candidates[i][self.best[i]]
         words = _words(self, best)
         return f"{words}; training gives it no positive cell" if self.positives[i] == 0 else words
@@ -94,10 +72,16 @@ class Missed:
         head = f"{len(self.objects)} of {len(self)} objects missed (IoU ≥ {self.iou:g}, confidence > {self.conf:g})"
         names = self.trace.names
         lines = [f"  object {i} ({names[int(self.labels[i])]}): {self.reason(i)}" for i in self.objects.tolist()]
+        cut = np.flatnonzero(self.cut & (self.found >= 0)).tolist()
+        if cut:
+            lines.append(f"  found, but cut by the ceiling of their level: object{'s' * (len(cut) > 1)} {listed(cut)}")
         return "\n".join([head, *lines])
 
     def to_df(self) -> "DataFrame":
-        """One row a level of every missed object, as a polars DataFrame; ``decisive``: this one came nearest."""
+        """One row a level of every missed object, as a polars DataFrame.
+
+        ``decisive``: this one came nearest; ``cut``: a side of the object lies beyond the ceiling of this level.
+        """
         import polars
 
         rows = [
@@ -116,6 +100,7 @@ class Missed:
                 "top_score": candidate.top_score,
                 "suppressed_by": candidate.by,
                 "reach": candidate.reach,
+                "cut": candidate.cut,
                 "positives": int(self.positives[i]),
                 "reason": _words(self, candidate),
             }
@@ -125,7 +110,7 @@ class Missed:
         text = dict.fromkeys(("class_name", "stage", "level_name", "top_class", "reason"), polars.String)
         whole = dict.fromkeys(("object", "row", "col", "anchor", "suppressed_by", "positives"), polars.Int64)
         numbers = dict.fromkeys(("iou", "score", "top_score", "reach"), polars.Float64)
-        kinds = {**text, **whole, **numbers, "decisive": polars.Boolean}
+        kinds = {**text, **whole, **numbers, "decisive": polars.Boolean, "cut": polars.Boolean}
         order = rows[0] if rows else kinds
         return polars.DataFrame(rows, schema={name: kinds[name] for name in order})
 
@@ -165,8 +150,9 @@ def examined(
     """As ``missed``, of ``boxes`` (n, 4) and ``labels`` (n,) that nothing is asked of: they may lie off the image."""
     found = _match(trace, boxes, labels, iou)
     candidates: tuple[tuple[Candidate, ...], ...] = ((),) * len(boxes)
-    if (found < 0).any():
-        field = _Field(trace, boxes, labels, iou, conf)
+    reach, lost = Reach(trace), np.flatnonzero(found < 0).tolist()
+    if lost:
+        field = Field(trace, boxes, labels, iou=iou, conf=conf, reach=reach, wanted=lost)
         candidates = tuple(field.candidates(i) if found[i] < 0 else () for i in range(len(boxes)))
     rank = list(STAGES).index
     best = [
@@ -174,6 +160,11 @@ def examined(
         if row
         else -1
         for row in candidates
+    ]
+    seen = trace.detections.anchor
+    cells = [
+        int(seen[by]) if by >= 0 else row[at].anchor
+        for by, row, at in zip(found.tolist(), candidates, best, strict=True)
     ]
     count = np.full(len(boxes), -1, np.int64)
     if positives:
@@ -189,6 +180,7 @@ def examined(
         positives=count,
         iou=float(iou),
         conf=conf,
+        beyond=reach.beyond(boxes, cells),
     )
 
 
@@ -204,130 +196,28 @@ def _match(trace: Trace, boxes: np.ndarray, labels: np.ndarray, iou: float) -> n
     return found
 
 
-class _Field:
-    """Every cell of one pass against every object: overlap, scores, and how far each cell came."""
-
-    def __init__(self, trace: Trace, boxes: np.ndarray, labels: np.ndarray, iou: float, conf: float):
-        self.trace, self.boxes, self.labels, self.iou = trace, boxes, labels, iou
-        self.count, self.places = trace.pyramid.count, trace.places()
-        height, width = trace.image.shape[:2]
-        decoded = trace.letterbox.to_original(trace.decode(np.arange(self.count)))
-        self.decoded = np.nan_to_num(decoded).clip(0, (width, height, width, height))
-        self.scores = trace.scores().cpu().numpy()
-        self.top = self.scores.argmax(0)
-        self.peak = self.scores.max(0)
-        self.conf, self.passed = conf, self._passed(conf)
-        self._gather()
-
-    def _gather(self) -> None:
-        """By class the best overlap of each cell with an object of it, (A,), and the cells that find one of theirs."""
-        self.best = {label: np.zeros(self.count) for label in {*self.labels.tolist()}}
-        self.finds = np.zeros(self.count, bool)  # an object of the cell's likeliest class
-        for i, label in enumerate(self.labels.tolist()):
-            overlap = self._overlap(i)
-            np.maximum(self.best[label], overlap, out=self.best[label])
-            self.finds |= (overlap >= self.iou) & (self.top == label)
-
-    def _overlap(self, i: int) -> np.ndarray:
-        """(A,) the IoU of each cell's box with object i."""
-        return pair_overlaps(self.boxes[i : i + 1], self.decoded)[0]
-
-    def _passed(self, conf: float) -> np.ndarray:
-        """Cells whose best class is confident enough; a detection is, whatever rounding says."""
-        passed = self.peak > conf
-        passed[self.trace.detections.anchor] = True
-        return passed
-
-    def candidates(self, i: int) -> tuple[Candidate, ...]:
-        """The candidate of each level that came nearest to finding object i."""
-        label = int(self.labels[i])
-        right, detected, by = self._fates(label)
-        overlap, reach = self._overlap(i), self._reach(i)
-        stage = self._stages(label, overlap, reach, right, detected, by)
-        near = 0.01 * overlap + overlap * self.scores[label]
-        worth = stage + np.where(stage < 2, overlap, near) / 2
-        picks = [here.start + int(worth[here].argmax()) for here in self.trace.pyramid.slices]
-        return tuple(
-            self._candidate(
-                label=label,
-                anchor=anchor,
-                stage=list(STAGES)[stage[anchor]],
-                by=int(by[anchor]),
-                iou=float(overlap[anchor]),
-                reach=float(reach[anchor]),
-            )
-            for anchor in picks
-        )
-
-    def _fates(self, label: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(A,) each: does a cell stand for this class, is it a detection of it, and which one suppressed it, or -1."""
-        seen, every_class = self.trace.detections, self.trace.limits.every_class
-        detected, by = np.zeros(self.count, bool), np.full(self.count, -1)
-        detected[seen.anchor[(seen.class_id == label) | (not every_class)]] = True
-        for index, rivals in enumerate(seen.suppressed):
-            by[rivals.anchor[(rivals.class_id == label) | (not every_class)]] = index
-        right = detected | (self.scores[label] > self.conf) if every_class else self.top == label
-        return right, detected, by
-
-    def _stages(
-        self,
-        label: int,
-        overlap: np.ndarray,
-        reach: np.ndarray,
-        right: np.ndarray,
-        detected: np.ndarray,
-        by: np.ndarray,
-    ) -> np.ndarray:
-        """(A,) the index into ``STAGES`` of what stopped each cell."""
-        allowed = self.trace.limits.classes
-        mine = overlap >= self.best[label]  # no other object of the class fits the cell better
-        fits = (overlap >= self.iou) & mine
-        stage = np.where(reach < self.iou, 0, 1)
-        stage[fits] = 2
-        stage[fits & self.passed & ~right & ~self.finds] = 3
-        last = fits & self.passed & right
-        if allowed is not None and label not in allowed:
-            stage[last] = 4
-        else:
-            stage[last] = np.where(detected[last], 7, np.where(by[last] >= 0, 5, 6))
-        return stage
-
-    def _reach(self, i: int) -> np.ndarray:
-        """(A,) the best IoU with object i that each cell's box can express; 1 where a head has no ceiling."""
-        if self.trace.reg_max <= 1:
-            return np.ones(self.count)
-        strides = np.asarray([level.stride for level in self.trace.levels])
-        box = self.trace.letterbox.to_input(self.boxes[i])
-        far = (self.trace.reg_max - 1) * strides[self.places.level]
-        return reachable_overlap(box, self.trace.points(), far)
-
-    def _candidate(self, *, label: int, anchor: int, stage: str, by: int, iou: float, reach: float) -> Candidate:
-        place = self.places
-        return Candidate(
-            level=int(place.level[anchor]),
-            row=int(place.row[anchor]),
-            col=int(place.col[anchor]),
-            anchor=anchor,
-            stage=stage,
-            iou=iou,
-            score=float(self.scores[label, anchor]),
-            top_class=int(self.top[anchor]),
-            top_score=float(self.peak[anchor]),
-            xyxy=self.decoded[anchor],
-            by=by,
-            reach=reach,
-        )
+def listed(numbers: list[int]) -> str:
+    """The first of some numbers, in words."""
+    return ", ".join(map(str, numbers[:SHOWN])) + " …" * (len(numbers) > SHOWN)
 
 
 def _words(result: Missed, best: Candidate) -> str:
-    """One sentence about the candidate that came nearest."""
+    """One sentence about the candidate that came nearest, and whether the ceiling of its level cuts the object."""
+    cut = cut_words(result.trace, best.level, best.beyond)
+    return f"{_stopped(result, best)}; {cut}" if cut and best.stage != "ceiling" else _stopped(result, best)
+
+
+def _stopped(result: Missed, best: Candidate) -> str:
+    """What stopped a candidate."""
     trace, names = result.trace, result.trace.names
     where = f"{trace.levels[best.level].name} ({best.row}, {best.col})"
     top = f"{names[best.top_class]} {best.top_score:.2f}"
     found = trace.detections
     if best.stage == "ceiling":
-        far = (trace.reg_max - 1) * trace.levels[best.level].stride
-        return f"{where}: sides end {far:g} px from the cell, which allows an IoU of {best.reach:.2f} at most"
+        far = ceiling(trace, best.level)
+        return (
+            f"{where}: the ceiling: sides end {far:g} px from the cell, which allows an IoU of {best.reach:.2f} at most"
+        )
     if best.stage == "localisation":
         return f"{where}: the best box has IoU {best.iou:.2f}"
     if best.stage == "confidence":

@@ -5,17 +5,18 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..findings import Finding
+from .gradients import fp16, gradients, untrained, updates
 from .listen import FP16_LARGEST
-from .result import Numerics
+from .result import Layer, Numerics
+from .surroundings import NEARLY_ALL, TENFOLD, closed_at_first, holds, names_of, normalizes, place_of, takers
 
-TENFOLD = 10.0
 CHAIN = 100.0  # growth along layers none of which normalizes; trained networks were seen to stay below
-EXPLODES, VANISHES = 1e3, 1e-6  # norm of a gradient over that at the outputs, and over the largest of all layers
-MOSTLY, NEARLY_ALL = 0.9, 0.99
-USUAL_UPDATE, LARGE_UPDATE = 1e-3, 0.1
+LARGE = 10.0  # RMS: a layer that lifts small values to less than this harms nothing; trained networks stay below
+MOSTLY = 0.9
 ROUNDING = 1e-3  # less than this of a mean square cannot be told from the rounding of float32
+CANCELS = 0.1  # of the RMS of its terms is left of a sum
+SUMS = ("add", "sub", "sum", "mean")
 FAINT = 1e-6  # RMS of an output
-SHOWN = 4  # names that a message lists
 
 
 def find(result: Numerics) -> tuple[Finding, ...]:
@@ -31,6 +32,8 @@ def _non_finite(result: Numerics) -> Iterator[Finding]:
     told = [backward] if backward and (forward is None or backward.step < forward.step) else []
     for origin in [*told, *([forward] if forward else [])]:
         message = f"{origin}."
+        if origin.how in ("own", "between") and not any(layer.operation for layer in result.layers):
+            message += " numerics(…, inside=True) names the operation."
         if origin.how == "made" and result.dtype == "float16":
             message += f" float16 ends at {FP16_LARGEST:.0f}: compute this layer in float32 or bfloat16."
         evidence = {"step": origin.step, "layer": origin.name, "how": origin.how, "direction": origin.direction}
@@ -39,14 +42,14 @@ def _non_finite(result: Numerics) -> Iterator[Finding]:
             severity="error",
             level=None,
             message=message,
-            evidence=evidence | {"largest": origin.largest},
+            evidence=evidence | {"largest": origin.largest, "images": origin.images},
         )
 
 
 def _sick_weights(result: Numerics) -> Iterator[Finding]:
     bad = [path for path, norm in zip(result.parameters, result.weight_norm[0], strict=True) if not np.isfinite(norm)]
     if bad:
-        message = f"Before the first pass {_names(bad)} held NaN or infinity. Load or initialize the weights again."
+        message = f"Before the first pass {names_of(bad)} held NaN or infinity. Load or initialize the weights again."
         yield Finding(
             code="non_finite",
             severity="error",
@@ -86,22 +89,25 @@ def _chain(result: Numerics) -> Iterator[Finding]:
     rms, gain = result.forward.rms[step], _gain(result, step)
     low, start = {}, {}
     for index, layer in enumerate(result.layers):
-        if not rms[index] > 0:
+        if not 0 < rms[index] < np.inf:
             continue
         before = [place for place in layer.inputs if place in low]
         best = max(before, key=lambda place: rms[place], default=None)
         own = gain[index] < 0.5 * result.gain[step, index]  # most of what it puts out is its bias
+        own |= (
+            best is not None and rms[index] > TENFOLD * rms[best] * result.gain[step, index]
+        )  # or of what else it takes
         judged = layer.leaf or layer.residual
-        if best is None or _normalizes(layer.kind) or own or not judged or rms[index] <= low[best]:
+        if best is None or normalizes(layer) or own or not judged or rms[index] <= low[best]:
             low[index], start[index] = rms[index], index
         else:
             low[index], start[index] = low[best], start[best]
-    growth = {index: rms[index] / value for index, value in low.items()}
+    growth = {index: rms[index] / value for index, value in low.items() if rms[index] >= LARGE}
     top = max(growth, key=lambda index: growth[index], default=None)
     if top is None or growth[top] < CHAIN:
         return
-    ahead = [index for index in growth if start[index] == start[top] and index <= top]
-    first = next(index for index in ahead if growth[index] >= TENFOLD)
+    ahead = [index for index in low if start[index] == start[top] and index <= top]
+    first = next(index for index in ahead if rms[index] >= TENFOLD * low[index])
     message = (
         f"The scale grows {growth[top]:.3g} times from {result.layers[start[top]]} to {result.layers[top]} with no "
         f"normalization on the way (pass {step}); it is tenfold at {result.layers[first]}. Normalize there."
@@ -114,30 +120,43 @@ def _chain(result: Numerics) -> Iterator[Finding]:
 def _amplifies(result: Numerics) -> Iterator[Finding]:
     """Single layers, in the last calm pass; the innermost where one lies in another."""
     step = result.calm
-    candidates = np.flatnonzero(_gain(result, step) >= TENFOLD).tolist()
+    candidates = np.flatnonzero((_gain(result, step) >= TENFOLD) & (result.forward.rms[step] >= LARGE)).tolist()
     tall = [index for index in candidates if _may_amplify(result, step, index)]
     for index in tall:
         layer = result.layers[index]
-        if any(result.layers[other].path.startswith(f"{layer.path}.") for other in tall):
+        if any(holds(layer, result.layers[other]) for other in tall):
             continue
         gain, out = result.gain[step, index], result.forward.rms[step, index]
         message = f"{layer} puts out RMS {out:.3g} for an input of {out / gain:.3g}, {gain:.3g} times (pass {step})."
+        message += _divisor(result, step, index)
         yield Finding(
             code="amplifies",
             severity="warning",
             level=None,
             message=message,
-            evidence=_place(result, index, step, gain),
+            evidence=place_of(result, index, step, gain),
         )
+
+
+def _divisor(result: Numerics, step: int, index: int) -> str:
+    """Of a division in words: that what it divides by is what is left of terms that nearly cancel."""
+    layer, rms = result.layers[index], result.forward.rms[step]
+    for source in layer.inputs if layer.operation == "div" else ():
+        made = result.layers[source]
+        if made.operation in SUMS and result.gain[step, source] <= CANCELS:
+            terms = rms[source] / result.gain[step, source]
+            return f" It divides by RMS {rms[source]:.3g}: terms of RMS {terms:.3g} nearly cancel in {made.operation}."
+    return ""
 
 
 def _faint(result: Numerics) -> Iterator[Finding]:
     """The first layer of the last calm pass whose output has all but vanished, though it is not zero."""
     step = result.calm
     rms = result.forward.rms[step]
-    small = np.flatnonzero((rms > 0) & (rms < FAINT))
-    if len(small):
-        index = int(small[0])
+    faint = (rms > 0) & (rms < FAINT)
+    small = [index for index in np.flatnonzero(faint).tolist() if not _added_to_more(result, faint, index)]
+    if small:
+        index = small[0]
         message = (
             f"{result.layers[index]} puts out RMS {rms[index]:.2g} (pass {step}), and {len(small)} layer(s) less "
             f"than {FAINT:g}: what comes after sees biases alone. Check initialization and normalization before it."
@@ -147,8 +166,19 @@ def _faint(result: Numerics) -> Iterator[Finding]:
             severity="warning",
             level=None,
             message=message,
-            evidence=_place(result, index, step, rms[index]),
+            evidence=place_of(result, index, step, rms[index]),
         )
+
+
+def _added_to_more(result: Numerics, faint: np.ndarray, index: int) -> bool:
+    """Whether no layer takes this output as it is, and the block that adds it to its input puts out more."""
+    after = takers(result.layers)[index]
+    added = [holds(result.layers[taker], result.layers[index]) or _adds(result.layers[taker]) for taker in after]
+    return bool(after) and all(added) and not faint[list(after)].any()
+
+
+def _adds(layer: Layer) -> bool:
+    return layer.operation in ("add", "add_")
 
 
 def _gain(result: Numerics, step: int) -> np.ndarray:
@@ -167,32 +197,34 @@ def _gain(result: Numerics, step: int) -> np.ndarray:
 def _may_amplify(result: Numerics, step: int, index: int) -> bool:
     """Whether a large gain of this layer means anything.
 
-    To lift a small input to RMS 1 is what a normalization is for; a module with others inside is judged where it adds
-    to its own input; and fixed weights beside trained ones are constants of the design, as in the mean of DFL bins.
+    What a normalization divides by its scale again has none that counts; a module with others inside is judged where it
+    adds to its own input; and fixed weights beside trained ones are constants of the design, as the mean of DFL bins.
     """
-    layer = result.layers[index]
+    layer, rms = result.layers[index], result.forward.rms[step]
     if not np.isfinite(result.gain[step, index]):
         return False
-    if _normalizes(layer.kind):
-        return bool(result.forward.rms[step, index] >= TENFOLD)
+    after = takers(result.layers)[index]
+    if after and all(normalizes(result.layers[taker]) and rms[taker] < LARGE for taker in after):
+        return False
     return not (layer.frozen and result.trainable) if layer.leaf else layer.residual
 
 
 def _dead(result: Numerics) -> Iterator[Finding]:
     """All zeros for every pass that was measured, forward or backward."""
+    closing, behind = closed_at_first(result)
     silent, pulled = [], []
-    weighted = {path.rpartition(".")[0] for path in result.parameters}
-    for index, layer in enumerate(result.layers):
+    for index in range(len(result.layers)):
         zeros, back = result.forward.zeros[:, index], result.backward.zeros[:, index]
-        learns = layer.path in weighted and (result.backward.largest[:, index] > 0).any()  # zero at first by design
-        if (zeros >= NEARLY_ALL).all() and not learns:
+        if (zeros >= NEARLY_ALL).all() and index not in closing:
             silent.append(index)
-        elif (back == 1).all():
+        elif (back == 1).all() and index not in behind:
             pulled.append(index)
     for which, words in ((silent, "put out nothing but zeros"), (pulled, "get a gradient of zero everywhere")):
         if which:
             names = [result.layers[index].name for index in which]
-            message = f"{_names(names)}: {len(which)} layer(s) {words}, in every pass; {result.layers[which[0]]} first."
+            message = (
+                f"{names_of(names)}: {len(which)} layer(s) {words}, in every pass; {result.layers[which[0]]} first."
+            )
             yield Finding(
                 code="dead_layer",
                 severity="warning",
@@ -212,140 +244,8 @@ def _saturated(result: Numerics) -> Iterator[Finding]:
         yield Finding(code="saturated_layer", severity="warning", level=None, message=message, evidence=evidence)
 
 
-def _gradients(result: Numerics) -> Iterator[Finding]:
-    """Along depth, in the last finite pass; then over steps."""
-    step = result.calm
-    norm = np.where(np.isfinite(result.backward.norm[step]), result.backward.norm[step], 0.0)
-    taken: set[int] = set()
-    for layer, pull in zip(result.layers, norm, strict=True):
-        if pull > 0:
-            taken.update(layer.inputs)
-    ends = [index for index in range(len(norm)) if index not in taken and norm[index] > 0]
-    if ends and norm.max() >= EXPLODES * norm[ends].max():
-        index = int(np.flatnonzero(norm >= EXPLODES * norm[ends].max())[-1])
-        times = norm[index] / norm[ends].max()
-        message = f"On the way back the gradient has grown {times:.3g} times at {result.layers[index]} (pass {step})."
-        yield Finding(
-            code="exploding_gradient",
-            severity="warning",
-            level=None,
-            message=message,
-            evidence=_place(result, index, step, times),
-        )
-    small = np.flatnonzero((norm > 0) & (norm < VANISHES * norm.max()))
-    if len(small):
-        index = int(small[-1])
-        share = norm[index] / norm.max()
-        message = (
-            f"The gradient at {result.layers[index]} is {share:.2g} of the largest (pass {step}); "
-            f"{len(small)} layer(s) get less than a millionth."
-        )
-        yield Finding(
-            code="vanishing_gradient",
-            severity="warning",
-            level=None,
-            message=message,
-            evidence=_place(result, index, step, share),
-        )
-    total = np.sqrt(np.nansum(result.gradient_norm**2, 1))
-    wild = np.flatnonzero(np.isfinite(total) & (total >= TENFOLD**2 * total[0]))
-    if len(wild) and total[0] > 0:
-        times = total[wild[0]] / total[0]
-        message = f"The gradient of all weights is {times:.3g} times that of pass 0 after {wild[0]} step(s). Clip it."
-        yield Finding(
-            code="exploding_gradient",
-            severity="warning",
-            level=None,
-            message=message,
-            evidence={"step": int(wild[0]), "ratio": float(times)},
-        )
-
-
-def _place(result: Numerics, index: int, step: int, ratio: float) -> dict:
-    return {"layer": result.layers[index].name, "step": step, "ratio": float(ratio)}
-
-
-def _untrained(result: Numerics) -> Iterator[Finding]:
-    """Trainable weights that never had a gradient; those of modules that were never called are told as such."""
-    never = [path for path, norm in zip(result.parameters, result.gradient_norm.T, strict=True) if np.isnan(norm).all()]
-    idle = {path.rpartition(".")[0] for path in never} & set(result.never_called)
-    never = [path for path in never if path in result.trainable]
-    if never:
-        called = f", {len(idle)} module(s) of them never called" if idle else ", though their modules are called"
-        message = (
-            f"The loss does not reach {_names(never)}: {len(never)} trainable tensor(s) without a gradient{called}."
-        )
-        yield Finding(
-            code="untrained", severity="warning", level=None, message=message, evidence={"parameters": tuple(never)}
-        )
-
-
-def _updates(result: Numerics) -> Iterator[Finding]:
-    """The first step that changes a weight matrix by much of its norm: the learning rate is too large for it."""
-    matrix = np.array([len(shape) > 1 for shape in result.shapes], dtype=bool)
-    ratio = np.where(matrix, result.update_ratio, np.nan)
-    ratio = np.where(np.isfinite(ratio), ratio, 0.0)
-    for step in np.flatnonzero((ratio >= LARGE_UPDATE).any(1))[:1]:
-        index = int(ratio[step].argmax())
-        many = int((ratio[step] >= LARGE_UPDATE).sum())
-        worst = ratio[step, index]
-        message = (
-            f"Step {step + 1} changes '{result.parameters[index]}' by {worst:.2g} of its norm, and {many} of "
-            f"{int(matrix.sum())} weights by more than {LARGE_UPDATE:g}; about {USUAL_UPDATE:g} is usual. Lower "
-            "the learning rate, or warm it up."
-        )
-        evidence = {"parameter": result.parameters[index], "ratio": float(worst), "step": int(step), "weights": many}
-        yield Finding(
-            code="update_too_large",
-            severity="error" if worst >= 1 else "warning",
-            level=None,
-            message=message,
-            evidence=evidence,
-        )
-
-
-def _fp16(result: Numerics) -> Iterator[Finding]:
-    if result.dtype == "float16":
-        return
-    for words, scales in (("output", result.forward), ("gradient", result.backward)):
-        largest = np.where(scales.finite, scales.largest, 0.0)
-        for step in np.flatnonzero((largest > FP16_LARGEST).any(1))[:1]:
-            index = int(np.argmax(largest[step] > FP16_LARGEST))
-            most = largest[step, index]
-            message = (
-                f"The {words} of {result.layers[index]} reaches {most:.3g} in pass {step}: fp16 ends at "
-                f"{FP16_LARGEST:.0f} and would make it infinite. bfloat16 holds it."
-            )
-            yield Finding(
-                code="fp16_overflow",
-                severity="warning",
-                level=None,
-                message=message,
-                evidence=_place(result, index, int(step), np.nan),
-            )
-    lost = result.backward.lost[result.calm]
-    many = np.flatnonzero(lost >= 0.5)
-    if len(many):
-        worst = int(np.nanargmax(lost))
-        message = (
-            f"fp16 would make more than half of the gradient zero at {len(many)} of {len(result.layers)} layers, "
-            f"{lost[worst]:.0%} of it at {result.layers[worst]}. Scale the loss (torch.amp.GradScaler) or use bfloat16."
-        )
-        evidence = {"layer": result.layers[worst].name, "share": float(lost[worst]), "layers": len(many)}
-        yield Finding(code="fp16_underflow", severity="warning", level=None, message=message, evidence=evidence)
-
-
-def _normalizes(kind: str) -> bool:
-    return "norm" in kind.lower()
-
-
-def _names(names) -> str:
-    names = list(names)
-    return ", ".join(f"'{name}'" for name in names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
-
-
 Rule = Callable[[Numerics], Iterator[Finding]]
 RULES: tuple[Rule, ...] = (
-    *(_sick_weights, _non_finite, _runaway, _updates, _chain, _amplifies, _faint),
-    *(_gradients, _dead, _saturated, _untrained, _fp16),
+    *(_sick_weights, _non_finite, _runaway, updates, _chain, _amplifies, _faint),
+    *(gradients, _dead, _saturated, untrained, fp16),
 )

@@ -13,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 
 from .state import resting_collector
 
+unheard = torch._C.DisableTorchFunction  # what a listener computes itself is no operation of the network
 FP16_LARGEST = torch.finfo(torch.float16).max
 FP16_SMALLEST = 2.0**-25  # up to here fp16 rounds to zero: half of its smallest number
 # type: (low, high), the bounds where its gradient vanishes; None where that end is 0 and counts among the zeros
@@ -48,8 +49,14 @@ class Value(NamedTuple):
     made: bool
 
 
+Key = tuple[str, str, int]
+
+
 class Row(NamedTuple):
-    """One call of one module that made something new; ``inputs`` and ``outputs`` are indices of values."""
+    """One call of one module that made something new; ``inputs`` and ``outputs`` are indices of values.
+
+    Or of an ``operation``, by name, in the forward of that module.
+    """
 
     path: str
     call: int
@@ -59,6 +66,27 @@ class Row(NamedTuple):
     residual: bool
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    operation: str = ""
+
+    @property
+    def key(self) -> Key:
+        """Path, operation and which call of that it is: what makes it the same row in the next pass."""
+        return self.path, self.operation, self.call
+
+
+class Masked(NamedTuple):
+    """Attention of which at least one row may be masked wholly.
+
+    ``order``: how many values were known before it; ``path``, ``kind`` of the module; ``operation`` by name; ``wholly``
+    a scalar on the device; ``images`` (B,) which of the batch, or None.
+    """
+
+    order: int
+    path: str
+    kind: str
+    operation: str
+    wholly: Tensor
+    images: Tensor | None
 
 
 class Inside(NamedTuple):
@@ -90,11 +118,17 @@ class Listener:
         self.rows: list[Row] = []
         self.saturated: dict[int, tuple[Tensor, int]] = {}  # row -> units at a bound, units in all
         self.gradients: dict[int, Measure] = {}  # value -> its gradient, in the order of the backward pass
-        self.calls: Counter[str] = Counter()
+        self.images: dict[int, Tensor] = {}  # value -> (B,) bad values in each image of the batch
+        self.gradient_images: dict[int, Tensor] = {}  # likewise of its gradient
+        self.results: tuple[int, ...] = ()  # the values that the network put out
+        self.masked: list[Masked] = []
+        self.batch = 0  # images in the batch, 0 where that is not known
+        self.calls: Counter[tuple[str, str]] = Counter()
         self.called: set[nn.Module] = set()
         self.inside: list[Inside] = []
         self.listening = True
         self._known: dict[int, tuple[weakref.ref, int, int]] = {}  # id -> (tensor, version, value)
+        self._operated: dict[int, str] = {}  # value -> the module in whose own forward an operation made it
         self._handles: list[RemovableHandle] = []
 
     def __enter__(self) -> "Listener":
@@ -134,11 +168,16 @@ class Listener:
         return self.paths[module]
 
     def _enter(self, module: nn.Module, args, kwargs) -> None:
-        if not self.listening:
-            return
+        if self.listening:
+            with unheard():
+                self._entered(module, args, kwargs)
+
+    def _entered(self, module: nn.Module, args, kwargs) -> None:
         path = self._path(module)
         place = Value(path, self.inside[-1].path if self.inside else None, made=False)
         given = tensors(args) + tensors(kwargs) if kwargs else tensors(args)
+        if module is self.net and given:
+            self.batch = given[0].shape[0] if given[0].ndim > 1 else 0
         inputs = tuple(self._note(tensor, place)[0] for tensor in given)
         self.inside.append(
             Inside(module=module, path=path, inputs=inputs, shapes=tuple(tensor.shape for tensor in given))
@@ -146,18 +185,26 @@ class Listener:
         self.called.add(module)
 
     def _leave(self, module: nn.Module, args, output) -> None:
-        if not self.listening:
-            return
+        if self.listening:
+            with unheard():
+                self._left(module, args, output)
+
+    def _left(self, module: nn.Module, args, output) -> None:
         now = self.inside.pop()
         while now.module is not module:  # a model may have caught what a part of it raised
             now = self.inside.pop()
-        path, call = now.path, self.calls[now.path]
-        self.calls[path] += 1
+        path, call = now.path, self.calls[now.path, ""]
+        self.calls[path, ""] += 1
         found = tensors(output)
         noted = [self._note(tensor, Value(path, None, made=True)) for tensor in found]
-        new = tuple(index for index, fresh in noted if fresh)
+        if module is self.net:
+            self.results = tuple(index for index, _ in noted)
+        new = tuple(index for index, fresh in noted if fresh or self._made_inside(index, path))
         if not new:
             return
+        for tensor, (index, fresh) in zip(found, noted, strict=True):
+            if not fresh and not self.values[index].made and index in new:
+                self._follow(tensor, index)
         own = [weight for weight in module._parameters.values() if weight is not None]
         frozen = bool(own) and not any(weight.requires_grad for weight in own)
         leaf = next(module.children(), None) is None
@@ -177,6 +224,47 @@ class Listener:
         if type(module) in BOUNDS or isinstance(module, nn.Hardtanh | nn.Softmax):
             self.saturated[len(self.rows) - 1] = _saturated(module, found[0].detach())
 
+    def knows(self, tensor: Tensor) -> bool:
+        """Whether these values of a tensor were measured."""
+        known = self._known.get(id(tensor))
+        return known is not None and known[0]() is tensor and known[1] == tensor._version
+
+    def given(self, values: list[Tensor]) -> tuple[int, ...]:
+        """The indices of what an operation takes, noted before it may write there."""
+        if not values:
+            return ()
+        now = self.inside[-1]
+        return tuple(self._note(tensor, Value(now.path, now.path, made=False))[0] for tensor in values)
+
+    def operation(self, name: str, inputs: tuple[int, ...], outputs: list[Tensor]) -> None:
+        """A row for an operation in the forward of the module under way, if it made something new."""
+        now = self.inside[-1]
+        noted = [self._note(tensor, Value(now.path, None, made=True)) for tensor in outputs]
+        new = tuple(index for index, fresh in noted if fresh)
+        if not new:
+            return
+        self._operated |= dict.fromkeys(new, now.path)
+        call = self.calls[now.path, name]
+        self.calls[now.path, name] += 1
+        self.rows.append(
+            Row(
+                path=now.path,
+                call=call,
+                kind=type(now.module).__name__,
+                leaf=True,
+                frozen=False,
+                residual=False,
+                inputs=inputs,
+                outputs=new,
+                operation=name,
+            )
+        )
+
+    def _made_inside(self, index: int, path: str) -> bool:
+        """Whether an operation in a module's own forward made a value that no layer in it changed any more."""
+        value = self.values[index]
+        return self._operated.get(index) == path or (not value.made and value.parent == path != value.layer)
+
     def _note(self, tensor: Tensor, place: Value) -> tuple[int, bool]:
         """The index of a tensor's value, and whether it was new."""
         for alias in (tensor, tensor._base):
@@ -186,15 +274,25 @@ class Listener:
                     return known[2], False
         index = len(self.values)
         self.values.append(place)
-        self.measures.append(measure(tensor.detach()))
+        entry, images = measured(tensor.detach(), self.batch)
+        self.measures.append(entry)
+        if images is not None:
+            self.images[index] = images
         self._known[id(tensor)] = (weakref.ref(tensor), tensor._version, index)
-        if place.made and tensor.requires_grad:
-            self._handles.append(tensor.register_hook(lambda gradient: self._pull(index, gradient)))
+        if place.made:
+            self._follow(tensor, index)
         return index, True
+
+    def _follow(self, tensor: Tensor, index: int) -> None:
+        if tensor.requires_grad:
+            self._handles.append(tensor.register_hook(lambda gradient: self._pull(index, gradient)))
 
     def _pull(self, index: int, gradient: Tensor) -> None:
         if index not in self.gradients and measurable(gradient):
-            self.gradients[index] = measure(gradient.detach(), fp16=gradient.dtype != torch.float16)
+            entry, images = measured(gradient.detach(), self.batch, fp16=gradient.dtype != torch.float16)
+            self.gradients[index] = entry
+            if images is not None:
+                self.gradient_images[index] = images
 
 
 def tensors(value: Any) -> list[Tensor]:
@@ -223,23 +321,34 @@ def measure(tensor: Tensor, *, fp16: bool = False) -> Measure:
     looking costs nothing, bad values are counted if there are any; elsewhere always, so that nothing waits for the
     device.
     """
-    tensor = _in_memory_order(tensor)
+    return measured(tensor, fp16=fp16)[0]
+
+
+def measured(tensor: Tensor, batch: int = 0, *, fp16: bool = False) -> tuple[Measure, Tensor | None]:
+    """As ``measure``, and the number of bad values in each image (batch,) of a tensor whose first axis is the batch.
+
+    None where it is not, or where nothing was counted.
+    """
+    by_image = 1 < batch == len(tensor) if tensor.ndim > 1 else False
+    across = tuple(range(1, tensor.ndim)) if by_image else None
+    plain, tensor = tensor, _in_memory_order(tensor)
     low, high = torch.aminmax(tensor)
     norm = torch.linalg.vector_norm(tensor, dtype=torch.float64 if tensor.dtype == torch.float64 else torch.float32)
     suspect = not tensor.is_cpu or not math.isfinite(low.item() + high.item())
-    bad = torch.count_nonzero(tensor - tensor) if suspect else 0.0  # infinity minus itself is NaN, and NaN is not zero
+    bad = torch.count_nonzero(plain - plain, across) if suspect else None  # infinity minus itself is NaN, and not zero
     sample = _sample(tensor)
     kept = torch.count_nonzero(torch.hardshrink(sample, FP16_SMALLEST)) if fp16 else float("nan")
-    return Measure(
+    entry = Measure(
         count=tensor.numel(),
         seen=sample.numel(),
         norm=norm,
         low=low,
         high=high,
         nonzero=torch.count_nonzero(sample),
-        bad=bad,
+        bad=0.0 if bad is None else bad.sum() if by_image else bad,
         in_fp16=kept,
     )
+    return entry, bad if by_image else None
 
 
 def _sample(tensor: Tensor) -> Tensor:

@@ -4,17 +4,17 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .listen import Listener, Row
+from .listen import Key, Listener, Row
+from .origins import Told, backward_origin, forward_origin, overflow
 from .result import Layer, Numerics, Origin, Scales
 
 COLUMNS = ("rms", "norm", "largest", "zeros", "non_finite", "lost")
-LARGEST = COLUMNS.index("largest")
 ABSENT = (math.nan,) * len(COLUMNS)
 
 
@@ -38,22 +38,9 @@ class Heard:
     called: frozenset[nn.Module]
 
     @property
-    def rms(self) -> dict[tuple[str, int], float]:
-        """RMS of the outputs by path and call."""
-        return {(row.path, row.call): rms for row, rms in zip(self.rows, self.forward[:, 0].tolist(), strict=True)}
-
-
-class Told(NamedTuple):
-    """A ``Measure`` on the host; of a sample, its counts are those of the whole."""
-
-    count: float
-    seen: float
-    norm: float
-    low: float
-    high: float
-    nonzero: float
-    bad: float
-    in_fp16: float
+    def rms(self) -> dict[Key, float]:
+        """RMS of the outputs by row."""
+        return {row.key: rms for row, rms in zip(self.rows, self.forward[:, 0].tolist(), strict=True)}
 
 
 def read(
@@ -79,8 +66,8 @@ def read(
     if before is not None and rows == before.rows:
         rows = before.rows
     origins = (
-        _forward(listener, stats, _sick(names, (*weight, *buffer)), value),
-        _backward(rows, pulls) or _overflow(names[: len(gradient)], gradient),
+        forward_origin(listener, stats, _sick(names, (*weight, *buffer)), value),
+        backward_origin(listener, rows, pulls) or overflow(names[: len(gradient)], gradient),
     )
     values = dict(enumerate(stats))
     return Heard(
@@ -193,7 +180,7 @@ def put_together(
     saturated, given = np.full((2, *shape), np.nan)
     origins = []
     for step, heard in enumerate(passes):
-        at = [places[row.path, row.call] for row in heard.rows]
+        at = [places[row.key] for row in heard.rows]
         tables[0][:, step, at], tables[1][:, step, at] = heard.forward.T, heard.backward.T
         saturated[step, at], given[step, at] = heard.saturated, heard.given
         for origin in heard.origins:
@@ -224,10 +211,10 @@ def _is_innermost(module: nn.Module) -> bool:
     return next(module.children(), None) is None
 
 
-def _layers(passes: Sequence[Heard]) -> tuple[tuple[Layer, ...], dict[tuple[str, int], int]]:
-    """The layers of all passes, and the place of each path and call among them."""
+def _layers(passes: Sequence[Heard]) -> tuple[tuple[Layer, ...], dict[Key, int]]:
+    """The layers of all passes, and the place of each among them."""
     layers: list[Layer] = []
-    places: dict[tuple[str, int], int] = {}
+    places: dict[Key, int] = {}
     known = None
     for heard in passes:
         if heard.rows is known:
@@ -235,9 +222,9 @@ def _layers(passes: Sequence[Heard]) -> tuple[tuple[Layer, ...], dict[tuple[str,
         known = heard.rows
         makers = _makers(known)
         for row in known:
-            if (row.path, row.call) not in places:
-                places[row.path, row.call] = len(layers)
-                inputs = [places[makers[value]] for value in row.inputs if value in makers]
+            if row.key not in places:
+                sources = [key for value in row.inputs for key in makers.get(value, ()) if key in places]
+                places[row.key] = len(layers)
                 layers.append(
                     Layer(
                         path=row.path,
@@ -246,65 +233,17 @@ def _layers(passes: Sequence[Heard]) -> tuple[tuple[Layer, ...], dict[tuple[str,
                         leaf=row.leaf,
                         frozen=row.frozen,
                         residual=row.residual,
-                        inputs=tuple(dict.fromkeys(inputs)),
+                        inputs=tuple(dict.fromkeys(places[key] for key in sources)),
+                        operation=row.operation,
                     )
                 )
     return tuple(layers), places
 
 
-def _makers(rows: Sequence[Row]) -> dict[int, tuple[str, int]]:
-    """By value: the path and call of the row whose output it is."""
-    makers = {}
+def _makers(rows: Sequence[Row]) -> dict[int, list[Key]]:
+    """By value: the rows whose output it is, an operation before the module that puts it out."""
+    makers: dict[int, list[Key]] = {}
     for row in rows:
         for value in row.outputs:
-            makers[value] = (row.path, row.call)
+            makers.setdefault(value, []).append(row.key)
     return makers
-
-
-def _forward(listener: Listener, stats: Sequence[Told], sick: set[str], loss: float) -> Origin | None:
-    """Values are numbered as they arise, so the first bad one cannot come from another that was measured."""
-    index = next((index for index, entry in enumerate(stats) if entry.bad), None)
-    if index is None:
-        return None if math.isfinite(loss) else _origin("forward", None, "the loss", how="loss", value=_kind(loss))
-    value, kind = listener.values[index], _kind(stats[index].high)
-    place = next((i for i, row in enumerate(listener.rows) if index in (*row.outputs, *row.inputs)), None)
-    row = None if place is None else listener.rows[place]
-    name = f"'{value.layer}'" + (f" ({row.kind})" if row and row.path == value.layer else "")
-    if row is None or not value.made:
-        how = "between" if value.parent else "input"
-        return _origin("forward", place, name, how=how, value=kind, parent=value.parent)
-    how = "weights" if row.path in sick else "made" if row.leaf else "own"
-    largest = _combined([stats[given] for given in row.inputs])[LARGEST]
-    return _origin("forward", place, name, how=how, value=kind, largest=largest)
-
-
-def _backward(rows: Sequence[Row], pulls: dict[int, Told]) -> Origin | None:
-    """The first bad gradient in the order in which they came: made by who takes that value, or handed to it."""
-    index = next((index for index, entry in pulls.items() if entry.bad), None)
-    if index is None:
-        return None
-    place = next(i for i, row in enumerate(rows) if index in row.outputs)
-    row, kind = rows[place], _kind(pulls[index].high)
-    takers = [other for other in rows if index in other.inputs]
-    name = f"'{row.path}' ({row.kind})"
-    if takers:
-        taker = min(takers, key=lambda other: not other.leaf)
-        largest = _combined(_known(taker.outputs, pulls))[LARGEST]
-        return _origin("backward", place, name, how="made", value=kind, parent=taker.path, largest=largest)
-    how = "loss" if index == next(iter(pulls)) else "between"
-    return _origin("backward", place, name, how=how, value=kind, parent=row.path.rpartition(".")[0] or "(model)")
-
-
-def _overflow(parameters: Sequence[str], norms: np.ndarray) -> Origin | None:
-    """Gradients of weights that are not finite though those of all outputs are: their sums overflow."""
-    path = next((path for path, norm in zip(parameters, norms, strict=True) if np.isinf(norm)), None)
-    return None if path is None else _origin("backward", None, f"'{path}'", how="weights", value="inf")
-
-
-def _origin(direction: str, layer: int | None, name: str, **told: Any) -> Origin:
-    """An origin whose pass is not numbered yet."""
-    return Origin(step=0, direction=direction, layer=layer, name=name, **told)
-
-
-def _kind(number: float) -> str:
-    return "nan" if math.isnan(number) else "inf"

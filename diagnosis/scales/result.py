@@ -11,9 +11,11 @@ from ..findings import Report
 if TYPE_CHECKING:
     from polars import DataFrame
 
+SHOWN = 8  # images that are listed
 HOW = {
     "made": "makes it from finite input",
     "own": "makes it in its own forward, after the layers inside it",
+    "masked": "makes it by {parent}: a row of attention is masked wholly, every score in it is -inf",
     "weights": "has weights or buffers that are not finite",
     "between": "receives it from an operation in the forward of {parent} just before it",
     "input": "is given it: the input of the network is not finite",
@@ -33,7 +35,8 @@ class Layer:
 
     ``kind`` is the module's type; ``leaf``: it has no modules inside; ``frozen``: it has weights of its own, none of
     them trainable; ``residual``: its output has the shape of an input. ``inputs`` holds the indices of the layers
-    whose outputs it takes, as far as they are layers.
+    whose outputs it takes, as far as they are layers. ``operation``: the name of an operation in that module's own
+    forward, "" for the module itself.
     """
 
     path: str
@@ -43,13 +46,18 @@ class Layer:
     frozen: bool
     residual: bool
     inputs: tuple[int, ...]
+    operation: str = ""
 
     @property
     def name(self) -> str:
-        """The path, and which call of several it is."""
-        return f"{self.path} (call {self.call + 1})" if self.call else self.path
+        """The path, of an operation with its name, and which call of several it is."""
+        name = f"{self.path}:{self.operation}" if self.operation else self.path
+        return f"{name} (call {self.call + 1})" if self.call else name
 
     def __str__(self) -> str:
+        if self.operation:
+            again = f" (call {self.call + 1})" if self.call else ""
+            return f"{self.operation}{again} in the forward of '{self.path}' ({self.kind})"
         return f"'{self.name}' ({self.kind})"
 
 
@@ -59,7 +67,9 @@ class Origin:
 
     ``layer`` is its index in ``Numerics.layers``, None where it is the loss or a weight. ``parent`` is the module in
     whose forward it happened between layers, or (backward, "made") whose backward pass made it. ``largest`` is the
-    greatest absolute value that went in, NaN where unknown; ``value`` "nan" or "inf".
+    greatest absolute value that went in, NaN where unknown; ``value`` "nan" or "inf". ``images`` of a batch of so many
+    in which it is not finite, counted from 0; () where that is not known. ``then`` says where an infinity does harm,
+    "" where that is at once: one that ends within the network, such as a mask, is no origin.
     """
 
     step: int
@@ -70,14 +80,32 @@ class Origin:
     value: str
     parent: str | None = None
     largest: float = float("nan")
+    images: tuple[int, ...] = ()
+    batch: int = 0
+    then: str = ""
 
     def __str__(self) -> str:
-        words = (HOW if self.direction == "forward" else BACKWARD)[self.how].format(parent=f"'{self.parent}'")
+        parent = self.parent if self.how == "masked" else f"'{self.parent}'"
+        words = (HOW if self.direction == "forward" else BACKWARD)[self.how].format(parent=parent)
+        if self.how == "made" and not np.isfinite(self.largest) and self.direction == "forward":
+            words = words.replace("finite input", "an infinite one")
         if self.how == "made" and np.isfinite(self.largest):
             words += f" (largest {self.largest:.3g})"
+        words += self._where()
+        if self.then:
+            words += f"; it {self.then}"
         if self.direction == "forward":
             return f"{self.value} in pass {self.step}, forward: {self.name} {words}"
         return f"{self.value} in pass {self.step}, backward: the gradient at {self.name}, {words}"
+
+    def _where(self) -> str:
+        """Which images of the batch, in words."""
+        if not self.images or self.batch < 2:
+            return ""
+        if len(self.images) == self.batch:
+            return f", in all {self.batch} images of the batch"
+        shown = ", ".join(map(str, self.images[:SHOWN])) + " …" * (len(self.images) > SHOWN)
+        return f", in image{'s' * (len(self.images) > 1)} {shown} of the batch of {self.batch}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ from anatomy.head.turns import undisturbed
 
 from .findings import find
 from .listen import Listener, tensors
+from .operations import Operations
 from .read import Heard, put_together, read
 from .result import Numerics
 from .state import resting_collector, untouched
@@ -36,6 +37,7 @@ def numerics(
     *,
     steps: int = 0,
     optimizer: Optimizer | Callable[[list[nn.Parameter]], Optimizer] | None = None,
+    inside: bool = False,
     progress: bool = True,
     on_pass: Callable[[Numerics], None] | None = None,
 ) -> Numerics:
@@ -51,6 +53,10 @@ def numerics(
     passes with one step between two. The network is trained in place and then put back bit for bit: weights, buffers,
     gradients, modes, optimizer, random states. A progress bar shows loss and growth; ``on_pass`` gets the result so
     far. Ctrl-C ends it and returns the passes that are complete. Works under autocast and in half precision.
+
+    ``inside`` also measures every operation in the forwards of modules that are not torch's own, each a layer with an
+    ``operation``: ``conv(x * 1e4)``, or a division by what nearly cancels, is then named; a pass takes longer. An
+    infinity is an error where it reaches a NaN, the output or the loss: a mask of -inf is none.
 
     Raises ValueError at the door (device, type, steps, loss), RuntimeError naming the layer in which a pass fails.
     """
@@ -77,10 +83,11 @@ def numerics(
 
     ended: dict[str, Any] = {}
     listener = Listener(net)
+    operations = Operations(listener, every=inside)
     with undisturbed(net), untouched(listener.paths, stepper, weights=steps > 0), listener:
         try:
             with tqdm(total=steps + 1, desc="numerics", unit="pass", disable=not (progress and steps)) as bar:
-                for heard in _follow(net, weights, batches, loss, listener, stepper, steps):
+                for heard in _follow(net, weights, batches, loss, operations, stepper, steps):
                     passes.append(heard)
                     bar.set_postfix_str(_postfix(passes), refresh=False)
                     bar.update()
@@ -105,12 +112,12 @@ def _follow(
     named: dict[str, nn.Parameter],
     batches: "Iterator[Batch]",
     loss: Callable[..., Tensor] | None,
-    listener: Listener,
+    operations: Operations,
     stepper: Optimizer | None,
     steps: int,
 ) -> Iterator[Heard]:
     """The passes, each measured, with an optimizer step between two; ``named`` are the weights by path."""
-    weights = list(named.values())
+    weights, listener = list(named.values()), operations.listener
     buffers = {path: buffer for path, buffer in net.named_buffers() if buffer.is_floating_point()}
     names = [*named, *buffers]
     nothing = [float("nan")] * len(weights)
@@ -122,7 +129,7 @@ def _follow(
             for weight in weights:
                 weight.grad = None
             with torch.inference_mode(False), torch.enable_grad():
-                value = _forward(net, weights, batch, loss, listener)
+                value = _forward(net, weights, batch, loss, operations)
                 listener.listening = False
                 value.backward()
             pulled = iter(_norms([weight.grad for weight in weights if weight.grad is not None]))
@@ -137,14 +144,15 @@ def _forward(
     weights: list[nn.Parameter],
     batch: "Batch",
     loss: Callable[..., Tensor] | None,
-    listener: Listener,
+    operations: Operations,
 ) -> Tensor:
     """The loss of one batch, checked."""
     arguments = _arguments(weights, batch.arguments)
     try:
-        outputs = net(*arguments)
+        with operations:
+            outputs = net(*arguments)
     except Exception as error:
-        place = listener.failed_in()
+        place = operations.listener.failed_in()
         if place is None:
             raise
         raise RuntimeError(f"The forward pass fails in {place}: {error}") from error

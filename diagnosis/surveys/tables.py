@@ -41,7 +41,8 @@ CANDIDATE: dict[str, Any] = {
     "reach": Float64,
 }
 
-# one row an object of the labels, in px of the original
+# one row an object of the labels, in px of the original; `ceiling`: a side of it lies beyond what the cell that found
+# it, or came nearest, can reach, (reg_max - 1) strides of its level; `reach`: the best IoU that this leaves
 OBJECTS: dict[str, Any] = {
     **KEY,
     "object": Int32,
@@ -66,7 +67,8 @@ OBJECTS: dict[str, Any] = {
     "candidates": polars.List(polars.Struct(CANDIDATE)),
 }
 
-# one row a detection of the working point; the columns of rivals follow `suppressed`, see `detections_schema`
+# one row a detection of the working point; the columns of rivals follow `suppressed`, see `detections_schema`; `cut`: a
+# side of its box ends at the ceiling of its level (`Trace.cut`)
 DETECTIONS: dict[str, Any] = {
     **KEY,
     "detection": Int32,
@@ -81,6 +83,7 @@ DETECTIONS: dict[str, Any] = {
     **BOX,
     "center_x": Float64,
     "center_y": Float64,
+    "cut": Boolean,
     "suppressed": Int32,
     "second_class_id": Int32,
     "second_class_name": String,

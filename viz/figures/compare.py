@@ -14,6 +14,7 @@ import anatomy
 from anatomy import Comparison, Trace
 from anatomy.tracing.matching import check_one_image, check_traces
 
+from ..canvas.cut import cut_handles, draw_cut
 from ..canvas.frame import cell_boxes
 from ..canvas.labels import Label, write_labels
 from ..canvas.layout import fit, panels
@@ -54,7 +55,8 @@ def compare(
 
     Boxes have the colour of their level; the line and the label tell what changed. Of one model: class (with the shift
     in class ids), confidence, gone, or new, and of a new one which detection had suppressed it before. Of two models:
-    what one of them finds alone, another class or level, surer or less sure. Numbers are the same on both sides; at
+    what one of them finds alone, another class or level, surer or less sure. A side that the ceiling of its level cuts
+    is thick and dotted. Numbers are the same on both sides; at
     most ``most`` labels a side, changes first. Returns a Figure; raises ValueError for traces of different images.
     """
     check_traces(before, after)
@@ -74,6 +76,7 @@ def compare(
         fit(figure)
         for ax, trace, rows in ((left, before, joined.before), (right, after, joined.after)):
             _draw_side(ax, trace, rows, joined.status)
+            draw_cut(ax, trace)
         if joined.matched_by == "anchor":
             _join(figure, left, right, before, after, joined)
         if label:
@@ -192,4 +195,5 @@ def _legend(before: Trace, after: Trace, joined: Comparison) -> list[Artist]:
         for name, (width, line, said) in LOOKS.items()
         if tally[name]
     ]
-    return [*level_handles(levels, told), *lines]
+    cut = cut_handles(*(int(trace.cut.sum()) for trace in (before, after)))
+    return [*level_handles(levels, told), *lines, *cut]

@@ -11,6 +11,7 @@ from matplotlib.typing import LineStyleType
 
 from anatomy import Level, Trace
 
+from ..canvas.cut import cut_handles, draw_cut
 from ..canvas.frame import cell_boxes, corners, outlines
 from ..canvas.labels import Label, write_labels
 from ..canvas.layout import fit, panels
@@ -35,7 +36,8 @@ def detections(
     """Draw every detection in the colour of its level, with the cell that made it.
 
     ``rivals``: the boxes that suppression removed, dashed, each in the colour of its own level. ``label``: class,
-    confidence, level and cell (row, column) of the ``most`` confident detections. ``width`` in inches, ``style`` as
+    confidence, level and cell (row, column) of the ``most`` confident detections. A side that the ceiling of its level
+    cuts is thick and dotted. ``width`` in inches, ``style`` as
     ``matplotlib.style.use`` takes it. Returns a Figure; nothing is shown or written.
     """
     shape = trace.image.shape[:2]
@@ -53,6 +55,7 @@ def detections(
         if rivals:
             _draw_rivals(ax, trace)
         draw_boxes(ax, trace)
+        draw_cut(ax, trace)
         boxes = cell_boxes(trace, found.level, found.row, found.col)
         if cells:
             for level in trace.levels:
@@ -101,6 +104,7 @@ def _legend(trace: Trace, lost: int, cells: bool) -> list[Artist]:
     handles: list[Artist] = [*level_handles(trace.levels, counts)]
     if cells:
         handles.append(ring("the cell that made it", "0.4", size=4))
+    handles += cut_handles(int(trace.cut.sum()))
     if lost:
         handles.append(Line2D([], [], color="0.4", linewidth=0.7, linestyle="--", label=f"suppressed rivals: {lost}"))
     return handles
@@ -121,7 +125,8 @@ def _labels(trace: Trace, most: int) -> list[Label]:
     found = trace.detections
     return [
         Label(
-            f"{found.class_name[i]} {found.confidence[i]:.2f}\n{found.level_name[i]} ({found.row[i]}, {found.col[i]})",
+            f"{found.class_name[i]} {found.confidence[i]:.2f}\n{found.level_name[i]} ({found.row[i]}, {found.col[i]})"
+            + "\ncut" * bool(trace.cut[i]),
             found.xyxy[i],
             level_color(found.level_name[i]),
         )

@@ -20,7 +20,7 @@ from ..canvas.photo import cell_marks, outline, photograph, stretch_note
 from ..canvas.style import DOUBLE, SINGLE, Picture, Style, styled
 
 FOUND, LOST = "#FFFFFF", "#E8112D"  # neither is the colour of a level
-DASHES = (0, (3, 1.5))
+DASHES, DOTS = (0, (3, 1.5)), (0, (0.6, 1.2))
 FAR = 0.2  # IoU: candidates of other levels that overlap less are not drawn
 
 
@@ -33,7 +33,9 @@ def missed(
     width: float | None = None,
     style: Style = None,
 ) -> Picture:
-    """Draw the objects that were found thin, those that were missed bold, and why.
+    """Draw the objects that were found thin, those that were missed bold, and why; dotted, those found and cut.
+
+    Cut is an object of which a side lies beyond the ceiling of the level that found it.
 
     Of every missed object the best candidate of each level is dashed in the level's colour, drawn through where it is
     the one that came nearest, with its cell and the reason in words. At most ``most`` labels, large objects first.
@@ -50,6 +52,7 @@ def missed(
         legend = foot(figure, _legend(result, cells), notes)
         fit(figure)
         outline(ax, corners(result.boxes[result.found >= 0]), FOUND, width=0.7, gid="found", halo=False)
+        outline(ax, corners(result.boxes[_found_cut(result)]), FOUND, width=1.6, style=DOTS, gid="cut", halo=False)
         outline(ax, corners(result.boxes[result.objects]), LOST, width=2.2, gid="missed")
         for level in trace.levels:
             _draw_candidates(ax, result, level.index)
@@ -67,6 +70,11 @@ def missed(
                 retitle(figure, legend, [*notes, f"Labels: {left_out} of {len(order)} left out."])
                 fit(figure)
     return figure
+
+
+def _found_cut(result: Missed) -> np.ndarray:
+    """(n,) bool: found, but cut by the ceiling of the level that found it."""
+    return (result.found >= 0) & result.cut
 
 
 def _cells(trace: Trace, candidates: Iterable[Candidate]) -> np.ndarray:
@@ -115,6 +123,9 @@ def _legend(result: Missed, cells: bool) -> list[Artist]:
         Line2D([], [], color=LOST, linewidth=2.0, label=f"missed: {len(result.objects)}"),
         Line2D([], [], color="0.55", linewidth=0.8, label=f"found: {int((result.found >= 0).sum())} (white)"),
     ]
+    if _found_cut(result).any():
+        words = f"found, cut by its level's ceiling: {int(_found_cut(result).sum())} (white)"
+        handles.append(Line2D([], [], color="0.55", linewidth=1.6, linestyle=DOTS, label=words))
     if len(result.objects):
         handles += [
             Line2D([], [], color=level_color(level.name), linewidth=1.2, label=f"best candidate on {level.name}")

@@ -36,6 +36,7 @@ def detection_rows(key: Mapping[str, Any], trace: Trace) -> Rows:
                 "y2": y2,
                 "center_x": float(seen.center[i, 0]),
                 "center_y": float(seen.center[i, 1]),
+                "cut": bool(trace.cut[i]),
                 "suppressed": sum(rivals),
                 **{f"rivals_{level.name}": rivals[level.index] for level in trace.levels},
                 "second_class_id": other,

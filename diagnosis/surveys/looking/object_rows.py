@@ -13,7 +13,6 @@ from ...objects.overlap import reachable_overlap
 from .detection_rows import Rows
 
 SMALL, MEDIUM = 32**2, 96**2  # px² of the original: COCO's bounds
-CUT = 0.99  # a box that can overlap its object no better than this is cut by the reach of its cell
 
 
 def object_row(key: Mapping[str, Any], result: Missed, i: int, detections: Rows) -> dict[str, Any]:
@@ -56,7 +55,7 @@ def _finder(result: Missed, i: int, row: Mapping[str, Any]) -> dict[str, Any]:
         "top_score": float(1 / (1 + np.exp(-scores[top]))),
         "suppressed_by": None,
         "reach": reach,
-        "ceiling": reach < CUT,
+        "ceiling": bool(result.cut[i]),
     }
 
 
@@ -75,7 +74,7 @@ def _nearest(result: Missed, i: int) -> dict[str, Any]:
         "top_score": best.top_score,
         "suppressed_by": best.by if best.by >= 0 else None,
         "reach": best.reach,
-        "ceiling": best.reach < result.iou,
+        "ceiling": bool(result.cut[i]),
     }
 
 

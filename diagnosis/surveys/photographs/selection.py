@@ -56,20 +56,22 @@ def _told(score: float) -> str:
 
 
 def _of_object(row: Mapping[str, Any]) -> str:
+    cut = ", beyond its level's ceiling" * bool(row["ceiling"])
     if row["found"]:
-        return f", found: IoU {row['iou']:.2f}"
+        return f", found: IoU {row['iou']:.2f}{cut}"
     why = STAGES.get(row["stage"], row["stage"])
     if row["stage"] == "wrong_class":
-        return f", missed: {why} ({row['top_class_name']} {row['top_score']:.2f})"
-    return f", missed: {why}"
+        why = f"{why} ({row['top_class_name']} {row['top_score']:.2f})"
+    return f", missed: {why}" + cut * (row["stage"] != "ceiling")
 
 
 def _of_detection(row: Mapping[str, Any]) -> str:
+    cut = ", cut by its level's ceiling" * bool(row.get("cut"))
     if row["correct"] is None:
-        return ""
+        return cut
     if row["correct"]:
-        return f", correct: IoU {row['iou']:.2f}"
-    return f", {WORDS[row['error']]}" + (f" (IoU {row['iou']:.2f})" if row["iou"] else "")
+        return f", correct: IoU {row['iou']:.2f}{cut}"
+    return f", {WORDS[row['error']]}" + (f" (IoU {row['iou']:.2f})" if row["iou"] else "") + cut
 
 
 def _filtered(frame: polars.LazyFrame, where: Where) -> polars.LazyFrame:
