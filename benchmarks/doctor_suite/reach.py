@@ -18,12 +18,16 @@ class FCOS(PointEncoder):
     REACH = (0, 64, 128, 256, 512, np.inf)  # px
     radius: float | None = None
 
+    def reach(self, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Between which px (N,) the farthest side of an object may lie from a point of these levels (N,)."""
+        return np.array(self.REACH)[level], np.array(self.REACH)[level + 1]
+
     def claims(self, boxes, labels, size):
         points, level, inner = self.all_points(size)
-        reach = distances(points, boxes)
-        low, high = np.array(self.REACH)[level], np.array(self.REACH)[level + 1]
-        far = reach.max(2)
-        wanted = (reach.min(2) > 0) & (far > low[:, None]) & (far <= high[:, None])
+        outward = distances(points, boxes)
+        low, high = self.reach(level)
+        far = outward.max(2)
+        wanted = (outward.min(2) > 0) & (far > low[:, None]) & (far <= high[:, None])
         if self.radius is not None:
             away = np.abs(points[:, None] - centres(boxes)[None]).max(2)
             wanted &= away < self.radius * self.spans(level)[:, None]

@@ -76,8 +76,8 @@ def _slots(outputs: Any, layout: Declared, size: tuple[int, int]):
         slots = []
         for row in range(rows):
             for col in range(cols):
-                for a in range(count):
-                    slots.append(((row, col, a), _values(part, axes, (row, col, a), (rows, cols, count))))
+                places = [(row, col, a) for a in range(count)]
+                slots.extend((place, _values(part, axes, place, (rows, cols, count))) for place in places)
         yield slots
     if flat is not None and start != len(flat):
         raise ValueError(f"{len(flat)} rows where {start} are declared")

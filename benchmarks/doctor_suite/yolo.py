@@ -131,7 +131,7 @@ class YOLOv4(YOLOv3EveryScale):
 
 
 class YOLOv5(CellEncoder):
-    """Priors within a factor of four, the cell and its two nearest neighbours; offsets from the cell that is written."""
+    """Priors within a factor of four, the cell and its two nearest neighbours; offsets from the cell written."""
 
     name = "yolov5"
     priors, axes = COCO_ANCHORS, "AHWC"
@@ -151,8 +151,13 @@ class YOLOv5(CellEncoder):
                 near = self.near(centres(boxes) / self.step(index), dx, dy)[thing]
                 r, c = (row + dy)[thing][near], (col + dx)[thing][near]
                 part = Claims.of(index, r, c, anchor[near], thing[near])
-                found.append(part.at((r >= 0) & (r < shape[0]) & (c >= 0) & (c < shape[1])))
+                found.append(part.at(self.on_grid(r, c, shape)))
         return Claims.join(found)
+
+    @staticmethod
+    def on_grid(row: np.ndarray, col: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """(n,): which of these cells there are."""
+        return (row >= 0) & (row < shape[0]) & (col >= 0) & (col < shape[1])
 
     @staticmethod
     def near(place: np.ndarray, dx: int, dy: int) -> np.ndarray:
