@@ -1,0 +1,115 @@
+"""The questions about grids: small detectors with and without faults, and the bundled one with labelled scenes."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+import diagnosis
+
+from .cases import Case
+from .faults.fault import named
+from .grid_faults import BOTH, BOXES, CLASSES, moved
+from .grid_points import DECODED
+from .grids import WATCHERS
+
+STEP = 64  # px that a patch is moved by
+
+
+def grids() -> list[Case]:
+    found = [Case("grid", "correct", name, (), (), _ask(kind)) for name, kind in WATCHERS.items()]
+    for part, rows in (("boxes", BOXES), ("classes", CLASSES), ("both", BOTH)):
+        for words, change, codes, level, scheme in rows:
+            made = type("Planted", (moved(part, level, change), WATCHERS[scheme]), {})
+            where = "" if level is None else f", level {level}"
+            found.append(Case("grid", "single", scheme, (f"{part} {words}{where}",), ((codes, "error"),), _ask(made)))
+    for words, fault, codes, scheme in DECODED:
+        made = type("Planted", (fault, WATCHERS[scheme]), {})
+        found.append(Case("grid", "single", scheme, (words,), ((codes, "error"),), _ask(made)))
+    return [*found, *labelled()]
+
+
+def labelled() -> list[Case]:
+    """The bundled detector on labelled scenes: as it is, with a decoder beside its place, with labels beside theirs."""
+    half, whole = named("half_cell_offset"), named("off_by_one_cell")
+    rolled, scrambled = named("off_by_one_cell", "scrambled_layout"), named("scrambled_layout")
+    return [
+        Case("grid", "correct", "bundled, labelled", (), (), _ask_bundled()),
+        Case("grid", "correct", "bundled, labels aside", (), (), _ask_bundled(labels=5.0), named("shifted")),
+        Case("grid", "correct", "bundled, labels far aside", (), (), _ask_bundled(labels=-9.0), named("shifted")),
+        Case("grid", "single", "bundled, labelled", ("half a cell",), ((half, "error"),), _ask_bundled(nudge=0.5)),
+        Case(
+            "grid", "single", "bundled, labelled", ("half a cell back, P4",), ((half, "error"),), _ask_bundled(-0.5, 1)
+        ),
+        Case("grid", "single", "bundled, labelled", ("a cell, P3",), ((whole, "error"),), _ask_bundled(1.0, 0)),
+        Case("grid", "single", "bundled, labelled", ("boxes rolled, P3",), ((rolled, "error"),), _ask_bundled(roll=3)),
+        Case(
+            "grid",
+            "single",
+            "bundled, labelled",
+            ("boxes mirrored, P3",),
+            ((scrambled, "error"),),
+            _ask_bundled(roll=0),
+        ),
+    ]
+
+
+def _ask(make: type) -> Any:
+    return lambda: diagnosis.check_grid(make().eval(), step=STEP)
+
+
+def _ask_bundled(nudge: float = 0.0, level: int | None = None, *, labels: float = 0.0, roll: int | None = None) -> Any:
+    """``nudge`` in cells of boxes, ``labels`` in px; ``roll`` in columns of P3's box outputs, 0 for a mirror."""
+
+    def ask():
+        from ultralytics import YOLO
+
+        from detectors import demo_weights, draw_scene
+
+        scenes = [draw_scene(seed) for seed in range(3)]
+        data = [(scene.image[..., ::-1].copy(), scene.boxes + labels, scene.labels) for scene in scenes]
+        return diagnosis.check_grid(Bundled(YOLO(demo_weights()), nudge, level, roll), data, sight=False)
+
+    return ask
+
+
+class Bundled:
+    """A YOLO object whose head places its boxes elsewhere."""
+
+    def __init__(self, yolo: Any, nudge: float, level: int | None, roll: int | None):
+        self.yolo, self.nudge, self.level, self.roll = yolo, nudge, level, roll
+
+    def describe_head(self):
+        from anatomy.families.ultralytics.head import UltralyticsHead
+
+        head = UltralyticsHead(self.yolo)
+        truth, passes = head.xyxy, head.passes
+
+        def xyxy(run, anchors):
+            level = head.pyramid(run).cells(anchors).level
+            stride = np.array([entry.stride for entry in head.levels])[level]
+            away = self.nudge * stride * (True if self.level is None else level == self.level)
+            return truth(run, anchors) + torch.as_tensor(away[:, None], dtype=torch.float32)
+
+        def rolled(source, **args):
+            for run in passes(source, **args):
+                yield run.evolve(**self._rolled(head, run))
+
+        head.xyxy = xyxy
+        if self.roll is not None:
+            head.passes = rolled
+        return head
+
+    def _rolled(self, head, run):
+        """Raw and decoded boxes of P3, as if its box branch had been rolled or mirrored before the decoder."""
+        rows, cols = run.shapes[0]
+        source = torch.arange(rows * cols).view(rows, cols)
+        source = (source.roll(self.roll, 1) if self.roll else source.flip(1)).flatten()
+        points = torch.from_numpy(head.pyramid(run).points(np.arange(rows * cols))).float()
+        raw, boxes = run.box_logits.clone(), run.boxes.clone()
+        raw[:, : rows * cols] = raw[:, source]
+        moved = (points - points[source]).T.to(boxes.dtype)
+        xywh = boxes[:, source].clone()
+        xywh[:2] += moved  # Ultralytics keeps centre and size
+        boxes[:, : rows * cols] = xywh
+        return {"box_logits": raw, "boxes": boxes}
