@@ -3,7 +3,7 @@
 import torch
 from torchvision.ops import nms
 
-from .decoder_faults import Fault
+from .decoder_fault import Fault
 from .faults.fault import named
 
 SCRAMBLED, MIXED = named("scrambled_layout"), named("mixed_batch")

@@ -1,19 +1,11 @@
-"""Faults of decoders, mix-ins as those of encoders."""
+"""Faults of decoders in strides, points and forms."""
 
 import torch
-from torch import Tensor
 
-from .decoders import BINS, Decoder
-from .faults.fault import FUNCTION, named
+from .decoder_fault import Fault
+from .faults.fault import named
 
 HALF = named("wrong_box_unit", "wrong_box_format")
-ANY_FORM = ("sides", "centres", "logarithms")
-
-
-class Fault(Decoder):
-    codes: frozenset[str] = frozenset()
-    severity = "error"
-    suits: tuple[str, ...] = ()
 
 
 class MiddleStride(Fault):
@@ -177,93 +169,3 @@ class WholeSizes(Fault):
         low, high = super().boxes(raw, points, stride).chunk(2, 1)
         middle, size = (low + high) / 2, high - low
         return torch.cat((middle - size, middle + size), 1)
-
-
-class SizesUnscaled(Fault):
-    """Sizes not multiplied by the stride."""
-
-    codes, suits = named("wrong_box_unit"), ("centres", "logarithms")
-
-    def sizes(self, raw: Tensor, stride: float) -> Tensor:
-        return super().sizes(raw, stride) / stride
-
-
-class SidesUnscaled(Fault):
-    """Distances not multiplied by the stride."""
-
-    codes, suits = named("wrong_box_unit"), ("sides", "bins", "corners")
-
-    def boxes(self, raw, points, stride):
-        return super().boxes(raw / stride, points, stride)
-
-
-class NoExp(Fault):
-    """The exponential is forgotten."""
-
-    codes, suits = FUNCTION, ("logarithms", "by name")
-
-    def sizes(self, raw, stride):
-        return raw * stride
-
-
-class SharesExchanged(Fault):
-    """Shares of the width taken of the height, and the other way round: right on squares."""
-
-    codes, suits = named("image_size_swapped"), ("normalised",)
-
-    def whole(self, height, width):
-        return torch.tensor([height, width])
-
-
-class SharesOfSquare(Fault):
-    """All shares taken of the longer side: right on squares."""
-
-    codes, suits = named("image_size_swapped", "wrong_box_unit"), ("normalised",)
-
-    def whole(self, height, width):
-        return torch.tensor([max(height, width)] * 2)
-
-
-class OneStride(Fault):
-    """Sizes pass a sigmoid's bound: none is larger than its cell."""
-
-    codes, suits = named("range_ceiling"), ("centres",)
-
-    def sizes(self, raw, stride):
-        return (raw * stride).clamp(max=stride)
-
-
-class ShortSides(Fault):
-    """Distances end at five strides, as too few bins make them."""
-
-    codes, severity, suits = named("range_ceiling"), "any", ("sides", "bins", "after suppression")
-
-    def boxes(self, raw, points, stride):
-        return super().boxes(raw.clamp(max=5), points, stride)
-
-
-class BinsFirst(Fault):
-    """Bins viewed before sides: (16, 4) in place of (4, 16)."""
-
-    codes, suits = named("scrambled_layout", "wrong_box_format"), ("bins",)
-
-    def box_part(self, level):
-        return self.expectation(level[:, : 4 * BINS].unflatten(1, (BINS, 4)).transpose(1, 2))
-
-
-class BinsFromOne(Fault):
-    """Bins counted from 1."""
-
-    codes, suits = named("wrong_box", "wrong_box_unit", "wrong_box_format"), ("bins",)
-
-    def expectation(self, bins):
-        return super().expectation(bins) + 1
-
-
-class LikeliestBin(Fault):
-    """The likeliest bin in place of the mean."""
-
-    codes, suits = named("wrong_box"), ("bins",)
-
-    def expectation(self, bins):
-        return bins.argmax(2).to(bins.dtype)

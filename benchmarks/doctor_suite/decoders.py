@@ -1,71 +1,11 @@
 """Correct decoders: raw boxes of every cell, each by its own convention, to xyxy px and class scores."""
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from torch import Tensor
 from torchvision.ops import nms
 
-CLASSES = 5
-
-
-class Decoder:
-    """``decode(outputs)``: a (B, C, h, w) tensor a level; (B, N, 4) xyxy px and (B, N, classes) come back.
-
-    This one: distances in strides from the middle of a cell, no objectness, as FCOS and YOLOv8 have them.
-    """
-
-    name = "sides"
-    strides: tuple[int, ...] = (8, 16, 32)
-    declared: dict[str, Any] = {"format": "ltrb", "unit": "stride", "objectness": None}
-    offset = 0.5
-    first_class = 4
-    prepare: Callable | None = None
-
-    def layout(self, make: Callable) -> Any:
-        classes = tuple(range(self.first_class, self.first_class + CLASSES))
-        return make(classes=classes, strides=self.strides, grid_offset=self.offset, **self.declared)
-
-    def __call__(self, outputs: list[Tensor]) -> Any:
-        boxes, scores = [], []
-        for index, level in enumerate(outputs):
-            stride = self.step(index)
-            boxes.append(self.flat(self.boxes(self.box_part(level), self.points(level.shape[2:], stride), stride)))
-            scores.append(self.flat(self.scores(level)))
-        return self.finish(*self.join(torch.cat(boxes, 2), torch.cat(scores, 2)))
-
-    def step(self, index: int) -> float:
-        return self.strides[index]
-
-    def points(self, shape: tuple[int, int], stride: float) -> Tensor:
-        """(2, h, w) xy px."""
-        y, x = torch.meshgrid(torch.arange(shape[0]), torch.arange(shape[1]), indexing="ij")
-        return (torch.stack((x, y)) + self.offset) * stride
-
-    def box_part(self, level: Tensor) -> Tensor:
-        """(B, 4, h, w): the box channels, activated."""
-        return level[:, :4]
-
-    def boxes(self, raw: Tensor, points: Tensor, stride: float) -> Tensor:
-        """(B, 4, h, w) xyxy px."""
-        return torch.cat((points - raw[:, :2] * stride, points + raw[:, 2:] * stride), 1)
-
-    def scores(self, level: Tensor) -> Tensor:
-        """(B, classes, h, w)."""
-        shown = level[:, self.first_class : self.first_class + CLASSES]
-        return shown if self.first_class == 4 else shown * level[:, 4:5]
-
-    def flat(self, part: Tensor) -> Tensor:
-        """(B, c, h, w) as (B, c, N)."""
-        return part.flatten(2)
-
-    def join(self, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 4, N) and (B, classes, N) with channels last."""
-        return boxes.permute(0, 2, 1), scores.permute(0, 2, 1)
-
-    def finish(self, boxes: Tensor, scores: Tensor) -> Any:
-        return boxes, scores
+from .declared import declare
+from .decoder import Decoder
 
 
 class CornerSides(Decoder):
@@ -78,7 +18,7 @@ class Centres(Decoder):
     """Offsets in the cell and sizes, in strides, with objectness."""
 
     name, offset, first_class = "centres", 0.0, 5
-    declared = {"format": "cxcywh", "unit": "stride", "relative": True}
+    declared = declare(format="cxcywh", unit="stride", relative=True)
 
     def boxes(self, raw, points, stride):
         centre, size = points + raw[:, :2] * stride, self.sizes(raw[:, 2:], stride)
@@ -93,7 +33,7 @@ class YOLOXDecoder(Centres):
     """Logarithms of sizes in strides."""
 
     name = "logarithms"
-    declared = {"format": "cxcywh", "unit": "stride", "relative": True, "size_function": "log"}
+    declared = declare(format="cxcywh", unit="stride", relative=True, size_function="log")
 
     def sizes(self, raw, stride):
         return raw.exp() * stride
@@ -103,7 +43,7 @@ class PixelCentres(Centres):
     """Centre and size in px of the image; nothing to add."""
 
     name, offset = "px", 0.5
-    declared = {"format": "cxcywh", "unit": "px"}
+    declared = declare(format="cxcywh", unit="px")
 
     def boxes(self, raw, points, stride):
         return torch.cat((raw[:, :2] - raw[:, 2:] / 2, raw[:, :2] + raw[:, 2:] / 2), 1)
@@ -113,7 +53,7 @@ class Normalised(Centres):
     """Centre and size as shares of the image, whose sides are those of the grid."""
 
     name, offset = "normalised", 0.5
-    declared = {"format": "cxcywh", "unit": "normalized"}
+    declared = declare(format="cxcywh", unit="normalized")
 
     def boxes(self, raw, points, stride):
         height, width = (int(side * stride) for side in points.shape[1:])
@@ -129,7 +69,7 @@ class Corners(Decoder):
     """Corners of boxes in strides of the image."""
 
     name = "corners"
-    declared = {"format": "xyxy", "unit": "stride", "objectness": None}
+    declared = declare(format="xyxy", unit="stride", objectness=None)
 
     def boxes(self, raw, points, stride):
         return raw * stride

@@ -7,11 +7,11 @@ from functools import cache
 
 from .base import Encoder
 from .combinations import PAIRS, TRIPLES
-from .faults import cells, classes, conduct, forms, levels, places, presence, priors, storage, units
+from .faults import borders, cells, classes, conduct, forms, levels, places, presence, priors, storage, units
 from .faults.fault import Fault
 from .schemes import SCHEMES
 
-HOMES = (units, priors, forms, places, cells, storage, levels, classes, presence, conduct)
+HOMES = (units, priors, forms, places, cells, borders, storage, levels, classes, presence, conduct)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,22 @@
 """All cases of the suite: target encoders, decoders, losses, grids."""
 
 import inspect
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import diagnosis
 
-from . import decoder_conduct, decoder_faults, encoder_cases, loss_boxes, loss_faults, published
+from . import (
+    decoder_conduct,
+    decoder_faults,
+    decoder_units,
+    encoder_cases,
+    loss_boxes,
+    loss_conduct,
+    loss_faults,
+    published,
+)
 from .cases import Case
 from .decoders import DECODERS
 from .grid_cases import grids
@@ -26,8 +36,7 @@ def targets() -> list[Case]:
         "triple": encoder_cases.triples(),
     }
     for group, planted in groups.items():
-        for one in planted:
-            found.append(Case("targets", group, one.scheme, one.faults, one.expected, _ask_targets(one.make)))
+        found += [_target_case(group, one) for one in planted]
     names = tuple((frozenset((code,)), "error") for code in published.ERRORS)
     names += tuple((frozenset((code,)), "warning") for code in published.WARNINGS)
     ask = lambda: diagnosis.check_targets(published.encode, published.layout(diagnosis.TargetLayout))  # noqa: E731
@@ -35,25 +44,40 @@ def targets() -> list[Case]:
     return found
 
 
+def _target_case(group: str, one: encoder_cases.Case) -> Case:
+    return Case("targets", group, one.scheme, one.faults, one.expected, _ask_targets(one.make))
+
+
 def decoders() -> list[Case]:
-    return _planted("decoder", DECODERS, (decoder_faults, decoder_conduct), _ask_decoder)
+    return _of_kind("decoder", _ask_decoder)
 
 
 def losses() -> list[Case]:
-    return _planted("loss", LOSSES, (loss_faults, loss_boxes), _ask_loss)
+    return _of_kind("loss", _ask_loss)
 
 
-def _planted(kind: str, schemes: dict[str, type], homes: tuple[ModuleType, ...], ask: Any) -> list[Case]:
-    """The correct ones, and every mix-in of these files in each scheme that it suits."""
-    found = [Case(kind, "correct", name, (), (), ask(scheme)) for name, scheme in schemes.items()]
+FAMILIES: dict[str, tuple[dict[str, type], tuple[ModuleType, ...]]] = {
+    "decoder": (DECODERS, (decoder_faults, decoder_units, decoder_conduct)),
+    "loss": (LOSSES, (loss_faults, loss_boxes, loss_conduct)),
+}
+"""The correct ones of a kind, and the files of its faults."""
+
+
+def planted(kind: str) -> Iterator[tuple[str, str, Any]]:
+    """(scheme, fault, class with it) for every mix-in of a kind in each scheme that it suits."""
+    schemes, homes = FAMILIES[kind]
     for home in homes:
         for name, fault in vars(home).items():
             if not inspect.isclass(fault) or fault.__module__ != home.__name__ or not getattr(fault, "codes", None):
                 continue
             for scheme in fault.suits:
-                made = type("Planted", (fault, schemes[scheme]), {})
-                expected = ((fault.codes, fault.severity),)
-                found.append(Case(kind, "single", scheme, (name,), expected, ask(made)))
+                yield scheme, name, type("Planted", (fault, schemes[scheme]), {})
+
+
+def _of_kind(kind: str, ask: Any) -> list[Case]:
+    found = [Case(kind, "correct", name, (), (), ask(scheme)) for name, scheme in FAMILIES[kind][0].items()]
+    for scheme, name, made in planted(kind):
+        found.append(Case(kind, "single", scheme, (name,), ((made.codes, made.severity),), ask(made)))
     return found
 
 

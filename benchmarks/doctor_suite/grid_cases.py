@@ -1,5 +1,6 @@
 """The questions about grids: small detectors with and without faults, and the bundled one with labelled scenes."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,20 @@ STEP = 64  # px that a patch is moved by
 
 def grids() -> list[Case]:
     found = [Case("grid", "correct", name, (), (), _ask(kind)) for name, kind in WATCHERS.items()]
+    for scheme, words, made in planted_grids():
+        found.append(Case("grid", "single", scheme, (words,), ((made.codes, "error"),), _ask(made)))
+    return [*found, *labelled()]
+
+
+def planted_grids() -> Iterator[tuple[str, str, Any]]:
+    """(scheme, fault in words, class with it)."""
     for part, rows in (("boxes", BOXES), ("classes", CLASSES), ("both", BOTH)):
         for words, change, codes, level, scheme in rows:
-            made = type("Planted", (moved(part, level, change), WATCHERS[scheme]), {})
             where = "" if level is None else f", level {level}"
-            found.append(Case("grid", "single", scheme, (f"{part} {words}{where}",), ((codes, "error"),), _ask(made)))
+            made = type("Planted", (moved(part, level, change), WATCHERS[scheme]), {"codes": codes})
+            yield scheme, f"{part} {words}{where}", made
     for words, fault, codes, scheme in DECODED:
-        made = type("Planted", (fault, WATCHERS[scheme]), {})
-        found.append(Case("grid", "single", scheme, (words,), ((codes, "error"),), _ask(made)))
-    return [*found, *labelled()]
+        yield scheme, words, type("Planted", (fault, WATCHERS[scheme]), {"codes": codes})
 
 
 def labelled() -> list[Case]:
@@ -37,19 +43,15 @@ def labelled() -> list[Case]:
         Case("grid", "correct", "bundled, labelled", (), (), _ask_bundled()),
         Case("grid", "correct", "bundled, labels aside", (), (), _ask_bundled(labels=5.0), named("shifted")),
         Case("grid", "correct", "bundled, labels far aside", (), (), _ask_bundled(labels=-9.0), named("shifted")),
-        Case("grid", "single", "bundled, labelled", ("half a cell",), ((half, "error"),), _ask_bundled(nudge=0.5)),
-        Case(
-            "grid", "single", "bundled, labelled", ("half a cell back, P4",), ((half, "error"),), _ask_bundled(-0.5, 1)
-        ),
-        Case("grid", "single", "bundled, labelled", ("a cell, P3",), ((whole, "error"),), _ask_bundled(1.0, 0)),
-        Case("grid", "single", "bundled, labelled", ("boxes rolled, P3",), ((rolled, "error"),), _ask_bundled(roll=3)),
-        Case(
-            "grid",
-            "single",
-            "bundled, labelled",
-            ("boxes mirrored, P3",),
-            ((scrambled, "error"),),
-            _ask_bundled(roll=0),
+        *(
+            Case("grid", "single", "bundled, labelled", (words,), ((codes, "error"),), ask)
+            for words, codes, ask in (
+                ("points half a cell further", half, _ask_bundled(nudge=0.5)),
+                ("points half a cell back, P4", half, _ask_bundled(nudge=-0.5, level=1)),
+                ("points a cell further, P3", whole, _ask_bundled(nudge=1.0, level=0)),
+                ("boxes rolled, P3", rolled, _ask_bundled(roll=3)),
+                ("boxes mirrored, P3", scrambled, _ask_bundled(roll=0)),
+            )
         ),
     ]
 

@@ -1,18 +1,11 @@
-"""Faults of losses, mix-ins as those of encoders."""
+"""Faults of losses in cells, gradients and classes."""
 
 import torch
 from torch.nn import functional as F
 
 from .faults.fault import named
-from .losses import BCE, CLASSES, Loss
-
-ORDER, MINIMUM, GRADIENT = named("not_permutation_invariant"), named("not_minimal"), named("no_gradient")
-
-
-class Fault(Loss):
-    codes: frozenset[str] = frozenset()
-    severity = "error"
-    suits: tuple[str, ...] = ()
+from .loss import BCE, CLASSES
+from .loss_fault import GRADIENT, MINIMUM, ORDER, Fault
 
 
 class PredictionsReshaped(Fault):

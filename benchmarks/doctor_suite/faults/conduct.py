@@ -145,7 +145,7 @@ class CentreOnEdgeRaises(Fault):
 class LogOfNothing(Fault):
     """A box without width or height gives minus infinity: no smallest size guards the logarithm."""
 
-    codes, suits = named("non_finite"), ("yolov2", "retinanet", "yolox")
+    codes, suits = named("non_finite"), ("yolov2", "yolov4", "yolox")
 
     def values(self, boxes, points, stride, size, priors):
         found = super().values(boxes, points, stride, size, priors)
@@ -157,7 +157,7 @@ class LogOfNothing(Fault):
 class ShareOfNothing(Fault):
     """A box without an area makes NaN of its box channels: its overlap is 0 / 0."""
 
-    codes, suits = named("non_finite"), ("yolov5", "yolov3")
+    codes, suits = named("non_finite"), ("yolox, simota", "yolov3")
 
     def values(self, boxes, points, stride, size, priors):
         found = super().values(boxes, points, stride, size, priors)

@@ -67,15 +67,3 @@ class PeakTurned(Fault):
 
     def splat(self, heat, row, col, reach):
         super().splat(heat, min(col, heat.shape[0] - 1), min(row, heat.shape[1] - 1), reach)
-
-
-class PeaksAdded(Fault):
-    """Gaussians that overlap are added, not the larger taken."""
-
-    codes, suits = named("class_leak", "class_wrong"), ("centernet",)
-
-    def splat(self, heat, row, col, reach):
-        alone = np.zeros_like(heat)
-        super().splat(alone, row, col, reach)
-        alone[row, col] = 0 if heat[row, col] == 1 else 1
-        heat += alone
