@@ -27,7 +27,14 @@ class AnchorEncoder(PointEncoder):
     form, unit, relative, size_function = "cxcywh", "prior", True, "log"
 
     def all_anchors(self, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes (N, 4) px, and (N, 4) level, row, column, prior."""
+        """Boxes (N, 4) px, and (N, 4) level, row, column, prior; made once an image size."""
+        self.known = getattr(self, "known", {})
+        key = tuple(size)
+        if key not in self.known:
+            self.known[key] = self.make_anchors(size)
+        return self.known[key]
+
+    def make_anchors(self, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         boxes, places = [], []
         for index, shape in enumerate(self.shapes(size)):
             priors = self.level_priors(index)
@@ -64,13 +71,15 @@ class RetinaNet(AnchorEncoder):
         return Claims.of(*places[taken].T, owner[taken])
 
     def fill(self, levels, claims, boxes, labels, size):
-        for level, row, col, prior in self.doubtful:
-            self.leave(levels[level][prior, row, col])
+        for index, level in enumerate(levels):
+            row, col, prior = self.doubtful[self.doubtful[:, 0] == index, 1:].T
+            for channel, value in self.unasked().items():
+                level[prior, row, col, channel] = value
         super().fill(levels, claims, boxes, labels, size)
 
-    def leave(self, place: np.ndarray) -> None:
-        """Mark an anchor (C,) as one that is not asked."""
-        place[[*self.class_channels, self.objectness]] = self.ignore
+    def unasked(self) -> dict[int, float]:
+        """What the channels of an anchor hold that is not asked."""
+        return dict.fromkeys((*self.class_channels, self.objectness), self.ignore)
 
 
 class EfficientDet(RetinaNet):
@@ -81,8 +90,8 @@ class EfficientDet(RetinaNet):
     class_values, background, ignore = "ids", -1.0, -2.0
     axes, as_torch = "HWAC", True
 
-    def leave(self, place):
-        place[self.class_channels[0]] = self.ignore
+    def unasked(self):
+        return {self.class_channels[0]: self.ignore}
 
 
 class ATSS(AnchorEncoder):

@@ -70,3 +70,32 @@ TRIPLES = (
     ("retinanet", "Variances", "BoxXYSwapped", "NextClass"),
     ("centernet", "SizesInPixels", "CellXYCut", "NextClass"),
 )
+
+REST_PAIRS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "decoder": (
+        ("sides", "PointsYX", "NextClass"),
+        ("sides", "LeftRight", "HalfAway"),
+        ("sides", "SidesUnscaled", "BatchTurned"),
+        ("centres", "HalfAway", "SizesUnscaled"),
+        ("centres", "SidesExchanged", "FirstImage"),
+        ("logarithms", "NoExp", "ClassesTurned"),
+        ("logarithms", "MiddleStride", "NextClass"),
+        ("px", "GivesSizes", "ClassesTurned"),
+        ("normalised", "SharesExchanged", "NextClass"),
+        ("bins", "BinsFirst", "HalfAway"),
+        ("after suppression", "SuppressedTogether", "PointsYX"),
+        ("by name", "GivesCornerAndSize", "NextClass"),
+    ),
+    "loss": (
+        ("absolute error", "DearerBelow", "ClassesIgnored"),
+        ("absolute error", "EmptyCellsPay", "LastClassIgnored"),
+        ("squared error", "NextClass", "CountedObjects"),
+        ("squared error", "ObjectnessIgnored", "CountedObjects"),
+        ("yolov1", "ClassesIgnored", "HalfAway"),
+        ("yolox", "SizesExchanged", "CountedObjects"),
+        ("yolox", "BothReshaped", "ObjectnessIgnored"),
+        ("focal, overlap", "BoxesDetached", "WrongWayRound"),
+        ("corners in px", "PredictionsReshaped", "LogitsAsProbabilities"),
+        ("centernet", "NextClass", "EmptyCellsPay"),
+    ),
+}

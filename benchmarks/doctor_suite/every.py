@@ -1,6 +1,7 @@
 """All cases of the suite: target encoders, decoders, losses, grids."""
 
 import inspect
+import time
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -18,6 +19,7 @@ from . import (
     published,
 )
 from .cases import Case
+from .combinations import REST_PAIRS
 from .decoders import DECODERS
 from .grid_cases import grids
 from .losses import LOSSES
@@ -63,28 +65,44 @@ FAMILIES: dict[str, tuple[dict[str, type], tuple[ModuleType, ...]]] = {
 """The correct ones of a kind, and the files of its faults."""
 
 
-def planted(kind: str) -> Iterator[tuple[str, str, Any]]:
-    """(scheme, fault, class with it) for every mix-in of a kind in each scheme that it suits."""
+def planted(kind: str) -> Iterator[tuple[str, tuple[str, ...], type]]:
+    """(scheme, faults, class with them) for every mix-in of a kind in each scheme that it suits, and for pairs."""
     schemes, homes = FAMILIES[kind]
+    known = {}
     for home in homes:
         for name, fault in vars(home).items():
-            if not inspect.isclass(fault) or fault.__module__ != home.__name__ or not getattr(fault, "codes", None):
-                continue
-            for scheme in fault.suits:
-                yield scheme, name, type("Planted", (fault, schemes[scheme]), {})
+            if inspect.isclass(fault) and fault.__module__ == home.__name__ and getattr(fault, "codes", None):
+                known[name] = fault
+    wanted = [(scheme, name) for name, fault in known.items() for scheme in fault.suits]
+    for scheme, *faults in (*wanted, *REST_PAIRS[kind]):
+        kinds = [known[name] for name in faults]
+        made = type("Planted", (*kinds, schemes[scheme]), {})
+        made.expected = tuple((fault.codes, fault.severity) for fault in kinds)
+        yield scheme, tuple(faults), made
 
 
 def _of_kind(kind: str, ask: Any) -> list[Case]:
     found = [Case(kind, "correct", name, (), (), ask(scheme)) for name, scheme in FAMILIES[kind][0].items()]
-    for scheme, name, made in planted(kind):
-        found.append(Case(kind, "single", scheme, (name,), ((made.codes, made.severity),), ask(made)))
+    for scheme, faults, made in planted(kind):
+        group = "single" if len(faults) == 1 else "pair"
+        found.append(Case(kind, group, scheme, faults, made.expected, ask(made)))
     return found
 
 
 def _ask_targets(make: type) -> Any:
     def ask():
         encoder = make()
-        return diagnosis.check_targets(encoder, encoder.layout(diagnosis.TargetLayout))
+        layout = encoder.layout(diagnosis.TargetLayout)
+        ask.own = 0.0  # seconds of CPU in the encoder itself
+
+        def encode(boxes, labels, image_size):
+            start = time.process_time()
+            try:
+                return encoder(boxes, labels, image_size)
+            finally:
+                ask.own += time.process_time() - start
+
+        return diagnosis.check_targets(encode, layout)
 
     return ask
 

@@ -27,9 +27,11 @@ def around(points: np.ndarray, extent: np.ndarray) -> np.ndarray:
 
 def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(n, m) intersection over union."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = (high - low).clip(0).prod(2)
+    wide, high = (
+        (np.minimum(first[:, axis + 2, None], second[:, axis + 2]) - np.maximum(first[:, axis, None], second[:, axis]))
+        for axis in (0, 1)
+    )
+    shared = wide.clip(0) * high.clip(0)
     whole = areas(first)[:, None] + areas(second)[None] - shared
     return shared / np.maximum(whole, 1e-9)
 

@@ -1,6 +1,6 @@
 """The questions about grids: small detectors with and without faults, and the bundled one with labelled scenes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,28 +11,43 @@ import diagnosis
 from .cases import Case
 from .faults.fault import named
 from .grid_faults import BOTH, BOXES, CLASSES, moved
-from .grid_points import DECODED
+from .grid_points import DECODED, PAIRS
 from .grids import WATCHERS
 
+PARTS = {"boxes": BOXES, "classes": CLASSES, "both": BOTH}
 STEP = 64  # px that a patch is moved by
 
 
 def grids() -> list[Case]:
     found = [Case("grid", "correct", name, (), (), _ask(kind)) for name, kind in WATCHERS.items()]
-    for scheme, words, made in planted_grids():
-        found.append(Case("grid", "single", scheme, (words,), ((made.codes, "error"),), _ask(made)))
+    for scheme, faults, made in planted_grids():
+        group = "single" if len(faults) == 1 else "pair"
+        found.append(Case("grid", group, scheme, faults, made.expected, _ask(made)))
     return [*found, *labelled()]
 
 
-def planted_grids() -> Iterator[tuple[str, str, Any]]:
-    """(scheme, fault in words, class with it)."""
-    for part, rows in (("boxes", BOXES), ("classes", CLASSES), ("both", BOTH)):
+def planted_grids() -> Iterator[tuple[str, tuple[str, ...], type]]:
+    """(scheme, faults in words, class with them)."""
+    for part, rows in PARTS.items():
         for words, change, codes, level, scheme in rows:
-            where = "" if level is None else f", level {level}"
-            made = type("Planted", (moved(part, level, change), WATCHERS[scheme]), {"codes": codes})
-            yield scheme, f"{part} {words}{where}", made
+            yield _planted(scheme, {_where(part, words, level): (moved(part, level, change), codes)})
     for words, fault, codes, scheme in DECODED:
-        yield scheme, words, type("Planted", (fault, WATCHERS[scheme]), {"codes": codes})
+        yield _planted(scheme, {words: (fault, codes)})
+    for scheme, decoded, part, words, level in PAIRS:
+        fault, codes = next(row[1:3] for row in DECODED if row[0] == decoded)
+        change, others = next(row[1:3] for row in PARTS[part] if row[0] == words)
+        both = {decoded: (fault, codes), _where(part, words, level): (moved(part, level, change), others)}
+        yield _planted(scheme, both)
+
+
+def _where(part: str, words: str, level: int | None) -> str:
+    return f"{part} {words}" if level is None else f"{part} {words}, level {level}"
+
+
+def _planted(scheme: str, faults: Mapping[str, tuple[type, frozenset[str]]]) -> tuple[str, tuple[str, ...], type]:
+    expected = tuple((codes, "error") for _, codes in faults.values())
+    kinds = [kind for kind, _ in faults.values()]
+    return scheme, tuple(faults), type("Planted", (*kinds, WATCHERS[scheme]), {"expected": expected})
 
 
 def labelled() -> list[Case]:

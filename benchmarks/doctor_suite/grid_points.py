@@ -92,3 +92,10 @@ DECODED = (
     ("strides declared from coarse to fine", DeclaredTurned, named("levels_reversed"), "three levels"),
     ("strides declared from coarse to fine", DeclaredTurned, named("levels_reversed"), "two anchors a cell"),
 )
+
+PAIRS = (
+    ("distances", "points half a cell back", "boxes", "viewed as (h, w, 4)", 1),
+    ("three levels", "coarsest stride declared twice too large", "boxes", "mirrored", 0),
+    ("bins", "points half a cell further, finest level", "boxes", "rolled a row up", 1),
+    ("distances", "points as (y, x)", "classes", "mirrored", 0),
+)

@@ -65,6 +65,7 @@ def answer(case: Case, mark: str) -> dict[str, Any]:
         "crash": crash,
         "unexplained": getattr(report, "unexplained", None),
         "cpu": round(cpu, 3),
+        "own": round(getattr(case.ask, "own", 0.0), 3),
         "wall": round(wall, 3),
         "report": "" if report is None else str(report),
         "suite": mark,

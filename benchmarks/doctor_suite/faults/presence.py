@@ -54,10 +54,10 @@ class IgnoredAsObjects(Fault):
 
     codes, suits = named("objectness_wrong", "class_leak"), ("retinanet", "efficientdet")
 
-    def leave(self, place):
-        place[self.class_channels[0]] = 1 if self.class_values == "one_hot" else 0
-        if self.objectness is not None:
-            place[self.objectness] = 1
+    def unasked(self):
+        if self.class_values == "ids":
+            return {self.class_channels[0]: 0}
+        return {self.class_channels[0]: 1, self.objectness: 1}
 
 
 class PeakTurned(Fault):
