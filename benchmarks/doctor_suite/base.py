@@ -91,7 +91,8 @@ class Encoder:
         return self.store(levels)
 
     def read(self, boxes: Any, labels: Any, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
-        return np.array(boxes, dtype=float).reshape(-1, 4), np.array(labels, dtype=np.int64).reshape(-1), size
+        made = np.asarray(boxes).astype(float).reshape(-1, 4)  # a copy
+        return made, np.asarray(labels).astype(np.int64).reshape(-1), size
 
     def shapes(self, size: tuple[int, int]) -> list[tuple[int, int]]:
         return [(size[0] // stride, size[1] // stride) for stride in self.strides]

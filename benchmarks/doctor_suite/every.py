@@ -68,17 +68,20 @@ FAMILIES: dict[str, tuple[dict[str, type], tuple[ModuleType, ...]]] = {
 def planted(kind: str) -> Iterator[tuple[str, tuple[str, ...], type]]:
     """(scheme, faults, class with them) for every mix-in of a kind in each scheme that it suits, and for pairs."""
     schemes, homes = FAMILIES[kind]
-    known = {}
-    for home in homes:
-        for name, fault in vars(home).items():
-            if inspect.isclass(fault) and fault.__module__ == home.__name__ and getattr(fault, "codes", None):
-                known[name] = fault
+    known = dict(item for home in homes for item in _mixins(home))
     wanted = [(scheme, name) for name, fault in known.items() for scheme in fault.suits]
     for scheme, *faults in (*wanted, *REST_PAIRS[kind]):
         kinds = [known[name] for name in faults]
         made = type("Planted", (*kinds, schemes[scheme]), {})
         made.expected = tuple((fault.codes, fault.severity) for fault in kinds)
         yield scheme, tuple(faults), made
+
+
+def _mixins(home: ModuleType) -> Iterator[tuple[str, type]]:
+    """The faults of a file, by name."""
+    for name, fault in vars(home).items():
+        if inspect.isclass(fault) and fault.__module__ == home.__name__ and getattr(fault, "codes", None):
+            yield name, fault
 
 
 def _of_kind(kind: str, ask: Any) -> list[Case]:
