@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-KINDS = ("targets", "decoder", "loss", "grid")
+KINDS = ("targets", "decoder", "loss", "grid", "layout")
 GROUPS = ("correct", "single", "pair", "triple", "published")
 
 

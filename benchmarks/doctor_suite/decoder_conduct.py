@@ -189,14 +189,3 @@ class WholePixels(Fault):
     def join(self, boxes, scores):
         boxes, scores = super().join(boxes, scores)
         return boxes.trunc(), scores
-
-
-class CutToTurnedImage(Fault):
-    """Boxes cut to (height, width) in place of (width, height): right on squares."""
-
-    codes, suits = named("image_size_swapped", "range_ceiling"), ("corners", "px")
-
-    def boxes(self, raw, points, stride):
-        made = super().boxes(raw, points, stride)
-        height, width = (side * stride for side in made.shape[2:])
-        return made.minimum(torch.tensor([height, width, height, width])[:, None, None]).clamp(min=0)

@@ -96,3 +96,14 @@ class LikeliestBin(Fault):
 
     def expectation(self, bins):
         return bins.argmax(2).to(bins.dtype)
+
+
+class CutToTurnedImage(Fault):
+    """Boxes cut to (height, width) in place of (width, height): right on squares."""
+
+    codes, suits = named("image_size_swapped", "range_ceiling"), ("corners", "px")
+
+    def boxes(self, raw, points, stride):
+        made = super().boxes(raw, points, stride)
+        height, width = (side * stride for side in made.shape[2:])
+        return made.minimum(torch.tensor([height, width, height, width])[:, None, None]).clamp(min=0)

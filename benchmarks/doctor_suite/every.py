@@ -1,4 +1,4 @@
-"""All cases of the suite: target encoders, decoders, losses, grids."""
+"""All cases of the suite: target encoders, decoders, losses, grids, proposed layouts."""
 
 import inspect
 import time
@@ -22,11 +22,12 @@ from .cases import Case
 from .combinations import REST_PAIRS
 from .decoders import DECODERS
 from .grid_cases import grids
+from .inferred import layouts
 from .losses import LOSSES
 
 
 def every() -> list[Case]:
-    return [*targets(), *decoders(), *losses(), *grids()]
+    return [*targets(), *decoders(), *losses(), *grids(), *layouts()]
 
 
 def targets() -> list[Case]:
