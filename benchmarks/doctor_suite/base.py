@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from .arrangement import arrange
+
 
 @dataclass(frozen=True)
 class Claims:
@@ -89,6 +91,9 @@ class Encoder:
             claims = self.settle(self.claims(boxes, labels, size), boxes)
             self.fill(levels, claims, boxes, labels, size)
         return self.store(levels)
+
+    def encode(self, boxes: Any, labels: Any, image_size: tuple[int, int]) -> Any:
+        return self(boxes, labels, image_size)
 
     def read(self, boxes: Any, labels: Any, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
         made = np.asarray(boxes).astype(float).reshape(-1, 4)  # a copy
@@ -182,17 +187,3 @@ class Encoder:
         if self.as_torch:
             made = [torch.from_numpy(part) for part in made]
         return made[0] if self.axes in ("NC", "BNC") else made
-
-
-def arrange(level: np.ndarray, axes: str) -> np.ndarray:
-    """(A, h, w, C) as ``axes`` says, without a batch."""
-    anchors, rows, cols, channels = level.shape
-    if axes == "CHW":
-        return level[0].transpose(2, 0, 1)
-    if axes == "HWC":
-        return level[0]
-    if axes == "AC,H,W":
-        return level.transpose(0, 3, 1, 2).reshape(anchors * channels, rows, cols)
-    if axes in ("NC", "LNC"):
-        return level.transpose(1, 2, 0, 3).reshape(-1, channels)
-    return level.transpose(*("AHWC".index(axis) for axis in axes))

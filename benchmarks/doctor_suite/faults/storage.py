@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ..base import arrange
+from ..arrangement import arrange
 from .fault import Fault, named
 
 SCRAMBLED = named("scrambled_layout")
