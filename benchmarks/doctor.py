@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from diagnosis import check_targets
 from tests.diagnosis.doctor import fresh, held_out, last, mutants, unseen
 from tests.diagnosis.doctor.encoders import styles, task_aligned
+from tests.diagnosis.doctor.schemes import schemes
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,18 @@ def row(suite: Suite, fault, codes, sizes) -> list[str]:
     return cells
 
 
+def right_schemes(sizes) -> None:
+    """A line for each right encoder of a well-known scheme: errors (there should be none), warnings, CPU seconds."""
+    sizes = tuple((-(-height // 128) * 128, -(-width // 128) * 128) for height, width in sizes)
+    print("\n| right scheme | errors | warnings | CPU s |\n|---|---|---|---|")
+    for name, scheme in schemes().items():
+        begun = time.process_time()
+        report = check_targets(scheme, scheme.layout, image_sizes=sizes)
+        warned = ", ".join(dict.fromkeys(finding.code for finding in report.warnings))
+        wrong = ", ".join(finding.code for finding in report.errors) or "none"
+        print(f"| {name} | {wrong} | {warned} | {time.process_time() - begun:.1f} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true")
@@ -91,6 +104,7 @@ def main() -> None:
     alarms = [len(check_targets(mutants.Encoder(s), s.layout, image_sizes=sizes).errors) for s in (*columns, perfect)]
     print("| no fault: errors | | " + " | ".join(str(count) for count in alarms[:-1]) + " |")
     print(f"\nfalse alarms with perfect predictions in tal: {alarms[-1]}\n\n" + "\n".join(summary))
+    right_schemes(sizes)
     print(f"{time.perf_counter() - start:.0f} s")
 
 

@@ -23,7 +23,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "yolov7": {**CELL, "strides": FINE, "anchors": V4, "axes": "AHWC"},
     "yolov8": {**BARE, "format": "ltrb", "unit": "stride", "strides": FINE, "class_values": "soft"},
     "yolo11": {**BARE, "format": "ltrb", "unit": "stride", "strides": FINE, "class_values": "soft"},
-    "yolox": {"strides": FINE, "class_values": "soft"},
+    "yolox": {"strides": FINE, "grid_offset": 0.0, "class_values": "soft"},
     "fcos": {"format": "ltrb", "strides": WIDE, "objectness_values": "soft"},
     "nanodet": {**BARE, "format": "ltrb", "unit": "stride", "strides": FINE, "class_values": "soft"},
     "nanodet-plus": {

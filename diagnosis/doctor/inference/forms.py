@@ -39,6 +39,8 @@ def forms(
     outs: Sequence[Any], sizes: Sequence[tuple[int, int]], strides: Sequence[float] | None, classes: int | None
 ) -> list[Form]:
     """The forms that fit the outputs of images of all ``sizes``, the likeliest first."""
+    if any(len(shape) < 2 for out in outs for shape in _levels(out)) or not all(map(_levels, outs)):
+        return []
     if (isinstance(outs[0], (list, tuple)) and len(outs[0]) > 1) or _is_level(outs[0], sizes[0]):
         found = list(_by_level([_levels(out) for out in outs], sizes, strides, classes))
     else:

@@ -162,7 +162,7 @@ def _rows(asker: Asker, sizes: list, classes: int | None) -> Rows | None:
             rows, columns = np.divmod(rest, memory.shape["W"])
             values, ground = gather(memory, storage, dims, a, rows, columns)
             parts.append(_part(answer, level, (a, rows, columns), values, ground))
-    if not parts:
+    if not any(len(part[0]) for part in parts):
         return None
     whole = [np.concatenate(part) for part in zip(*parts, strict=True)]
     return Rows(*whole, beside=beside, ignore=ignore)

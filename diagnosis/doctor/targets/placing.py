@@ -236,10 +236,10 @@ def shifted(maps: dict[int, CellMap], seen: dict[int, list[Sighting]], layout: T
         return maps
     every = np.concatenate([off[level] for level in sound])
     common = [_shift(every[:, axis], loose) for axis in range(2)]
-    changed = dict(maps)
+    changed, refers = dict(maps), layout.relative or layout.format == "ltrb"
     for level, values in off.items():
         plain = level in sound
-        own = [_own(values[:, axis], common[axis], loose) if plain else common[axis] for axis in range(2)]
+        own = [_own(values[:, axis], common[axis], loose, refers) if plain else common[axis] for axis in range(2)]
         changed[level] = replace(maps[level], shift=(own[0], own[1]))
     return changed
 
@@ -261,10 +261,17 @@ def _displaced(table: _Table, found: CellMap) -> np.ndarray:
     return off[clear] if found.swapped else off[clear][:, ::-1]
 
 
-def _own(values: np.ndarray, common: float, loose: bool) -> float:
+def _own(values: np.ndarray, common: float, loose: bool, refers: bool) -> float:
+    """A level's own shift where it is clearly another; half a cell only where boxes refer to cells, and evenly.
+
+    Assigners that follow a network's predictions may favour one side of the centre on a level.
+    """
     if len(values) < 8 or abs(values.mean() - common) < 0.3:
         return common
-    return _shift(values, loose)
+    found = _shift(values, loose)
+    half = (found - common) % 1 != 0
+    even = values.std() < 0.3 and abs(values.mean() - found) < 0.12
+    return common if half and not (refers and even) else found
 
 
 def _shift(values: np.ndarray, loose: bool) -> float:

@@ -36,7 +36,7 @@ SUITES = {
     "unseen": Suite(unseen.UnseenEncoder, unseen.UNSEEN, unseen.dress),
     "fresh": Suite(fresh.FreshEncoder, fresh.SINGLE, fresh.dress, 0.1),
 }
-ASKED, MANY = 2, 20
+ASKED, MANY = 1, 20
 
 
 def missed(name: str, asked: int) -> list:

@@ -65,7 +65,6 @@ def test_the_published_encoder_is_fully_named():
     ("faults", "codes"),
     [
         (("class index one too high", "another unit"), {"class_wrong", "wrong_box_unit"}),
-        (("cell written at [x, y]", "objectness forgotten"), {"axes_swapped", "objectness_wrong"}),
         (("column one too far", "class index one too high"), {"off_by_one_cell", "class_wrong"}),
         (
             ("anchor points at the corners of cells", "both classes set in a shared cell", "another unit"),
@@ -132,5 +131,5 @@ def test_bad_arguments_are_refused_at_the_door():
 
 def test_it_is_deterministic():
     style = STYLES["fcos"]
-    one, other = (check_targets(Encoder(style), style.layout, image_sizes=SMALL) for _ in range(2))
+    one, other = (check_targets(Encoder(style), style.layout, image_sizes=((96, 160),)) for _ in range(2))
     assert str(one) == str(other)
