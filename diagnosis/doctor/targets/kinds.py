@@ -6,9 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..layout import TargetLayout
+from ..storage import order
+from .asking import Asker
 from .examination import Examination
 from .faults import Fault
-from .seeing import Seen
+from .probes import Probe
+from .seeing import Seen, gather
+
+VOID = "set on an image without objects"
 
 
 def set_classes(seen: Seen, layout: TargetLayout) -> list[tuple[int, ...]]:
@@ -117,13 +122,26 @@ def void(layout: TargetLayout, grounds: Sequence[np.ndarray]) -> list[Fault]:
         if layout.objectness is not None:
             other = _other(ground[layout.objectness], allowed, 0.05)
             if other.any():
-                what, share = "set on an image without objects", float(other.mean())
+                what, share = VOID, float(other.mean())
                 faults.append(Fault("objectness_wrong", what, level, evidence={"share": share}))
         expected = allowed[1:] if layout.class_values == "ids" else allowed
         other = _other(ground[list(layout.class_channels)], expected, 1e-3)
         if other.any():
-            faults.append(Fault("class_leak", "classes are set on an image without objects", level))
+            faults.append(Fault("class_leak", f"classes are {VOID}", level))
     return faults
+
+
+def sound_void(exam: Examination, asker: Asker, told: Sequence[Fault]) -> list[Fault]:
+    """What was told before memory was understood, with what an empty image holds read again as memory is meant."""
+    kept = [fault for fault in told if VOID not in fault.what]
+    if len(kept) == len(told):
+        return kept
+    answer, grounds = asker.ask(Probe("empty", np.zeros((0, 4)), (), exam.sizes[0])), []
+    for memory, storage in zip(answer.levels, exam.storages, strict=True):
+        count, rows, columns = (memory.shape[letter] for letter in "AHW")
+        a, row, column = (part.reshape(-1) for part in np.indices((count, rows, columns)))
+        grounds.append(gather(memory, storage, order(exam.layout), a, row, column)[1].T)
+    return kept + void(exam.layout, grounds)
 
 
 def _other(values: np.ndarray, allowed: Sequence[float], slack: float) -> np.ndarray:

@@ -32,6 +32,11 @@ class CellMap:
     fit: float = 1.0
     seen: int = 0
 
+    @property
+    def turned(self) -> bool:
+        """Whether rows and columns, or the image's sides, are exchanged."""
+        return self.swapped or self.rescaled
+
     def cost(self, stride: float) -> int:
         """How many things are otherwise than on a level that declares ``stride``."""
         return (self.stride != stride) + self.swapped + self.rescaled + (self.order != "row") + sum(self.flipped)

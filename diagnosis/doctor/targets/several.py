@@ -62,6 +62,8 @@ def neighbours(
                 faults.append(Fault("raises", f"several objects ({probe.note}) raise {answer.error}"))
             continue
         told, kept, free = _judge(exam, readings, answer, parts)
+        if exam.cut(answer):  # objects that lie beyond the grid are brought back into the same cells
+            continue
         faults += told
         if len(kept) == 2:
             inner = int((probe.boxes[:, 2:] - probe.boxes[:, :2]).prod(1).argmin())

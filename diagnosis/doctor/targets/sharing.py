@@ -1,13 +1,14 @@
 """How the levels share the sizes of objects out, and which objects no level takes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from . import probes as ask
 from .asking import Answer, Asker
-from .examination import Examination
-from .faults import PLACING, Fault
+from .examination import Examination, steady
+from .faults import PLACING, Fault, codes
 from .placing import by_floor
 
 
@@ -135,6 +136,33 @@ def lost(exam: Examination, placing: bool) -> tuple[list[Fault], list[str]]:
     folded = ["object_lost"] if len(rest) + len(small) < len(gone) else []
     rest, faults = _beyond_priors(exam, rest, faults)
     return (faults + _losing(rest) if rest else faults), folded
+
+
+def on_purpose(exam: Examination, asker: Asker, told: list[Fault], placing: bool) -> list[Fault]:
+    """What was told of lost objects, as warnings where predictions choose the cells: these let objects go by design.
+
+    A size of which nearly no object has a cell is lost by a rule, whoever chooses the cells.
+    """
+    if placing or "object_lost" not in codes(told) or steady(exam, asker) or _by_rule(exam):
+        return told
+    said = "; objects of the same place in their cells fill others, so predictions choose them"
+    return [
+        replace(fault, what=fault.what + said, severity="warning") if fault.code == "object_lost" else fault
+        for fault in told
+    ]
+
+
+def _by_rule(exam: Examination) -> bool:
+    """Whether nearly all objects of some size that is not small, or of some label, have no cell."""
+    found: dict[object, list[bool]] = {}
+    for answer, seen in zip(exam.answers, exam.seen, strict=True):
+        if seen is None or answer.probe.kind not in ("place", "class") or not len(answer.probe.boxes):
+            continue
+        if answer.probe.kind == "place" and answer.probe.side < 2 * min(exam.layout.strides):
+            continue
+        key = answer.probe.side if answer.probe.kind == "place" else f"label {answer.probe.labels[0]}"
+        found.setdefault(key, []).append(not any(len(level) for level in seen))
+    return any(np.mean(gone) > 0.8 for gone in found.values())
 
 
 def _beyond_priors(exam: Examination, gone: list[Answer], faults: list[Fault]) -> tuple[list[Answer], list[Fault]]:
