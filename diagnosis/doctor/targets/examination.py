@@ -62,9 +62,7 @@ class Examination:
     def leaves(self, answer: Answer, level: int) -> bool:
         """Whether this level's map, being wrong, sends the object's cells out of the grid."""
         size = answer.probe.image_size
-        return self.maps[level].leaves(
-            self.boxes(answer), size, self._grids(size)[level], self.layout.strides[level]
-        )
+        return self.maps[level].leaves(self.boxes(answer), size, self._grids(size)[level], self.layout.strides[level])
 
     def _grids(self, size: tuple[int, int]) -> list[tuple[int, int]]:
         for answer in self.answers:

@@ -89,7 +89,8 @@ def _others(layout: TargetLayout, level: int, anchors: np.ndarray) -> dict[str, 
     count, found = table.shape[1], {}
     for other in range(len(table)):
         if other != level:
-            found[f"other level {other}"] = table[other][anchors]
+            name = "opposite level" if other == len(table) - 1 - level else "other level"
+            found[f"{name} {other}"] = table[other][anchors]
     if count > 1:
         found["other anchor, next"] = table[level][(anchors + 1) % count]
         found["other anchor, before"] = table[level][(anchors - 1) % count]
@@ -178,6 +179,9 @@ def read(exam: Examination, paid: frozenset[str]) -> tuple[dict[int, Reading], l
     for level, choice in choices.items():
         readings[level], told = _settle(rest[level], choice, level)
         faults += told
+    if any(("wrong_box_unit", "priors of another level") in choice.departures for choice in choices.values()):
+        # one level may chance upon its opposite's
+        faults = [replace(f, code="wrong_box_unit") if f.code == "levels_reversed" else f for f in faults]
     return readings, faults
 
 

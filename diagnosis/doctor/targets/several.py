@@ -186,7 +186,7 @@ def _holds(
     )
     table = viewed(table, reading.view)
     terms = [term for term in reading.terms if term is not None]
-    sound = [not term.prefilled and not term.unit.name.startswith("other") for term in terms]
+    sound = [not term.prefilled and not term.unit.name.startswith(("other", "opposite")) for term in terms]
     agreed = [term.agrees(table, channel) for channel, term in enumerate(terms) if sound[channel]]
     return np.asarray(np.stack(agreed).all(0)) if agreed else np.ones(count, bool)
 

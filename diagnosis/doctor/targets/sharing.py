@@ -52,19 +52,35 @@ def _shares(exam: Examination) -> list[Fault]:
     if len(sides) < 2 or not total.all():
         return []
     share /= total
-    if share[[0, -1]].min() > 0.6 and share.min() > 0.5:
+    if (share[[0, -1]].min() > 0.6 and share.min() > 0.5) or (share[-1].min() > 0.6 and _wherever_points(exam)):
         what = "every object has cells on every level, whatever its size"
         evidence = {"share_of_smallest": share[0].tolist(), "share_of_largest": share[-1].tolist()}
         return [Fault("all_levels_assigned", what, severity="warning", evidence=evidence)]
     taken = share.sum(0)
-    if min(taken[0], taken[-1]) < 0.5:
+    shown = np.flatnonzero(taken >= (0.5 if exam.levels < 3 else 0.25))
+    if len(shown) < 2:
         return []
-    typical = np.exp(np.log(sides) @ share[:, [0, -1]] / taken[[0, -1]])
-    if typical[0] <= 2 * typical[1]:
+    typical = np.exp(np.log(sides) @ share[:, shown] / taken[shown])
+    falling = bool((np.diff(typical) < 0).all()) or {0, exam.levels - 1} <= set(shown.tolist())
+    if typical[0] <= 2 * typical[-1] or not falling:
         return []
-    what = "small objects go to the coarsest level and large ones to the finest"
-    evidence = {"typical_side_px": {"finest": float(typical[0]), "coarsest": float(typical[1])}}
+    what = "small objects go to the coarser levels and large ones to the finer"
+    evidence = {"typical_side_px": {"finest": float(typical[0]), "coarsest": float(typical[-1])}}
     return [Fault("levels_reversed", what, evidence=evidence)]
+
+
+def _wherever_points(exam: Examination) -> bool:
+    """Whether objects have cells on each level that has a point within their box, and on hardly any other."""
+    there, could = np.zeros(exam.levels), np.zeros(exam.levels)
+    for answer, seen in zip(exam.answers, exam.seen, strict=True):
+        if seen is None or answer.probe.kind != "place":
+            continue
+        for level, stride in enumerate(exam.layout.strides):
+            near = answer.probe.boxes[0] / stride - exam.layout.grid_offset
+            inside = np.floor(near[2:] - 1e-3) >= np.ceil(near[:2] + 1e-3)
+            could[level] += inside.all()
+            there[level] += inside.all() and len(seen[level]) > 0
+    return bool(could.min() >= 8 and (there / could.clip(1)).min() > 0.95)
 
 
 def raised(exam: Examination, placing: bool) -> tuple[list[Fault], list[str]]:
