@@ -51,7 +51,7 @@ class Examination:
         return any(self.leaves(answer, level) for level in self.maps)
 
     def cut(self, answer: Answer) -> bool:
-        """Whether exchanged sides send an object's centre out of the grid, where a clamp brings it back to the border."""
+        """Whether exchanged sides send an object's centre out of the grid; a clamp then brings it back."""
         size, boxes = answer.probe.image_size, self.boxes(answer)
         centres = np.tile((boxes[:, :2] + boxes[:, 2:]) / 2, 2)
         return any(

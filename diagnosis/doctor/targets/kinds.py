@@ -17,7 +17,7 @@ VOID = "set on an image without objects"
 
 
 def set_classes(seen: Seen, layout: TargetLayout) -> list[tuple[int, ...]]:
-    """The classes that each picked cell says: those near the largest, or any beside it of one hot; of ids the one that stands."""
+    """The classes that each picked cell says: those near the largest, all of one hot; of ids the one that stands."""
     channels = list(layout.class_channels)
     values, ground = seen.values[:, channels], seen.ground[:, channels]
     if layout.class_values == "ids":
@@ -90,11 +90,7 @@ def _turned(exam: Examination) -> list[Fault]:
     for level in sorted(exam.used):
         turned, apart = 0, 0
         for answer, seen in zip(exam.answers, exam.seen, strict=True):
-            if (
-                seen is None
-                or answer.probe.kind != "place"
-                or answer.levels[level].grid[0] != answer.levels[level].grid[1]
-            ):
+            if seen is None or answer.probe.kind != "place" or len(set(answer.levels[level].grid)) > 1:
                 continue
             one = seen[level]
             whole = np.stack((one.anchors, one.rows, one.columns), 1)
