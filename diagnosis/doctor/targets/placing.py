@@ -19,9 +19,9 @@ class CellMap:
 
     ``stride`` px; ``swapped``: rows and columns change places; ``rescaled``: height and width of the image are used one
     for the other; ``order``: the flat cell index is read "row", "column" (built column by column, viewed row by row) or
-    "height" (row * h + column); ``flipped``: x, y counted from the other side; ``square``: both sides of the image are taken for its "longer" or its
-    "shorter" one; ``shift``: (x, y) cells too far;
-    ``fit``: the share of the ``seen`` objects explained.
+    "height" (row * h + column); ``flipped``: x, y counted from the other side; ``square``: both sides of the image are
+    taken for its "longer" or its "shorter" one; ``shift``: (x, y) cells too far; ``fit``: the share of the ``seen``
+    objects explained.
     """
 
     stride: float
