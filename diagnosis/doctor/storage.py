@@ -135,17 +135,22 @@ class Storage:
     """How one level's memory is meant: ``dims``, the axes in order; ``part``: the channels that were viewed apart.
 
     With ``part`` (a run of channels) the rest is as declared, and these were built as (row, column, channel) and
-    viewed as (channel, row, column), or the other way round.
+    viewed as (channel, row, column), or the other way round. ``viewed``: the order under which ``dims`` was viewed,
+    where the axes were moved afterwards to those declared.
     """
 
     dims: str
     part: tuple[int, ...] = ()
     words: str = ""
+    viewed: str = ""
 
     def unravel(self, index: np.ndarray, shape: dict[str, int], declared: str) -> dict[str, np.ndarray]:
         """Anchor, channel, row and column ("A", "C", "H", "W") of flat indices into a level of ``shape``."""
-        dims = declared if self.part else self.dims
+        dims = declared if self.part or self.viewed else self.dims
         found = dict(zip(dims, np.unravel_index(index, [shape[letter] for letter in dims]), strict=True))
+        if self.viewed:
+            flat = np.ravel_multi_index([found[d] for d in self.viewed], [shape[d] for d in self.viewed])
+            return dict(zip(self.dims, np.unravel_index(flat, [shape[d] for d in self.dims]), strict=True))
         if self.part:
             inside = np.isin(found["C"], self.part)
             local = {**shape, "C": len(self.part)}
@@ -165,7 +170,10 @@ class Storage:
             flat: Any = 0
             for letter in self.dims:
                 flat = flat * shape[letter] + at[letter]
-            return flat
+            if not self.viewed:
+                return flat
+            seen = dict(zip(self.viewed, np.unravel_index(flat, [shape[d] for d in self.viewed]), strict=True))
+            return np.ravel_multi_index([seen[d] for d in declared], [shape[d] for d in declared])
         a, c, h, w = np.broadcast_arrays(at["A"], at["C"], at["H"], at["W"])
         parts = {"A": a, "C": c, "H": h, "W": w}
         plain = np.ravel_multi_index([parts[d] for d in declared], [shape[d] for d in declared])
@@ -192,6 +200,11 @@ def storages(layout: TargetLayout, channels: int) -> list[Storage]:
             continue
         said = " ".join(names[d] for d in (dims if several else dims.replace("A", "")))
         found.append(Storage(dims, words=f"memory is ordered by {said}, and viewed as {layout.axes}"))
+    for dims, viewed in (("AHWC", "ACHW"), ("HWAC", "ACHW"), ("ACHW", "AHWC"), ("ACHW", "HWAC")):
+        if viewed != declared and several:
+            said = [" ".join(names[d] for d in axes) for axes in (dims, viewed)]
+            words = f"memory is ordered by {said[0]}, and viewed as {said[1]} before its axes are moved"
+            found.append(Storage(dims, words=words, viewed=viewed))
     inner = "AHWC" if declared.index("C") < declared.index("H") else "ACHW"
     classes, box = tuple(layout.class_channels), tuple(layout.box)
     runs = [("the class channels", classes), ("the box channels", box), ("the first two box channels", box[:2])]

@@ -43,8 +43,10 @@ def _quantity(declared: Term, found: Term) -> Iterator[Departure]:
 
 
 def _function(declared: Term, found: Term) -> Iterator[Departure]:
-    if found.constant is not None or (found.function in ("clamp", "mod 1") and found.function != declared.function):
+    if found.constant is not None or (found.function == "clamp" and found.function != declared.function):
         yield "saturated_offset", "constant" if found.constant is not None else found.function
+    elif found.function == "mod 1" and found.function != declared.function:
+        yield "wrong_box", "counted from the cell of the centre, not from the cell that holds it"
     elif found.function != declared.function:
         code = {"half": "wrong_box_format", "double": "wrong_box_format", "negated": "wrong_box_format"}
         code |= {"floor": "wrong_box", "round": "wrong_box"}
@@ -65,8 +67,10 @@ def _unit(declared: Term, found: Term) -> Iterator[Departure]:
     elif {one.name, other.name} == {"prior width", "prior height"} and one.factor == other.factor:
         if axis_of(declared.quantity) == axis_of(found.quantity or declared.quantity):
             yield "axes_swapped", "priors"
-    elif other.name.startswith("other level"):
+    elif other.name.startswith("opposite level"):
         yield "levels_reversed", "priors"
+    elif other.name.startswith("other level"):
+        yield "wrong_box_unit", "priors of another level"
     elif other.name.startswith("other anchor"):
         yield "wrong_box", "priors"
     else:

@@ -11,7 +11,7 @@ import torch
 from .. import storage
 from ..layout import TargetLayout
 from ..storage import Misfit
-from .probes import Probe, empty
+from .probes import Probe, empty, single
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +119,22 @@ class Asker:
         if (image_size, sizes) not in self.grounds:
             arrays = self.arrays(empty(image_size))
             flat = [] if isinstance(arrays, str) else [np.nan_to_num(a.reshape(-1)).copy() for a in arrays]
+            flat = flat or self._common(image_size, sizes)
             fits = tuple(len(values) for values in flat) == sizes
             self.grounds[image_size, sizes] = flat if fits else [np.zeros_like(values) for values in like]
         return self.grounds[image_size, sizes]
+
+    def _common(self, image_size: tuple[int, int], sizes: tuple[int, ...]) -> list[np.ndarray]:
+        """What most images of single objects far apart hold alike: the ground where an empty image raises."""
+        height, width = image_size
+        found: list[list[np.ndarray]] = []
+        for x, y in ((0.12, 0.15), (0.85, 0.2), (0.2, 0.8), (0.83, 0.86), (0.5, 0.5)):
+            arrays = self.arrays(single(x * width, y * height, 0.1 * min(image_size), image_size))
+            if not isinstance(arrays, str) and tuple(array.size for array in arrays) == sizes:
+                found.append([np.nan_to_num(array.reshape(-1)) for array in arrays])
+        if len(found) < 3:
+            return []
+        return [np.median(np.stack(level), 0).astype(level[0].dtype) for level in zip(*found, strict=True)]
 
     def _since(self, probe: Probe, flat: list[np.ndarray], shapes: list) -> list[Memory]:
         """What has changed since the call before, upon zeros: for encoders that keep what they wrote."""

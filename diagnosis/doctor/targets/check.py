@@ -106,7 +106,8 @@ def _coarse_first(asker: Asker, singles: list, answers: list[Answer]) -> tuple[l
 
 def _judged(exam: Examination, asker: Asker, before: list[Fault], seed: int) -> Examined:
     """Faults of what was written: places, boxes, classes, levels, several objects."""
-    faults = [*before, *stored(exam)]
+    scrambled = stored(exam)
+    faults = [*(kinds.sound_void(exam, asker, before) if scrambled else before), *scrambled]
     exam, readings, told = _placed(exam, codes(faults))
     faults += told
     faults += [*kinds.classes(exam), *kinds.objectness(exam), *sharing.levels(exam, asker, faults)]
@@ -116,8 +117,8 @@ def _judged(exam: Examination, asker: Asker, before: list[Fault], seed: int) -> 
     told, folded = sharing.raised(exam, placing)
     faults += told
     told, more = sharing.lost(exam, placing)
-    faults += told
-    faults += sharing.border(exam, codes(faults))
+    told += sharing.border(exam, codes(faults + told))
+    faults += sharing.on_purpose(exam, asker, told, placing)
     faults += sharing.strays(exam, codes(faults))
     faults += neighbours(exam, asker, readings, codes(faults), seed)
     faults += conduct.calls(asker, exam.sizes, exam.layout.class_count // 2)

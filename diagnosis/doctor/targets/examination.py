@@ -10,6 +10,7 @@ from ..storage import Storage, order
 from .asking import Answer, Asker
 from .faults import Fault
 from .placing import CellMap, Sighting, best_sizes, by_floor, fit_cells, shifted
+from .probes import Probe
 from .seeing import Seen, best_storage, see
 
 
@@ -47,11 +48,21 @@ class Examination:
 
     def explained(self, answer: Answer) -> bool:
         """Whether a wrong placement that is known may send the object's cells out of the grid."""
-        shapes = self._grids(answer.probe.image_size)
+        return any(self.leaves(answer, level) for level in self.maps)
+
+    def cut(self, answer: Answer) -> bool:
+        """Whether exchanged sides send an object's centre out of the grid; a clamp then brings it back."""
+        size, boxes = answer.probe.image_size, self.boxes(answer)
+        centres = np.tile((boxes[:, :2] + boxes[:, 2:]) / 2, 2)
         return any(
-            found.leaves(self.boxes(answer), answer.probe.image_size, shapes[level], self.layout.strides[level])
+            found.turned and found.leaves(centres, size, self._grids(size)[level], self.layout.strides[level])
             for level, found in self.maps.items()
         )
+
+    def leaves(self, answer: Answer, level: int) -> bool:
+        """Whether this level's map, being wrong, sends the object's cells out of the grid."""
+        size = answer.probe.image_size
+        return self.maps[level].leaves(self.boxes(answer), size, self._grids(size)[level], self.layout.strides[level])
 
     def _grids(self, size: tuple[int, int]) -> list[tuple[int, int]]:
         for answer in self.answers:
@@ -143,6 +154,37 @@ def _asked(exam: Examination) -> dict[float, int]:
         if answer.probe.kind == "place" and answer.error is None:
             found[answer.probe.side] = found.get(answer.probe.side, 0) + 1
     return found
+
+
+def steady(exam: Examination, asker: Asker) -> bool:
+    """Whether objects that lie alike upon the coarsest cells fill alike cells; not so where predictions choose them."""
+    coarsest, seen, differ = int(max(exam.layout.strides)), 0, 0
+    for height, width in exam.sizes[:1]:
+        for side in (2.3 * min(exam.layout.strides), 1.3 * coarsest, 0.3 * min(height, width)):
+            start = coarsest * np.array([1, 1]) + np.array([0.31, 0.23]) * coarsest
+            room = (np.array([width, height]) - side - start) // coarsest - 1
+            steps = [np.array(step) * room.clip(0) // 2 for step in ((0, 0), (2, 0), (0, 2), (1, 2), (2, 1))]
+            found = [_relative(exam, asker, start, step * coarsest, side, (height, width)) for step in steps]
+            known = [one for one in found if one is not None]
+            seen += len(known)
+            differ += sum(one != known[0] for one in known)
+    return seen < 6 or differ < 0.25 * seen
+
+
+def _relative(
+    exam: Examination, asker: Asker, start: np.ndarray, moved: np.ndarray, side: float, size: tuple[int, int]
+) -> frozenset | None:
+    """The cells of a square box, counted from where it was moved to in px; None where it raises."""
+    x, y = start + moved
+    label = exam.layout.class_count // 2
+    answer = asker.ask(Probe("steady", np.array([[x, y, x + side, y + side]]), (label,), size, side))
+    if answer.error is not None:
+        return None
+    cells = set()
+    for level, stride in enumerate(exam.layout.strides):
+        right, down = (moved / stride).round().astype(int).tolist()
+        cells |= {(level, a, row - down, column - right) for a, row, column in exam.look(answer, level).cells()}
+    return frozenset(cells)
 
 
 def _sightings(exam: Examination, level: int) -> list[Sighting]:

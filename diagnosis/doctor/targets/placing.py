@@ -19,8 +19,9 @@ class CellMap:
 
     ``stride`` px; ``swapped``: rows and columns change places; ``rescaled``: height and width of the image are used one
     for the other; ``order``: the flat cell index is read "row", "column" (built column by column, viewed row by row) or
-    "height" (row * h + column); ``flipped``: x, y counted from the other side; ``shift``: (x, y) cells too far;
-    ``fit``: the share of the ``seen`` objects explained.
+    "height" (row * h + column); ``flipped``: x, y counted from the other side; ``square``: both sides of the image are
+    taken for its "longer" or its "shorter" one; ``shift``: (x, y) cells too far; ``fit``: the share of the ``seen``
+    objects explained.
     """
 
     stride: float
@@ -28,13 +29,26 @@ class CellMap:
     rescaled: bool = False
     order: str = "row"
     flipped: tuple[bool, bool] = (False, False)
+    square: str = ""
     shift: tuple[float, float] = (0.0, 0.0)
     fit: float = 1.0
     seen: int = 0
 
+    @property
+    def turned(self) -> bool:
+        """Whether rows and columns, or the image's sides, are exchanged."""
+        return self.swapped or self.rescaled or bool(self.square)
+
     def cost(self, stride: float) -> int:
         """How many things are otherwise than on a level that declares ``stride``."""
-        return (self.stride != stride) + self.swapped + self.rescaled + (self.order != "row") + sum(self.flipped)
+        return (
+            (self.stride != stride)
+            + self.swapped
+            + self.rescaled
+            + (self.order != "row")
+            + bool(self.square)
+            + sum(self.flipped)
+        )
 
     def codes(self, stride: float) -> dict[str, str]:
         """The faults that this map amounts to on a level that declares ``stride``, each with words."""
@@ -43,8 +57,10 @@ class CellMap:
             "axes_swapped": (self.swapped, "cells are filled at (x, y) instead of (y, x)"),
             "wrong_stride": (self.stride != stride, f"cells are found with stride {self.stride:.5g}"),
             "image_size_swapped": (
-                self.rescaled or self.order == "height",
-                "cells are found with height and width exchanged",
+                self.rescaled or self.order == "height" or bool(self.square),
+                f"both sides of the image are taken for its {self.square} one"
+                if self.square
+                else "cells are found with height and width exchanged",
             ),
             "scrambled_layout": (
                 self.order == "column",
@@ -63,6 +79,9 @@ class CellMap:
         u, v = x / self.stride, y / self.stride
         if self.rescaled:
             u, v = u * height / width, v * width / height
+        if self.square:
+            side = np.maximum(height, width) if self.square == "longer" else np.minimum(height, width)
+            u, v = u * width / side, v * height / side
         u, v = u + self.shift[0], v + self.shift[1]
         return (u, v) if self.swapped else (v, u)
 
@@ -169,17 +188,23 @@ def fit_cells(seen: list[Sighting], stride: float, layout: TargetLayout, prior: 
     best = _best(table, sorted(strides, key=lambda other: other != stride), ((False, False),), stride, prior)
     if best[2] < 0.8:
         flips = ((True, False), (False, True), (True, True))
-        other = _best(table, [stride], flips, stride, prior)
+        rarer = [_best(table, [stride], flips, stride, prior)]
+        if len(table.middles) > 1:
+            sides = ("longer", "shorter")
+            rarer += [_best(table, [stride], ((False, False),), stride, prior, square=side) for side in sides]
+        other = max(rarer, key=lambda found: found[0])
         best = other if other[0] > best[0] + 0.1 else best
     return replace(best[1], fit=best[2], seen=len(seen))
 
 
-def _best(table: _Table, strides: list[float], flips: Sequence, stride: float, prior: CellMap | None) -> Any:
+def _best(
+    table: _Table, strides: list[float], flips: Sequence, stride: float, prior: CellMap | None, square: str = ""
+) -> Any:
     best: Any = None
     usual = (stride, stride / 2, stride * 2, 8, 16, 32, 64, 128)
     turns = (False, True) if len(table.middles) > 1 else (False,)
     for other, swapped, rescaled, order, flipped in product(strides, (False, True), turns, table.middles, flips):
-        candidate = CellMap(other, swapped, rescaled, order, flipped)
+        candidate = CellMap(other, swapped, rescaled, order, flipped, square)
         off, _ = _offsets(table, candidate)
         typical = np.median(off, 0)
         fit = float((np.abs(off - typical).max(1) < 0.8 + 0.5 * table.half / max(other, stride)).mean())
@@ -274,13 +299,19 @@ def _own(values: np.ndarray, common: float, loose: bool, refers: bool) -> float:
     return common if half and not (refers and even) else found
 
 
+def _whole(mean: float, error: float) -> float:
+    """One cell where points at corners lie beyond what they may: up to half a cell before their cell's middle."""
+    off = next((step for step in (1.0, -1.0) if -0.2 < mean - step < 0.7), 0.0)
+    return off if mean < -0.3 - error or mean > 0.8 + error else 0.0
+
+
 def _shift(values: np.ndarray, loose: bool) -> float:
     """The mean displacement in cells, rounded to halves where it is one beyond doubt."""
     if len(values) < 6:
         return 0.0
     mean, error = values.mean(), values.std() / np.sqrt(len(values))
-    if loose and -0.3 < mean < 0.8:
-        return 0.0
+    if loose:
+        return _whole(mean, error) if values.std() < 0.75 else 0.0
     nearest = round(2 * mean) / 2
     sure = (
         values.std() < 0.75

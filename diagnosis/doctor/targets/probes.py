@@ -156,6 +156,11 @@ def empty(image_size: tuple[int, int]) -> Probe:
     return Probe("empty", np.zeros((0, 4)), (), image_size)
 
 
+def single(x: float, y: float, side: float, image_size: tuple[int, int]) -> Probe:
+    """One square box of label 0 round (x, y)."""
+    return Probe("single", _box(x, y, side, side), (0,), image_size, side)
+
+
 def flat(image_size: tuple[int, int], label: int) -> Iterator[Probe]:
     """Boxes without width, height or both: data sets have them."""
     height, width = image_size

@@ -43,6 +43,8 @@ def held(exam: Examination, level: int) -> Held | None:
         if seen is None or not answer.finite or answer.probe.kind not in kinds or not len(seen[level]):
             continue
         one, grid = seen[level], answer.levels[level].grid
+        if found is not None and found.turned and exam.leaves(answer, level):
+            continue  # brought back to the border: nobody can say from where
         known = np.flatnonzero(one.core[one.picked])
         at = known[np.unique(np.linspace(0, len(known) - 1, min(EACH, len(known))).round().astype(int))]
         cells = one.picked[at]
@@ -89,7 +91,8 @@ def _others(layout: TargetLayout, level: int, anchors: np.ndarray) -> dict[str, 
     count, found = table.shape[1], {}
     for other in range(len(table)):
         if other != level:
-            found[f"other level {other}"] = table[other][anchors]
+            name = "opposite level" if other == len(table) - 1 - level else "other level"
+            found[f"{name} {other}"] = table[other][anchors]
     if count > 1:
         found["other anchor, next"] = table[level][(anchors + 1) % count]
         found["other anchor, before"] = table[level][(anchors - 1) % count]
@@ -183,6 +186,9 @@ def read(exam: Examination, paid: frozenset[str]) -> tuple[dict[int, Reading], l
     for level, choice in choices.items():
         readings[level], told = _settle(rest[level], choice, level)
         faults += told
+    if any(("wrong_box_unit", "priors of another level") in choice.departures for choice in choices.values()):
+        # one level may chance upon its opposite's
+        faults = [replace(f, code="wrong_box_unit") if f.code == "levels_reversed" else f for f in faults]
     return readings, faults
 
 

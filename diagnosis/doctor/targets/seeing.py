@@ -128,7 +128,7 @@ def best_storage(answers: Sequence[Answer], layout: TargetLayout, level: int) ->
         return Storage(order(layout))
     options = storages(layout, chosen[0].levels[level].shape["C"])
     plain = _sense(chosen, layout, level, options[0])
-    if plain > 0.6:
+    if plain > 0.72:  # objects of coarse grids lie near where they are under many orders
         return options[0]
     scored = [(_sense(chosen, layout, level, option), option) for option in options[1:]]
     best = max(scored, key=lambda pair: pair[0])

@@ -62,6 +62,8 @@ def neighbours(
                 faults.append(Fault("raises", f"several objects ({probe.note}) raise {answer.error}"))
             continue
         told, kept, free = _judge(exam, readings, answer, parts)
+        if exam.cut(answer):  # objects that lie beyond the grid are brought back into the same cells
+            continue
         faults += told
         if len(kept) == 2:
             inner = int((probe.boxes[:, 2:] - probe.boxes[:, :2]).prod(1).argmin())
@@ -184,7 +186,7 @@ def _holds(
     )
     table = viewed(table, reading.view)
     terms = [term for term in reading.terms if term is not None]
-    sound = [not term.prefilled and not term.unit.name.startswith("other") for term in terms]
+    sound = [not term.prefilled and not term.unit.name.startswith(("other", "opposite")) for term in terms]
     agreed = [term.agrees(table, channel) for channel, term in enumerate(terms) if sound[channel]]
     return np.asarray(np.stack(agreed).all(0)) if agreed else np.ones(count, bool)
 

@@ -1,13 +1,14 @@
 """How the levels share the sizes of objects out, and which objects no level takes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from . import probes as ask
 from .asking import Answer, Asker
-from .examination import Examination
-from .faults import PLACING, Fault
+from .examination import Examination, steady
+from .faults import PLACING, Fault, codes
 from .placing import by_floor
 
 
@@ -51,19 +52,35 @@ def _shares(exam: Examination) -> list[Fault]:
     if len(sides) < 2 or not total.all():
         return []
     share /= total
-    if share[[0, -1]].min() > 0.6 and share.min() > 0.5:
+    if (share[[0, -1]].min() > 0.6 and share.min() > 0.5) or (share[-1].min() > 0.6 and _wherever_points(exam)):
         what = "every object has cells on every level, whatever its size"
         evidence = {"share_of_smallest": share[0].tolist(), "share_of_largest": share[-1].tolist()}
         return [Fault("all_levels_assigned", what, severity="warning", evidence=evidence)]
     taken = share.sum(0)
-    if min(taken[0], taken[-1]) < 0.5:
+    shown = np.flatnonzero(taken >= (0.5 if exam.levels < 3 else 0.25))
+    if len(shown) < 2:
         return []
-    typical = np.exp(np.log(sides) @ share[:, [0, -1]] / taken[[0, -1]])
-    if typical[0] <= 2 * typical[1]:
+    typical = np.exp(np.log(sides) @ share[:, shown] / taken[shown])
+    falling = bool((np.diff(typical) < 0).all()) or {0, exam.levels - 1} <= set(shown.tolist())
+    if typical[0] <= 2 * typical[-1] or not falling:
         return []
-    what = "small objects go to the coarsest level and large ones to the finest"
-    evidence = {"typical_side_px": {"finest": float(typical[0]), "coarsest": float(typical[1])}}
+    what = "small objects go to the coarser levels and large ones to the finer"
+    evidence = {"typical_side_px": {"finest": float(typical[0]), "coarsest": float(typical[-1])}}
     return [Fault("levels_reversed", what, evidence=evidence)]
+
+
+def _wherever_points(exam: Examination) -> bool:
+    """Whether objects have cells on each level that has a point within their box, and on hardly any other."""
+    there, could = np.zeros(exam.levels), np.zeros(exam.levels)
+    for answer, seen in zip(exam.answers, exam.seen, strict=True):
+        if seen is None or answer.probe.kind != "place":
+            continue
+        for level, stride in enumerate(exam.layout.strides):
+            near = answer.probe.boxes[0] / stride - exam.layout.grid_offset
+            inside = np.floor(near[2:] - 1e-3) >= np.ceil(near[:2] + 1e-3)
+            could[level] += inside.all()
+            there[level] += inside.all() and len(seen[level]) > 0
+    return bool(could.min() >= 8 and (there / could.clip(1)).min() > 0.95)
 
 
 def raised(exam: Examination, placing: bool) -> tuple[list[Fault], list[str]]:
@@ -135,6 +152,33 @@ def lost(exam: Examination, placing: bool) -> tuple[list[Fault], list[str]]:
     folded = ["object_lost"] if len(rest) + len(small) < len(gone) else []
     rest, faults = _beyond_priors(exam, rest, faults)
     return (faults + _losing(rest) if rest else faults), folded
+
+
+def on_purpose(exam: Examination, asker: Asker, told: list[Fault], placing: bool) -> list[Fault]:
+    """What was told of lost objects, as warnings where predictions choose the cells: these let objects go by design.
+
+    A size of which nearly no object has a cell is lost by a rule, whoever chooses the cells.
+    """
+    if placing or "object_lost" not in codes(told) or steady(exam, asker) or _by_rule(exam):
+        return told
+    said = "; objects of the same place in their cells fill others, so predictions choose them"
+    return [
+        replace(fault, what=fault.what + said, severity="warning") if fault.code == "object_lost" else fault
+        for fault in told
+    ]
+
+
+def _by_rule(exam: Examination) -> bool:
+    """Whether nearly all objects of some size that is not small, or of some label, have no cell."""
+    found: dict[object, list[bool]] = {}
+    for answer, seen in zip(exam.answers, exam.seen, strict=True):
+        if seen is None or answer.probe.kind not in ("place", "class") or not len(answer.probe.boxes):
+            continue
+        if answer.probe.kind == "place" and answer.probe.side < 2 * min(exam.layout.strides):
+            continue
+        key = answer.probe.side if answer.probe.kind == "place" else f"label {answer.probe.labels[0]}"
+        found.setdefault(key, []).append(not any(len(level) for level in seen))
+    return any(np.mean(gone) > 0.8 for gone in found.values())
 
 
 def _beyond_priors(exam: Examination, gone: list[Answer], faults: list[Fault]) -> tuple[list[Answer], list[Fault]]:

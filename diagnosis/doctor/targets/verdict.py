@@ -43,8 +43,13 @@ def settle(faults: Sequence[Fault], folded: Sequence[str], differential: bool, l
     if any(fault.code == "wrong_output" and "integers" in fault.what for fault in faults):
         for code in ("wrong_box", "wrong_box_unit", "wrong_box_format", "saturated_offset", "mixed_objects"):
             notes.drop(code, "wrong_output")
+        if all(fault.what == "no class is set" for fault in faults if fault.code == "class_wrong"):
+            notes.drop("class_wrong", "wrong_output")
     if any(fault.code == "class_leak" and "several objects" in fault.what for fault in faults):
         notes.drop("mixed_objects", "class_leak")
+    if any(fault.code == "axes_swapped" and fault.what.startswith("classes are") for fault in faults):
+        for code in ("class_leak", "class_wrong", "objectness_wrong", "mixed_objects"):
+            notes.drop(code, "axes_swapped")
     if notes.has("scrambled_layout"):
         notes.drop("mixed_objects", "scrambled_layout")
     for code in ("raises", "object_lost"):
