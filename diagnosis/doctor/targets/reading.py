@@ -43,7 +43,12 @@ def held(exam: Examination, level: int) -> Held | None:
         if seen is None or not answer.finite or answer.probe.kind not in kinds or not len(seen[level]):
             continue
         one, grid = seen[level], answer.levels[level].grid
-        if found is not None and found.turned and exam.leaves(answer, level):
+        if (
+            found is not None
+            and found.turned
+            and answer.probe.image_size[0] != answer.probe.image_size[1]
+            and exam.leaves(answer, level)
+        ):
             continue  # brought back to the border: nobody can say from where
         known = np.flatnonzero(one.core[one.picked])
         at = known[np.unique(np.linspace(0, len(known) - 1, min(EACH, len(known))).round().astype(int))]

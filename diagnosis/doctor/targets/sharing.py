@@ -57,7 +57,10 @@ def _shares(exam: Examination) -> list[Fault]:
         evidence = {"share_of_smallest": share[0].tolist(), "share_of_largest": share[-1].tolist()}
         return [Fault("all_levels_assigned", what, severity="warning", evidence=evidence)]
     taken = share.sum(0)
-    shown = np.flatnonzero(taken >= (0.5 if exam.levels < 3 else 0.25))
+    missing = share.sum(1).min() < 0.1  # a size that no level takes shows that levels do not share sizes out as usual
+    shown = np.flatnonzero(taken >= 0.25) if missing else np.array([0, exam.levels - 1])
+    if taken[shown].min(initial=1) < (0.25 if missing else 0.5):
+        return []
     if len(shown) < 2:
         return []
     typical = np.exp(np.log(sides) @ share[:, shown] / taken[shown])
