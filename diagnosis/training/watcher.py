@@ -11,6 +11,7 @@ import torch
 from anatomy.head.following import BatchLabels, Training
 
 from ..findings import Finding
+from .backward import GradientMark
 from .broken import Forward, keep_broken
 from .history import History, Seen
 from .label_faults import LabelCount
@@ -65,7 +66,7 @@ class Watcher:
             self.session.epoch_begins()
 
     @guarded
-    def batch_comes(self, labels: Callable[[], BatchLabels]) -> None:
+    def batch_comes(self, labels: Callable[[], BatchLabels | None]) -> None:
         if self.session is not None:
             self.session.batch_comes(labels())
 
@@ -73,6 +74,11 @@ class Watcher:
     def forward_begins(self, batch: Any, targets: Any = None) -> None:
         if self.session is not None:
             self.session.forward_begins(Forward(batch, targets, torch.get_rng_state()))
+
+    @guarded
+    def backward_is_due(self) -> None:
+        if self.session is not None:
+            self.session.backward_is_due()
 
     @guarded
     def before_step(self) -> None:
@@ -135,6 +141,7 @@ class Session:
         self.first_epoch = True
         self._listening: Listening | None = None
         self._forward: Forward | None = None  # of the batch under way
+        self._mark: GradientMark | None = None  # gradients before its backward pass
         self._waiting: list[Seen] = []  # watched batches, for the step that their gradients go into
 
     def epoch_begins(self) -> None:
@@ -146,8 +153,11 @@ class Session:
             self._epoch_is_done()
         self.epoch, self.batch = self.training.epoch, -1
 
-    def batch_comes(self, labels: BatchLabels) -> None:
-        """Look at the labels before the network meets them."""
+    def batch_comes(self, labels: BatchLabels | None) -> None:
+        """Look at the labels, if they are known, before the network meets them."""
+        if labels is None:
+            self.labels.forget()
+            return
         self.labels.add(labels)
         if self.labels.outside or self.labels.strange:
             self.teller.labels(self.labels, len(labels.label), self.step + 1)
@@ -159,10 +169,17 @@ class Session:
         if self.step % self.every == 0:
             self._listening = Listening(self.training, self.modules)
 
+    def backward_is_due(self) -> None:
+        """Remember gradients as they are, to tell what comes from what was left of the batch before."""
+        self._mark = GradientMark(self.parts.weights)
+
     def before_step(self) -> None:
         """Measure what the batch left, and the gradient that the optimizer is about to use."""
-        self._batch_is_done()
-        if self._waiting:
+        came = self._backward_came()
+        self._batch_is_done(gradient=came)
+        if not came and self.sound:
+            self.teller.no_backward(self.step)
+        if self._waiting and came:
             add_gradients(self._waiting, self.parts, self.training.scale, self.accumulated)
         self.accumulated = 0
         self._finish()
@@ -183,7 +200,7 @@ class Session:
 
     def break_off(self) -> None:
         """Take hooks out of a batch that will not come to its end, and whose gradients are dropped."""
-        self._forward, self.accumulated = None, 0
+        self._forward, self._mark, self.accumulated = None, None, 0
         listening, self._listening = self._listening, None
         if listening is not None:
             listening.break_off()
@@ -193,7 +210,12 @@ class Session:
             self.first_epoch = False
             self.teller.absent_classes(self.labels)
 
-    def _batch_is_done(self) -> None:
+    def _backward_came(self) -> bool:
+        """Whether gradients are of this batch; where nobody asked to be told them apart, they are."""
+        mark, self._mark = self._mark, None
+        return mark is None or mark.changed
+
+    def _batch_is_done(self, *, gradient: bool = True) -> None:
         """The numbers of a watched batch; and of every batch, once, whether it was finite."""
         forward, self._forward = self._forward, None
         if forward is None:
@@ -202,19 +224,19 @@ class Session:
         if listening is not None:
             place = place_of(self.training, self.step, self.batch, self.began)
             self._waiting.append(listening.close(place, self.labels))
-        finite = self._finite()
+        finite = self._finite(gradient=gradient)
         if not finite and self.sound:
             self._broken(forward)
         self.sound = finite
 
-    def _finite(self) -> bool:
-        """The loss, and the gradient nearest to the image, where all that breaks on the way back arrives.
+    def _finite(self, *, gradient: bool) -> bool:
+        """The loss, and, if it is of this batch, the gradient nearest to the image, where all that breaks on the way back arrives.
 
         A scaler tries scales until gradients fit, so with one only the loss is looked at.
         """
         training, first = self.training, self.parts.first
         values = [] if training.loss is None else [training.loss.detach().float().reshape(())]
-        if first is not None and first.grad is not None and not training.scaled:
+        if gradient and first is not None and first.grad is not None and not training.scaled:
             values.append(first.grad.float().sum())
         return not values or bool(torch.stack(values).isfinite().all())
 
