@@ -50,6 +50,7 @@ CODES = {
     "unreachable_objects": "objects that no cell answers for, because they are smaller than the finest cell",
     "loss_dominated": "one level pays nearly all of the loss, though it has few of the positives",
     "box_outside": "boxes leave the image, or have no area",
+    "images_left_out": "images that a training does not use, because of their labels",
     "no_objects": "no batch has an object",
     "no_backward": "a step in which no gradient came back to any weight",
     "class_outside": "objects are of a class that is none of the head's",

@@ -64,6 +64,11 @@ class Training(Protocol):
     def per_epoch(self) -> int: ...
 
     @property
+    def images(self) -> tuple[int, int] | None:
+        """How many images there are, and how many of them the training uses; None where it is not known."""
+        ...
+
+    @property
     def loss(self) -> Tensor | None:
         """The scalar whose gradient is taken, of the batch under way; None before it."""
         ...
@@ -144,6 +149,10 @@ class Follower(Protocol):
 
     def batch_ends(self) -> None:
         """The batch is done, stepped or not; gradients are gone if it was."""
+        ...
+
+    def fails(self, error: BaseException) -> None:
+        """The training does not come to its end, for this reason; ``end`` follows, if it had begun."""
         ...
 
     def end(self) -> None:

@@ -18,8 +18,8 @@ class LabelCount:
 
     ``classes``: objects of each id; ``outside`` and ``strange``: boxes that leave the image or have no area, objects
     of no class, None where the labels of the batch are not known; ``reach``: the greatest coordinate of a batch most
-    of whose boxes are so large that they are no shares of the image, None of others; ``files``: some of the images that have
-    any of them, where the images have names.
+    of whose boxes are so large that they are no shares of the image, None of others; ``files``: some of the images
+    that have any of them, where the images have names.
     """
 
     classes: int

@@ -155,9 +155,9 @@ def dominated_loss(about: About, history: History) -> Iterator[Finding]:
                 severity="warning",
                 level=level.index,
                 message=(
-                    f"{level.name} ({branch}) paid {paid:.0%} of the loss {_span([first, run[0][0]])}, with {held:.0%} "
-                    "of the target mass: what it says of the background outweighs the rest. Look at the bias of its class "
-                    "convolution, at its activation, and at the weights it was given."
+                    f"{level.name} ({branch}) paid {paid:.0%} of the loss {_span([first, run[0][0]])}, with "
+                    f"{held:.0%} of the target mass: what it says of the background outweighs the rest. Look at the "
+                    "bias of its class convolution, at its activation, and at the weights it was given."
                 ),
                 evidence=_since(first)
                 | {"branch": branch, "loss": paid, "target_mass": held, "batches": len(run), "until": run[0][0].step},

@@ -59,6 +59,17 @@ class Teller:
             )
             self.tell(Finding("class_outside", "error", None, message, about | {"count": count.strange}))
 
+    def left_out(self, images: int, used: int) -> None:
+        """Images of the data set that the training does not use."""
+        if used >= images:
+            return
+        message = (
+            f"{images - used} of {images} images were left out by Ultralytics for their labels, or because they cannot "
+            "be read; run diagnosis.check_labels on the data YAML."
+        )
+        evidence = {"began": 0, "images": images, "left_out": images - used}
+        self.tell(Finding("images_left_out", "warning", None, message, evidence))
+
     def no_backward(self, step: int) -> None:
         """A step of a loop of one's own that left no gradient."""
         message = (

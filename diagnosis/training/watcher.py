@@ -23,6 +23,12 @@ from .scalars import scalars
 from .telling import Teller
 
 
+def described(error: BaseException) -> str:
+    """An exception in one line."""
+    said = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
 def guarded(method: Callable) -> Callable:
     """A failure of the watch is told once and ends it; the training goes on."""
 
@@ -42,7 +48,8 @@ class Watcher:
     """Told by a training (see ``anatomy.head.following``) what happens; nothing that it is handed is changed.
 
     ``start`` makes the record when a training begins. ``session``: what is known of the training under way, None
-    before and after it; ``error``: why the watch gave up, or None.
+    before and after it; ``error``: why the watch gave up, or None;
+    ``broken_off``: how the training ended before its time, in words.
     """
 
     def __init__(self, every: int, start: Callable[[Training], Record], on_finding: Callable[[Finding], Any] | None):
@@ -50,6 +57,8 @@ class Watcher:
         self.record: Record | None = None
         self.session: Session | None = None
         self.error: Exception | None = None
+        self.broken_off: str | None = None
+        self._last_step = -1
         self.listeners: list[Callable[[bool], Any]] = []  # told after each batch, and with True at the end
 
     @guarded
@@ -58,6 +67,8 @@ class Watcher:
         made = training()
         self.record = self._start(made)
         self.session = Session(made, self.record, self.every, Teller(self.record, self._on_finding))
+        if made.images is not None:
+            self.session.teller.left_out(*made.images)
 
     @guarded
     def epoch_begins(self) -> None:
@@ -91,6 +102,11 @@ class Watcher:
             self.session.batch_ends()
             self._tell(over=False)
 
+    def fails(self, error: BaseException) -> None:
+        step = self.session.step if self.session is not None else self._last_step  # its trainer may have ended it
+        where = f" at step {step}" if step >= 0 else ""
+        self.broken_off = f"broken off{where} by {described(error)}"
+
     def end(self) -> None:
         self._end()
         self._tell(over=True)
@@ -104,6 +120,7 @@ class Watcher:
     @guarded
     def _end(self) -> None:
         if self.session is not None:
+            self._last_step = self.session.step
             self.session.end()
         self.session = None
 
@@ -230,7 +247,7 @@ class Session:
         self.sound = finite
 
     def _finite(self, *, gradient: bool) -> bool:
-        """The loss, and, if it is of this batch, the gradient nearest to the image, where all that breaks on the way back arrives.
+        """The loss, and, if it is of this batch, the gradient nearest to the image: what breaks on the way ends there.
 
         A scaler tries scales until gradients fit, so with one only the loss is looked at.
         """

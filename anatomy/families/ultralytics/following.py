@@ -64,6 +64,14 @@ class UltralyticsTraining:
         return len(self.trainer.train_loader)
 
     @property
+    def images(self) -> tuple[int, int] | None:
+        """By the data set, which keeps the label files that it looked for, and labels of those images alone that it
+        takes."""
+        data = self.trainer.train_loader.dataset
+        files, labels = getattr(data, "label_files", None), getattr(data, "labels", None)
+        return None if files is None or labels is None else (len(files), len(labels))
+
+    @property
     def loss(self) -> Tensor | None:
         """Of the batch under way, times its images, as Ultralytics has it."""
         return self.trainer.loss
@@ -165,8 +173,9 @@ class UltralyticsFollowing:
             )
         try:
             return train(*args, **kwargs)
-        except Exception:
-            if not self._begun and self.tied:
+        except BaseException as error:
+            self._follower.fails(error)
+            if not self._begun and self.tied and isinstance(error, Exception):
                 warnings.warn("No training began, and the watch has ended with it: make another.", stacklevel=3)
             raise
         finally:

@@ -1,4 +1,4 @@
-"""A loop of one's own with targets as Ultralytics has them: what contradicts itself in labels or in the loop is told."""
+"""A loop of one's own with targets as Ultralytics has them: what contradicts itself is told."""
 
 from contextlib import suppress
 
