@@ -25,7 +25,7 @@ def net():
 def batch_of(labels=(0, 1), boxes=BOXES, images: int = 2) -> dict:
     return {
         "img": torch.rand(images, 3, SIDE, SIDE),
-        "batch_idx": torch.arange(len(labels)).float() % images,
+        "batch_idx": torch.arange(len(labels)).mul(images).div(max(len(labels), 1)).floor(),
         "cls": torch.tensor(labels, dtype=torch.float).reshape(-1, 1),
         "bboxes": torch.tensor(boxes, dtype=torch.float).reshape(-1, 4),
     }
