@@ -73,7 +73,7 @@ def test_what_begins_after_ten_batches_is_named_with_its_beginning(columns, code
     (finding,) = found(batches)
     assert (finding.code, finding.level) == (code, level)
     assert finding.evidence["began"] == 100
-    if code in ("level_starved", "no_gradient", "loss_dominated"):  # said of the steps that it saw, as it stays in the report whatever comes after
+    if code in ("level_starved", "no_gradient", "loss_dominated"):  # they stay, whatever comes after
         assert finding.evidence["until"] == 140
         assert f"in steps 100 to {finding.evidence['until']} (epoch 1)" in finding.message
         assert "since" not in finding.message
