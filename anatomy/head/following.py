@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor, nn
+
+FLAT = ("batch_idx", "cls", "bboxes")  # of a batch whose objects stand in one table
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,17 @@ class BatchLabels:
     label: np.ndarray
     boxes: np.ndarray
     files: tuple[str, ...] = ()
+
+    @classmethod
+    def of_flat(cls, batch: Mapping[str, Any]) -> "BatchLabels":
+        """Of a batch with "batch_idx" and "cls", n numbers each, and "bboxes" (n, 4): centre and size as shares of the
+        image, or (n, 5) with an angle behind; "im_file": its images, where they have names."""
+        image, label, boxes = (torch.as_tensor(batch[name]).numpy(force=True) for name in FLAT)
+        boxes = boxes.reshape(-1, boxes.shape[-1]) if boxes.size else np.zeros((0, 4))
+        half = boxes[:, 2:4] / 2
+        corners = np.concatenate((boxes[:, :2] - half, boxes[:, :2] + half), 1)
+        files = tuple(batch.get("im_file", ()))
+        return cls(image=image.reshape(-1), label=label.reshape(-1), boxes=corners, files=files)
 
 
 class Training(Protocol):
@@ -48,6 +62,11 @@ class Training(Protocol):
     def epochs(self) -> int: ...
     @property
     def per_epoch(self) -> int: ...
+
+    @property
+    def images(self) -> tuple[int, int] | None:
+        """How many images there are, and how many of them the training uses; None where it is not known."""
+        ...
 
     @property
     def loss(self) -> Tensor | None:
@@ -130,6 +149,10 @@ class Follower(Protocol):
 
     def batch_ends(self) -> None:
         """The batch is done, stepped or not; gradients are gone if it was."""
+        ...
+
+    def fails(self, error: BaseException) -> None:
+        """The training does not come to its end, for this reason; ``end`` follows, if it had begun."""
         ...
 
     def end(self) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from anatomy.head.following import BatchLabels
 
 TOLERANCE = 1e-3  # of a side of the image, by which rounding may leave it
+BEYOND = 2.0  # sides of the image: what reaches further is in another unit
 SHOWN = 3  # files that are kept as examples
 
 
@@ -16,14 +17,17 @@ class LabelCount:
     """What was seen of the labels since the training began, and in the batch that came last.
 
     ``classes``: objects of each id; ``outside`` and ``strange``: boxes that leave the image or have no area, objects
-    of no class; ``files``: some of the images that have any of them, where the images have names.
+    of no class, None where the labels of the batch are not known; ``reach``: the greatest coordinate of a batch most
+    of whose boxes are so large that they are no shares of the image, None of others; ``files``: some of the images
+    that have any of them, where the images have names.
     """
 
     classes: int
     rotated: bool
     objects: Counter[int] = field(default_factory=Counter)
-    outside: int = 0
-    strange: int = 0
+    outside: int | None = None
+    strange: int | None = None
+    reach: float | None = None
     files: dict[str, None] = field(default_factory=dict)
 
     def add(self, labels: BatchLabels) -> None:
@@ -32,10 +36,21 @@ class LabelCount:
         label = labels.label
         strange = ~((label >= 0) & (label < self.classes) & (label == np.floor(label)))
         self.outside, self.strange = int(misplaced.sum()), int(strange.sum())
+        self.reach = _reach(labels.boxes)
         self.objects.update(label[~strange].astype(int).tolist())
         for image in labels.image[misplaced | strange].astype(int).tolist():
             if labels.files and len(self.files) < SHOWN:
                 self.files[labels.files[image]] = None
+
+    def forget(self) -> None:
+        """Of the batch that comes nothing is known."""
+        self.outside = self.strange = self.reach = None
+
+
+def _reach(boxes: np.ndarray) -> float | None:
+    """The greatest coordinate of boxes (n, 4), where most of them are no shares of anything; else None."""
+    far = np.nan_to_num(np.abs(boxes), posinf=0.0).max(1, initial=0.0)
+    return float(far.max()) if (far > BEYOND).sum() * 2 > len(far) else None
 
 
 def _misplaced(boxes: np.ndarray, *, rotated: bool) -> np.ndarray:

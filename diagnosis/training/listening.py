@@ -1,5 +1,6 @@
 """One batch listened to while the training runs it, and the row that comes of it."""
 
+import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -69,20 +70,23 @@ def place_of(training: Training, step: int, batch: int, began: float) -> dict[st
         "epoch": training.epoch,
         "batch": batch,
         "seconds": time.monotonic() - began,
-        "rate": training.rate,
+        "rate": None if math.isnan(training.rate) else training.rate,  # not known
         "loss": None if training.loss is None else float(training.loss.detach()),
     }
 
 
 def add_gradients(waiting: Sequence[Seen], parts: NetworkParts, scale: float | None, accumulated: int) -> None:
-    """The gradient as it is now, the sum over so many batches, into the rows of those of them that are watched.
+    """The gradient as it is now, the sum over so many batches, into the row of the last of them that is watched: it is
+    one measurement. The others get the number of batches alone.
 
     Of a stack without trainable weights it is None, of one that no gradient reaches 0.
     """
-    coarse, stacks = parts.gradients().read(scale)
-    trainable = {stack for stack in parts.stack if stack is not None}
     for seen in waiting:
-        seen.row.update(coarse | {"scale": scale, "accumulated": accumulated})
-        for level, kind in product(seen.levels, ("box", "class")):
-            stack = Stack(level["level"], level["branch"], kind)
-            level[f"grad_{kind}"] = stacks.get(stack, 0.0) if stack in trainable else None
+        seen.row["accumulated"] = accumulated
+    last = waiting[-1]
+    coarse, stacks = parts.gradients().read(scale)
+    last.row.update(coarse | {"scale": scale})
+    trainable = {stack for stack in parts.stack if stack is not None}
+    for level, kind in product(last.levels, ("box", "class")):
+        stack = Stack(level["level"], level["branch"], kind)
+        level[f"grad_{kind}"] = stacks.get(stack, 0.0) if stack in trainable else None

@@ -21,6 +21,7 @@ class OwnLoop:
 
     epochs = 0
     per_epoch = 0
+    images: tuple[int, int] | None = None  # not known
     rate = float("nan")
     settings: Mapping[str, Any] = MappingProxyType({})
 

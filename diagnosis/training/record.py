@@ -59,7 +59,9 @@ class About:
                 every=told["every"],
             )
         except FileNotFoundError:
-            raise FileNotFoundError(f"There is no watch in {str(folder)!r}: it has no {ABOUT}.") from None
+            within = [str(file.parent) for file in sorted(folder.glob(f"*/{ABOUT}"))]
+            where = f" There is one in {' and in '.join(map(repr, within))}." if within else ""
+            raise FileNotFoundError(f"There is no watch in {str(folder)!r}: it has no {ABOUT}.{where}") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{str(folder / ABOUT)!r} is damaged or of another version ({error!r}).") from error
 

@@ -1,7 +1,7 @@
 """From the last watched batches to findings: each rule looks back and says what has begun."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product, takewhile
 from statistics import median
 
@@ -21,6 +21,25 @@ IMAGES = 8  # whose gradients must agree: of single images they differ by an ord
 Rule = Callable[[About, History], Iterator[Finding]]
 
 
+def absent_objects(about: About, history: History) -> Iterator[Finding]:
+    """No object in any of several batches."""
+    counted = [seen for seen in history.seen if seen.row.get("objects") is not None]
+    if len(counted) < ROWS or history.counts["objects"]:
+        return
+    images = sum(seen.row.get("images") or 0 for seen in counted)
+    yield Finding(
+        code="no_objects",
+        severity="error",
+        level=None,
+        message=(
+            f"None of the {len(counted)} watched batches {_span(counted)} had an object, in {images} images: all that "
+            "is learned is background. Look at what the loader hands over, and whether it finds the label files "
+            "(diagnosis.check_labels)."
+        ),
+        evidence=_since(counted[0]) | {"batches": len(counted), "images": images},
+    )
+
+
 def starved_levels(about: About, history: History) -> Iterator[Finding]:
     """A level without a positive while the others of its branch have many."""
     for branch in about.branches:
@@ -36,13 +55,14 @@ def starved_levels(about: About, history: History) -> Iterator[Finding]:
                 severity="warning",
                 level=level.index,
                 message=(
-                    f"{level.name} ({branch}) has had no positive since {_when(first)}, while the other levels had "
-                    f"{others}. Its boxes learn nothing. A cell has {level.stride:g} px here, the largest object had "
+                    f"{level.name} ({branch}) had no positive {_span([first, run[0][0]])}, while the other levels had "
+                    f"{others}. Its boxes learned nothing. A cell has {level.stride:g} px here, the largest object had "
                     f"{largest:.0f} px. If objects of its size are rare, that is as it should be, and the level can "
                     "go; otherwise look at the sizes of the labels, at imgsz, and at the scale of the augmentation."
                 ),
                 evidence=_since(first)
-                | {"branch": branch, "others": others, "batches": len(run), "largest_side": largest},
+                | {"branch": branch, "others": others, "batches": len(run), "largest_side": largest}
+                | {"until": run[0][0].step},
             )
 
 
@@ -59,11 +79,11 @@ def idle_stacks(about: About, history: History) -> Iterator[Finding]:
                 severity="error",
                 level=level.index,
                 message=(
-                    f"The {kind} stack of {level.name} ({branch}) has had no gradient since {_when(first)}, though "
-                    "the level has positives. Look for a detach(), a no_grad() or a loss that leaves this level "
+                    f"The {kind} stack of {level.name} ({branch}) had no gradient {_span([first, run[0]])}, though "
+                    "the level had positives. Look for a detach(), a no_grad() or a loss that leaves this level "
                     "out; weights that shall not learn want requires_grad=False."
                 ),
-                evidence=_since(first) | {"branch": branch, "stack": kind, "batches": len(run)},
+                evidence=_since(first) | {"branch": branch, "stack": kind, "batches": len(run), "until": run[0].step},
             )
 
 
@@ -135,11 +155,12 @@ def dominated_loss(about: About, history: History) -> Iterator[Finding]:
                 severity="warning",
                 level=level.index,
                 message=(
-                    f"{level.name} ({branch}) has paid {paid:.0%} of the loss since {_when(first)}, with {held:.0%} of "
-                    "the target mass: what it says of the background outweighs the rest. Look at the bias of its class "
-                    "convolution, at its activation, and at the weights it was given."
+                    f"{level.name} ({branch}) paid {paid:.0%} of the loss {_span([first, run[0][0]])}, with "
+                    f"{held:.0%} of the target mass: what it says of the background outweighs the rest. Look at the "
+                    "bias of its class convolution, at its activation, and at the weights it was given."
                 ),
-                evidence=_since(first) | {"branch": branch, "loss": paid, "target_mass": held, "batches": len(run)},
+                evidence=_since(first)
+                | {"branch": branch, "loss": paid, "target_mass": held, "batches": len(run), "until": run[0][0].step},
             )
 
 
@@ -174,7 +195,7 @@ def growing_gradient(about: About, history: History) -> Iterator[Finding]:
 
 
 RULES: tuple[Rule, ...] = (
-    *(starved_levels, idle_stacks, starved_classes),
+    *(absent_objects, starved_levels, idle_stacks, starved_classes),
     *(unreachable_objects, dominated_loss, growing_gradient),
 )
 
@@ -234,6 +255,17 @@ def _grown_most(now: Seen, before: list[Seen]) -> str:
 
 def _since(seen: Seen) -> dict:
     return {"began": seen.step, "epoch": seen.row.get("epoch")}
+
+
+def _span(run: Sequence[Seen]) -> str:
+    """The steps of batches, oldest first: those that a finding speaks of, whatever comes after."""
+    return f"in steps {run[0].step} to {run[-1].step}" + _epochs(run[0].row.get("epoch"), run[-1].row.get("epoch"))
+
+
+def _epochs(first: int | None, last: int | None) -> str:
+    if first is None or last is None:
+        return ""
+    return f" (epoch {first + 1})" if first == last else f" (epochs {first + 1} to {last + 1})"
 
 
 def _when(seen: Seen) -> str:

@@ -7,7 +7,8 @@ from polars import Float64, Int32, Int64, String
 SIZES = ("small", "medium", "large")  # of an object's box in px² of the network input, by COCO's bounds
 TABLES = ("batches", "levels", "sizes")
 
-# one row a watched batch; of gradients the norm before clipping, freed of the scaler's scale
+# one row a watched batch; of gradients the norm before clipping, freed of the scaler's scale, once for each step of the
+# optimizer: in the row of the last watched batch that goes into it
 BATCHES: dict[str, Any] = {
     "step": Int64,  # batches before this one, repeated ones counted
     "epoch": Int32,
@@ -17,8 +18,8 @@ BATCHES: dict[str, Any] = {
     "height": Int32,  # px of the network input
     "width": Int32,
     "objects": Int32,
-    "box_outside": Int32,  # objects whose boxes leave the image, or have no area
-    "class_outside": Int32,  # objects of a class that is none of the head's
+    "box_outside": Int32,  # objects whose boxes leave the image, or have no area; null where labels are not known
+    "class_outside": Int32,  # objects of a class that is none of the head's; null likewise
     "too_small": Int32,  # objects without a positive, a side of which is less than the finest cell
     "too_large": Int32,  # objects larger than the head can express
     "rate": Float64,

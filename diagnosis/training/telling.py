@@ -11,6 +11,7 @@ from .label_faults import LabelCount
 from .record import Record
 
 LOG = logging.getLogger("diagnosis.training")
+OF_PX = ("range_ceiling", "class_starved", "level_starved", "unreachable_objects", "loss_dominated")  # explained by px
 SHOWN = 5  # names of classes in a message
 
 
@@ -22,8 +23,9 @@ class Teller:
         self._told = {_key(finding) for finding in record.findings}
 
     def tell(self, finding: Finding) -> None:
-        """Into record and log, unless the like was told before."""
-        if _key(finding) in self._told:
+        """Into record and log, unless the like was told before, or a cause that explains it."""
+        explained = any(finding.code in known.consequences for known in self.record.findings)
+        if explained or _key(finding) in self._told:
             return
         self._told.add(_key(finding))
         self.record.find(finding)
@@ -37,17 +39,44 @@ class Teller:
         about = {"began": step, "objects": objects, "files": list(count.files)}
         begin = f"At step {step}, after augmentation,"
         if count.outside:
-            message = (
-                f"{begin} {count.outside} of {objects} boxes leave the image or have no area{examples}. Check the "
-                "labels, and any augmentation of your own: boxes must be cut at the edges after it."
-            )
-            self.tell(Finding("box_outside", "error", None, message, about | {"count": count.outside}))
+            known = about | {"count": count.outside, "reach": count.reach}
+            message = f"{begin} {count.outside} of {objects} boxes leave the image or have no area{examples}. "
+            if count.reach is None:
+                message += (
+                    "Check the labels, and any augmentation of your own: boxes must be cut at the edges after it."
+                )
+                self.tell(Finding("box_outside", "error", None, message, known))
+            else:
+                message += (
+                    f"Boxes reach {count.reach:.4g}, shares of the image are wanted (centre, width and height from 0 "
+                    "to 1): they seem to be in px. Divide x by the width of the image, y by its height."
+                )
+                self.tell(Finding("box_outside", "error", None, message, known, consequences=OF_PX))
         if count.strange:
             message = (
                 f"{begin} {count.strange} of {objects} objects have a class other than 0 to {count.classes - 1}"
                 f"{examples}. Check the class ids of the labels and `names` of the data YAML."
             )
             self.tell(Finding("class_outside", "error", None, message, about | {"count": count.strange}))
+
+    def left_out(self, images: int, used: int) -> None:
+        """Images of the data set that the training does not use."""
+        if used >= images:
+            return
+        message = (
+            f"{images - used} of {images} images were left out by Ultralytics for their labels, or because they cannot "
+            "be read; run diagnosis.check_labels on the data YAML."
+        )
+        evidence = {"began": 0, "images": images, "left_out": images - used}
+        self.tell(Finding("images_left_out", "warning", None, message, evidence))
+
+    def no_backward(self, step: int) -> None:
+        """A step of a loop of one's own that left no gradient."""
+        message = (
+            f"At step {step} no backward came inside `with watch.step`; put loss and backward in it. Without it no "
+            "gradient is measured, and a loss only where step.tell(loss) tells it."
+        )
+        self.tell(Finding("no_backward", "warning", None, message, {"began": step}))
 
     def absent_classes(self, count: LabelCount) -> None:
         """After a whole epoch: classes of which no batch had an object."""

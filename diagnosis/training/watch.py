@@ -10,14 +10,15 @@ from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 
 from anatomy import describe, whole_number
-from anatomy.head.following import Following, Training
+from anatomy.head.following import FLAT, BatchLabels, Following, Training
 from anatomy.head.head import Head
 
 from ..findings import Finding, Report
 from .broken import BrokenBatch
 from .own_loop import OwnLoop, Step
 from .record import BROKEN, EVERY_SECONDS, About, Record, WatchLevel
-from .watcher import Watcher
+from .telling import LOG
+from .watcher import Watcher, described
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -84,11 +85,11 @@ class Watch:
 
     def report(self) -> Report:
         """The findings as a report."""
-        record = self._found
+        record, how = self._found, self._ended_early
         if record is None:
-            return Report(subject="a training that has not begun")
+            return Report(subject=f"a training that has not begun{how}")
         return Report(
-            subject=f"training of {record.about.subject}",
+            subject=f"training of {record.about.subject}{how}",
             findings=tuple(record.findings),
             probes=len(record.table("batches")),
         )
@@ -100,29 +101,40 @@ class Watch:
         """One step of a loop of your own: forward pass, loss and backward pass stand in the block, the clipping of
         gradients and the optimizer's step after it.
 
-        ``inputs`` and ``targets``: what the network and the loss get, kept where something is not finite. Call
+        ``inputs`` and ``targets``: what the network and the loss get, kept where something is not finite. Where one of
+        them is a mapping with "batch_idx", "cls" and "bboxes" as Ultralytics has them, these labels are checked. Call
         ``tell(loss, items)`` of what the block is given, the loss as it is without a scale, so that it goes into the
         record. ``scaler``: the ``torch.amp.GradScaler`` that multiplies this loss, if there is one: norms are freed of
         its scale, and gradients that overflow, by which it finds a scale that fits, are no fault. Raises ValueError
-        for a watch that was read from a folder, or is closed, TypeError for what is no scaler.
+        for a watch that was read from a folder, is closed, or waits for ``model.train(…)``, TypeError for what
+        is no scaler.
         """
         if scaler is not None and not isinstance(scaler, GradScaler):
             raise TypeError(f"scaler must be a torch.amp.GradScaler, or None, but {scaler!r} was given.")
         watcher, loop = self._watcher, self._loop
-        if watcher is None or loop is None:
+        if watcher is None:
             raise ValueError("A watch that was read from a folder watches nothing. Make one: diagnosis.watch(model).")
+        if loop is None:
+            raise ValueError(
+                "This watch was made of a YOLO object and waits for its model.train(…). For a loop of your own give "
+                "the network: diagnosis.watch(model.model)."
+            )
         if watcher.session is None and watcher.record is not None and watcher.error is None:
             raise ValueError("This watch is closed. Make another for the steps to come: diagnosis.watch(model).")
         loop.loss, loop.items, loop.scaler = None, {}, scaler
+        watcher.broken_off = None
         if watcher.session is None:
             watcher.begin(lambda: loop)
         if loop.epoch != epoch:
             loop.epoch = epoch
             watcher.epoch_begins()
+        watcher.batch_comes(lambda: _flat_labels(targets, inputs))
         watcher.forward_begins(inputs, targets)
+        watcher.backward_is_due()
         try:
             yield Step(loop)
-        except BaseException:
+        except BaseException as error:
+            watcher.fails(error)
             watcher.break_off()
             raise
         watcher.before_step()
@@ -179,6 +191,16 @@ class Watch:
 
     def __str__(self) -> str:
         return str(self.report())
+
+    @property
+    def _ended_early(self) -> str:
+        """What ended training or watch before the end, in words."""
+        watcher = self._watcher
+        if watcher is None:
+            return ""
+        given_up = f"the watch gave up for {described(watcher.error)}" if watcher.error is not None else None
+        told = [words for words in (watcher.broken_off, given_up) if words is not None]
+        return f" ({'; '.join(told)})" if told else ""
 
     @property
     def _found(self) -> Record | None:
@@ -258,6 +280,12 @@ def read_watch(path: str | Path) -> Watch:
     return Watch(record=Record.read(Path(path).absolute()))
 
 
+def _flat_labels(*given: Any) -> BatchLabels | None:
+    """The objects of the first of these that holds them in flat tables."""
+    tables = (one for one in given if isinstance(one, Mapping) and one.keys() >= set(FLAT))
+    return next((BatchLabels.of_flat(one) for one in tables), None)
+
+
 def _is_watch(folder: Path) -> bool:
     return (folder / "watch.json").exists()
 
@@ -290,6 +318,8 @@ def _folder(given: Path | None, training: Training) -> Path:
     folder = training.folder.absolute() / "watch"
     free = _free(folder)
     if not training.resumed or free == folder:
+        if free != folder:
+            LOG.warning("%r holds a watch: the rows of this one are written to %r.", str(folder), str(free))
         return free
     number = int(free.name.removeprefix(folder.name)) - 1
     return folder.with_name(f"{folder.name}{number}") if number > 1 else folder

@@ -11,6 +11,7 @@ import torch
 from anatomy.head.following import BatchLabels, Training
 
 from ..findings import Finding
+from .backward import GradientMark
 from .broken import Forward, keep_broken
 from .history import History, Seen
 from .label_faults import LabelCount
@@ -20,6 +21,12 @@ from .record import Record
 from .rules import RULES
 from .scalars import scalars
 from .telling import Teller
+
+
+def described(error: BaseException) -> str:
+    """An exception in one line."""
+    said = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def guarded(method: Callable) -> Callable:
@@ -41,7 +48,8 @@ class Watcher:
     """Told by a training (see ``anatomy.head.following``) what happens; nothing that it is handed is changed.
 
     ``start`` makes the record when a training begins. ``session``: what is known of the training under way, None
-    before and after it; ``error``: why the watch gave up, or None.
+    before and after it; ``error``: why the watch gave up, or None;
+    ``broken_off``: how the training ended before its time, in words.
     """
 
     def __init__(self, every: int, start: Callable[[Training], Record], on_finding: Callable[[Finding], Any] | None):
@@ -49,6 +57,8 @@ class Watcher:
         self.record: Record | None = None
         self.session: Session | None = None
         self.error: Exception | None = None
+        self.broken_off: str | None = None
+        self._last_step = -1
         self.listeners: list[Callable[[bool], Any]] = []  # told after each batch, and with True at the end
 
     @guarded
@@ -57,6 +67,8 @@ class Watcher:
         made = training()
         self.record = self._start(made)
         self.session = Session(made, self.record, self.every, Teller(self.record, self._on_finding))
+        if made.images is not None:
+            self.session.teller.left_out(*made.images)
 
     @guarded
     def epoch_begins(self) -> None:
@@ -65,7 +77,7 @@ class Watcher:
             self.session.epoch_begins()
 
     @guarded
-    def batch_comes(self, labels: Callable[[], BatchLabels]) -> None:
+    def batch_comes(self, labels: Callable[[], BatchLabels | None]) -> None:
         if self.session is not None:
             self.session.batch_comes(labels())
 
@@ -73,6 +85,11 @@ class Watcher:
     def forward_begins(self, batch: Any, targets: Any = None) -> None:
         if self.session is not None:
             self.session.forward_begins(Forward(batch, targets, torch.get_rng_state()))
+
+    @guarded
+    def backward_is_due(self) -> None:
+        if self.session is not None:
+            self.session.backward_is_due()
 
     @guarded
     def before_step(self) -> None:
@@ -84,6 +101,11 @@ class Watcher:
         if self.session is not None:
             self.session.batch_ends()
             self._tell(over=False)
+
+    def fails(self, error: BaseException) -> None:
+        step = self.session.step if self.session is not None else self._last_step  # its trainer may have ended it
+        where = f" at step {step}" if step >= 0 else ""
+        self.broken_off = f"broken off{where} by {described(error)}"
 
     def end(self) -> None:
         self._end()
@@ -98,6 +120,7 @@ class Watcher:
     @guarded
     def _end(self) -> None:
         if self.session is not None:
+            self._last_step = self.session.step
             self.session.end()
         self.session = None
 
@@ -135,6 +158,7 @@ class Session:
         self.first_epoch = True
         self._listening: Listening | None = None
         self._forward: Forward | None = None  # of the batch under way
+        self._mark: GradientMark | None = None  # gradients before its backward pass
         self._waiting: list[Seen] = []  # watched batches, for the step that their gradients go into
 
     def epoch_begins(self) -> None:
@@ -146,8 +170,11 @@ class Session:
             self._epoch_is_done()
         self.epoch, self.batch = self.training.epoch, -1
 
-    def batch_comes(self, labels: BatchLabels) -> None:
-        """Look at the labels before the network meets them."""
+    def batch_comes(self, labels: BatchLabels | None) -> None:
+        """Look at the labels, if they are known, before the network meets them."""
+        if labels is None:
+            self.labels.forget()
+            return
         self.labels.add(labels)
         if self.labels.outside or self.labels.strange:
             self.teller.labels(self.labels, len(labels.label), self.step + 1)
@@ -159,10 +186,17 @@ class Session:
         if self.step % self.every == 0:
             self._listening = Listening(self.training, self.modules)
 
+    def backward_is_due(self) -> None:
+        """Remember gradients as they are, to tell what comes from what was left of the batch before."""
+        self._mark = GradientMark(self.parts.weights)
+
     def before_step(self) -> None:
         """Measure what the batch left, and the gradient that the optimizer is about to use."""
-        self._batch_is_done()
-        if self._waiting:
+        came = self._backward_came()
+        self._batch_is_done(gradient=came)
+        if not came and self.sound:
+            self.teller.no_backward(self.step)
+        if self._waiting and came:
             add_gradients(self._waiting, self.parts, self.training.scale, self.accumulated)
         self.accumulated = 0
         self._finish()
@@ -183,7 +217,7 @@ class Session:
 
     def break_off(self) -> None:
         """Take hooks out of a batch that will not come to its end, and whose gradients are dropped."""
-        self._forward, self.accumulated = None, 0
+        self._forward, self._mark, self.accumulated = None, None, 0
         listening, self._listening = self._listening, None
         if listening is not None:
             listening.break_off()
@@ -193,7 +227,12 @@ class Session:
             self.first_epoch = False
             self.teller.absent_classes(self.labels)
 
-    def _batch_is_done(self) -> None:
+    def _backward_came(self) -> bool:
+        """Whether gradients are of this batch; where nobody asked to be told them apart, they are."""
+        mark, self._mark = self._mark, None
+        return mark is None or mark.changed
+
+    def _batch_is_done(self, *, gradient: bool = True) -> None:
         """The numbers of a watched batch; and of every batch, once, whether it was finite."""
         forward, self._forward = self._forward, None
         if forward is None:
@@ -202,19 +241,19 @@ class Session:
         if listening is not None:
             place = place_of(self.training, self.step, self.batch, self.began)
             self._waiting.append(listening.close(place, self.labels))
-        finite = self._finite()
+        finite = self._finite(gradient=gradient)
         if not finite and self.sound:
             self._broken(forward)
         self.sound = finite
 
-    def _finite(self) -> bool:
-        """The loss, and the gradient nearest to the image, where all that breaks on the way back arrives.
+    def _finite(self, *, gradient: bool) -> bool:
+        """The loss, and, if it is of this batch, the gradient nearest to the image: what breaks on the way ends there.
 
         A scaler tries scales until gradients fit, so with one only the loss is looked at.
         """
         training, first = self.training, self.parts.first
         values = [] if training.loss is None else [training.loss.detach().float().reshape(())]
-        if first is not None and first.grad is not None and not training.scaled:
+        if gradient and first is not None and first.grad is not None and not training.scaled:
             values.append(first.grad.float().sum())
         return not values or bool(torch.stack(values).isfinite().all())
 

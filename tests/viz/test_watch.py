@@ -230,3 +230,16 @@ def test_drawing_takes_no_random_numbers_and_leaves_no_settings():
     assert dict(matplotlib.rcParams) == settings
     assert random.getstate() == state
     assert torch.equal(torch.get_rng_state(), torch_state)
+
+
+def test_summed_gradients_are_said_to_be_and_a_rate_that_is_not_known_has_no_panel():
+    record = Record.create(About("Net", LEVELS, ("one2many",), {}, every=1), None)
+    record.add("batches", [batch_row(step, rate=math.nan, accumulated=16) for step in range(3)])
+    told = words(viz.watch(Watch(record=record)))
+    assert "one of each step of the optimizer, which sums up to 16 batches" in told
+    assert "learning rate" in told.partition("Not measured:")[2]
+
+
+def test_what_was_not_watched_is_refused_in_a_sentence():
+    with pytest.raises(TypeError, match=r"what diagnosis\.watch\(model\) returned, or its folder, but dict was given"):
+        viz.watch({})

@@ -53,8 +53,14 @@ def watch(
 
     ``live``: an ipywidgets object instead, that draws itself anew while the training runs, at least ``pause`` seconds
     apart, and seldom enough to cost it little; display it before ``model.train(…)``. Raises ValueError for a branch
-    that was not watched and for a live display of a folder, FileNotFoundError where there is no watch.
+    that was not watched and for a live display of a folder, FileNotFoundError where there is no watch,
+    TypeError for anything else, such as a model.
     """
+    if not isinstance(watch, Watch | str | Path):
+        raise TypeError(
+            f"viz.watch draws a training that was watched: give what diagnosis.watch(model) returned, or its folder, "
+            f"but {type(watch).__name__} was given."
+        )
     if live:
         return _live()(watch, branch=branch, most=most, pause=pause, width=width, style=style)
     found = watch if isinstance(watch, Watch) else read_watch(watch)

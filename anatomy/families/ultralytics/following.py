@@ -7,7 +7,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from ultralytics.utils import DEFAULT_CFG_DICT
@@ -63,6 +62,14 @@ class UltralyticsTraining:
     def per_epoch(self) -> int:
         """Batches; after running out of memory there are more, and smaller ones."""
         return len(self.trainer.train_loader)
+
+    @property
+    def images(self) -> tuple[int, int] | None:
+        """By the data set, which keeps the label files that it looked for, and labels of those images alone that it
+        takes."""
+        data = self.trainer.train_loader.dataset
+        files, labels = getattr(data, "label_files", None), getattr(data, "labels", None)
+        return None if files is None or labels is None else (len(files), len(labels))
 
     @property
     def loss(self) -> Tensor | None:
@@ -166,8 +173,9 @@ class UltralyticsFollowing:
             )
         try:
             return train(*args, **kwargs)
-        except Exception:
-            if not self._begun and self.tied:
+        except BaseException as error:
+            self._follower.fails(error)
+            if not self._begun and self.tied and isinstance(error, Exception):
                 warnings.warn("No training began, and the watch has ended with it: make another.", stacklevel=3)
             raise
         finally:
@@ -178,7 +186,7 @@ class UltralyticsFollowing:
         prepare, step, follower = trainer.preprocess_batch, trainer.optimizer_step, self._follower
 
         def preprocess_batch(batch: dict) -> dict:
-            follower.batch_comes(lambda: _labels(batch))
+            follower.batch_comes(lambda: BatchLabels.of_flat(batch))
             batch = prepare(batch)
             follower.forward_begins(batch)
             return batch
@@ -221,18 +229,6 @@ def _described(net: nn.Module, describe: Callable[[nn.Module], Head]) -> Head:
     twin = apart(net)
     mark_of(twin)
     return describe(twin)
-
-
-def _labels(batch: Mapping[str, Any]) -> BatchLabels:
-    """The objects of a batch out of Ultralytics' loader: normalized centre and size, or with an angle behind."""
-    boxes = batch["bboxes"].numpy(force=True).reshape(-1, batch["bboxes"].shape[-1])
-    half = boxes[:, 2:4] / 2
-    return BatchLabels(
-        image=batch["batch_idx"].numpy(force=True).reshape(-1),
-        label=batch["cls"].numpy(force=True).reshape(-1),
-        boxes=np.concatenate((boxes[:, :2] - half, boxes[:, :2] + half), 1),
-        files=tuple(batch.get("im_file", ())),
-    )
 
 
 def _several(device: Any) -> bool:

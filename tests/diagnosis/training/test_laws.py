@@ -131,7 +131,7 @@ def test_labels_that_it_cannot_read_end_the_watch_and_not_the_training(data, tmp
     def unreadable(batch):
         raise KeyError("cls")
 
-    monkeypatch.setattr("anatomy.families.ultralytics.following._labels", unreadable)
+    monkeypatch.setattr("anatomy.head.following.BatchLabels.of_flat", unreadable)
     model = fresh()
     watch = diagnosis.watch(model, every=1, out=tmp_path / "rows")
     with pytest.warns(UserWarning, match=r"watch has ended.*training goes on"):

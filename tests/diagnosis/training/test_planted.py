@@ -73,6 +73,10 @@ def test_what_begins_after_ten_batches_is_named_with_its_beginning(columns, code
     (finding,) = found(batches)
     assert (finding.code, finding.level) == (code, level)
     assert finding.evidence["began"] == 100
+    if code in ("level_starved", "no_gradient", "loss_dominated"):  # they stay, whatever comes after
+        assert finding.evidence["until"] == 140
+        assert f"in steps 100 to {finding.evidence['until']} (epoch 1)" in finding.message
+        assert "since" not in finding.message
 
 
 def test_frozen_stacks_rare_sizes_and_summed_gradients_are_no_faults():
@@ -92,6 +96,8 @@ def test_gradients_of_single_images_and_of_backgrounds_swing_and_are_no_fault():
     single = [seen(step, row={"grad": norm, "images": 1}) for step, norm in enumerate(SINGLE)]
     assert found(single) == []
     empty = [seen(step, row={"grad": 0.1, "objects": 0, "images": 8}) for step in range(12)]
+    assert [finding.code for finding in found(empty)] == ["no_objects"]
+    empty[0] = seen(0, row={"grad": 0.1, "images": 8})
     assert found([*empty, *(seen(step, row={"grad": 1.5, "images": 8}) for step in range(12, 16))]) == []
     (finding,) = found([*single, *(seen(step, row={"grad": 90.0, "images": 1}) for step in range(18, 26))])
     assert (finding.code, finding.evidence["began"]) == ("exploding_gradient", 18)

@@ -170,10 +170,13 @@ def test_a_folder_that_holds_a_watch_is_refused_before_the_training(data, tmp_pa
     assert watch.error is None and watch.path == tmp_path / "rows2" and len(watch) == 2
 
 
-def test_a_batch_without_a_step_gets_the_gradient_of_the_step_that_it_goes_into(data, tmp_path):
+def test_a_step_of_the_optimizer_over_several_batches_is_one_gradient(data, tmp_path):
     model = fresh()
     watch = diagnosis.watch(model, every=3, out=tmp_path / "rows")
     train(model, data, tmp_path, batch=2, nbs=8, warmup_epochs=0.0)
     assert watch.batches["step"].to_list() == [0, 3, 6]
     assert watch.batches["accumulated"].to_list() == [4, 4, 4]
-    assert watch.batches["grad"].null_count() == 0
+    assert [norm is None for norm in watch.batches["grad"]] == [True, False, False]  # of 0 and 3 it is the same step
+    silent = watch.levels.filter(step=0)
+    assert silent["grad_box"].null_count() == silent["grad_class"].null_count() == len(silent) == 3
+    assert watch.levels.filter(step=3)["grad_class"].null_count() == 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+import polars
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
@@ -63,8 +64,9 @@ def panels_of(rows: Rows, about: About, branches: Sequence[str]) -> Iterator[Pan
     yield _by_level(rows, about, branches, "grad_box", "gradient of the box stacks", "log")
     yield _by_level(rows, about, branches, "grad_class", "gradient of the class stacks", "log")
     yield _by_level(rows, about, branches[:1], "activation", "scale of what the head reads")
+    known = rows.batches.with_columns(polars.col("rate").fill_nan(None))  # of a loop of one's own it is not known
     for column, title in (("loss", "loss that is minimized"), ("rate", "learning rate")):
-        yield Panel(column, title, (Line(column, curve(rows.batches, column), WHOLE),))
+        yield Panel(column, title, (Line(column, curve(known, column), WHOLE),))
 
 
 def _by_level(rows: Rows, about: About, branches: Sequence[str], column: str, title: str, scale: str = "") -> Panel:

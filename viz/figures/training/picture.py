@@ -88,6 +88,9 @@ def _notes(rows: Rows, panels: list[Panel]) -> list[str]:
     notes = []
     if rows.together > 1:
         notes.append(f"A point: the median of {rows.together} watched batches; band: from the least to the greatest.")
+    summed = rows.batches["accumulated"].max() if "accumulated" in rows.batches.columns else None
+    if isinstance(summed, int) and summed > 1:
+        notes.append(f"Gradients: one of each step of the optimizer, which sums up to {summed} batches.")
     missing = [panel.title for panel in panels if panel.empty]
     return notes + ([f"Not measured: {', '.join(missing)}."] if missing else [])
 

@@ -1,0 +1,111 @@
+"""A loop of one's own with targets as Ultralytics has them: what contradicts itself is told."""
+
+from contextlib import suppress
+
+import pytest
+import torch
+
+import diagnosis
+from tests.ultralytics_nets import narrow
+
+from .trainings import CLASSES, SIDE, fresh
+
+BOXES = ((0.3, 0.4, 0.3, 0.3), (0.6, 0.5, 0.4, 0.5))
+
+
+@pytest.fixture(scope="module")
+def net():
+    from ultralytics.cfg import get_cfg
+
+    net = narrow("yolov8n", CLASSES, bodiless=True).model
+    net.args = get_cfg(overrides={"imgsz": SIDE})
+    return net.train()
+
+
+def batch_of(labels=(0, 1), boxes=BOXES, images: int = 2) -> dict:
+    return {
+        "img": torch.rand(images, 3, SIDE, SIDE),
+        "batch_idx": torch.arange(len(labels)).mul(images).div(max(len(labels), 1)).floor(),
+        "cls": torch.tensor(labels, dtype=torch.float).reshape(-1, 1),
+        "bboxes": torch.tensor(boxes, dtype=torch.float).reshape(-1, 4),
+    }
+
+
+def learn(net, watch, batch, *, backward: bool = True) -> None:
+    with watch.step(batch["img"], batch) as step:
+        loss = step.tell(net.loss(batch)[0].sum())
+        if backward:
+            loss.backward()
+
+
+def test_a_block_without_a_backward_pass_is_told_once_and_no_old_gradient_is_measured(net):
+    net.zero_grad()
+    net.loss(batch_of())[0].sum().backward()  # what is left of it is of no step that is watched
+    watch = diagnosis.watch(net, every=1)
+    for _ in range(6):
+        learn(net, watch, batch_of(), backward=False)
+    (finding,) = watch.findings
+    assert finding.code == "no_backward" and finding.evidence["began"] == 0
+    assert "no backward came inside `with watch.step`; put loss and backward in it" in finding.message
+    assert watch.batches["grad"].null_count() == watch.levels["grad_box"].null_count() // 3 == 6
+    learn(net, watch, batch_of())  # adds to the gradients that are there
+    net.zero_grad()
+    learn(net, watch, batch_of())
+    assert watch.batches["grad"].null_count() == 6 and len(watch.findings) == 1
+    assert watch.error is None
+
+
+def test_batches_of_which_none_has_an_object_are_told(net):
+    net.zero_grad()
+    watch = diagnosis.watch(net, every=1)
+    for _ in range(5):
+        learn(net, watch, batch_of((), ()))
+    (finding,) = watch.findings
+    assert finding.code == "no_objects" and finding.evidence["images"] == 10
+    assert "None of the 5 watched batches in steps 0 to 4 (epoch 1) had an object" in finding.message
+    assert watch.batches["box_outside"].to_list() == [0] * 5
+    assert watch.error is None
+
+
+@pytest.mark.parametrize("label", [-1, CLASSES])
+def test_a_class_that_is_none_is_told_though_the_loss_may_raise(net, label):
+    watch = diagnosis.watch(net, every=1)
+    with suppress(IndexError, RuntimeError):  # Ultralytics takes a negative one for class 0
+        learn(net, watch, batch_of((0, label)))
+    (finding,) = watch.report()
+    assert finding.code == "class_outside" and finding.evidence["count"] == 1
+
+
+def test_boxes_in_px_are_told_in_place_of_what_follows_from_them(net):
+    net.zero_grad()
+    watch = diagnosis.watch(net, every=1)
+    for _ in range(5):  # 30 objects, 20 of them of class 0: as many as the rules ask for
+        batch = batch_of((0, 0, 0, 0, 1, 1), BOXES * 3)
+        learn(net, watch, batch | {"bboxes": batch["bboxes"] * 640})
+    (finding,) = watch.findings
+    assert finding.code == "box_outside" and finding.evidence["count"] == 6
+    assert "px" in finding.message and "Boxes reach 512, shares of the image are wanted" in finding.message
+    assert watch.batches["box_outside"].to_list() == [6] * 5
+    assert watch.batches["class_outside"].to_list() == [0] * 5
+
+
+def test_a_box_that_leaves_the_image_is_told_and_is_not_said_to_be_in_px(net):
+    watch = diagnosis.watch(net, every=1)
+    learn(net, watch, batch_of(boxes=(BOXES[0], (0.9, 0.5, 0.4, 0.5))))
+    (finding,) = watch.findings
+    assert finding.code == "box_outside" and "px" not in finding.message and finding.evidence["count"] == 1
+
+
+def test_labels_of_another_form_are_not_said_to_be_without_fault(net):
+    watch, batch = diagnosis.watch(net, every=1), batch_of()
+    with watch.step(batch["img"]):
+        net.loss(batch)[0].sum().backward()
+    assert watch.batches.select("box_outside", "class_outside").row(0) == (None, None)
+    assert watch.batches["rate"].to_list() == [None]
+
+
+def test_a_step_of_a_watch_that_waits_for_ultralytics_says_so():
+    watch = diagnosis.watch(fresh())
+    with pytest.raises(ValueError, match=r"waits for its model\.train.*diagnosis\.watch\(model\.model\)"), watch.step():
+        pass
+    watch.close()

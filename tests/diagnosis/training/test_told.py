@@ -1,0 +1,66 @@
+"""What a watch says of the training itself: where it writes, what was left out, and how it ended before its time."""
+
+import logging
+from contextlib import suppress
+
+import pytest
+
+import diagnosis
+
+from .trainings import fresh, train, write_set
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory):
+    """Two trainings in one folder, of a set in which one of four images has a label that cannot be; the second is
+    interrupted after its first batch. Their watches, what was logged of the second, and the folder of both."""
+    folder, lines = tmp_path_factory.mktemp("twice"), []
+    data = write_set(folder / "set", images=4)
+    (folder / "set/labels/train/0.txt").write_text("0 320 320 100 100")
+
+    def interrupt(trainer):
+        raise KeyboardInterrupt
+
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logger = logging.getLogger("diagnosis.training")
+    watches = []
+    for number in range(2):
+        model = fresh()
+        watches.append(diagnosis.watch(model, every=1))
+        if number:
+            logger.addHandler(handler)
+            model.add_callback("on_train_batch_end", interrupt)
+        with suppress(KeyboardInterrupt):
+            train(model, data, folder / "runs", epochs=1)
+    logger.removeHandler(handler)
+    return watches, lines, folder / "runs" / "run"
+
+
+def test_rows_beside_those_of_another_watch_are_told_where(twice):
+    watches, lines, run = twice
+    assert [watch.path for watch in watches] == [run / "watch", run / "watch2"]
+    assert f"'{run / 'watch'}' holds a watch: the rows of this one are written to '{run / 'watch2'}'." in lines
+
+
+def test_images_that_the_training_leaves_out_are_told(twice):
+    (finding,) = [one for one in twice[0][0].findings if one.code == "images_left_out"]
+    assert "1 of 4 images were left out by Ultralytics for their labels" in finding.message
+    assert "run diagnosis.check_labels" in finding.message
+
+
+def test_a_training_that_was_interrupted_is_said_to_be(twice):
+    (whole, broken), _, _ = twice
+    assert "broken off" not in str(whole)
+    assert "(broken off at step 0 by KeyboardInterrupt)" in str(broken)
+    never = fresh()
+    watch = diagnosis.watch(never)
+    with pytest.warns(UserWarning, match="No training began"), pytest.raises(RuntimeError):
+        train(never, twice[2] / "nowhere.yaml", twice[2], epochs=1)
+    assert "has not begun (broken off by RuntimeError:" in str(watch)
+
+
+def test_the_folder_of_a_run_says_where_its_watches_are(twice):
+    run = twice[2]
+    with pytest.raises(FileNotFoundError, match=f"There is one in '{run / 'watch'}' and in '{run / 'watch2'}'"):
+        diagnosis.read_watch(run)
