@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..findings import Report
 from .reading import Reading
+from .rest import Rest
 from .tables import problem_rows, reading_rows, suspect_rows
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Mend:
     ``reading`` of their boxes; ``classes`` {id written: id meant}, ids that are not named stay; ``pairing``: the
     labels of an image belong to the one so many places further on in the list of its split, 0: to itself. ``split``
     of a data YAML, "" elsewhere; ``codes`` of the findings that it mends. ``proven``: the part of it that errors call
-    for, None where that is all of it; the rest is of warnings, and mended where it is asked for.
+    for, None where that is all of it; the rest is of warnings, and mended where it is asked for. ``rest``: of a mend
+    that some files of a split vote for, what becomes of the others; None where there are none.
     """
 
     images: tuple[Path, ...]
@@ -34,6 +36,7 @@ class Mend:
     split: str = ""
     codes: tuple[str, ...] = ()
     proven: "Mend | None" = None
+    rest: Rest | None = None
 
     @property
     def does(self) -> bool:

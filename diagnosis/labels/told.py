@@ -9,8 +9,9 @@ import numpy as np
 from ..findings import CODES, Finding
 from . import severity
 from .class_pairs import ClassPair
-from .mends import mendable, part_classes
+from .mends import mendable, part_classes, rest_of
 from .reading import Reading
+from .rest import Rest
 from .verdict import Verdict, class_map_of, files_of, run_of
 
 NAMED = 100  # files that a finding names
@@ -183,12 +184,14 @@ def _partial(verdict: Verdict) -> Iterator[Finding]:
         codes = entry.reading.codes if entry.reading is not None else (entry.code,)
         held = "as the rest" if entry.reading is not None else "as written"
         weight = severity.of_votes(entry)
+        rest = rest_of(verdict, entry)
         for code in codes:
             mended = entry.reading is not None or part_classes(verdict, entry)
             mend = _mend(weight, codes) if mended else "Label them anew; what they are is not in the files."
             text = (
                 f"{_where(verdict)}in {len(images)} of {entry.could} files that could tell, {CODES[code]}, such as "
-                f"{images[0].name}; read so they fit what the model sees, {held} they do not. {mend}"
+                f"{images[0].name}; read so they fit what the model sees, {held} they do not."
+                f"{'' if rest is None else f' {rest}.'} {mend}"
             )
             evidence = {
                 "by": "model",
@@ -198,8 +201,22 @@ def _partial(verdict: Verdict) -> Iterator[Finding]:
                 "k": entry.k,
                 "split": verdict.material.split,
                 **_files(images),
+                **_left(rest),
             }
             yield Finding(code, weight, None, text, evidence)
+
+
+def _left(rest: Rest | None) -> dict[str, Any]:
+    """Files that are left as they are, by name, and how many."""
+    if rest is None:
+        return {}
+    fit, unsure = rest.left_as_written, rest.could_not_tell
+    return {
+        "left_as_written": [str(path) for path in fit[:NAMED]],
+        "left_as_written_count": len(fit),
+        "could_not_tell": [str(path) for path in unsure[:NAMED]],
+        "could_not_tell_count": len(unsure),
+    }
 
 
 def _missing(verdict: Verdict) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from anatomy.arguments import shown
 
 from ..reading import Reading
 from ..report import PAIRING, LabelReport, Mend
+from ..rest import Rest
 
 DUPLICATES = {"duplicates": "duplicate_row"}  # a code of findings that is another one of rows
 DROPS = (
@@ -34,6 +35,11 @@ class Choice:
     mends: Mapping[str, Mend]
     drop: frozenset[str] = field(default_factory=frozenset)
     cut: bool = False
+
+    @property
+    def rests(self) -> tuple[Rest, ...]:
+        """What is left as it is beside the files that vote for what is mended."""
+        return tuple(dict.fromkeys(mend.rest for mend in self.mends.values() if mend.rest is not None))
 
 
 def chosen(report: LabelReport, codes: str | Iterable[str] | None, also: str | Iterable[str] = ()) -> Choice:
@@ -101,6 +107,7 @@ def _narrowed(mend: Mend, asked: set[str]) -> Mend:
         pairing=mend.pairing if PAIRING in asked else 0,
         codes=tuple(code for code in mend.codes if code in asked),
         proven=None,
+        rest=mend.rest if mend.rest is not None and asked.issuperset(mend.rest.codes) else None,
     )
 
 
@@ -113,4 +120,5 @@ def _beside(sure: Mend, asked: Mend) -> Mend:
         pairing=asked.pairing or sure.pairing,
         codes=tuple(dict.fromkeys((*sure.codes, *asked.codes))),
         proven=None,
+        rest=asked.rest or sure.rest,
     )

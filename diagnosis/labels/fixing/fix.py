@@ -47,7 +47,7 @@ def fix_labels(
     parts = open_parts(data)
     _check_same(choice, parts)
     place = open_place(out, _folders(parts))
-    changes = Changes(source=str(data))
+    changes = Changes(source=str(data), rests=choice.rests)
     with draft_of(place) as draft, tqdm(total=parts.images, desc="labels", unit="image", disable=not progress) as bar:
         if parts.coco is None:
             entry = write_label_files(parts, choice, draft, changes, bar.update)
