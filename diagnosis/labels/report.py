@@ -88,8 +88,10 @@ class LabelReport(Report):
     data: Any = field(default=None, repr=False)
 
     def __str__(self) -> str:
+        counts = f"{len(self.errors)} error(s), {len(self.warnings)} warning(s)"
+        head = f"{self.subject}: {counts} in {self.images} images, of which {self.probes} were looked at"
         told = [f"  the model has no class for: {', '.join(self.left_out)}"] if self.left_out else []
-        return "\n".join([super().__str__(), *told])
+        return "\n".join([head, *(f"  {one.severity}: {one.code}: {one.message}" for one in self.findings), *told])
 
     def to_json(self) -> str:
         """Findings, mends and the ranked suspects as JSON, for other programs."""

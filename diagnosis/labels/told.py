@@ -9,6 +9,7 @@ import numpy as np
 from ..findings import CODES, Finding
 from . import severity
 from .class_pairs import ClassPair
+from .how_to_mend import asked_for, in_python
 from .mends import mendable, part_classes, rest_of
 from .reading import Reading
 from .rest import Rest
@@ -16,7 +17,6 @@ from .verdict import Verdict, class_map_of, files_of, run_of
 
 NAMED = 100  # files that a finding names
 ENOUGH = 16  # images that are never too few by themselves
-LOOK = "look at viz.labels(report) first."
 AGAIN = "Run the check again after that."
 
 
@@ -56,15 +56,13 @@ def _geometry(verdict: Verdict) -> Iterator[Finding]:
     for code in reading.codes:
         mend = _mend(weight, reading.codes)
         text = f"{_where(verdict)}{CODES[code]} (read as: {reading}); {'; '.join(words)}. {mend}"
-        yield Finding(code, weight, None, text, {**evidence, **_numbers(code, reading)})
+        also = asked_for(weight, reading.codes)
+        yield Finding(code, weight, None, text, {**evidence, **_numbers(code, reading), "also": also})
 
 
 def _mend(weight: str, codes: Sequence[str]) -> str:
     """How to mend what has these codes; what is a warning is mended where it is asked for."""
-    if weight == severity.ERROR:
-        return f"diagnosis.fix_labels(report, data, out) writes mended copies; {LOOK}"
-    asked = ", ".join(map(repr, codes))
-    return f"diagnosis.fix_labels(report, data, out, also=[{asked}]) writes mended copies; {LOOK}"
+    return in_python(asked_for(weight, codes))
 
 
 def _contest(by: str) -> str:
@@ -99,6 +97,7 @@ def _pairing(verdict: Verdict) -> Iterator[Finding]:
         "share": share,
         "k": pairing.places,
         "from": str(first),
+        "also": asked_for(weight, ["files_mispaired"]),
         "gain": pairing.gain.mean,
         "se": pairing.gain.se,
         "by": "model",
@@ -130,6 +129,7 @@ def _classes(verdict: Verdict) -> Iterator[Finding]:
         "pairs": choice.pairs,
         "by": "model",
         "classes": {str(i): j for i, j in meant.items()},
+        "also": asked_for(weight, [choice.map.code]),
         **_share(verdict),
     }
     yield Finding(choice.map.code, weight, None, text, evidence)
@@ -145,7 +145,7 @@ def _ids(verdict: Verdict) -> Iterator[Finding]:
         f"{_where(verdict)}{CODES[code]}: {verdict.ids.why}. Nothing was seen of the classes; a model that knows them "
         f"would prove it. {mend}"
     )
-    evidence = {"by": "ids", "k": verdict.ids.map.k, **_share(verdict)}
+    evidence = {"by": "ids", "k": verdict.ids.map.k, "also": [code], **_share(verdict)}
     yield Finding(code, severity.WARNING, None, text.rstrip(), evidence)
 
 
@@ -171,6 +171,7 @@ def _class_pair(verdict: Verdict, pair: ClassPair) -> Finding:
         "second": other,
         "ids": [pair.first, pair.second],
         "crossed": pair.for_each_other,
+        "also": asked_for(weight, [pair.code]),
         "pairs": pair.pairs,
         "by": "model",
         **_share(verdict),
@@ -199,6 +200,7 @@ def _partial(verdict: Verdict) -> Iterator[Finding]:
                 "probability": entry.probability,
                 "reading": str(entry.reading or ""),
                 "k": entry.k,
+                "also": asked_for(weight, codes),
                 "split": verdict.material.split,
                 **_files(images),
                 **_left(rest),
