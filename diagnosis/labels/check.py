@@ -78,6 +78,11 @@ def check_labels(
     conf = share(conf, "conf")
     if images is not None and whole_number(images, "images") < 1:
         raise ValueError(f"images must be at least 1, or None for all, but {images} was given.")
+    if isinstance(model, str | os.PathLike):
+        raise TypeError(
+            f"A model is an object, but {str(model)!r} is the name of one. Open it: surgery.load({str(model)!r}), or "
+            f"YOLO({str(model)!r})."
+        )
     sets = labelled_sets(data, split)
     names = None if model is None else describe(model).names
     looking = _Looking(model=model, names=names, images=images, conf=conf, progress=progress, predict_args=predict_args)
@@ -130,9 +135,11 @@ def _material(split: Split, looking: _Looking) -> Material:
         sizes.append(one.size)
         seen.append(one.seen)
     looked = np.array(kept, np.int64)
-    known, matched = None, True
+    known, matched, in_common = None, True, None
     if looking.names is not None:
         classes, _ = counterparts(split.labels.names, looking.names)
+        if split.labels.names:
+            in_common = tuple(split.labels.names[i] for i in sorted(set(classes.values())))
         matched = knows_most(classes, split.labels.names, split.rows.class_id)
         known = translated(seen, classes or dict.fromkeys(looking.names, NO_CLASS), keep=not matched)
     return Material(
@@ -146,4 +153,5 @@ def _material(split: Split, looking: _Looking) -> Material:
         fields=fields,
         split=split.name,
         classes_known=matched,
+        in_common=in_common,
     )

@@ -8,8 +8,11 @@ import numpy as np
 
 from ..findings import CODES, Finding
 from . import severity
+from .by_edges import LEAST
+from .by_model import ABOVE_CHANCE
 from .class_pairs import ClassPair
 from .how_to_mend import asked_for, in_python
+from .material import Material
 from .mends import mendable, part_classes, rest_of
 from .reading import Reading
 from .rest import Rest
@@ -17,6 +20,8 @@ from .verdict import Verdict, class_map_of, files_of, run_of
 
 NAMED = 100  # files that a finding names
 ENOUGH = 16  # images that are never too few by themselves
+ABSURD = 20  # times the images that were looked at, from which on it is no advice to fetch so many
+ON_EDGES = LEAST / 2  # what boxes must score on edges, at least
 AGAIN = "Run the check again after that."
 
 
@@ -256,7 +261,7 @@ def _cannot_tell(verdict: Verdict) -> Iterator[Finding]:
     if verdict.geometry.by and not (model is not None and not model.capable):
         return
     evidence: dict[str, Any] = {"images": count, "split": verdict.material.split, "by": verdict.geometry.by}
-    words = []
+    words = _strange(verdict.material)
     if model is not None and model.capable:
         words.append(
             f"the model has no class for most of these labels; what it sees fits them best if they are read as "
@@ -265,12 +270,15 @@ def _cannot_tell(verdict: Verdict) -> Iterator[Finding]:
     elif model is not None:
         evidence |= {"model_above_chance": model.above_chance.mean, "model_se": model.above_chance.se}
         words.append(
-            f"labels fit what the model sees in {model.above_chance.images} images no better than chance has it, by "
-            f"{model.above_chance.mean:+.2f} ± {model.above_chance.se:.2f}"
+            f"labels fit what the model sees in {model.above_chance.images} images by {model.above_chance.mean:+.2f} ± "
+            f"{model.above_chance.se:.2f} beyond chance, which must exceed {model.above_chance.least(ABOVE_CHANCE):.2f}"
         )
     if edges is not None and not edges.capable:
         evidence |= {"edges": edges.on_edges.mean, "edge_se": edges.on_edges.se}
-        words.append(f"boxes lie on edges by {edges.on_edges.mean:+.3f} ± {edges.on_edges.se:.3f}, and 0 is chance")
+        words.append(
+            f"boxes lie on edges by {edges.on_edges.mean:+.3f} ± {edges.on_edges.se:.3f} beyond chance, which must "
+            f"exceed {edges.on_edges.least(ON_EDGES):.3f}"
+        )
     elif edges is not None:
         words.append("the edges speak for the labels as they are read, but say nothing of classes")
     if not words:
@@ -278,10 +286,21 @@ def _cannot_tell(verdict: Verdict) -> Iterator[Finding]:
     needed = _needed(verdict)
     evidence["images_needed"] = needed
     advice = "More images of this kind would tell no more; another model may."
-    if needed is not None:
+    if needed is not None and needed > ABSURD * max(count, ENOUGH):
+        advice = "More images would hardly tell; another model may."
+    elif needed is not None:
         advice = f"About {needed} images would do if model and labels are of one kind; a better model does with fewer."
     text = f"{_where(verdict)}whether the labels are right cannot be told: {'; '.join(words)}. {advice}"
     yield Finding("cannot_tell", "warning", None, text, evidence)
+
+
+def _strange(material: Material) -> list[str]:
+    """That model and labels are of other classes, the likeliest cause; [] where they are not."""
+    common = material.in_common
+    if common is None or len(common) > 1 or len(common) == len(material.names):
+        return []
+    shared = f"only {common[0]!r}" if common else "nothing"
+    return [f"the class names of the model and of the labels share {shared}"]
 
 
 def _needed(verdict: Verdict) -> int | None:

@@ -92,7 +92,7 @@ def _places(path: Path, data: dict[str, Any], split: str) -> tuple[Place, ...]:
     there = ", ".join(key for key in ("train", "val", "test") if data.get(key)) or "none at all"
     if named is None:
         raise ValueError(
-            f"There is no split {split!r} in {str(path)!r}, which must name a folder. Its splits: {there}."
+            f"The split {split!r} must name a folder, but {str(path)!r} has no such split. Its splits: {there}."
         )
     if not named or not all(isinstance(entry, str) for entry in entries):
         raise ValueError(
