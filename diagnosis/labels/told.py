@@ -8,6 +8,7 @@ import numpy as np
 
 from ..findings import CODES, Finding
 from . import severity
+from .beyond import brought_back
 from .by_edges import LEAST
 from .by_model import ABOVE_CHANCE
 from .class_pairs import ClassPair
@@ -16,6 +17,7 @@ from .material import Material
 from .mends import mendable, part_classes, rest_of
 from .reading import Reading
 from .rest import Rest
+from .symptoms import BRINGS_BACK
 from .verdict import Verdict, class_map_of, files_of, run_of
 
 NAMED = 100  # files that a finding names
@@ -38,6 +40,7 @@ def _geometry(verdict: Verdict) -> Iterator[Finding]:
     if not reading.codes:
         return
     evidence: dict[str, Any] = {"by": geometry.by, "reading": str(reading), **_share(verdict)}
+    evidence[BRINGS_BACK] = brought_back(verdict.material, reading)
     words = []
     if model is not None and model.capable:
         as_written = float(model.choice.means[0])
