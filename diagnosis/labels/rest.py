@@ -48,7 +48,7 @@ def hint_of_names(mended: Sequence[Path], left: Sequence[Path]) -> str:
     if not begin or len(mended) < 2 or len(alike) >= SHARED * len(left):
         return ""
     told = f"all {len(mended)} files that would be mended are named {begin}…, "
-    return told + (f"and so are {len(alike)} of those left: look at {named(alike)}" if alike else "none of those left")
+    return told + (f"and {len(alike)} of those left too: look at {named(alike)}" if alike else "none of those left")
 
 
 def _begin(files: Sequence[Path]) -> str:

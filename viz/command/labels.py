@@ -218,7 +218,7 @@ def _not_mended(report: Any, also: tuple[str, ...]) -> Iterator[str]:
     from diagnosis.labels.symptoms import explained_by
 
     done = {*also, *(code for mend in report.mends for code in mend.sure.all_codes)}
-    files = Counter({code: 0 for finding in report.findings for code in [finding.code]})
+    files = Counter(dict.fromkeys(report.codes, 0))
     for mend in report.mends:
         files.update(dict.fromkeys(set(mend.doubtful) - set(also), len(mend.images)))
     explained = {code for cause in done for code in explained_by(cause)}

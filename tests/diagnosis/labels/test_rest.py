@@ -53,7 +53,7 @@ def test_every_file_of_a_split_is_accounted_for(voted):
 @pytest.mark.parametrize(
     ("mended", "left", "told"),
     [
-        (BOB[:3], [BOB[3], *ANNA], "are named bob_…, and so are 1 of those left: look at bob_003.jpg"),
+        (BOB[:3], [BOB[3], *ANNA], "are named bob_…, and 1 of those left too: look at bob_003.jpg"),
         (BOB, ANNA, "named bob_…, none of those left"),
         (BOB[:2], [*BOB[2:], ANNA[0]], ""),  # most of those left bear it too
         ([Path("000001.jpg"), Path("000002.jpg")], [Path("000103.jpg")], ""),  # a number is no name
