@@ -35,8 +35,9 @@ def _told_with(finding: Finding, symptoms: Sequence[Finding]) -> Finding:
     finding = replace(finding, consequences=codes)
     if not any(one.severity == "error" for one in symptoms) or finding.severity == "error":
         return finding
-    lines = finding.evidence[BRINGS_BACK]
-    text = f"{finding.message} {finding.code} explains these {lines} lines that leave the image ({', '.join(codes)})."
+    lines, asked = finding.evidence[BRINGS_BACK], finding.evidence.get("also")
+    cause = " + ".join(asked) if isinstance(asked, list) else finding.code
+    text = f"{finding.message} {cause} explains these {lines} lines that leave the image ({', '.join(codes)})."
     return replace(finding, severity="error", message=text)
 
 
@@ -44,7 +45,7 @@ def _explains(finding: Finding, symptom: Finding) -> bool:
     """Whether a systematic fault explains a finding of files, and weighs no less."""
     weighs_no_less = finding.severity == "error" or symptom.severity != "error"
     brings_back = symptom.code in BEYOND and bool(finding.evidence.get(BRINGS_BACK))
-    return symptom.code in explained_by(finding.code) and (weighs_no_less or brings_back)
+    return brings_back or (symptom.code in explained_by(finding.code) and weighs_no_less)
 
 
 def explained_by(code: str) -> frozenset[str]:
