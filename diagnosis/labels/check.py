@@ -17,6 +17,7 @@ from .files.pictures import ImageFile
 from .looking import NO_CLASS, counterparts, knows_most, look, looked_at
 from .material import Material
 from .mends import mends_of
+from .other_splits import likely_source, mends_with, told_with
 from .report import LabelReport, Mend
 from .seen import translated
 from .single import suspects_of
@@ -24,7 +25,7 @@ from .splits import Split, labelled_sets, read_split
 from .symptoms import with_symptoms
 from .tables import problem_rows, reading_rows, suspect_rows
 from .told import findings_of
-from .verdict import judge
+from .verdict import Verdict, judge
 from .weighed import weighed
 
 
@@ -78,12 +79,22 @@ def check_labels(
     conf = share(conf, "conf")
     if images is not None and whole_number(images, "images") < 1:
         raise ValueError(f"images must be at least 1, or None for all, but {images} was given.")
+    if isinstance(model, str | os.PathLike):
+        raise TypeError(
+            f"A model is an object, but {str(model)!r} is the name of one. Open it: surgery.load({str(model)!r}), or "
+            f"YOLO({str(model)!r})."
+        )
     sets = labelled_sets(data, split)
     names = None if model is None else describe(model).names
     looking = _Looking(model=model, names=names, images=images, conf=conf, progress=progress, predict_args=predict_args)
     found = _Gathered()
+    judged = []
     for name, labels in sets.items():
-        _add(found, read_split(name, labels, progress), looking)
+        split_read = read_split(name, labels, progress)
+        judged.append((split_read, judge(_material(split_read, looking))))
+    for split_read, verdict in judged:
+        source = likely_source(verdict, (other for _, other in judged))
+        _add(found, split_read, verdict, source, looking)
     copies = copy_findings(find_copies(found.files, progress))
     return LabelReport(
         subject=f"labels of {data if isinstance(data, str | os.PathLike) else next(iter(sets.values())).source}",
@@ -100,12 +111,15 @@ def check_labels(
     )
 
 
-def _add(found: _Gathered, split: Split, looking: _Looking) -> None:
-    """Judge one split, and add what it gives."""
-    verdict = judge(_material(split, looking))
+def _add(found: _Gathered, split: Split, verdict: Verdict, source: Verdict | None, looking: _Looking) -> None:
+    """Add what the verdict on one split gives; ``source``: another whose reading probably holds of it too."""
+    told, mends = findings_of(verdict), mends_of(verdict)
+    if source is not None:
+        told = [told_with(finding, verdict, source) for finding in told]
+        mends = mends_with(mends, verdict, source)
     files = look_at_all([Path(path) for path in split.labels.listing.paths], looking.progress)
-    found.findings += with_symptoms(findings_of(verdict), [*split.files.findings(), *image_findings(files)])
-    found.mends += mends_of(verdict)
+    found.findings += with_symptoms(told, [*split.files.findings(), *image_findings(files)])
+    found.mends += mends
     found.weighed += weighed(verdict)
     found.suspects += suspects_of(verdict)
     found.problems += split.files.rows(split.name)
@@ -130,9 +144,11 @@ def _material(split: Split, looking: _Looking) -> Material:
         sizes.append(one.size)
         seen.append(one.seen)
     looked = np.array(kept, np.int64)
-    known, matched = None, True
+    known, matched, in_common = None, True, None
     if looking.names is not None:
         classes, _ = counterparts(split.labels.names, looking.names)
+        if split.labels.names:
+            in_common = tuple(split.labels.names[i] for i in sorted(set(classes.values())))
         matched = knows_most(classes, split.labels.names, split.rows.class_id)
         known = translated(seen, classes or dict.fromkeys(looking.names, NO_CLASS), keep=not matched)
     return Material(
@@ -146,4 +162,5 @@ def _material(split: Split, looking: _Looking) -> Material:
         fields=fields,
         split=split.name,
         classes_known=matched,
+        in_common=in_common,
     )

@@ -1,7 +1,7 @@
 """Single files that are written otherwise than the rest: their readings, their class maps."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,7 +21,8 @@ class FileVotes:
     """``files`` (n,), places of the images looked at, that speak for a ``reading``, or for a class ``code`` and map.
 
     Of so many that ``could`` tell. ``probability``: a bound on that of as much evidence by chance. ``meant`` {id
-    written: id meant}, None where what labels mean is not in the files.
+    written: id meant}, None where what labels mean is not in the files. ``against`` (m,): images whose labels fit as
+    they are; the others say neither.
     """
 
     files: np.ndarray
@@ -31,6 +32,7 @@ class FileVotes:
     code: str = ""
     meant: Mapping[int, int] | None = None
     k: int = 0
+    against: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 def vote_by_files(
@@ -41,7 +43,13 @@ def vote_by_files(
     ``held``: the class map of all files; ``crossed`` (k,): pairs that a swap or a merge of two classes explains.
     """
     by_reading = [
-        FileVotes(files=group.files, could=group.could, probability=_chance(group.score), reading=group.reading)
+        FileVotes(
+            files=group.files,
+            could=group.could,
+            probability=_chance(group.score),
+            reading=group.reading,
+            against=group.against,
+        )
         for group in reading_groups(rows, material.seen or [], model, matched, material.polygons)
     ]
     taken = np.concatenate([np.empty(0, np.int64), *(entry.files for entry in by_reading)])
@@ -71,6 +79,7 @@ def _by_classes(
             code=group.code,
             meant=_before(group, held),
             k=group.k,
+            against=group.against,
         )
         for group in class_groups(listed, named, len(material.names))
     ]

@@ -18,7 +18,7 @@ class Material:
     ``sizes`` (n, 2) width and height px; ``seen``: of each what the model sees, with the ids of the labels, None
     without a model; ``fields`` {place among the n: its edges}, of some; ``used``: the class ids of all rows of the
     split, sorted; ``names`` {id: name}; ``classes_known``: the model has classes for
-    most of these labels.
+    most of these labels; ``in_common``: names of classes that both have, None where there is no model or no name.
     """
 
     rows: Rows
@@ -31,6 +31,7 @@ class Material:
     fields: Mapping[int, EdgeField] = field(default_factory=dict)
     split: str = ""
     classes_known: bool = True
+    in_common: tuple[str, ...] | None = None
 
     @property
     def polygons(self) -> bool:

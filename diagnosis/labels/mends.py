@@ -10,6 +10,7 @@ from . import severity
 from .file_votes import FileVotes
 from .reading import Reading
 from .report import Mend
+from .rest import Rest, hint_of_names
 from .verdict import Verdict, class_map_of, files_of, run_of
 
 OF_A_NAME = ("ids_shifted", "ids_alphabetical", "ids_coco91")  # maps that hold for every id, in whatever file
@@ -66,7 +67,33 @@ def _of_votes(verdict: Verdict, images: Sequence[Path], entry: FileVotes) -> Men
         reading = Reading() if entry.reading is not None else sure.geometry.reading
         classes, codes = ({}, ()) if entry.meant is not None else (mendable(sure), _class_codes(sure))
         proven = _mend(sure, images, reading, classes, codes)
-    return replace(mend, proven=None if proven == mend else proven)
+    return replace(mend, proven=None if proven == mend else proven, rest=rest_of(verdict, entry))
+
+
+def rest_of(verdict: Verdict, entry: FileVotes) -> Rest | None:
+    """What becomes of the files of the split that vote for nothing, beside those of a vote; None where there are none.
+
+    Files that were not looked at are among those that could not tell.
+    """
+    material = verdict.material
+    voted = np.concatenate([one.files for one in verdict.votes])
+    left = np.setdiff1d(np.arange(len(material.paths)), material.looked[voted])
+    fit = np.intersect1d(left, material.looked[entry.against])
+    unsure = np.setdiff1d(left, fit)
+    if not len(left):
+        return None
+    return Rest(
+        codes=entry.reading.codes if entry.reading is not None else (entry.code,),
+        left_as_written=_paths(verdict, fit),
+        could_not_tell=_paths(verdict, unsure),
+        not_looked_at=len(np.setdiff1d(unsure, material.looked)),
+        hint=hint_of_names(files_of(verdict, entry.files), _paths(verdict, left)),
+        split=material.split,
+    )
+
+
+def _paths(verdict: Verdict, places: np.ndarray) -> tuple[Path, ...]:
+    return tuple(Path(verdict.material.paths[place]) for place in places.tolist())
 
 
 def _voted(verdict: Verdict, images: Sequence[Path], entry: FileVotes) -> Mend:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,7 +22,7 @@ ROUNDS = 3
 class ClassGroup:
     """``files`` whose ids mean others by ``meant`` {id written: id meant}; ``code``, and ``k`` of a shift.
 
-    ``score``: the log of its odds, the search paid for.
+    ``score``: the log of its odds, the search paid for. ``against`` (m,): files that fit as they are.
     """
 
     files: np.ndarray
@@ -30,6 +30,7 @@ class ClassGroup:
     meant: Mapping[int, int]
     score: float
     k: int = 0
+    against: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 def class_groups(listed: Sequence[Unit], named: Sequence[ClassMap], classes: int) -> list[ClassGroup]:
@@ -42,7 +43,7 @@ def class_groups(listed: Sequence[Unit], named: Sequence[ClassMap], classes: int
         best = max(search.groups(named), key=lambda group: (_proven(group, could), group.score), default=None)
         if best is None or not _proven(best, could):
             return found
-        found.append(best)
+        found.append(replace(best, against=search.against(best)))
         units = [unit for unit in units if unit.file not in set(best.files.tolist())]
 
 
@@ -68,6 +69,17 @@ class _Search:
         apart = Counter((unit.written, unit.sees) for unit in self._units if unit.sees != unit.written)
         for pair, _ in apart.most_common(STARTS):
             yield self._grown({unit.file for unit in self._units if (unit.written, unit.sees) == pair} & self._at_odds)
+
+    def against(self, group: ClassGroup) -> np.ndarray:
+        """The files that the map of a group explains worse than what is held, as surely as others join it."""
+        mine = set(group.files.tolist())
+        misnaming = self._misnaming(mine)
+        others = [file for file in self._files if file not in mine]
+        return np.array([file for file in others if self._loses(file, group.meant, misnaming)], np.int64)
+
+    def _loses(self, file: int, meant: Mapping[int, int], misnaming: Misnaming) -> bool:
+        gains = (gain(unit, (meant.get(unit.written, unit.written),), misnaming) for unit in self._files[file])
+        return sum(gains) < -JOINS
 
     def _misnaming(self, files: set[int]) -> Misnaming:
         return Misnaming((unit for unit in self._units if unit.file not in files), self._classes)

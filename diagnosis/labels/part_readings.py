@@ -24,12 +24,16 @@ HABIT = 3.0  # and those against a fit: what errs within a file errs alike, so t
 
 @dataclass(frozen=True)
 class ReadingGroup:
-    """``files`` (n,), of so many that ``could`` tell, and the ``reading`` of all of them; ``score``: log odds."""
+    """``files`` (n,), of so many that ``could`` tell, and the ``reading`` of all of them; ``score``: log odds.
+
+    ``against`` (m,): files that fit as they are held to be read.
+    """
 
     files: np.ndarray
     could: int
     reading: Reading
     score: float
+    against: np.ndarray
 
 
 def reading_groups(
@@ -46,7 +50,13 @@ def reading_groups(
         theirs = [seen[place] for place in group.files.tolist()]
         reading = fitted(rows.of_images(group.files), theirs, base, usual, not polygons)
         if reading != held:
-            entry = ReadingGroup(files=group.files, could=int(could.sum()), reading=reading, score=group.score)
+            entry = ReadingGroup(
+                files=group.files,
+                could=int(could.sum()),
+                reading=reading,
+                score=group.score,
+                against=group.against,
+            )
             found.append(entry)
     return found
 

@@ -15,11 +15,15 @@ LEAST = 0.03  # of the files, from which on a fault is called systematic
 
 @dataclass(frozen=True)
 class Group:
-    """``files`` (n,) that hypothesis ``place`` explains better; ``score``, the log of its odds, the search paid for."""
+    """``files`` (n,) that hypothesis ``place`` explains better; ``score``, the log of its odds, the search paid for.
+
+    ``against`` (m,): files that it explains worse than what is held, as surely; the others say neither.
+    """
 
     place: int
     files: np.ndarray
     score: float
+    against: np.ndarray
 
 
 def groups(gains: np.ndarray, costs: np.ndarray, could: np.ndarray) -> Iterator[Group]:
@@ -46,7 +50,13 @@ def _strongest(gains: np.ndarray, costs: np.ndarray, files: int) -> Group | None
         return None
     likelihood = np.where(proven, mixture(gains, files) - costs, -np.inf)
     place = int(likelihood.argmax())
-    return Group(place=place, files=np.flatnonzero(gains[:, place] > BELONGS), score=float(scores[place]))
+    theirs = gains[:, place]
+    return Group(
+        place=place,
+        files=np.flatnonzero(theirs > BELONGS),
+        score=float(scores[place]),
+        against=np.flatnonzero(np.isfinite(theirs) & (theirs < -BELONGS)),
+    )
 
 
 def mixture(gains: np.ndarray, files: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What mends would change, on the photographs that show it best."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -31,7 +32,7 @@ class Boxes(NamedTuple):
     xyxy: np.ndarray
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Preview:
     """The labels of one photograph as Ultralytics takes them now, and as they are meant.
 
@@ -91,11 +92,23 @@ class LabelSource:
 
 
 def previews(report: LabelReport, source: LabelSource, images: int = 6) -> list[Preview]:
-    """At most so many photographs, of every mend in turn those on which it gains most."""
+    """At most so many photographs, of every mend those on which it gains most; of each code about as many."""
     by_mend = [sorted(_looked(mend, source), key=lambda seen: -seen.gain) for mend in report.mends]
     by_mend.sort(key=lambda seen: -max((len(one.mend.images) for one in seen), default=0))
     turns = [preview for turn in zip_longest(*by_mend) for preview in turn if preview is not None]
-    return turns[:images]
+    return _even(turns, images)
+
+
+def _even(listed: Sequence[Preview], images: int) -> list[Preview]:
+    """The first of those listed, each time one that shows the codes that were shown least so far."""
+    left, chosen = list(listed), []
+    shown: Counter[str] = Counter()
+    while left and len(chosen) < images:
+        best = min(left, key=lambda one: min((shown[code] for code in one.mend.all_codes), default=0))
+        left.remove(best)
+        chosen.append(best)
+        shown.update(best.mend.all_codes)
+    return chosen
 
 
 def _looked(mend: Mend, source: LabelSource) -> Iterator[Preview]:

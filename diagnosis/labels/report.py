@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..findings import Report
 from .reading import Reading
+from .rest import Rest
 from .tables import problem_rows, reading_rows, suspect_rows
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Mend:
     ``reading`` of their boxes; ``classes`` {id written: id meant}, ids that are not named stay; ``pairing``: the
     labels of an image belong to the one so many places further on in the list of its split, 0: to itself. ``split``
     of a data YAML, "" elsewhere; ``codes`` of the findings that it mends. ``proven``: the part of it that errors call
-    for, None where that is all of it; the rest is of warnings, and mended where it is asked for.
+    for, None where that is all of it; the rest is of warnings, and mended where it is asked for. ``rest``: of a mend
+    that some files of a split vote for, what becomes of the others; None where there are none.
     """
 
     images: tuple[Path, ...]
@@ -34,6 +36,7 @@ class Mend:
     split: str = ""
     codes: tuple[str, ...] = ()
     proven: "Mend | None" = None
+    rest: Rest | None = None
 
     @property
     def does(self) -> bool:
@@ -85,8 +88,10 @@ class LabelReport(Report):
     data: Any = field(default=None, repr=False)
 
     def __str__(self) -> str:
+        counts = f"{len(self.errors)} error(s), {len(self.warnings)} warning(s)"
+        head = f"{self.subject}: {counts} in {self.images} images, of which {self.probes} were looked at"
         told = [f"  the model has no class for: {', '.join(self.left_out)}"] if self.left_out else []
-        return "\n".join([super().__str__(), *told])
+        return "\n".join([head, *(f"  {one.severity}: {one.code}: {one.message}" for one in self.findings), *told])
 
     def to_json(self) -> str:
         """Findings, mends and the ranked suspects as JSON, for other programs."""

@@ -27,6 +27,10 @@ class Difference:
             return False
         return self.mean > critical(self.images) * self.se
 
+    def least(self, margin: float = 0.0) -> float:
+        """What the mean must exceed to be proven above a margin."""
+        return max(margin, critical(max(self.images, FEWEST)) * self.se)
+
     def needed(self) -> int | None:
         """With how many images of this kind it would be proven; None where it points the other way."""
         if not self.mean > 0:

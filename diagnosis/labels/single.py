@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .as_read import as_meant, as_read
+from .reading import Reading
 from .suspects import find_suspects, suspect_dicts
 from .verdict import Verdict, class_map_of
 
@@ -11,21 +13,21 @@ MOST = 2000  # of a split, the likeliest first
 
 
 def suspects_of(verdict: Verdict) -> Iterator[dict[str, Any]]:
-    """Rows of the table of suspects, as the labels are read by the verdict; none where a model cannot judge."""
+    """Rows of the table of suspects, as the labels of each file are read; none where a model cannot judge."""
     model, material = verdict.model, verdict.material
     if model is None or not model.capable or material.seen is None or not material.classes_known:
         return
-    meant = class_map_of(verdict)
-    found = find_suspects(model.rows, material.seen, model.reading, meant)
+    read = as_read(model.rows, material.seen, model.reading, verdict.votes)
+    read = as_meant(read, class_map_of(verdict), verdict.votes)
+    found = find_suspects(read, material.seen, Reading())
     paths = [Path(material.paths[place]) for place in material.looked.tolist()]
     rows = suspect_dicts(
         found=found,
-        rows=model.rows,
+        rows=read,
         seen=material.seen,
-        reading=model.reading,
+        reading=Reading(),
         names=material.names,
         paths=paths,
-        meant=meant,
         split=material.split,
     )
     for place, row in enumerate(rows):

@@ -8,14 +8,22 @@ import numpy as np
 
 from ..findings import CODES, Finding
 from . import severity
+from .beyond import brought_back
+from .by_edges import LEAST
+from .by_model import ABOVE_CHANCE
 from .class_pairs import ClassPair
-from .mends import mendable, part_classes
+from .how_to_mend import asked_for, in_python
+from .material import Material
+from .mends import mendable, part_classes, rest_of
 from .reading import Reading
+from .rest import Rest
+from .symptoms import BRINGS_BACK
 from .verdict import Verdict, class_map_of, files_of, run_of
 
 NAMED = 100  # files that a finding names
 ENOUGH = 16  # images that are never too few by themselves
-LOOK = "look at viz.labels(report) first."
+ABSURD = 20  # times the images that were looked at, from which on it is no advice to fetch so many
+ON_EDGES = LEAST / 2  # what boxes must score on edges, at least
 AGAIN = "Run the check again after that."
 
 
@@ -32,6 +40,7 @@ def _geometry(verdict: Verdict) -> Iterator[Finding]:
     if not reading.codes:
         return
     evidence: dict[str, Any] = {"by": geometry.by, "reading": str(reading), **_share(verdict)}
+    evidence[BRINGS_BACK] = brought_back(verdict.material, reading)
     words = []
     if model is not None and model.capable:
         as_written = float(model.choice.means[0])
@@ -55,15 +64,13 @@ def _geometry(verdict: Verdict) -> Iterator[Finding]:
     for code in reading.codes:
         mend = _mend(weight, reading.codes)
         text = f"{_where(verdict)}{CODES[code]} (read as: {reading}); {'; '.join(words)}. {mend}"
-        yield Finding(code, weight, None, text, {**evidence, **_numbers(code, reading)})
+        also = asked_for(weight, reading.codes)
+        yield Finding(code, weight, None, text, {**evidence, **_numbers(code, reading), "also": also})
 
 
 def _mend(weight: str, codes: Sequence[str]) -> str:
     """How to mend what has these codes; what is a warning is mended where it is asked for."""
-    if weight == severity.ERROR:
-        return f"diagnosis.fix_labels(report, data, out) writes mended copies; {LOOK}"
-    asked = ", ".join(map(repr, codes))
-    return f"diagnosis.fix_labels(report, data, out, also=[{asked}]) writes mended copies; {LOOK}"
+    return in_python(asked_for(weight, codes))
 
 
 def _contest(by: str) -> str:
@@ -98,6 +105,7 @@ def _pairing(verdict: Verdict) -> Iterator[Finding]:
         "share": share,
         "k": pairing.places,
         "from": str(first),
+        "also": asked_for(weight, ["files_mispaired"]),
         "gain": pairing.gain.mean,
         "se": pairing.gain.se,
         "by": "model",
@@ -129,6 +137,7 @@ def _classes(verdict: Verdict) -> Iterator[Finding]:
         "pairs": choice.pairs,
         "by": "model",
         "classes": {str(i): j for i, j in meant.items()},
+        "also": asked_for(weight, [choice.map.code]),
         **_share(verdict),
     }
     yield Finding(choice.map.code, weight, None, text, evidence)
@@ -144,7 +153,7 @@ def _ids(verdict: Verdict) -> Iterator[Finding]:
         f"{_where(verdict)}{CODES[code]}: {verdict.ids.why}. Nothing was seen of the classes; a model that knows them "
         f"would prove it. {mend}"
     )
-    evidence = {"by": "ids", "k": verdict.ids.map.k, **_share(verdict)}
+    evidence = {"by": "ids", "k": verdict.ids.map.k, "also": [code], **_share(verdict)}
     yield Finding(code, severity.WARNING, None, text.rstrip(), evidence)
 
 
@@ -170,6 +179,7 @@ def _class_pair(verdict: Verdict, pair: ClassPair) -> Finding:
         "second": other,
         "ids": [pair.first, pair.second],
         "crossed": pair.for_each_other,
+        "also": asked_for(weight, [pair.code]),
         "pairs": pair.pairs,
         "by": "model",
         **_share(verdict),
@@ -183,12 +193,14 @@ def _partial(verdict: Verdict) -> Iterator[Finding]:
         codes = entry.reading.codes if entry.reading is not None else (entry.code,)
         held = "as the rest" if entry.reading is not None else "as written"
         weight = severity.of_votes(entry)
+        rest = rest_of(verdict, entry)
         for code in codes:
             mended = entry.reading is not None or part_classes(verdict, entry)
             mend = _mend(weight, codes) if mended else "Label them anew; what they are is not in the files."
             text = (
                 f"{_where(verdict)}in {len(images)} of {entry.could} files that could tell, {CODES[code]}, such as "
-                f"{images[0].name}; read so they fit what the model sees, {held} they do not. {mend}"
+                f"{images[0].name}; read so they fit what the model sees, {held} they do not."
+                f"{'' if rest is None else f' {rest}.'} {mend}"
             )
             evidence = {
                 "by": "model",
@@ -196,10 +208,25 @@ def _partial(verdict: Verdict) -> Iterator[Finding]:
                 "probability": entry.probability,
                 "reading": str(entry.reading or ""),
                 "k": entry.k,
+                "also": asked_for(weight, codes),
                 "split": verdict.material.split,
                 **_files(images),
+                **_left(rest),
             }
             yield Finding(code, weight, None, text, evidence)
+
+
+def _left(rest: Rest | None) -> dict[str, Any]:
+    """Files that are left as they are, by name, and how many."""
+    if rest is None:
+        return {}
+    fit, unsure = rest.left_as_written, rest.could_not_tell
+    return {
+        "left_as_written": [str(path) for path in fit[:NAMED]],
+        "left_as_written_count": len(fit),
+        "could_not_tell": [str(path) for path in unsure[:NAMED]],
+        "could_not_tell_count": len(unsure),
+    }
 
 
 def _missing(verdict: Verdict) -> Iterator[Finding]:
@@ -237,7 +264,7 @@ def _cannot_tell(verdict: Verdict) -> Iterator[Finding]:
     if verdict.geometry.by and not (model is not None and not model.capable):
         return
     evidence: dict[str, Any] = {"images": count, "split": verdict.material.split, "by": verdict.geometry.by}
-    words = []
+    words = _strange(verdict.material)
     if model is not None and model.capable:
         words.append(
             f"the model has no class for most of these labels; what it sees fits them best if they are read as "
@@ -246,12 +273,15 @@ def _cannot_tell(verdict: Verdict) -> Iterator[Finding]:
     elif model is not None:
         evidence |= {"model_above_chance": model.above_chance.mean, "model_se": model.above_chance.se}
         words.append(
-            f"labels fit what the model sees in {model.above_chance.images} images no better than chance has it, by "
-            f"{model.above_chance.mean:+.2f} ± {model.above_chance.se:.2f}"
+            f"labels fit what the model sees in {model.above_chance.images} images by {model.above_chance.mean:+.2f} ± "
+            f"{model.above_chance.se:.2f} beyond chance, which must exceed {model.above_chance.least(ABOVE_CHANCE):.2f}"
         )
     if edges is not None and not edges.capable:
         evidence |= {"edges": edges.on_edges.mean, "edge_se": edges.on_edges.se}
-        words.append(f"boxes lie on edges by {edges.on_edges.mean:+.3f} ± {edges.on_edges.se:.3f}, and 0 is chance")
+        words.append(
+            f"boxes lie on edges by {edges.on_edges.mean:+.3f} ± {edges.on_edges.se:.3f} beyond chance, which must "
+            f"exceed {edges.on_edges.least(ON_EDGES):.3f}"
+        )
     elif edges is not None:
         words.append("the edges speak for the labels as they are read, but say nothing of classes")
     if not words:
@@ -259,10 +289,21 @@ def _cannot_tell(verdict: Verdict) -> Iterator[Finding]:
     needed = _needed(verdict)
     evidence["images_needed"] = needed
     advice = "More images of this kind would tell no more; another model may."
-    if needed is not None:
+    if needed is not None and needed > ABSURD * max(count, ENOUGH):
+        advice = "More images would hardly tell; another model may."
+    elif needed is not None:
         advice = f"About {needed} images would do if model and labels are of one kind; a better model does with fewer."
     text = f"{_where(verdict)}whether the labels are right cannot be told: {'; '.join(words)}. {advice}"
     yield Finding("cannot_tell", "warning", None, text, evidence)
+
+
+def _strange(material: Material) -> list[str]:
+    """That model and labels are of other classes, the likeliest cause; [] where they are not."""
+    common = material.in_common
+    if common is None or len(common) > 1 or len(common) == len(material.names):
+        return []
+    shared = f"only {common[0]!r}" if common else "nothing"
+    return [f"the class names of the model and of the labels share {shared}"]
 
 
 def _needed(verdict: Verdict) -> int | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..findings import Finding
+from .as_read import as_read
 from .by_edges import SURELY, ByEdges, judge_by_edges
 from .by_ids import ByIds, judge_by_ids
 from .by_model import ByModel, judge_by_model
@@ -88,7 +89,7 @@ def judge(material: Material) -> Verdict:
         classes=classes,
         pairs=tuple(pairs),
         votes=tuple(votes),
-        missing=find_missing(rows, material.seen, reading, others),
+        missing=find_missing(as_read(rows, material.seen, reading, votes), material.seen, Reading(), others),
     )
 
 

@@ -1,6 +1,7 @@
 """Labels as written and as they would be, suspects, and plain labels: what is drawn where, and in which words."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import diagnosis
 import viz
 from diagnosis import LabelReport, Mend, Reading
+from diagnosis.labels.previews import _even
 from diagnosis.labels.tables import suspect_rows
 
 SIZES = {"landscape": (80, 40), "portrait": (40, 80), "tiny": (6, 4)}
@@ -91,6 +93,21 @@ def test_where_classes_change_both_names_stand_there_and_boxes_that_stay_are_dra
     assert [note.get_text() for note in artists(figure, "label")] == ["was car → is $lorry$"]
     assert not hulls(artists, figure, "written").size and len(hulls(artists, figure, "meant")) == 2
     assert "ids_shifted: class ids are off by a constant" in figure.legends[0].get_title().get_text()
+
+
+def test_the_legend_tells_as_written_only_where_it_is_drawn(data):
+    ids = viz.labels(reported(data, classes={0: 2}, codes=("ids_shifted",)), images=1).legends[0]
+    boxes = viz.labels(reported(data, reading=CORNER, codes=("corner_as_centre",)), images=1).legends[0]
+    assert [text.get_text() for text in ids.get_texts()] == ["as it would be"]
+    assert [text.get_text() for text in boxes.get_texts()] == ["as written", "as it would be"]
+
+
+def test_each_code_has_an_even_share_of_the_photographs():
+    """Two mends of ids alone, and one of boxes and ids: a corner is shown as often as ids alone would be."""
+    ids = Mend(images=(), classes={0: 1}, codes=("ids_shifted",))
+    both = Mend(images=(), reading=CORNER, classes={0: 1}, codes=("corner_as_centre", "ids_shifted"))
+    listed = [SimpleNamespace(mend=mend, place=i) for i, mend in enumerate([ids, ids, both, ids, ids, both, both])]
+    assert [one.place for one in _even(listed, 4)] == [0, 2, 5, 6]
 
 
 def test_the_photographs_that_gain_most_come_first(tmp_path, artists):

@@ -1,6 +1,7 @@
 """``detector-workbench labels``: the systematic faults of a labelled set, by name, and mended copies."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -87,7 +88,7 @@ def labels(
     with answered():
         import diagnosis
 
-        _check_place(fix, also)
+        _check_asked(fix, also, images)
         given = {"imgsz": imgsz, **({"device": device} if device else {})} if model else {}
         report = diagnosis.check_labels(
             data,
@@ -101,7 +102,10 @@ def labels(
         say = partial(print, file=sys.stderr if json == "-" else sys.stdout, flush=True)
         if json is not None:
             _write_json(report.to_json(), json)
-        for line in (*_told(report), *_drawn(report, figures, fix)):
+        for line in _told(report):
+            say(line)
+        _check_mendable(report, also)
+        for line in _drawn(report, figures, fix):
             say(line)
         if fix is not None:
             for line in _fixed(report, data, fix, tuple(also or ()), progress=not quiet):
@@ -110,14 +114,28 @@ def labels(
         raise typer.Exit(FAULTY)
 
 
-def _check_place(fix: str | None, also: list[str] | None) -> None:
-    """Refuse a folder for mended copies, and requests without one, before the work, not after it."""
+def _check_asked(fix: str | None, also: list[str] | None, images: int) -> None:
+    """Refuse numbers and codes that are none, a folder for mended copies, and requests without one, before the work."""
+    if images < 0:
+        raise ValueError(f"--images is how many are looked at, or 0 for all, but {images} was given.")
+    if also:
+        from diagnosis.labels.fixing.choice import check_codes
+
+        check_codes(also)
     if also and fix is None:
         raise ValueError("--also says what --fix mends beside errors: give --fix FOLDER with it.")
     if fix is not None:
         from diagnosis.labels.fixing.folder import open_place
 
         open_place(fix, ())
+
+
+def _check_mendable(report: Any, also: list[str] | None) -> None:
+    """Refuse codes that this report cannot mend, before anything is written."""
+    if also:
+        from diagnosis.labels.fixing.choice import chosen
+
+        chosen(report, None, also)
 
 
 def _opened(model: str | None, trusted: bool) -> Any:
@@ -138,8 +156,11 @@ def _write_json(text: str, place: str) -> None:
 def _told(report: Any) -> Iterator[str]:
     """The findings, the problems of the files counted by code, and what would be mended."""
     yield f"{report.subject}: {report.images} images, {len(report.errors)} errors, {len(report.warnings)} warnings"
+    from diagnosis.labels.how_to_mend import for_command_line
+
     for finding in report.findings:
-        yield f"  {finding.severity}: {finding.code}: {finding.message}"
+        message = for_command_line(finding.message, finding.evidence.get("also", ()))
+        yield f"  {finding.severity}: {finding.code}: {message}"
     for mend in report.mends:
         yield from _would_mend(mend)
     for what, codes in (("problems of the files", report.problems["code"]), ("suspects", report.suspects["kind"])):
@@ -180,6 +201,7 @@ def _fixed(report: Any, data: str, fix: str, also: tuple[str, ...], *, progress:
     if not also and not any(mend.sure.does for mend in report.mends):
         asked = " but what must be asked for by --also" if report.mends else ""
         yield f"There is nothing to mend{asked}, so nothing was written."
+        yield from _not_mended(report, also)
         return
     import diagnosis
     from diagnosis.labels.fixing.changes import told_changes
@@ -187,3 +209,25 @@ def _fixed(report: Any, data: str, fix: str, also: tuple[str, ...], *, progress:
     made = diagnosis.fix_labels(report, data, fix, also=also, progress=progress)
     yield from told_changes(Path(fix))
     yield f"Mended: {made.resolve()}"
+    yield from _not_mended(report, also)
+
+
+def _not_mended(report: Any, also: tuple[str, ...]) -> Iterator[str]:
+    """What is found and not mended: in how many files, and what mends it, if anything does."""
+    from diagnosis.labels.fixing.choice import CUT, DROPS, DUPLICATES
+    from diagnosis.labels.symptoms import explained_by
+
+    done = {*also, *(code for mend in report.mends for code in mend.sure.all_codes)}
+    files = Counter(dict.fromkeys(report.codes, 0))
+    for mend in report.mends:
+        files.update(dict.fromkeys(set(mend.doubtful) - set(also), len(mend.images)))
+    explained = {code for cause in done for code in explained_by(cause)}
+    for code, count in files.items():
+        if count:
+            yield f"not mended: {code}, {count} files; add --also {code}"
+        elif code in done or code in explained or code == "cannot_tell":
+            continue
+        elif code == CUT or DUPLICATES.get(code, code) in DROPS:
+            yield f"not mended: {code}; add --also {code} to {'cut the boxes' if code == CUT else 'drop the rows'}"
+        else:
+            yield f"not mended: {code}; it is not in the files what would be right"

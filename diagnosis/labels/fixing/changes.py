@@ -2,10 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ..rest import Rest
 
 FILE = "mended.json"
 NAMED = 3  # left out things of one kind that are named when told
@@ -16,7 +18,8 @@ class Changes:
     """Counts that grow while a set is mended.
 
     ``files`` and ``rows`` by code; ``dropped`` rows by code; ``images`` "linked", "copied" or "missing"; ``left_out``:
-    (why, path, line or None) of all that is not in the mended set.
+    (why, path, line or None) of all that is not in the mended set. ``rests``: files that stay as they are where others
+    of their split voted for a mend.
     """
 
     source: str
@@ -25,6 +28,7 @@ class Changes:
     dropped: Counter[str] = field(default_factory=Counter)
     images: Counter[str] = field(default_factory=Counter)
     left_out: list[tuple[str, str, int | None]] = field(default_factory=list)
+    rests: Sequence[Rest] = ()
 
     def count(self, codes: tuple[str, ...], rows: int) -> None:
         """One file whose ``rows`` were changed by what each of the codes stands for."""
@@ -44,8 +48,20 @@ class Changes:
             "dropped": dict(sorted(self.dropped.items())),
             "images": dict(sorted(self.images.items())),
             "left_out": [{"why": why, "path": path, "line": line} for why, path, line in self.left_out],
+            "left": [_left(rest) for rest in self.rests],
         }
         (folder / FILE).write_text(json.dumps(told, indent=1), encoding="utf-8")
+
+
+def _left(rest: Rest) -> dict[str, Any]:
+    return {
+        "codes": list(rest.codes),
+        "split": rest.split,
+        "left_as_written": list(map(str, rest.left_as_written)),
+        "could_not_tell": list(map(str, rest.could_not_tell)),
+        "hint": rest.hint,
+        "told": str(rest),
+    }
 
 
 def told_changes(folder: Path) -> Iterator[str]:
@@ -62,4 +78,7 @@ def told_changes(folder: Path) -> Iterator[str]:
     for why, places in reasons.items():
         more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
         yield f"left out, {why}: {', '.join(places[:NAMED])}{more}"
+    for entry in told["left"]:
+        where = f" of {entry['split']}" if entry["split"] else ""
+        yield f"{' + '.join(entry['codes'])}{where}: {entry['told']}"
     yield "images: " + ", ".join(f"{count} {what}" for what, count in told["images"].items())

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 
 from anatomy.arguments import shown
 
+from ...findings import CODES
 from ..reading import Reading
 from ..report import PAIRING, LabelReport, Mend
+from ..rest import Rest
 
 DUPLICATES = {"duplicates": "duplicate_row"}  # a code of findings that is another one of rows
 DROPS = (
@@ -35,6 +38,11 @@ class Choice:
     drop: frozenset[str] = field(default_factory=frozenset)
     cut: bool = False
 
+    @property
+    def rests(self) -> tuple[Rest, ...]:
+        """What is left as it is beside the files that vote for what is mended."""
+        return tuple(dict.fromkeys(mend.rest for mend in self.mends.values() if mend.rest is not None))
+
 
 def chosen(report: LabelReport, codes: str | Iterable[str] | None, also: str | Iterable[str] = ()) -> Choice:
     """What of the mends of a report is done, and the rows to drop.
@@ -58,6 +66,20 @@ def chosen(report: LabelReport, codes: str | Iterable[str] | None, also: str | I
     return Choice({str(image): mend for mend in doing for image in mend.images}, drop, cut=CUT in asked)
 
 
+def check_codes(codes: Iterable[str]) -> None:
+    """Raise ValueError for what is the code of nothing, and say which is meant."""
+    known = {*CODES, *DROPS, CUT}
+    for code in codes:
+        if code not in known:
+            raise ValueError(f"Codes are of findings, or of rows to drop, but {code!r} is none.{_meant(code, known)}")
+
+
+def _meant(code: str, known: Iterable[str]) -> str:
+    """The code that a word is likely to mean, as a question; "" none."""
+    near = get_close_matches(code, sorted(known), n=1)
+    return f" Did you mean {near[0]}?" if near else ""
+
+
 def _nothing(report: LabelReport) -> str:
     """Why nothing is mended, and what could be."""
     doubtful = dict.fromkeys(code for mend in report.mends for code in mend.doubtful)
@@ -79,7 +101,8 @@ def _asked(report: LabelReport, given: str | Iterable[str]) -> set[str]:
     unknown = [code for code in codes if code not in can and DUPLICATES.get(code, code) not in (*DROPS, CUT)]
     if unknown:
         raise ValueError(
-            f"Codes must be of what this report can mend, but {unknown[0]!r} is not. It can mend: "
+            f"Codes must be of what this report can mend, but {unknown[0]!r} is not."
+            f"{_meant(unknown[0], (*can, *DUPLICATES, *DROPS, CUT))} It can mend: "
             f"{', '.join(sorted(can)) or 'nothing'}; rows that can be dropped: duplicates, {', '.join(DROPS)}; "
             f"{CUT} are cut at the edges."
         )
@@ -101,6 +124,7 @@ def _narrowed(mend: Mend, asked: set[str]) -> Mend:
         pairing=mend.pairing if PAIRING in asked else 0,
         codes=tuple(code for code in mend.codes if code in asked),
         proven=None,
+        rest=mend.rest if mend.rest is not None and asked.issuperset(mend.rest.codes) else None,
     )
 
 
@@ -113,4 +137,5 @@ def _beside(sure: Mend, asked: Mend) -> Mend:
         pairing=asked.pairing or sure.pairing,
         codes=tuple(dict.fromkeys((*sure.codes, *asked.codes))),
         proven=None,
+        rest=asked.rest or sure.rest,
     )

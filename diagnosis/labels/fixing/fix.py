@@ -9,6 +9,7 @@ from tqdm.auto import tqdm
 
 from anatomy.arguments import shown
 
+from ...objects.reading.data_yaml import load_mapping
 from ...objects.reading.label_paths import label_path
 from ..report import LabelReport
 from .changes import Changes
@@ -46,8 +47,8 @@ def fix_labels(
     choice = chosen(report, codes, also)
     parts = open_parts(data)
     _check_same(choice, parts)
-    place = open_place(out, _folders(parts))
-    changes = Changes(source=str(data))
+    place = open_place(out, (*_folders(parts), *_root(parts)))
+    changes = Changes(source=str(data), rests=choice.rests)
     with draft_of(place) as draft, tqdm(total=parts.images, desc="labels", unit="image", disable=not progress) as bar:
         if parts.coco is None:
             entry = write_label_files(parts, choice, draft, changes, bar.update)
@@ -66,6 +67,17 @@ def _check_same(choice: Choice, parts: Parts) -> None:
             f"A report mends the data that it is about, but {len(foreign)} of its {len(choice.mends)} images, such as "
             f"{foreign[0]!r}, are not in {shown(parts.source)}. Check these labels, and mend by that report."
         )
+
+
+def _root(parts: Parts) -> Iterator[str]:
+    """The folder that a data YAML says its set lies in, where it says another than its own by "."."""
+    if parts.yaml is None:
+        return
+    given = load_mapping(parts.yaml).get("path")
+    if isinstance(given, str) and os.path.normpath(given) != os.curdir:
+        root = os.path.join(parts.yaml.absolute().parent, given)
+        if os.path.isdir(root):
+            yield root
 
 
 def _folders(parts: Parts) -> Iterator[str]:

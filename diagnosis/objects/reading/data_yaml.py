@@ -89,8 +89,12 @@ def _places(path: Path, data: dict[str, Any], split: str) -> tuple[Place, ...]:
     """Where the images of a split lie."""
     named = data.get(split) or data.get(OTHER_NAMES.get(split, split))
     entries: list[Any] = named if isinstance(named, list) else [named]
+    there = ", ".join(key for key in ("train", "val", "test") if data.get(key)) or "none at all"
+    if named is None:
+        raise ValueError(
+            f"The split {split!r} must name a folder, but {str(path)!r} has no such split. Its splits: {there}."
+        )
     if not named or not all(isinstance(entry, str) for entry in entries):
-        there = ", ".join(key for key in ("train", "val", "test") if data.get(key)) or "none at all"
         raise ValueError(
             f"The split {split!r} must name a folder or a list of them, but {str(path)!r} has {shown(named)} there. "
             f"Its splits: {there}."

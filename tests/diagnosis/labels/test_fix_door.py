@@ -50,6 +50,14 @@ def test_beside_the_images_of_the_set_there_is_room(planted, tmp_path):
     assert made.is_file() and len(diagnosis.read_labels(path)) == 4
 
 
+def test_a_place_within_the_path_that_the_yaml_names_is_refused(planted, tmp_path):
+    text = f"path: {tmp_path / 'set'}\nval: images/val\nnames: [bird, cat, dog]\n"
+    path = data_yaml(tmp_path / "set", text)
+    with pytest.raises(ValueError, match="beside the data, never into it"):
+        diagnosis.fix_labels(planted[1], path, tmp_path / "set" / "mended", progress=False)
+    assert untouched(tmp_path)
+
+
 @pytest.mark.parametrize("out", ["full", "file"])
 def test_what_is_there_is_never_overwritten(planted, tmp_path, out):
     path, report = planted

@@ -12,6 +12,7 @@ import pytest
 import diagnosis
 from detectors import demo_weights
 from diagnosis import Finding, LabelReport, Mend, Reading
+from diagnosis.labels.how_to_mend import in_python
 from diagnosis.labels.tables import problem_rows, suspect_rows
 
 USUAL = {"split": None, "images": 1000, "conf": 0.25, "progress": True}
@@ -172,3 +173,52 @@ def test_a_checkpoint_that_is_not_there_is_one_line(staged, call):
     done = call("labels", "data.yaml", "--model", "best.pt")
     assert done.exit_code == 2 and "There is no checkpoint 'best.pt'" in done.stderr
     assert staged.asked == []
+
+
+def test_what_was_not_mended_is_said_last_and_how_to_ask_for_it(staged, call):
+    (mend,) = staged.mends
+    sure = Mend(images=mend.images, classes={0: 1}, codes=("ids_shifted",))
+    staged.mends = (replace(mend, classes={0: 1}, codes=("corner_as_centre", "ids_shifted"), proven=sure),)
+    corner = replace(CORNER, severity="warning")
+    rows = [Finding(code, "warning", None, "rows.") for code in ("duplicates", "labels_missing", "class_unknown")]
+    staged.findings = (Finding("ids_shifted", "error", None, "ids."), corner, *rows)
+    last = call("labels", "data.yaml", "--fix", "mended", "--quiet").stdout.splitlines()[-4:]
+    assert last[0].startswith("Mended: ")
+    assert last[1:] == [
+        "not mended: corner_as_centre, 2 files; add --also corner_as_centre",
+        "not mended: duplicates; add --also duplicates to drop the rows",
+        "not mended: labels_missing; it is not in the files what would be right",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "asked"),
+    [
+        (["--also", "corner_as_center"], "Did you mean corner_as_centre?", 0),
+        (["--also", "wrong_side"], "'wrong_side' is not", 1),
+        (["--images", "-1"], "or 0 for all, but -1 was given", 0),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_and_leaves_no_figure(staged, call, words, told, asked):
+    done = call("labels", "data.yaml", "--fix", "mended", *words)
+    assert done.exit_code == 2 and told in done.stderr
+    assert len(staged.asked) == asked and not Path("mended.png").exists() and not Path("mended").exists()
+
+
+def test_the_command_names_its_options_and_not_python(staged, call):
+    found = [
+        Finding(CORNER.code, "warning", None, f"Corners. {in_python(also)}", {"also": also})
+        for also in (["a", "b"], [])
+    ]
+    staged.findings = tuple(found)
+    told = call("labels", "data.yaml").stdout
+    assert "Corners. --fix OUT --also a --also b writes mended copies" in told and "--fix OUT writes" in told
+    assert "diagnosis." not in told and "viz." not in told
+
+
+def test_a_report_of_labels_counts_images():
+    text = str(LabelReport(subject="set", findings=(CORNER,), probes=2, images=3))
+    assert text.splitlines() == [
+        "set: 1 error(s), 0 warning(s) in 3 images, of which 2 were looked at",
+        "  error: corner_as_centre: corners stand where centres belong.",
+    ]

@@ -29,10 +29,9 @@ def draw_mends(previews: Sequence[Preview], names: Mapping[int, str], most: int,
         hang(ax, preview.pixels)
         ax.set_title(short(preview.image.name))
     notes = wrapped([*map(_words, _once(previews)), *_off(previews)], figure)
-    handles = [
-        Line2D([], [], color=WRITTEN, linewidth=1.2, linestyle=DASHES, label="as written"),
-        Line2D([], [], color=MEANT, linewidth=1.4, label="as it would be"),
-    ]
+    handles = [Line2D([], [], color=MEANT, linewidth=1.4, label="as it would be")]
+    if any(_moved(preview).any() for preview in previews):
+        handles.insert(0, Line2D([], [], color=WRITTEN, linewidth=1.2, linestyle=DASHES, label="as written"))
     legend = foot(figure, handles, notes)
     fit(figure, lines_of(axes))
     left_out = sum(_draw(ax, preview, names, most) for ax, preview in zip(axes, previews, strict=True))
@@ -45,19 +44,30 @@ def draw_mends(previews: Sequence[Preview], names: Mapping[int, str], most: int,
 def _draw(ax: Axes, preview: Preview, names: Mapping[int, str], most: int) -> int:
     """Draw the boxes of one photograph; returns how many names found no room."""
     written, meant = preview.written, preview.meant
-    same = len(written.class_id) == len(meant.class_id) and not preview.mend.pairing
-    moved = np.abs(written.xyxy - meant.xyxy).max(1) > SAME if same else np.ones(len(written.class_id), bool)
-    before = corners(written.xyxy[moved])
+    before = corners(written.xyxy[_moved(preview)])
     outline(ax, before, "white", width=1.3, halo=False, gid="ground")  # dashes are seen on any photograph
     outline(ax, before, WRITTEN, width=1.3, style=DASHES, gid="written")
     outline(ax, corners(meant.xyxy), MEANT, width=1.3, gid="meant")
-    if not same:
+    if not _same(preview):
         return 0
     renamed = np.flatnonzero(written.class_id != meant.class_id)
     area = (meant.xyxy[renamed, 2:] - meant.xyxy[renamed, :2]).prod(1)
     chosen = renamed[np.argsort(-area, kind="stable")].tolist()
     labels = [Label(_renamed(preview, i, names), meant.xyxy[i], MEANT) for i in chosen[:most]]
     return write_labels(ax, labels, np.empty((0, 4))) + len(chosen[most:])
+
+
+def _same(preview: Preview) -> bool:
+    """Whether written and meant are the same objects."""
+    return len(preview.written.class_id) == len(preview.meant.class_id) and not preview.mend.pairing
+
+
+def _moved(preview: Preview) -> np.ndarray:
+    """Which boxes (n,) are drawn as written too."""
+    written, meant = preview.written, preview.meant
+    if not _same(preview):
+        return np.ones(len(written.class_id), bool)
+    return np.abs(written.xyxy - meant.xyxy).max(1, initial=0) > SAME
 
 
 def _renamed(preview: Preview, i: int, names: Mapping[int, str]) -> str:
