@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..findings import Report
-from .boxes.bench import Bench
-from .boxes.readings import declared, predict
-from .layout import TargetLayout
-from .notes import Notes
+from ...findings import Report
+from ..boxes.bench import Bench
+from ..boxes.readings import declared, predict
+from ..layout import TargetLayout
+from ..notes import Notes
 
 FOLLOWS = {
     "not_permutation_invariant": ("not_minimal", "gradient_leak", "no_gradient"),
