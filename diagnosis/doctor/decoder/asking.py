@@ -24,18 +24,28 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """All that comes out for one image: boxes (n, 4), the highest score of each, its class; ``dense``: unselected."""
+    """All that comes out for one image: boxes (n, 4), the highest score of each, its class.
+
+    ``second``: the second highest score of each, 0 where that is not told. ``dense``: one for each cell, unselected.
+    """
 
     boxes: np.ndarray
     scores: np.ndarray
     labels: np.ndarray
+    second: np.ndarray
     dense: bool
 
     def sure(self, least: float) -> "Found":
         """What has a higher score than this, the surest first."""
         picked = np.flatnonzero(self.scores > least)
         picked = picked[np.argsort(-self.scores[picked], kind="stable")]
-        return Found(self.boxes[picked], self.scores[picked], self.labels[picked], self.dense)
+        return Found(
+            boxes=self.boxes[picked],
+            scores=self.scores[picked],
+            labels=self.labels[picked],
+            second=self.second[picked],
+            dense=self.dense,
+        )
 
 
 @dataclass
@@ -65,7 +75,7 @@ class Asker:
             raise Unreadable("raises", f"a batch of {batch} raises {said}") from error
         pairs = zip(_listed(given), before, strict=False)
         self.changed |= any(one.shape != kept.shape or not torch.equal(one, kept) for one, kept in pairs)
-        return _read(out, batch)
+        return _read(out, batch, sum(level[0, :, 0].size for level in levels))
 
 
 def _listed(given: Any) -> list[Tensor]:
@@ -77,10 +87,10 @@ def _copies(given: Any) -> list[Tensor]:
     return [part.clone() for part in _listed(given)]
 
 
-def _read(out: object, batch: int) -> list[Found]:
+def _read(out: object, batch: int, cells: int) -> list[Found]:
     """Each image's boxes, scores and labels; Unreadable where the output is none of the forms or is not finite."""
     if isinstance(out, (tuple, list)) and len(out) == 2 and all(isinstance(p, Tensor) and p.dim() == 3 for p in out):
-        found = _dense(out, batch)
+        found = _dense(out, batch, cells)
     elif isinstance(out, (tuple, list, Tensor)) and len(out) == batch:
         found = [_selected(one) for one in cast("Iterable[Any]", out)]
     else:
@@ -91,20 +101,27 @@ def _read(out: object, batch: int) -> list[Found]:
     return found
 
 
-def _dense(out: Any, batch: int) -> list[Found]:
+def _dense(out: Any, batch: int, cells: int) -> list[Found]:
     boxes, scores = (part.detach().cpu().double().numpy() for part in out)
     if boxes.shape[-1] != 4 or boxes.shape[:2] != scores.shape[:2] or len(boxes) != batch or not scores.shape[2]:
         raise Unreadable("wrong_output", f"{FORMS}, but {boxes.shape} and {scores.shape} came for {batch} images")
-    return [Found(b, s.max(1), s.argmax(1), True) for b, s in zip(boxes, scores, strict=True)]
+    full = scores.shape[1] == cells
+    found = []
+    for box, score in zip(boxes, scores, strict=True):
+        ranked = np.sort(score, 1)
+        second = ranked[:, -2] if ranked.shape[1] > 1 else np.zeros(len(box))
+        found.append(Found(box, ranked[:, -1], score.argmax(1), second, full))
+    return found
 
 
 def _selected(one: Any) -> Found:
     """The detections of one image."""
     if isinstance(one, Tensor) and one.dim() == 2 and one.shape[1] >= 6:
         table = one.detach().cpu().double().numpy()
-        return Found(table[:, :4], table[:, 4], table[:, 5].astype(int), False)
+        return Found(table[:, :4], table[:, 4], table[:, 5].astype(int), np.zeros(len(table)), False)
     if hasattr(one, "keys") and {"boxes", "scores", "labels"} <= set(one.keys()):
         parts = [np.asarray(torch.as_tensor(one[name]).detach().cpu()) for name in ("boxes", "scores", "labels")]
         if parts[0].ndim == 2 and parts[0].shape[1] == 4 and len(parts[0]) == len(parts[1]) == len(parts[2]):
-            return Found(parts[0].astype(float), parts[1].astype(float), parts[2].astype(int), False)
+            boxes, scores = (part.astype(float) for part in parts[:2])
+            return Found(boxes, scores, parts[2].astype(int), np.zeros(len(boxes)), False)
     raise Unreadable("wrong_output", f"{FORMS}, but {getattr(one, 'shape', type(one).__name__)} came for an image")

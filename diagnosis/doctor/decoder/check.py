@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..layout import TargetLayout
 from ..notes import Notes
 from .asking import Asker, Unreadable
 from .judging import Level, judge
-from .scores import class_alone, quiet
+from .scores import class_alone, doubled, quiet
 from .trials import SMALL, Trial, ask, background, predictions, singly
 
 FOLLOWS = ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak")
@@ -78,13 +79,16 @@ def _checked(image_sizes: Sequence[Size], layout: TargetLayout, batch: int) -> t
     return sizes
 
 
-def _copy(decode: Callable) -> Callable | None:
-    """The decoder as it is before the first question, where it can be copied."""
+def _copy(decode: Any) -> Any:
+    """The decoder as it is before the first question, with all that it keeps; None where it cannot be copied."""
+    if isinstance(decode, FunctionType):
+        cells = decode.__closure__ or ()
+        kept = tuple(CellType(_copy(cell.cell_contents)) for cell in cells)
+        return FunctionType(decode.__code__, decode.__globals__, decode.__name__, decode.__defaults__, kept)
     try:
-        copy = deepcopy(decode)
+        return deepcopy(decode)
     except Exception:  # whatever an object's own copying raises: it cannot be copied
         return None
-    return None if copy is decode else copy
 
 
 def _ask_all(asker: Asker, size: Size, batch: int, rng: np.random.Generator, levels: list[Level]) -> None:
@@ -95,6 +99,7 @@ def _ask_all(asker: Asker, size: Size, batch: int, rng: np.random.Generator, lev
             given = predictions(asker.layout, size, level.index, batch, rng, *([sides] if sides else []))
             trial = ask(asker, size, noise, given)
             if not trial.came.all() or trial.strays:
+                level.crowded += trial.fewer
                 trial = singly(asker, size, noise, given)
             level.trials.append(trial)
 
@@ -164,9 +169,11 @@ def _alone(asker: Asker, first: Trial, notes: Notes) -> None:
 
 def _silent(asker: Asker, first: Trial, notes: Notes) -> None:
     """Cells without an object, and classes without an object's score, must keep silent."""
-    said = quiet(first)
+    said, twice = quiet(first), doubled(first)
     code = "class_leak" if asker.layout.objectness is None else "objectness_wrong"
-    if said and not notes.has("object_lost", "class_wrong"):
+    if twice and not notes.has("class_wrong"):
+        notes.add("class_leak", f"{twice}; {said}" if said else twice)
+    elif said and not notes.has("object_lost", "class_wrong"):
         notes.add(code, said)
     elif class_alone(asker, first):
         notes.add("objectness_wrong", "a class is given out as sure where objectness says that there is no object")

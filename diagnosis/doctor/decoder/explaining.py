@@ -20,13 +20,17 @@ FEW = 8
 
 @dataclass(frozen=True)
 class Reason:
-    """``codes`` of one explanation, in words, and the share of the wrong boxes that it explains."""
+    """``codes`` of one explanation, in words, and the share of the wrong boxes that it explains.
+
+    ``stride``: the one that the level works with, where it is another.
+    """
 
     codes: tuple[str, ...]
     words: str
     share: float
     severity: str = "error"
     evidence: dict = field(default_factory=dict)
+    stride: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,17 +227,27 @@ ACTIVATIONS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
 }
 
 
+def _functions(stride: float) -> dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]]:
+    """All, with those of a level's stride."""
+    return {
+        **ACTIVATIONS,
+        "a division by the stride": ("wrong_box_unit", lambda v: v / stride),
+        "a multiplication by the stride": ("wrong_box_unit", lambda v: v * stride),
+    }
+
+
 def _activated(seen: Seen) -> Reason | None:
     """Channels that go through a function before they are read as declared."""
     best: tuple[int, Reason] | None = None
+    functions = _functions(seen.given.stride)
     with np.errstate(all="ignore"):
-        for first, last in product(ACTIVATIONS, repeat=2):
+        for first, last in product(functions, repeat=2):
             names = [name for name in (first, last) if name]
             count = len(set(names))
             if not names or (best and count >= best[0]):
                 continue
             values = np.concatenate(
-                (ACTIVATIONS[first][1](seen.given.values[:, :2]), ACTIVATIONS[last][1](seen.given.values[:, 2:])), 1
+                (functions[first][1](seen.given.values[:, :2]), functions[last][1](seen.given.values[:, 2:])), 1
             )
             share = seen.told(meant_boxes(replace(seen.given, values=values), seen.terms))
             if share < ENOUGH:
@@ -241,7 +255,7 @@ def _activated(seen: Seen) -> Reason | None:
             what = [f"{where} go through {name}" for where, name in (("places", first), ("sizes", last)) if name]
             if first == last or seen.terms[0].sign < 0 or seen.terms[2].quantity == "x2":
                 what = [f"box channels go through {name}" for name in dict.fromkeys(names)]
-            best = count, Reason(_sorted(ACTIVATIONS[name][0] for name in names), " and ".join(what), share)
+            best = count, Reason(_sorted(functions[name][0] for name in names), " and ".join(what), share)
     return best[1] if best else None
 
 
@@ -305,7 +319,18 @@ def _terms(seen: Seen) -> Reason | None:
     terms = [(name, term) for name, term, wanted in zip(NAMES, choice.terms, seen.terms, strict=True) if term != wanted]
     said = "; ".join(f"the {name} channel is read as if it held {_own(term, held.stride)}" for name, term in terms)
     agree = np.stack([term.agrees(held, i) for i, term in enumerate(choice.terms) if term is not None]).all(0)
-    return Reason(choice.codes, said, float(agree.mean()))
+    stride = choice_stride(choice.terms, held.stride)
+    return Reason(choice.codes, said, float(agree.mean()), stride=stride)
+
+
+def choice_stride(terms: Sequence[Term | None], own: float) -> float | None:
+    """The stride that terms speak of, where it is another than the level's own."""
+    for term in terms:
+        if term is not None and term.unit.name == "stride" and term.unit.factor != own:
+            return term.unit.factor
+        if term is not None and term.reference is not None and term.reference.pitch not in (own, 1e-9):
+            return term.reference.pitch
+    return None
 
 
 def _own(term: Term, stride: float) -> str:

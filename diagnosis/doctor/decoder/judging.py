@@ -16,10 +16,11 @@ from .trials import Trial, ask, background
 
 @dataclass(eq=False)
 class Level:
-    """The trials of one level."""
+    """The trials of one level; ``crowded``: how many predictions get lost where several stand in an image."""
 
     index: int
     trials: list[Trial] = field(default_factory=list)
+    crowded: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,9 @@ class Told:
     words: str
     shown: int
     open: int
+    reason: Reason | None = None
+    where: str = ""
+    evidence: dict = field(default_factory=dict)
 
 
 def judge(
@@ -42,6 +46,7 @@ def judge(
                 told[level.index] = _level(level, asker, notes, sizes, rng)
             except Unreadable as error:
                 notes.add(error.code, str(error), level=level.index)
+    _note_all(told, notes, asker.layout.strides)
     _fold(notes)
     return _description(told), _unexplained(told)
 
@@ -73,6 +78,9 @@ def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng:
     _classes(level, notes)
     right = seen.right
     if right.all():
+        if level.crowded and not (crowded or lost):
+            what = "a sure prediction is lost among ten in an image"
+            notes.add("object_lost", what, level=level.index, trials=level.crowded)
         return Told("boxes come out as the layout says", len(right), 0)
     return _boxes(level, seen, asker, notes, rng)
 
@@ -137,7 +145,7 @@ def _boxes(level: Level, seen: Seen, asker: Asker, notes: Notes, rng: np.random.
     where = _where(seen)
     found = reason(seen)
     if found is None or found.codes == ("wrong_box",):
-        mixed = _mixing(level, seen, asker, rng)
+        mixed = _mixing(level, asker, rng)
         if mixed is not None:
             code, words = mixed
             notes.add(code, f"{words}{where}", level=level.index, trials=wrong)
@@ -147,14 +155,30 @@ def _boxes(level: Level, seen: Seen, asker: Asker, notes: Notes, rng: np.random.
         words = f"{wrong} of {len(seen.came)} boxes come out wrong"
         notes.add("wrong_box", f"{words}{where}", level=level.index, **first_wrong(seen))
         return Told("nothing explains the boxes", len(seen.came), wrong)
-    _note(found, where, seen, notes, level)
-    return Told(found.words, len(seen.came), round((1 - found.share) * wrong))
+    return Told(
+        words=found.words,
+        shown=len(seen.came),
+        open=round((1 - found.share) * wrong),
+        reason=found,
+        where=where,
+        evidence={**first_wrong(seen), "explained": round(found.share, 3), **found.evidence},
+    )
 
 
-def _note(found: Reason, where: str, seen: Seen, notes: Notes, level: Level) -> None:
-    numbers = {**first_wrong(seen), "explained": round(found.share, 3), **found.evidence}
-    for code in found.codes:
-        notes.add(code, f"{found.words}{where}", level=level.index, severity=found.severity, **numbers)
+def _note_all(told: dict[int, Told], notes: Notes, strides: Sequence[float]) -> None:
+    """The reasons of all levels; wrong strides that are those of the opposite order are one fault."""
+    wrong = {level: one.reason.stride for level, one in told.items() if one.reason and one.reason.stride}
+    if wrong and all(stride == strides[len(strides) - 1 - level] for level, stride in wrong.items()):
+        middle = len(strides) % 2
+        if len(wrong) == len(strides) - middle:
+            what = "levels are decoded with each other's strides, in the opposite order"
+            notes.add("levels_reversed", what)
+            notes.fold("levels_reversed", "wrong_stride")
+            told = {level: one for level, one in told.items() if level not in wrong}
+    for level, one in told.items():
+        for code in one.reason.codes if one.reason else ():
+            severity = one.reason.severity if one.reason else "error"
+            notes.add(code, f"{one.words}{one.where}", level=level, severity=severity, **one.evidence)
 
 
 def _where(seen: Seen) -> str:
@@ -174,16 +198,19 @@ def _by_size(seen: Seen) -> Reason | None:
     return reason(wrong[0]) if len(wrong) == 1 and len(parts) > 1 else None
 
 
-def _mixing(level: Level, seen: Seen, asker: Asker, rng: np.random.Generator) -> tuple[str, str] | None:
+def _mixing(level: Level, asker: Asker, rng: np.random.Generator) -> tuple[str, str] | None:
     """A code and words, where what comes out depends on cells or images that the prediction is not in."""
     wrong = [trial for trial in level.trials if _wrong(trial, asker)]
     trial = wrong[-1]
+    found = origin(asker, trial)
+    if found is not None:
+        return found
     given = trial.given.take(np.arange(len(trial.boxes)) % max(len(trial.boxes) // 8, 1) == 0)
     small = ask(asker, trial.size, trial.noise, given)
     other = background(asker.layout, trial.size, len(trial.noise[0]), rng)
     if changes(asker, small, other, same=True):
         words = "the box that comes out changes with the boxes of other cells"
-        return origin(asker, trial) or ("scrambled_layout", words)
+        return "scrambled_layout", words
     if len(trial.noise[0]) > 1 and changes(asker, small, other, same=False):
         return "mixed_batch", "the box that comes out changes with other images of the batch"
     return None
@@ -198,7 +225,8 @@ def _wrong(trial: Trial, asker: Asker) -> bool:
 def _fold(notes: Notes) -> None:
     """Symptoms that a cause explains."""
     if notes.has("scrambled_layout"):
-        notes.drop("mixed_batch", "scrambled_layout")
+        for symptom in ("mixed_batch", "class_wrong", "object_lost"):
+            notes.drop(symptom, "scrambled_layout")
     for cause in ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak"):
         if notes.has(cause):
             for symptom in ("raises", "wrong_output", "wrong_cell"):

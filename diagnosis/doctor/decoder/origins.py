@@ -29,57 +29,66 @@ def changes(asker: Asker, trial: Trial, other: Sequence[np.ndarray], same: bool)
 
 
 def origin(asker: Asker, trial: Trial) -> tuple[str, str] | None:
-    """A code and words, where boxes that come out are those of other cells in an order that can be told."""
+    """A code and words, where boxes come out that stand at the same place of a list in another order."""
     layout = asker.layout
     outputs = laid(layout, trial.size, trial.noise, trial.given)
-    wrong = trial.came
-    found = [_cells_of(layout, trial, outputs, level) for level in range(len(layout.strides))]
-    level = trial.given.level
-    others = [i for i, cells in enumerate(found) if i != level and _known(cells, wrong) >= 0.7]
-    if others:
-        what = "levels_reversed", f"its cells get the boxes of level {others[0]}"
-        return what if _known(found[level], wrong) < 0.5 else None
-    if _known(found[level], wrong) < 0.7:
-        return None
-    known = wrong & (found[level][:, 0] >= 0)
-    return _turned(found[level][known], trial.given.cells[known], outputs[level].shape[-2:])
+    levels = [_decoded(layout, trial, outputs, level) for level in range(len(layout.strides))]
+    for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
+        if _listed(trial, levels, boxes_in, scores_in):
+            return code, words
+    return None
 
 
-def _known(cells: np.ndarray, wanted: np.ndarray) -> float:
-    return float((cells[wanted, 0] >= 0).mean()) if wanted.any() else 0.0
+Order = tuple[str, bool]
+"""The axes of one level, slowest first, and whether levels come coarsest first."""
 
 
-def _cells_of(layout: TargetLayout, trial: Trial, outputs: Sequence[np.ndarray], level: int) -> np.ndarray:
-    """(n, 3): the anchor, row and column whose box each prediction got, -1 where that is of no cell of the level."""
-    cells = every_cell(layout, level, trial.size)
-    found = np.full((len(trial.boxes), 3), -1)
-    a, r, c = cells.T
-    for image in np.unique(trial.given.images):
-        values = outputs[level][image][a, :, r, c][:, list(layout.box)]
-        held = at_cells(layout, level, trial.size, np.zeros((len(cells), 4)), cells, values)
-        boxes = meant_boxes(held, declared(layout, level))
-        for i in np.flatnonzero((trial.given.images == image) & trial.came):
-            apart = np.abs(boxes - trial.boxes[i]).max(1)
-            nearest = int(apart.argmin())
-            if apart[nearest] < 0.02 * layout.strides[level]:
-                found[i] = cells[nearest]
+def _orders(anchors: int) -> dict[str, tuple[str, Order, Order]]:
+    """Ways to list boxes and scores in two orders: a code, the order of boxes, that of scores, by words."""
+    found: dict[str, tuple[str, Order, Order]] = {}
+    for axes in ("AHW", "HWA") if anchors > 1 else ("AHW",):
+        turned = axes.replace("HW", "WH")
+        found["boxes are listed from the last level on, scores from the first"] = "levels_reversed", (axes, True), (axes, False)
+        found["scores are listed from the last level on, boxes from the first"] = "levels_reversed", (axes, False), (axes, True)
+        found["boxes are listed column by column, scores row by row"] = "axes_swapped", (turned, False), (axes, False)
+        found["boxes are listed row by row, scores column by column"] = "axes_swapped", (axes, False), (turned, False)
+    if anchors > 1:
+        words = "boxes are listed anchor by anchor, scores cell by cell"
+        found[words] = "scrambled_layout", ("AHW", False), ("HWA", False)
+        words = "boxes are listed cell by cell, scores anchor by anchor"
+        found[words] = "scrambled_layout", ("HWA", False), ("AHW", False)
     return found
 
 
-def _turned(came: np.ndarray, given: np.ndarray, grid: tuple[int, ...]) -> tuple[str, str] | None:
-    """Boxes of cells in the order of columns where rows were asked."""
-    height, width = grid
-    rows, columns = given[:, 1], given[:, 2]
-    flat, turned = rows * width + columns, columns * height + rows
-    options = {
-        "boxes are listed column by column, scores row by row": (flat % height, flat // height),
-        "boxes are listed row by row, scores column by column": (turned // width, turned % width),
-        "rows and columns of the boxes change places": (columns, rows),
-    }
-    for words, (row, column) in options.items():
-        if ((came[:, 1] == row) & (came[:, 2] == column)).mean() >= 0.9 and (came[:, 1:] != given[:, 1:]).any():
-            return "axes_swapped", words
-    return None
+def _decoded(layout: TargetLayout, trial: Trial, outputs: Sequence[np.ndarray], level: int) -> np.ndarray:
+    """(B, A, H, W, 4): the boxes of all cells of a level, as declared."""
+    cells = every_cell(layout, level, trial.size)
+    a, r, c = cells.T
+    found = []
+    for image in outputs[level]:
+        values = image[a, :, r, c][:, list(layout.box)]
+        held = at_cells(layout, level, trial.size, np.zeros((len(cells), 4)), cells, values)
+        found.append(meant_boxes(held, declared(layout, level)))
+    return np.stack(found).reshape(len(found), layout.anchor_count, *outputs[level].shape[-2:], 4)
+
+
+def _listed(trial: Trial, levels: Sequence[np.ndarray], boxes_in: Order, scores_in: Order) -> bool:
+    """Whether nearly all boxes that came stand in one list where the scores given stand in the other."""
+    dims = [1 + "AHW".index(axis) for axis in boxes_in[0]]
+    parts = [level.transpose(0, *dims, 4).reshape(len(level), -1, 4) for level in levels]
+    table = np.concatenate(parts[::-1] if boxes_in[1] else parts, 1)
+    order = range(len(levels))[::-1] if scores_in[1] else range(len(levels))
+    start = 0
+    for level in order:
+        if level == trial.given.level:
+            break
+        start += levels[level][0, ..., 0].size
+    shape = dict(zip("AHW", levels[trial.given.level].shape[1:4], strict=True))
+    cell = dict(zip("AHW", trial.given.cells.T, strict=True))
+    at = np.ravel_multi_index([cell[axis] for axis in scores_in[0]], [shape[axis] for axis in scores_in[0]])
+    wanted = table[trial.given.images, start + at]
+    apart = np.abs(wanted - trial.boxes).max(1)[trial.came]
+    return len(apart) > 0 and bool((apart < 0.5).mean() >= 0.9)
 
 
 __all__ = ["Given", "changes", "origin"]

@@ -20,6 +20,13 @@ def quiet(trial: Trial) -> str:
     return f"cells without an object come out with a score of {trial.floor:.3g}{hint}"
 
 
+def doubled(trial: Trial) -> str:
+    """Words, where another class than the one given comes out nearly as sure as it; else empty."""
+    if trial.second < LOUD:
+        return ""
+    return f"another class comes out with a score of {trial.second:.3g} beside the one that is given"
+
+
 def class_alone(asker: Asker, trial: Trial) -> bool:
     """Whether predictions come out as sure whose classes are likely and whose objectness is not."""
     channel = asker.layout.objectness

@@ -41,7 +41,8 @@ class Trial:
     """What came of predictions: ``boxes`` (n, 4), NaN where nothing came, ``labels`` (n,), -1 there.
 
     ``noise``: the outputs without the predictions. ``strays``: how often something came that was not given, in an
-    image with predictions and in one ``elsewhere``; ``floor``: the highest score of a cell without object.
+    image with predictions and in one ``elsewhere``; ``floor``: the score of most cells without object; ``second``: the
+    highest score of a class that was not given, beside one that was; ``fewer``: how many too few came out together.
     """
 
     size: Size
@@ -52,6 +53,8 @@ class Trial:
     strays: int = 0
     elsewhere: int = 0
     floor: float = 0.0
+    second: float = 0.0
+    fewer: int = 0
 
     @property
     def came(self) -> np.ndarray:
@@ -135,7 +138,8 @@ def ask(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: Given) -> 
     """What comes of predictions that are given together; known again by the order of their scores."""
     found = asker(laid(asker.layout, size, noise, given))
     boxes, labels = np.full((len(given.boxes), 4), np.nan), np.full(len(given.boxes), -1)
-    strays = elsewhere = 0
+    strays = elsewhere = fewer = 0
+    second = 0.0
     least = _threshold(found)
     for image, one in enumerate(found):
         mine = np.flatnonzero(given.images == image)
@@ -145,14 +149,12 @@ def ask(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: Given) -> 
         elif len(sure.boxes) == len(mine):
             at = mine[np.argsort(-given.scores[mine], kind="stable")]
             boxes[at], labels[at] = sure.boxes, sure.labels
+            second = max(second, float(sure.second.max()))
         else:
             strays += max(len(sure.boxes) - len(mine), 0)
+            fewer += max(len(mine) - len(sure.boxes), 0)
             if len(mine) == 1 and len(sure.boxes):
                 boxes[mine[0]], labels[mine[0]] = sure.boxes[0], sure.labels[0]
-    floors = [one.scores[one.scores <= least] for one in found]
-    floor = max((float(part.max()) for part in floors if len(part)), default=0.0)
-    if strays and all(one.dense for one in found):
-        floor = max(floor, float(np.median(np.concatenate([one.scores for one in found]))))
     return Trial(
         size=size,
         given=given,
@@ -161,8 +163,16 @@ def ask(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: Given) -> 
         labels=labels,
         strays=strays,
         elsewhere=elsewhere,
-        floor=floor,
+        floor=_floor(found),
+        second=second,
+        fewer=fewer,
     )
+
+
+def _floor(found: Sequence[Found]) -> float:
+    """The median of the scores of all cells, or of a hundred detections and more: most are of no object."""
+    scores = np.concatenate([one.scores for one in found if one.dense or len(one.scores) >= 100] or [np.zeros(1)])
+    return float(np.median(scores))
 
 
 def _threshold(found: Sequence[Found]) -> float:
@@ -189,4 +199,5 @@ def singly(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: Given, 
         strays=sum(trial.strays for trial in trials),
         elsewhere=sum(trial.elsewhere for trial in trials),
         floor=max(trial.floor for trial in trials),
+        second=max(trial.second for trial in trials),
     )
