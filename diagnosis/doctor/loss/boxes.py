@@ -1,0 +1,123 @@
+"""Where the box part of a loss is smallest: at the truth, or at boxes that are written in another way."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
+
+import numpy as np
+
+from ..boxes.terms import Term, declared
+from ..layout import FORMATS, UNITS
+from .asking import Asker
+from .truth import Truth
+
+NUDGES = (-0.6, -0.25, -0.08, 0.08, 0.25, 0.6)
+NAMES = ("first", "second", "third", "fourth")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The loss of the truth, and a difference that is worth speaking of."""
+
+    least: float
+    slack: float
+
+
+Said = tuple[str, str]
+"""A code and words."""
+
+
+def ignored(truth: Truth, asker: Asker, cost: Cost, rng: np.random.Generator) -> list[Said]:
+    """Box channels of which an error costs nothing, whichever way it goes."""
+    targets, dull, cancelled = truth.levels(), [], []
+    for channel, name in enumerate(NAMES):
+        what = f"boxes wrong in the {name} channel"
+        same = [asker(truth.nudged(channel, step), targets, what) for step in (-0.6, 0.6)]
+        mixed = [asker(truth.nudged(channel, 0.6, rng), targets, what) for _ in range(2)]
+        if max(abs(value - cost.least) for value in (*same, *mixed)) <= cost.slack * 0.02:
+            dull.append(name)
+        elif max(mixed) - cost.least <= 0.02 * (max(same) - cost.least):
+            cancelled.append(name)
+    if len(dull) == 4:
+        return [("no_gradient", "an error of the boxes costs nothing")]
+    found: list[Said] = []
+    if dull:
+        found.append(("no_gradient", f"an error in the {' and '.join(dull)} box channel costs nothing"))
+    if cancelled:
+        words = f"errors of opposite sign in the {' and '.join(cancelled)} box channel cancel"
+        found.append(("not_minimal", words))
+    return found
+
+
+def misplaced(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
+    """Whether boxes that are written otherwise than the targets cost less: in which way, and what it costs less."""
+    targets = truth.levels()
+    best, said = cost.least - cost.slack, None
+    for code, words, values in _others(truth):
+        value = asker(truth.with_boxes(values), targets, f"boxes {words}")
+        if value < best:
+            best, said = value, (code, words)
+    if said is not None:
+        return [(said[0], f"predictions with boxes {said[1]} cost less than those that equal the targets")]
+    for channel, name in enumerate(NAMES):
+        values = [asker(truth.nudged(channel, step), targets, f"{name} channel moved") for step in NUDGES]
+        if min(values) < cost.least - 0.05 * cost.slack:
+            step = NUDGES[int(np.argmin(values))]
+            return [("not_minimal", f"boxes with the {name} channel off by {step:+g} strides cost less than right ones")]
+    return []
+
+
+def _others(truth: Truth) -> Iterator[tuple[str, str, list[np.ndarray]]]:
+    """Box channels a level, as other layouts would have them, with a code and words."""
+    layout, levels = truth.layout, range(len(truth.objects))
+    plain = [truth.values(level) for level in levels]
+    for order in permutations(range(4)):
+        if order == (0, 1, 2, 3):
+            continue
+        alike = order in ((1, 0, 3, 2), (1, 0, 2, 3), (0, 1, 3, 2))
+        code = "axes_swapped" if alike else "wrong_box_format"
+        yield code, f"with channels in the order {order}", [values[:, list(order)] for values in plain]
+    for form in FORMATS:
+        if form != layout.format:
+            yield "wrong_box_format", f"as {form}", _as(truth, format=form)
+    if layout.format != "ltrb":
+        where = "from the image's corner" if layout.relative else "from the anchor point"
+        yield "wrong_box_format", f"counted {where}", _as(truth, relative=not layout.relative)
+    for unit in UNITS[:3]:
+        if unit != layout.unit:
+            yield "wrong_box_unit", f"in {unit} units", _as(truth, unit=unit, size_unit=unit)
+            yield "wrong_box_unit", f"with sizes in {unit} units", _as(truth, size_unit=unit)
+    for function in ("identity", "log", "sqrt", "square"):
+        if function != layout.size_function:
+            yield "wrong_box_unit", f"with sizes as {function}", _as(truth, size_function=function)
+    for offset in (layout.grid_offset - 0.5, layout.grid_offset + 0.5):
+        if layout.relative or layout.format == "ltrb":
+            yield "half_cell_offset", "half a cell off", _as(truth, grid_offset=offset)
+    yield from _scaled(plain, truth)
+
+
+def _as(truth: Truth, **changes) -> list[np.ndarray]:
+    """The box channels under a changed layout; those of objects themselves where no number comes of it."""
+    other = replace(truth.layout, **changes)
+    found = [truth.values(level, other) for level in range(len(truth.objects))]
+    return [np.nan_to_num(values, posinf=0.0, neginf=0.0) for values in found]
+
+
+def _scaled(plain: Sequence[np.ndarray], truth: Truth) -> Iterator[tuple[str, str, list[np.ndarray]]]:
+    """Sizes halved or doubled, all channels in strides or in px of strides once more."""
+    if truth.layout.format in ("cxcywh", "xywh") and truth.layout.size_function == "identity":
+        for factor, words in ((0.5, "halved"), (2.0, "doubled")):
+            scale = np.array([1, 1, factor, factor])
+            yield "wrong_box_format", f"with sizes {words}", [values * scale for values in plain]
+    strides = truth.layout.strides
+    for power, words in ((1, "multiplied"), (-1, "divided")):
+        pairs = zip(plain, strides, strict=True)
+        yield "wrong_box_unit", f"{words} by the stride", [values * stride**power for values, stride in pairs]
+    signs = [-np.ones(4), np.array([-1, -1, 1, 1]), np.array([1, 1, -1, -1])]
+    for sign in signs:
+        yield "wrong_box_format", "of other signs", [values * sign for values in plain]
+
+
+def terms_of(truth: Truth, level: int) -> tuple[Term, ...]:
+    """The declared terms of a level."""
+    return declared(truth.layout, level)
