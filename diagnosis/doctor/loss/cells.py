@@ -6,10 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..boxes.writing import unstored
+from ..boxes.writing import stored, unstored
+from ..layout import TargetLayout
 from ..notes import Notes
 from .asking import Asker
-from .boxes import Cost
+from .boxes import Cost, lowest
+from .scores import inverted
 from .truth import Truth
 
 
@@ -18,41 +20,80 @@ def noisy(raw: Sequence[Tensor], size: float, generator: torch.Generator) -> lis
     return [level + size * level.std() * torch.randn(level.shape, generator=generator) for level in raw]
 
 
+def doubtful(truth: Truth) -> list[np.ndarray]:
+    """Levels whose probabilities grow along rows and columns, so that cells cost more the farther on they lie."""
+    found, layout = truth.levels(), truth.layout
+    channels = [*layout.class_channels, *([] if layout.objectness is None else [layout.objectness])]
+    for level in found if layout.class_values != "ids" else ():
+        rows, columns = level.shape[-2:]
+        grown = (np.linspace(0, 1, rows)[:, None] + np.linspace(0, 1, columns)) / 2
+        level[:, :, channels] = 0.03 + 0.92 * grown
+    return found
+
+
 def order(truth: Truth, asker: Asker, notes: Notes, generator: torch.Generator) -> None:
-    """One permutation of the cells, or of the images, of prediction and target together must change nothing."""
+    """One order of the cells, or of the images, of prediction and target together is as good as another."""
     layout, size = truth.layout, truth.size
     targets = asker.tensors(truth.levels())
-    raw = noisy(asker.raw(truth.levels()), 0.3, generator)
+    raw = noisy(asker.raw(doubtful(truth)), 0.3, generator)
     before = float(asker.value(raw, targets).detach())
     parts = [[level.clone() for level in unstored(part, layout, size)] for part in (raw, targets)]
-    orders = [torch.randperm(level[0, 0, 0].numel(), generator=generator) for level in parts[0]]
-    cells = [[_cells(level, at) for level, at in zip(part, orders, strict=True)] for part in parts]
-    images = [[level.flip(0) for level in part] for part in parts]
-    for what, (moved, wanted) in (("cells", cells), ("images", images)):
-        after = float(asker.value(*(_stored(part, layout) for part in (moved, wanted))).detach())
-        if not np.isclose(after, before, rtol=1e-3, atol=1e-6):
+    for what, at in _orders([level[0, 0, 0].numel() for level in parts[0]], generator).items():
+        moved = [[_cells(level, order) for level, order in zip(part, at, strict=True)] for part in parts]
+        if what == "images":
+            moved = [[level.flip(0) for level in part] for part in parts]
+        after = float(asker.value(*(_stored(part, layout) for part in moved)).detach())
+        if np.isfinite(before) and not np.isclose(after, before, rtol=1e-3, atol=1e-6):
             words = f"the loss changes when {what} change places in predictions and targets alike"
             notes.add("not_permutation_invariant", words, before=before, after=after)
             return
+
+
+def _orders(counts: Sequence[int], generator: torch.Generator) -> dict[str, list[Tensor]]:
+    """Orders of the cells of each level, by what changes places."""
+    return {
+        "cells": [torch.randperm(count, generator=generator) for count in counts],
+        "the first and the last cells": [torch.arange(count).flip(0) for count in counts],
+        "cells in the middle and at the ends": [torch.arange(count).roll(count // 2) for count in counts],
+        "images": [torch.arange(count) for count in counts],
+    }
 
 
 def _cells(level: Tensor, at: Tensor) -> Tensor:
     return level.flatten(3)[..., at].reshape(level.shape)
 
 
-def _stored(levels: Sequence[Tensor], layout) -> list[Tensor]:
-    from ..boxes.writing import stored
-
+def _stored(levels: Sequence[Tensor], layout: TargetLayout) -> list[Tensor]:
     return stored([level.numpy() for level in levels], layout)
 
 
-def images(truth: Truth, asker: Asker, cost: Cost) -> bool:
-    """Whether predictions that stand in the next image cost less than those in their own."""
-    if truth.batch < 2:
+def images(twins: Truth, asker: Asker, cost: Cost) -> bool:
+    """Whether boxes, or classes, of the next image cost less than their own; ``twins``: objects in the same cells."""
+    if twins.batch < 2:
         return False
-    targets = truth.levels()
-    moved = [np.roll(level, 1, 0) for level in targets]
-    return asker(moved, targets, "images that change places") < cost.least - cost.slack
+    values = [twins.values(level) for level in range(len(twins.objects))]
+    moved = [np.roll(level, len(level) // twins.batch, 0) for level in values]
+    least = asker(twins.levels(), twins.levels(), "a perfect prediction")
+    value = asker(twins.with_boxes(moved), twins.levels(), "boxes of the next image")
+    if value < least - cost.slack and lowest(twins, asker, moved, value, cost):
+        return True
+    classes, channels = twins.levels(), list(twins.layout.class_channels)
+    for level in classes:
+        level[:, :, channels] = np.roll(level[:, :, channels], 1, 0)
+    value = asker(classes, twins.levels(), "classes of the next image")
+    return value < least - cost.slack and not _moved_classes(twins, asker, least) and inverted(twins, asker) > value
+
+
+def _moved_classes(twins: Truth, asker: Asker, least: float) -> bool:
+    """Whether classes in another order cost less, which explains that those of another image may."""
+    channels = list(twins.layout.class_channels)
+    for shift in (1, -1):
+        levels = twins.levels()
+        for level in levels:
+            level[:, :, channels] = np.roll(level[:, :, channels], shift, 2)
+        if asker(levels, twins.levels(), "classes moved by one") < least:
+            return True
+    return False
 
 
 def pulls(

@@ -40,12 +40,19 @@ def toward(truth: Truth, channels: Sequence[int], step: float, where: str) -> li
     return found
 
 
+def inverted(truth: Truth, asker: Asker) -> float:
+    """The loss of predictions whose classes and objectness are all the wrong way round."""
+    channels = [channel for part in groups(truth).values() for channel in part]
+    return asker(toward(truth, channels, 1.0, "all"), truth.levels(), "scores the wrong way round")
+
+
 def check(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
     """What is wrong with the parts of classes and objectness."""
-    found: list[Said] = []
+    found = [said for said in _order(truth, asker, cost) if said[0] == "class_wrong"]
     for name, channels in groups(truth).items():
-        found += _group(truth, asker, cost, name, channels)
-    return found + _order(truth, asker, cost)
+        if not (found and name == "classes"):
+            found += _group(truth, asker, cost, name, channels)
+    return found or _order(truth, asker, cost)
 
 
 def _group(truth: Truth, asker: Asker, cost: Cost, name: str, channels: Sequence[int]) -> list[Said]:
@@ -100,13 +107,15 @@ def _order(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
     if truth.layout.class_count < 2 or truth.layout.class_values == "ids":
         return []
     channels, targets = list(truth.layout.class_channels), truth.levels()
-    for shift in sorted({1, -1}):
+    values = {}
+    for shift in sorted({1, -1 % len(channels)}):
         moved = truth.levels()
         for level in moved:
             level[:, :, channels] = np.roll(level[:, :, channels], shift, 2)
-        value = asker(moved, targets, "classes moved by one")
-        if value < cost.least - cost.slack:
-            return [("class_wrong", f"classes moved by {shift:+d} cost less than right ones")]
-        if value <= cost.least + 1e-3 * cost.slack:
-            return [("no_gradient", "a prediction of another class costs no more than one of the right class")]
+        values[shift] = asker(moved, targets, "classes moved by one")
+    best = min(values, key=lambda shift: values[shift])
+    if values[best] < min(cost.least - cost.slack, inverted(truth, asker)):
+        return [("class_wrong", f"classes moved by {best:+d} cost less than right ones")]
+    if values[best] <= cost.least + 1e-3 * cost.slack:
+        return [("no_gradient", "a prediction of another class costs no more than one of the right class")]
     return []

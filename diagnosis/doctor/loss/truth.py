@@ -9,7 +9,7 @@ from ..boxes.terms import Held, Term, declared
 from ..boxes.writing import Size, at_cells, drawn, grids
 from ..layout import TargetLayout
 
-EACH = 3
+EACH = 4
 """Objects a level and image."""
 SIDE = 2.4
 """Strides that objects are wide and high, at most."""
@@ -64,13 +64,16 @@ class Truth:
         held = self.objects[level].held
         return np.stack([term.predict(held, channel) for channel, term in enumerate(terms)], 1)
 
-    def nudged(self, channel: int, strides: float, signs: np.random.Generator | None = None) -> list[np.ndarray]:
-        """Levels in which one of the four box channels is that of boxes moved by so many strides, either way."""
+    def nudged(self, channel: int, strides: float, *, apart: bool = False) -> list[np.ndarray]:
+        """Levels in which one of the four box channels is that of boxes moved by so many strides.
+
+        ``apart``: every second object of an image is moved the other way.
+        """
         found = self.levels()
         for level, one in enumerate(self.objects):
             values, term = self.values(level), declared(self.layout, level)[channel]
             away = strides * one.held.stride
-            move = away if signs is None else away * signs.choice([-1, 1], len(values))
+            move = away * (-1.0) ** np.arange(len(values)) if apart else away
             values[:, channel] = term.predict(one.held, channel, move)
             self.put(found[level], one, values)
         return found
@@ -106,13 +109,13 @@ class Truth:
         found[one.images, a, r, c] = True
         return found
 
-    def flat(self) -> "Truth":
-        """The same with boxes without width, every second without height too."""
+    def flat(self, side: float = 0.0) -> "Truth":
+        """The same with boxes of this width (px), every second of this height too."""
         found = []
         for one in self.objects:
             boxes = one.held.boxes.copy()
-            boxes[:, 2] = boxes[:, 0]
-            boxes[::2, 3] = boxes[::2, 1]
+            boxes[:, 2] = boxes[:, 0] + side
+            boxes[::2, 3] = boxes[::2, 1] + side
             found.append(replace(one, held=replace(one.held, boxes=boxes)))
         return replace(self, objects=tuple(found))
 
@@ -126,14 +129,18 @@ class Truth:
         return replace(self, objects=tuple(found))
 
 
-def truth(layout: TargetLayout, size: Size, batch: int, rng: np.random.Generator) -> Truth:
-    """A few objects in each image, on every level, each in one cell."""
+def truth(
+    layout: TargetLayout, size: Size, batch: int, rng: np.random.Generator, *, alike: bool = False
+) -> Truth:
+    """A few objects in each image, on every level, each in one cell; ``alike``: in the same cells in each image."""
     objects = []
     for level, (rows, columns) in enumerate(grids(layout, size)):
         places = [rng.permutation(rows * columns)[:EACH] for _ in range(batch)]
+        places = places[:1] * batch if alike else places
         images = np.repeat(np.arange(batch), [len(part) for part in places])
         row, column = np.divmod(np.concatenate(places), columns)
         anchors = rng.integers(0, layout.anchor_count, len(row))
+        anchors = np.tile(anchors[: len(places[0])], batch) if alike else anchors
         cells = np.stack((anchors, row, column), 1)
         boxes = drawn(layout, level, cells, SIDE * rng.uniform(0.7, 1.0, len(cells)), rng)
         soft, binary = layout.class_values == "soft", layout.objectness_values == "binary"
