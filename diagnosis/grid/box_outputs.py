@@ -93,7 +93,10 @@ def _within(head: Head, x: Tensor, level: int, branch: str) -> np.ndarray | None
     with torch.no_grad():
         before = head.level_outputs(level, x.detach(), branch)
         after = head.level_outputs(level, changed, branch)
-    middles = [_middles((late - early).double().square().sum(1).cpu().numpy()) for early, late in zip(before, after, strict=True)]
+    middles = [
+        _middles((late - early).double().square().sum(1).cpu().numpy())
+        for early, late in zip(before, after, strict=True)
+    ]
     return _agreed(middles[1] - middles[0])
 
 
@@ -111,7 +114,9 @@ def _handed_over(head: Head, pass_: Pass, outputs: Outputs, level: int) -> np.nd
     away = []
     for row in (EDGE, made.shape[1] // 2, made.shape[1] - EDGE):
         boxes = _place(made, shown[:, row, made.shape[2] // 2])
-        classes = _place(outputs.logits[level].detach()[0], pass_.logits[level][:, row, made.shape[2] // 2].cpu().numpy())
+        classes = _place(
+            outputs.logits[level].detach()[0], pass_.logits[level][:, row, made.shape[2] // 2].cpu().numpy()
+        )
         if boxes is None or classes is None:
             return None
         away.append((boxes[1] - classes[1], boxes[0] - classes[0]))

@@ -113,9 +113,7 @@ def touches(head: Head, step: int, args: dict) -> dict[int, np.ndarray | None]:
     return {level.index: touched(head, passes, level.index) for level in head.levels}
 
 
-def sights(
-    head: Head, step: int, args: dict
-) -> tuple[np.ndarray, dict[int, Sight], dict[int, np.ndarray | None]]:
+def sights(head: Head, step: int, args: dict) -> tuple[np.ndarray, dict[int, Sight], dict[int, np.ndarray | None]]:
     """The network input that cells were asked about, (H, W, 3) uint8, and the sight of levels by index.
 
     Then how far beside their classes the box outputs of levels lie, (2,) xy in cells.

@@ -199,7 +199,7 @@ def outputs_fault(level: GridLevel, step: int) -> Finding | None:
     if found is None or level.agreement < CLEAR or min(level.signal, found.signal) < SEEN:
         return None
     moves = (found.right, found.down)
-    evidence = {"box_outputs_moved": tuple((move.rows, move.cols) for move in moves)}
+    evidence: dict[str, Any] = {"box_outputs_moved": tuple((move.rows, move.cols) for move in moves)}
     if all(move.declared is not None and move.declared > move.agreement - MARGIN for move in moves):
         return _beside_fault(level)
     if found.agreement < CLEAR:
@@ -219,7 +219,9 @@ def _beside_fault(level: GridLevel) -> Finding | None:
     beside = None if level.box_outputs is None else level.box_outputs.beside
     if beside is None or np.abs(beside).max() < WHOLE:
         return None
-    words = f"its boxes answer {_away(beside)} of its classes. Look for a roll, a padding or a crop on their way."
+    words = (
+        f"its cells look {_away(-beside)} of where its boxes answer. Look for a roll, a padding or a crop of either."
+    )
     return _finding(level, "off_by_one_cell", words, beside=tuple(beside.tolist()))
 
 

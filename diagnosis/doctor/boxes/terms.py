@@ -94,7 +94,11 @@ class Reference:
         point = {0.0: "the corner", 0.5: "the middle", 1.0: "the far corner"}.get(
             self.offset, f"the point at {self.offset:g}"
         )
-        where = {"here": "of the cell", "meant": "of the cell that was meant", "crossed": "of the cell with row for column"}
+        where = {
+            "here": "of the cell",
+            "meant": "of the cell that was meant",
+            "crossed": "of the cell with row for column",
+        }
         said = where.get(self.cell, f"of the cell that a grid built as (rows, columns, 2) and viewed as (2, …) names")
         return f"{point} {said} (cells of {self.pitch:g} px)"
 

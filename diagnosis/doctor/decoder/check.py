@@ -70,7 +70,9 @@ def check_decoder(
 
 def _checked(image_sizes: Sequence[Size], layout: TargetLayout, batch: int) -> tuple[Size, ...]:
     sizes: Any = tuple(tuple(int(side) for side in size) for size in image_sizes)
-    wrong = [s for s in sizes if len(s) != 2 or min(s) <= 0 or any(side % stride for side in s for stride in layout.strides)]
+    wrong = [
+        s for s in sizes if len(s) != 2 or min(s) <= 0 or any(side % stride for side in s for stride in layout.strides)
+    ]
     if wrong or not sizes or batch < 1:
         raise ValueError(
             f"image sizes must be (height, width) in multiples of {layout.strides} and batch at least 1, "
@@ -79,16 +81,19 @@ def _checked(image_sizes: Sequence[Size], layout: TargetLayout, batch: int) -> t
     return sizes
 
 
-def _copy(decode: Any) -> Any:
-    """The decoder as it is before the first question, with all that it keeps; None where it cannot be copied."""
-    if isinstance(decode, FunctionType):
+def _copy(decode: Any, depth: int = 4) -> Any:
+    """The decoder as it is before the first question, with what its closures keep; itself where it cannot be copied."""
+    if isinstance(decode, FunctionType) and depth:
         cells = decode.__closure__ or ()
-        kept = tuple(CellType(_copy(cell.cell_contents)) for cell in cells)
+        try:
+            kept = tuple(CellType(_copy(cell.cell_contents, depth - 1)) for cell in cells)
+        except ValueError:  # a cell that is filled later
+            return decode
         return FunctionType(decode.__code__, decode.__globals__, decode.__name__, decode.__defaults__, kept)
     try:
         return deepcopy(decode)
     except Exception:  # whatever an object's own copying raises: it cannot be copied
-        return None
+        return decode
 
 
 def _ask_all(asker: Asker, size: Size, batch: int, rng: np.random.Generator, levels: list[Level]) -> None:
@@ -108,7 +113,7 @@ def _failures(
     failed: dict[Size, Unreadable],
     sizes: Sequence[Size],
     asker: Asker,
-    spare: Callable | None,
+    spare: Callable,
     notes: Notes,
     rng: np.random.Generator,
     batch: int,
@@ -117,7 +122,7 @@ def _failures(
     for size, error in failed.items():
         words = f"{error} (images of {size[0]} x {size[1]})"
         sound = [other for other in sizes if other not in failed]
-        if sound and spare is not None and size != sizes[0] and _answers(asker, spare, size, batch, rng):
+        if sound and size != sizes[0] and _answers(asker, spare, size, batch, rng):
             notes.add("state_leak", f"after images of {sizes[0][0]} x {sizes[0][1]}, {words}")
             continue
         if sound:

@@ -139,7 +139,11 @@ def _sides(held: Held) -> np.ndarray:
 FORMATS: tuple[Change, ...] = (
     ("", "", lambda b, held: b),
     ("wrong_box_format", "as centre, width and height", lambda b, held: _corners(b)),
-    ("wrong_box_format", "as corner, width and height", lambda b, held: np.concatenate((b[:, :2], b[:, :2] + b[:, 2:]), 1)),
+    (
+        "wrong_box_format",
+        "as corner, width and height",
+        lambda b, held: np.concatenate((b[:, :2], b[:, :2] + b[:, 2:]), 1),
+    ),
     (
         "wrong_box_format",
         "as centre and half of width and height",
@@ -152,8 +156,16 @@ UNITS: tuple[Change, ...] = (
     ("wrong_box_unit", "in strides", lambda b, held: b * held.stride),
     ("wrong_box_unit", "in px, multiplied by the stride once more", lambda b, held: b / held.stride),
     ("wrong_box_unit", "multiplied by the image's sides", lambda b, held: b / _sides(held)),
-    ("image_size_swapped", "scaled by the exchanged sides of the image", lambda b, held: b * _sides(held) / _sides(held)[:, [1, 0, 3, 2]]),
-    ("image_size_swapped", "in shares of the exchanged sides of the image", lambda b, held: b * _sides(held)[:, [1, 0, 3, 2]]),
+    (
+        "image_size_swapped",
+        "scaled by the exchanged sides of the image",
+        lambda b, held: b * _sides(held) / _sides(held)[:, [1, 0, 3, 2]],
+    ),
+    (
+        "image_size_swapped",
+        "in shares of the exchanged sides of the image",
+        lambda b, held: b * _sides(held)[:, [1, 0, 3, 2]],
+    ),
 )
 
 
@@ -316,7 +328,11 @@ def _terms(seen: Seen) -> Reason | None:
     choice = choose(found, seen.terms)
     if not choice.codes:
         return None
-    terms = [(name, term) for name, term, wanted in zip(NAMES, choice.terms, seen.terms, strict=True) if term != wanted]
+    terms = [
+        (name, term)
+        for name, term, wanted in zip(NAMES, choice.terms, seen.terms, strict=True)
+        if term and term != wanted
+    ]
     said = "; ".join(f"the {name} channel is read as if it held {_own(term, held.stride)}" for name, term in terms)
     agree = np.stack([term.agrees(held, i) for i, term in enumerate(choice.terms) if term is not None]).all(0)
     stride = choice_stride(choice.terms, held.stride)
@@ -346,7 +362,7 @@ def _moved(seen: Seen) -> Reason | None:
     return None if found is None else Reason(("wrong_box",), f"boxes come out moved: {found}", 0.95)
 
 
-def first_wrong(seen: Seen) -> dict[str, Sequence[float]]:
+def first_wrong(seen: Seen) -> dict[str, object]:
     """The first wrong box, as numbers."""
     at = int(np.flatnonzero(~seen.right)[0])
     return {

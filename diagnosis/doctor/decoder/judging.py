@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -134,7 +135,11 @@ def _classes(level: Level, notes: Notes) -> None:
     wrong = given != got
     if wrong.mean() > 0.1:
         apart = set((got - given).tolist())
-        what = f"the class comes out as another, always {apart.copy().pop():+d}" if len(apart) == 1 else "the class comes out as another"
+        what = (
+            f"the class comes out as another, always {apart.copy().pop():+d}"
+            if len(apart) == 1
+            else "the class comes out as another"
+        )
         first = int(np.flatnonzero(wrong)[0])
         notes.add("class_wrong", what, level=level.index, given=int(given[first]), got=int(got[first]))
 
@@ -153,7 +158,8 @@ def _boxes(level: Level, seen: Seen, asker: Asker, notes: Notes, rng: np.random.
     found = found or _by_size(seen)
     if found is None:
         words = f"{wrong} of {len(seen.came)} boxes come out wrong"
-        notes.add("wrong_box", f"{words}{where}", level=level.index, **first_wrong(seen))
+        numbers: dict[str, Any] = first_wrong(seen)
+        notes.add("wrong_box", f"{words}{where}", level=level.index, **numbers)
         return Told("nothing explains the boxes", len(seen.came), wrong)
     return Told(
         words=found.words,

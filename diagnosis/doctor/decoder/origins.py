@@ -48,8 +48,16 @@ def _orders(anchors: int) -> dict[str, tuple[str, Order, Order]]:
     found: dict[str, tuple[str, Order, Order]] = {}
     for axes in ("AHW", "HWA") if anchors > 1 else ("AHW",):
         turned = axes.replace("HW", "WH")
-        found["boxes are listed from the last level on, scores from the first"] = "levels_reversed", (axes, True), (axes, False)
-        found["scores are listed from the last level on, boxes from the first"] = "levels_reversed", (axes, False), (axes, True)
+        found["boxes are listed from the last level on, scores from the first"] = (
+            "levels_reversed",
+            (axes, True),
+            (axes, False),
+        )
+        found["scores are listed from the last level on, boxes from the first"] = (
+            "levels_reversed",
+            (axes, False),
+            (axes, True),
+        )
         found["boxes are listed column by column, scores row by row"] = "axes_swapped", (turned, False), (axes, False)
         found["boxes are listed row by row, scores column by column"] = "axes_swapped", (axes, False), (turned, False)
     if anchors > 1:

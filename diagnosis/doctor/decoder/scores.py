@@ -16,7 +16,9 @@ def quiet(trial: Trial) -> str:
     if trial.floor < LOUD:
         return ""
     twice = 1 / (1 + np.exp(-LOW))
-    hint = ", as after a sigmoid of probabilities" if min(abs(trial.floor - p) for p in (twice, twice**2)) < 0.02 else ""
+    hint = (
+        ", as after a sigmoid of probabilities" if min(abs(trial.floor - p) for p in (twice, twice**2)) < 0.02 else ""
+    )
     return f"cells without an object come out with a score of {trial.floor:.3g}{hint}"
 
 

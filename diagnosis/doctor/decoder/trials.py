@@ -59,7 +59,7 @@ class Trial:
     @property
     def came(self) -> np.ndarray:
         """(n,) bool: the predictions of which something came."""
-        return np.isfinite(self.boxes).all(1)
+        return np.asarray(np.isfinite(self.boxes).all(1))
 
 
 def background(layout: TargetLayout, size: Size, batch: int, rng: np.random.Generator) -> list[np.ndarray]:

@@ -96,9 +96,7 @@ def _moved_classes(twins: Truth, asker: Asker, least: float) -> bool:
     return False
 
 
-def pulls(
-    truth: Truth, asker: Asker, notes: Notes, channels: Sequence[int] | None, generator: torch.Generator
-) -> None:
+def pulls(truth: Truth, asker: Asker, notes: Notes, channels: Sequence[int] | None, generator: torch.Generator) -> None:
     """Box channels must be pulled at in the cells that hold an object, and in no other."""
     raw = [level.requires_grad_() for level in noisy(asker.raw(truth.levels()), 0.3, generator)]
     value = asker.value(raw, asker.tensors(truth.levels()))

@@ -29,7 +29,7 @@ def check_loss(
     loss: Callable[..., Tensor],
     layout: TargetLayout,
     *,
-    image_size: tuple[int, int] = (192, 320),
+    image_size: tuple[int, int] | None = None,
     batch: int = 2,
     prepare: Callable | None = None,
     box_channels: Sequence[int] | None = None,
@@ -40,8 +40,10 @@ def check_loss(
     Both are batches a level in the storage of ``layout`` ((B, C, h, w) with ``CHW``; one tensor (B, N, C) with ``NC``);
     targets hold zeros where there is no object. ``prepare`` turns targets into the raw predictions that mean the same
     (logits, bins); without it they are taken as they are. ``box_channels``: the box's channels of raw predictions; the
-    layout's where ``prepare`` is not given.
+    layout's where ``prepare`` is not given. ``image_size``: (height, width), 192 x 320 where strides divide that.
+    ValueError where they do not divide what is given.
     """
+    image_size = image_size or _fitting(layout)
     if any(side % stride for side in image_size for stride in layout.strides) or batch < 1:
         raise ValueError(
             f"image_size must be multiples of {layout.strides} and batch at least 1, not {image_size}, {batch}."
@@ -49,7 +51,7 @@ def check_loss(
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(int(rng.integers(1 << 30)))
     asker, notes = Asker(loss, layout, prepare), Notes(len(layout.strides))
-    given = truth(layout, tuple(image_size), batch, rng)
+    given = truth(layout, image_size, batch, rng)
     channels = box_channels if box_channels is not None or prepare else layout.box
     try:
         order(given, asker, notes, generator)
@@ -66,9 +68,15 @@ def check_loss(
     return Report("loss", notes.findings(set(range(len(layout.strides)))), asker.asked)
 
 
-def _minimum(
-    given: Truth, asker: Asker, notes: Notes, generator: torch.Generator, rng: np.random.Generator
-) -> None:
+def _fitting(layout: TargetLayout) -> tuple[int, int]:
+    """A small oblong image that the strides divide."""
+    if not any(side % stride for side in (192, 320) for stride in layout.strides):
+        return 192, 320
+    coarsest = int(max(layout.strides))
+    return 2 * coarsest, 3 * coarsest
+
+
+def _minimum(given: Truth, asker: Asker, notes: Notes, generator: torch.Generator, rng: np.random.Generator) -> None:
     """The truth must have the smallest loss, and every departure from it a greater one."""
     targets = given.levels()
     best = asker(targets, targets, "a perfect prediction")

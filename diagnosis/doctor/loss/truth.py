@@ -73,8 +73,9 @@ class Truth:
         for level, one in enumerate(self.objects):
             values, term = self.values(level), declared(self.layout, level)[channel]
             away = strides * one.held.stride
-            move = away * (-1.0) ** np.arange(len(values)) if apart else away
-            values[:, channel] = term.predict(one.held, channel, move)
+            values[:, channel] = term.predict(one.held, channel, away)
+            if apart:
+                values[1::2, channel] = term.predict(one.held, channel, -away)[1::2]
             self.put(found[level], one, values)
         return found
 
@@ -129,9 +130,7 @@ class Truth:
         return replace(self, objects=tuple(found))
 
 
-def truth(
-    layout: TargetLayout, size: Size, batch: int, rng: np.random.Generator, *, alike: bool = False
-) -> Truth:
+def truth(layout: TargetLayout, size: Size, batch: int, rng: np.random.Generator, *, alike: bool = False) -> Truth:
     """A few objects in each image, on every level, each in one cell; ``alike``: in the same cells in each image."""
     objects = []
     for level, (rows, columns) in enumerate(grids(layout, size)):
