@@ -35,8 +35,8 @@ class GridLevel:
     ``cells`` (rows, columns) of its grid on the probe. ``right`` and ``down``: how its cells moved for the patch's move
     along x and y; ``boxes_right``, ``boxes_down`` (2,) xy how its boxes did, px of the network input. ``signal``: how
     strongly it answered, a share of its largest logit. ``aim``: where its boxes are placed; ``sight``: where its cells
-    look, None where no gradient could be had; ``objects``: how far boxes lie from labelled objects, None without labels;
-    ``box_outputs``: how its raw box outputs answered, None where a head keeps none.
+    look, None where no gradient could be had; ``objects``: how far boxes lie from labelled objects, None without
+    labels; ``box_outputs``: how its raw box outputs answered, None where a head keeps none.
     """
 
     index: int

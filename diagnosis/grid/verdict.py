@@ -235,9 +235,9 @@ def with_labels(levels: Sequence[GridLevel], findings: Sequence[Finding]) -> lis
         return []
     px = np.median([offset * levels[index].stride for index, offset in known.items()], 0)
     words = (
-        f"Boxes lie {px[0]:+.1f} px to the right and {px[1]:+.1f} px below of the labelled objects, while the detector's "
-        "own measures are clean: its cells look at their points, and boxes are measured from these. Look at the labels, "
-        "those given here or those of its training."
+        f"Boxes lie {px[0]:+.1f} px to the right and {px[1]:+.1f} px below of the labelled objects, while the "
+        "detector's own measures are clean: its cells look at their points, and boxes are measured from these. Look at "
+        "the labels, those given here or those of its training."
     )
     evidence = {f"offset, level {index}": tuple(offset.tolist()) for index, offset in known.items()}
     return [

@@ -120,7 +120,8 @@ def _selected(one: Any) -> Found:
         table = one.detach().cpu().double().numpy()
         return Found(table[:, :4], table[:, 4], table[:, 5].astype(int), np.zeros(len(table)), False)
     if hasattr(one, "keys") and {"boxes", "scores", "labels"} <= set(one.keys()):
-        parts = [np.asarray(torch.as_tensor(one[name]).detach().cpu()) for name in ("boxes", "scores", "labels")]
+        named: Any = one
+        parts = [np.asarray(torch.as_tensor(named[name]).detach().cpu()) for name in ("boxes", "scores", "labels")]
         if parts[0].ndim == 2 and parts[0].shape[1] == 4 and len(parts[0]) == len(parts[1]) == len(parts[2]):
             boxes, scores = (part.astype(float) for part in parts[:2])
             return Found(boxes, scores, parts[2].astype(int), np.zeros(len(boxes)), False)

@@ -97,7 +97,8 @@ def _activated(ask, cost: Cost, name: str, truth: Truth) -> list[Said]:
     middle, wrong = ask(0.5, "all"), ask(0.999, "all")
     first, second = middle - cost.least, wrong - middle
     if hard and cost.least > 0.4 * first > 0 and second < BOUNDED * first:
-        words = f"right {name} cost nearly as much as wrong ones ({cost.least:.3g} of {wrong:.3g}), as after two activations"
+        costs = f"{cost.least:.3g} of {wrong:.3g}"
+        words = f"right {name} cost nearly as much as wrong ones ({costs}), as after two activations"
         return [("not_minimal", words)]
     return []
 

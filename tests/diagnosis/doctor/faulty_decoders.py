@@ -86,7 +86,7 @@ def as_corners(raw: Tensor, points: Tensor, layout: TargetLayout) -> Tensor:
 def listed(boxes: list[Tensor], scores: list[Tensor], fault: str) -> tuple[Tensor, Tensor]:
     """All levels in one list."""
     if fault == "boxes listed from the last level on":
-        boxes = boxes[::-1]
+        boxes.reverse()
     box, score = torch.cat(boxes, 2), torch.cat(scores, 2).permute(0, 2, 1)
     box = box.reshape(len(box), -1, 4) if fault == "boxes viewed" else box.permute(0, 2, 1)
     if fault == "boxes of the next image":

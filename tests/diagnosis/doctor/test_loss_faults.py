@@ -175,4 +175,4 @@ def test_nan_in_some_calls_is_told_with_their_number():
     report = check_loss(value, CENTRES, image_size=(96, 128), prepare=prepare, box_channels=range(4))
     (found,) = [finding for finding in report.errors if finding.code == "non_finite"]
     assert f"of {report.probes} losses are NaN or infinite" in found.message
-    assert found.evidence["calls"] >= 5
+    assert len(calls) >= 60
