@@ -59,11 +59,20 @@ class Asker:
     changed: bool = False
     kept: list = field(default_factory=list)
 
-    def __call__(self, levels: Sequence[np.ndarray], decode: Callable | None = None) -> list[Found]:
-        """What each image of a batch of levels (B, A, C, H, W) gives; Unreadable where that cannot be said."""
+    def given(self, levels: Sequence[np.ndarray]) -> Any:
+        """What the decoder takes for a batch of levels."""
         tensors: Any = stored(levels, self.layout)
         tensors = tensors[0] if self.layout.axes.removeprefix("B") == "NC" else tensors
-        given = self.prepare(tensors) if self.prepare else tensors
+        return self.prepare(tensors) if self.prepare else tensors
+
+    def alike(self, one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> bool:
+        """Whether the decoder takes the same for both: what tells them apart is no output of the network."""
+        pairs = zip(_listed(self.given(one)), _listed(self.given(other)), strict=True)
+        return all(torch.equal(first, second) for first, second in pairs)
+
+    def __call__(self, levels: Sequence[np.ndarray], decode: Callable | None = None) -> list[Found]:
+        """What each image of a batch of levels (B, A, C, H, W) gives; Unreadable where that cannot be said."""
+        given = self.given(levels)
         before = _copies(given)
         self.asked += 1
         batch = len(levels[0])
@@ -119,7 +128,7 @@ def _selected(one: Any) -> Found:
     if isinstance(one, Tensor) and one.dim() == 2 and one.shape[1] >= 6:
         table = one.detach().cpu().double().numpy()
         return Found(table[:, :4], table[:, 4], table[:, 5].astype(int), np.zeros(len(table)), False)
-    if hasattr(one, "keys") and {"boxes", "scores", "labels"} <= set(one.keys()):
+    if not isinstance(one, Tensor) and hasattr(one, "keys") and {"boxes", "scores", "labels"} <= set(one.keys()):
         named: Any = one
         parts = [np.asarray(torch.as_tensor(named[name]).detach().cpu()) for name in ("boxes", "scores", "labels")]
         if parts[0].ndim == 2 and parts[0].shape[1] == 4 and len(parts[0]) == len(parts[1]) == len(parts[2]):

@@ -1,7 +1,5 @@
 """What a decoder makes of the scores of cells that hold no object."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from .asking import Asker
@@ -34,9 +32,12 @@ def class_alone(asker: Asker, trial: Trial) -> bool:
     channel = asker.layout.objectness
     if channel is None or asker.layout.class_values == "ids":
         return False
-    given = replace(trial.given, scores=trial.given.scores)
+    given = trial.given
     outputs = laid(asker.layout, trial.size, trial.noise, given)
+    before = [level.copy() for level in outputs]
     a, r, c = given.cells.T
     outputs[given.level][given.images, a, channel, r, c] = LOW
+    if asker.alike(before, outputs):
+        return False
     found = asker(outputs)
     return any(len(one.sure(0.5).boxes) for one in found)

@@ -11,7 +11,7 @@ from .asking import Asker, Found
 
 LOW, HIGHEST, LOWEST = 0.002, 0.99, 0.8
 SIDES = (0.7, 1.5, 2.2, 3.5, 5.0, 8.0, 11.0, 18.0, 26.0)
-SMALL = SIDES[:4]
+SMALL = (0.6, 0.9, 1.5, 2.5)
 MOST = 10
 """Predictions in an image at once."""
 

@@ -33,20 +33,31 @@ def doubtful(truth: Truth) -> list[np.ndarray]:
 
 def order(truth: Truth, asker: Asker, notes: Notes, generator: torch.Generator) -> None:
     """One order of the cells, or of the images, of prediction and target together is as good as another."""
-    layout, size = truth.layout, truth.size
     targets = asker.tensors(truth.levels())
-    raw = noisy(asker.raw(doubtful(truth)), 0.3, generator)
-    before = float(asker.value(raw, targets).detach())
-    parts = [[level.clone() for level in unstored(part, layout, size)] for part in (raw, targets)]
+    for meant in (truth.levels(), doubtful(truth)):
+        raw = noisy(asker.raw(meant), 0.3, generator)
+        before = float(asker.value(raw, targets).detach())
+        for what, (moved, wanted) in _moved(truth, raw, targets, generator).items():
+            after = float(asker.value(moved, wanted).detach())
+            if np.isfinite(before) and not np.isclose(after, before, rtol=1e-3, atol=1e-6):
+                words = f"the loss changes when {what} change places in predictions and targets alike"
+                notes.add("not_permutation_invariant", words, before=before, after=after)
+                return
+
+
+def _moved(
+    truth: Truth, raw: Sequence[Tensor], targets: Sequence[Tensor], generator: torch.Generator
+) -> dict[str, tuple[list[Tensor], list[Tensor]]]:
+    """Predictions and targets in other orders, by what changes places."""
+    layout = truth.layout
+    parts = [[level.clone() for level in unstored(part, layout, truth.size)] for part in (raw, targets)]
+    found = {}
     for what, at in _orders([level[0, 0, 0].numel() for level in parts[0]], generator).items():
         moved = [[_cells(level, order) for level, order in zip(part, at, strict=True)] for part in parts]
         if what == "images":
             moved = [[level.flip(0) for level in part] for part in parts]
-        after = float(asker.value(*(_stored(part, layout) for part in moved)).detach())
-        if np.isfinite(before) and not np.isclose(after, before, rtol=1e-3, atol=1e-6):
-            words = f"the loss changes when {what} change places in predictions and targets alike"
-            notes.add("not_permutation_invariant", words, before=before, after=after)
-            return
+        found[what] = _stored(moved[0], layout), _stored(moved[1], layout)
+    return found
 
 
 def _orders(counts: Sequence[int], generator: torch.Generator) -> dict[str, list[Tensor]]:

@@ -62,6 +62,6 @@ def test_anchors_and_log_sizes_in_a_flat_list_are_understood():
 def test_storage_is_read_back_as_it_was_written(axes):
     layout = TargetLayout.of("yolov5", classes=3, axes=axes)
     size = (64, 96)
-    levels = [torch.randn(2, 3, 8, size[0] // stride, size[1] // stride) for stride in layout.strides]
+    levels = [torch.randn(2, 3, 8, int(size[0] // stride), int(size[1] // stride)) for stride in layout.strides]
     back = unstored(stored([level.numpy() for level in levels], layout), layout, size)
     assert all(torch.equal(one, other) for one, other in zip(levels, back, strict=True))

@@ -1,5 +1,7 @@
 """Box outputs that lie in other cells than the classes are found without labels; wrong labels are not the decoder's."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -29,7 +31,7 @@ CHANGES = {
 class Boxed(TwoLevels):
     """A foreign detector that hands its box outputs of the finest level over otherwise than they were made."""
 
-    def __init__(self, change):
+    def __init__(self, change: Any):
         super().__init__()
         self.change = change
 
@@ -41,7 +43,8 @@ class BoxedHead(TwoLevelsHead):
     def passes(self, source, conf, iou, imgsz):
         for run in super().passes(source, conf, iou, imgsz):
             levels = list(self.pyramid(run).split(run.box_logits))
-            levels[0] = self.net.change(levels[0])
+            net: Any = self.net
+            levels[0] = net.change(levels[0])
             raw = torch.cat([level.flatten(1) for level in levels], 1)
             yield run.evolve(box_logits=raw, boxes=raw)
 
@@ -50,7 +53,7 @@ class BoxedHead(TwoLevelsHead):
 def test_box_outputs_in_other_cells_are_named_without_labels(name):
     change, code, words = CHANGES[name]
     torch.manual_seed(3)
-    net = Boxed(change)
+    net: Any = Boxed(change)
     with torch.no_grad():
         net.stem.weight.mul_(4)
         for conv in (*net.cls, *net.box):
@@ -62,12 +65,14 @@ def test_box_outputs_in_other_cells_are_named_without_labels(name):
 
 def test_a_roll_of_the_boxes_within_a_network_is_measured_exactly():
     model = YOLO(demo_weights())
-    box = anatomy.describe(model).running.model[-1].cv2[1]
+    network: Any = anatomy.describe(model).running
+    box = network.model[-1].cv2[1]
     handle = box.register_forward_hook(lambda _, inputs, output: output.roll(1, 2))
     report = diagnosis.check_grid(model)
     handle.remove()
     assert [(finding.code, finding.level) for finding in report.errors] == [("off_by_one_cell", 1)], str(report)
-    assert report.levels[1].box_outputs.beside == pytest.approx((0, 1), abs=0.1)
+    measured: Any = report.levels[1].box_outputs
+    assert measured.beside == pytest.approx((0, 1), abs=0.1)
 
 
 def test_labels_that_are_off_are_blamed_and_not_the_decoder():
