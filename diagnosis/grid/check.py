@@ -9,10 +9,11 @@ import anatomy
 from anatomy import Head, UnsupportedModelError, whole_number
 
 from ..findings import Finding, Report
+from .box_outputs import with_beside
 from .offset import object_offsets
-from .probe import LOOKS, ROUNDS, GridLevel, probe, read_level, sights
+from .probe import LOOKS, ROUNDS, GridLevel, probe, read_level, sights, touches
 from .sight import Sight
-from .verdict import as_reversal, check_shapes, judge
+from .verdict import as_reversal, check_shapes, judge, with_labels
 
 
 @dataclass(frozen=True)
@@ -75,25 +76,38 @@ def check_grid(
     subject = f"grid of {type(head.net).__name__}"
     if misfits:
         return GridReport(subject, tuple(as_reversal(head, misfits)), probes)
-    view, seen, blind = _look(head, step, args) if sight else (None, {}, "")
+    view, seen, beside, blind = _look(head, step, args) if sight else (None, {}, {}, "")
     offsets, more = ({}, 0) if data is None else object_offsets(model, data, predict_args)
-    levels = tuple(replace(readings[i], sight=seen.get(i), objects=offsets.get(i)) for i in range(len(strides)))
+    levels = tuple(
+        replace(
+            readings[i],
+            sight=seen.get(i),
+            objects=offsets.get(i),
+            box_outputs=with_beside(readings[i].box_outputs, beside.get(i)),
+        )
+        for i in range(len(strides))
+    )
     findings: list[Finding] = []
     for level in levels:
         findings += judge(level, step)
-    findings = as_reversal(head, findings)
+    findings = as_reversal(head, with_labels(levels, findings))
     probes += more + LOOKS * bool(seen)
     return GridReport(subject=subject, findings=tuple(findings), probes=probes, levels=levels, image=view, blind=blind)
 
 
-def _look(head: Head, step: int, args: dict) -> tuple[np.ndarray | None, dict[int, Sight], str]:
-    """The network input that cells were asked about, the sight of each level, and why there is none."""
-    try:
-        with head.undisturbed():
-            view, seen = sights(head, step, args)
-    except UnsupportedModelError as error:
-        return None, {}, f"No gradient tells where the cells look: {error}"
-    return view, seen, ""
+def _look(
+    head: Head, step: int, args: dict
+) -> tuple[np.ndarray | None, dict[int, Sight], dict[int, np.ndarray | None], str]:
+    """The network input that cells were asked about, the sight of each level, and why there is none.
+
+    Third: how far beside its classes a level's boxes look, or where no gradient can be had, answer.
+    """
+    with head.undisturbed():
+        try:
+            view, seen, beside = sights(head, step, args)
+        except UnsupportedModelError as error:
+            return None, {}, touches(head, step, args), f"No gradient tells where the cells look: {error}"
+    return view, seen, beside, ""
 
 
 def _told(level: GridLevel) -> str:

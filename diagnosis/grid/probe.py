@@ -4,14 +4,16 @@ from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from anatomy import Head, Pass, Trace
+from anatomy import Head, Pass, Trace, UnsupportedModelError
 from anatomy.head.passes import run_passes
 from anatomy.head.sources import nothing_read
 from anatomy.tracing.gradient import differentiate
 
 from .aim import Aim, read_aim
+from .box_outputs import BoxOutputs, beside_classes, read_box_outputs, touched
 from .motion import Motion, measure_motion, texture
 from .offset import ObjectOffset
 from .sight import Sight, average, look
@@ -20,6 +22,7 @@ GREY = 114  # what letterboxes are filled with
 CLEAR = 0.75  # an agreement at least so high is a measurement
 SEEN = 1e-4  # a smaller answer, as a share of the largest logit, may be rounding
 ROUNDS = 3  # patches tried before a level counts as undecided
+TOUCHED = ((0.3, 0.3), (0.5, 0.7), (0.7, 0.45), (0.35, 0.6), (0.6, 0.25))  # of an image: places changed
 LOOKS = 2  # textures that the cells are asked about,
 VAGUE = 0.15  # the second where sights scatter more, in cells
 CELLS, LARGEST = 4, 256  # the textures are 5 by 4 steps of so many cells of the coarsest level, and px at most
@@ -32,8 +35,8 @@ class GridLevel:
     ``cells`` (rows, columns) of its grid on the probe. ``right`` and ``down``: how its cells moved for the patch's move
     along x and y; ``boxes_right``, ``boxes_down`` (2,) xy how its boxes did, px of the network input. ``signal``: how
     strongly it answered, a share of its largest logit. ``aim``: where its boxes are placed; ``sight``: where its cells
-    look, None where no gradient could be had; ``objects``: how far boxes lie from
-    labelled objects, None without labels.
+    look, None where no gradient could be had; ``objects``: how far boxes lie from labelled objects, None without
+    labels; ``box_outputs``: how its raw box outputs answered, None where a head keeps none.
     """
 
     index: int
@@ -48,6 +51,7 @@ class GridLevel:
     aim: Aim
     sight: Sight | None = None
     objects: ObjectOffset | None = None
+    box_outputs: BoxOutputs | None = None
 
     @property
     def agreement(self) -> float:
@@ -92,11 +96,27 @@ def read_level(head: Head, passes: list[Pass], level: int, step: int) -> GridLev
         boxes_down=_box_motion(head, passes[1], passes[3], level, y, change),
         signal=float(change.max() / max(np.abs(grey).max(), 1e-12)),
         aim=read_aim(head, passes, level),
+        box_outputs=read_box_outputs(head, passes, level, moved),
     )
 
 
-def sights(head: Head, step: int, args: dict) -> tuple[np.ndarray, dict[int, Sight]]:
+def touches(head: Head, step: int, args: dict) -> dict[int, np.ndarray | None]:
+    """How far beside its classes each level's box outputs answer to small changes of an image, (2,) xy in cells."""
+    image = np.ascontiguousarray(texture(5 * step, 0)[: 4 * step])
+    images, side = [image], max(step // 8, 2)
+    for y, x in TOUCHED:
+        top, left = (int(share * length) // side * side for share, length in ((y, 4 * step), (x, 5 * step)))
+        other = image.copy()
+        other[top : top + side, left : left + side] = 255 - other[top : top + side, left : left + side]
+        images.append(other)
+    passes = [_pass(head, one, imgsz=5 * step, **args) for one in images]
+    return {level.index: touched(head, passes, level.index) for level in head.levels}
+
+
+def sights(head: Head, step: int, args: dict) -> tuple[np.ndarray, dict[int, Sight], dict[int, np.ndarray | None]]:
     """The network input that cells were asked about, (H, W, 3) uint8, and the sight of levels by index.
+
+    Then how far beside their classes the box outputs of levels lie, (2,) xy in cells.
 
     The image is so large that no field is cut off at its borders; a level too coarse for ``LARGEST`` has no sight.
     Raises UnsupportedModelError where no gradient can be had.
@@ -111,7 +131,13 @@ def sights(head: Head, step: int, args: dict) -> tuple[np.ndarray, dict[int, Sig
         view = differentiate(head, image, imgsz=5 * step, **args)
         for level in vague:
             looks[level.index].append(look(view, level, head.pyramid(view.run)))
-    return _picture(first.pixels), {index: average(found) for index, found in looks.items()}
+    with torch.no_grad():
+        outputs = head.forward(first.pixels.detach(), first.run.branch)
+    try:
+        beside = beside_classes(head, first.run, outputs)
+    except UnsupportedModelError:  # a head whose levels cannot be run alone
+        beside = touches(head, step, args)
+    return _picture(first.pixels), {index: average(found) for index, found in looks.items()}, beside
 
 
 def _picture(pixels: Tensor) -> np.ndarray:

@@ -75,7 +75,7 @@ def look(view: DifferentiablePass, level: Level, pyramid: Pyramid) -> Sight:
         row=row,
         col=col,
         declared=declared,
-        seen=np.array([_centre(weight, REACH * level.stride) for weight in maps]),
+        seen=np.array([middle_of(weight, REACH * level.stride) for weight in maps]),
         stride=level.stride,
     )
 
@@ -85,7 +85,7 @@ def average(sights: Sequence[Sight]) -> Sight:
     return replace(sights[0], seen=np.mean([sight.seen for sight in sights], 0))
 
 
-def _centre(weight: np.ndarray, reach: float) -> np.ndarray:
+def middle_of(weight: np.ndarray, reach: float) -> np.ndarray:
     """xy in px of the middle of a map (H, W).
 
     The mean within a Gaussian window of width ``reach`` that moves to it (mean shift), from the median on: a weak

@@ -13,6 +13,7 @@ from .sight import STRAIGHT, Sight
 
 MARGIN = 0.25  # by which another displacement must agree better than the declared one
 SCATTER = 0.15  # cells: boxes that follow their cells so closely tell the decoder's grid
+CLEAN = 0.15  # cells: an offset of the decoder's points below which boxes off labels are the labels' affair
 HALF, WHOLE = 0.3, 0.75  # cells: an offset of boxes beyond these is half a cell, and a whole one
 STEADY = 0.8  # cells: of a wider scatter of sights nothing is concluded
 SHARP = 0.3  # cells: a scatter up to which sights alone accuse a level of its axes or stride
@@ -64,7 +65,7 @@ def judge(level: GridLevel, step: int) -> Iterator[Finding]:
         if offset.min() < FIRST - doubt or offset.max() > LAST + doubt:
             words = f"its cells look {_away(offset)} of their points. Look for a roll, a padding or a crop on the way."
             yield _finding(level, "off_by_one_cell", words, offset=tuple(offset.tolist()))
-    fault = _boxes_fault(level, step) or _offset_fault(level)
+    fault = _boxes_fault(level, step) or outputs_fault(level, step) or _offset_fault(level)
     if fault is not None:
         yield fault
 
@@ -192,12 +193,79 @@ def _boxes_fault(level: GridLevel, step: int) -> Finding | None:
     return None
 
 
+def outputs_fault(level: GridLevel, step: int) -> Finding | None:
+    """The classes are right; do the box outputs lie in the same cells?"""
+    found = level.box_outputs
+    if found is None or level.agreement < CLEAR or min(level.signal, found.signal) < SEEN:
+        return None
+    moves = (found.right, found.down)
+    evidence: dict[str, Any] = {"box_outputs_moved": tuple((move.rows, move.cols) for move in moves)}
+    if all(move.declared is not None and move.declared > move.agreement - MARGIN for move in moves):
+        return _beside_fault(level)
+    if found.agreement < CLEAR:
+        if max(found.right.declared or 0, found.down.declared or 0) > 0.3 or min(level.cells) < FEWEST:
+            return None
+        words = "what a patch changes in its box outputs does not move with it, as its classes do. Check reshapes."
+        return _finding(level, "scrambled_layout", words, **evidence)
+    slope = np.array([[move.cols, move.rows] for move in moves]) * level.stride / step
+    words = f"for {step} px to the right its box outputs moved {moves[0].rows} rows and {moves[0].cols} columns"
+    return _slope_fault(level, slope, words, 0.01) or _finding(
+        level, "scrambled_layout", f"{words}, its classes as declared. Check reshapes.", **evidence
+    )
+
+
+def _beside_fault(level: GridLevel) -> Finding | None:
+    """Box outputs that lie a whole cell beside the classes."""
+    beside = None if level.box_outputs is None else level.box_outputs.beside
+    if beside is None or np.abs(beside).max() < WHOLE:
+        return None
+    words = (
+        f"its cells look {_away(-beside)} of where its boxes answer. Look for a roll, a padding or a crop of either."
+    )
+    return _finding(level, "off_by_one_cell", words, beside=tuple(beside.tolist()))
+
+
+def with_labels(levels: Sequence[GridLevel], findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, and one of labels, where boxes lie off them and every measure of the detector itself is clean."""
+    if findings:
+        return list(findings)
+    away = {level.index: _off_labels(level) for level in levels}
+    known = {index: offset for index, offset in away.items() if offset is not None}
+    if not known:
+        return []
+    px = np.median([offset * levels[index].stride for index, offset in known.items()], 0)
+    words = (
+        f"Boxes lie {px[0]:+.1f} px to the right and {px[1]:+.1f} px below of the labelled objects, while the "
+        "detector's own measures are clean: its cells look at their points, and boxes are measured from these. Look at "
+        "the labels, those given here or those of its training."
+    )
+    evidence = {f"offset, level {index}": tuple(offset.tolist()) for index, offset in known.items()}
+    return [
+        Finding(
+            code="shifted",
+            severity="warning",
+            level=None,
+            message=words,
+            evidence={**evidence, "px": tuple(px.tolist())},
+        )
+    ]
+
+
+def _off_labels(level: GridLevel) -> np.ndarray | None:
+    """(2,) xy in cells, where a level's boxes lie clearly off labelled objects."""
+    objects = level.objects
+    if objects is None or not objects.sure or np.abs(objects.offset).max() < HALF:
+        return None
+    return objects.offset
+
+
 def _offset_fault(level: GridLevel) -> Finding | None:
     """The boxes follow their cells; do they lie beside them? The decoder tells, and labelled objects know better."""
     point, objects = level.aim.offset, level.objects
     known = objects if objects is not None and objects.sure else None
     evidence: dict[str, Any] = {"decoder_offset": None if point is None else tuple(point.tolist())}
-    if known is not None and np.abs(known.offset).max() >= HALF:
+    clean = point is not None and np.abs(point).max() < CLEAN
+    if known is not None and not clean and np.abs(known.offset).max() >= HALF:
         words = f"boxes lie {_away(known.offset)} of {len(known.each)} labelled objects"
         evidence |= {"spread": tuple(known.spread.tolist()), "objects": len(known.each)}
         return _offset_finding(level, known.offset, f"{words}. Check the grid offset of the decoder.", **evidence)

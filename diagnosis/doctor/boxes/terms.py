@@ -45,6 +45,13 @@ class Held:
         parts = {name: getattr(self, name)[index] for name in names}
         return replace(self, **parts, others={name: value[index] for name, value in self.others.items()})
 
+    def joined(self, other: "Held") -> "Held":
+        """These cells, then those of another table of the same level."""
+        names = ("boxes", "sizes", "grids", "here", "meant", "priors", "values", "ground")
+        parts = {name: np.concatenate((getattr(self, name), getattr(other, name))) for name in names}
+        others = {name: np.concatenate((value, other.others[name])) for name, value in self.others.items()}
+        return replace(self, **parts, others=others)
+
     def quantity(self, name: str) -> np.ndarray:
         """(n,) px: cx, cy, x1, y1, x2, y2, w or h; zeros for none."""
         x1, y1, x2, y2 = self.boxes.T

@@ -133,11 +133,11 @@ def test_suppression_across_images_is_found(groups, codes):
         boxes, scores = decoder(SIDES)(outputs)
         best, label = scores.max(2)
         kept = torch.zeros_like(best)
-        for group in groups:
+        for group in groups if len(boxes) > 1 else [[0]]:
             flat = torch.zeros(kept[group].numel())
             flat[nms(boxes[group].flatten(0, 1), best[group].flatten(), 0.5)] = 1
             kept[group] = flat.view(len(group), -1)
         sure = (kept > 0) & (best > 0.25)
-        return [torch.cat((boxes[i], best[i, :, None], label[i, :, None]), 1)[sure[i]] for i in range(2)]
+        return [torch.cat((boxes[i], best[i, :, None], label[i, :, None]), 1)[sure[i]] for i in range(len(boxes))]
 
     assert check_decoder(decode, SIDES, image_size=(128, 192)).codes == codes

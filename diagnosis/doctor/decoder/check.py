@@ -1,0 +1,188 @@
+"""Give a decoder known predictions at known cells, and name what it makes of them instead."""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from types import CellType, FunctionType
+from typing import Any
+
+import numpy as np
+
+from ...findings import Report
+from ..boxes.writing import Size
+from ..layout import TargetLayout
+from ..notes import Notes
+from .asking import Asker, Unreadable
+from .judging import Level, judge
+from .scores import class_alone, doubled, quiet
+from .trials import SMALL, Trial, ask, background, predictions, singly
+
+FOLLOWS = ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak")
+"""Causes that may make images of another shape fail altogether."""
+
+
+def check_decoder(
+    decode: Callable,
+    layout: TargetLayout,
+    *,
+    image_sizes: Sequence[Size] = ((384, 640), (512, 512)),
+    image_size: Size | None = None,
+    batch: int = 2,
+    prepare: Callable[[Any], Any] | None = None,
+    seed: int = 0,
+) -> Report:
+    """Name what is wrong with ``decode(outputs)``: each known prediction must come out as that one box.
+
+    ``outputs``: a batch a level in the storage of ``layout`` ((B, C, h, w) with ``CHW``; one tensor (B, N, C) with
+    ``NC``), classes and objectness as probabilities. Where the head's raw outputs are something else (logits,
+    exponents, bins), ``prepare`` turns such outputs into what ``decode`` takes; it clamps to what the head can express.
+    ``decode`` returns boxes (B, N, 4) xyxy px and scores (B, N, classes), or for each image a tensor (n, 6) of xyxy,
+    score, class, or a mapping with "boxes", "scores" and "labels".
+    ``image_sizes``, (height, width) each: a square one and one that is not show the most; ``image_size`` for one alone.
+    ValueError where strides do not divide them.
+    """
+    if not callable(decode) or not isinstance(layout, TargetLayout):
+        raise TypeError(f"A callable and a TargetLayout are needed, not {type(decode)} and {type(layout)}.")
+    sizes = _checked((image_size,) if image_size is not None else image_sizes, layout, batch)
+    asker, notes = Asker(decode, layout, prepare), Notes(len(layout.strides))
+    spare = _copy(decode)
+    rng = np.random.default_rng(seed)
+    levels: list[Level] = [Level(index) for index in range(len(layout.strides))]
+    failed: dict[Size, Unreadable] = {}
+    for size in sizes:
+        try:
+            _ask_all(asker, size, batch, rng, levels)
+        except Unreadable as error:
+            failed[size] = error
+    _failures(failed, sizes, asker, spare, notes, rng, batch)
+    description, unexplained = judge(levels, asker, notes, sizes, rng)
+    if not failed:
+        _conduct(asker, sizes, batch, notes, rng)
+    if asker.changed:
+        notes.add("state_leak", "it changes the outputs that it is given in place")
+    return Report(
+        subject="decoder",
+        findings=notes.findings(set(range(len(layout.strides)))),
+        probes=asker.asked,
+        description=description,
+        unexplained=unexplained,
+    )
+
+
+def _checked(image_sizes: Sequence[Size], layout: TargetLayout, batch: int) -> tuple[Size, ...]:
+    sizes: Any = tuple(tuple(int(side) for side in size) for size in image_sizes)
+    wrong = [
+        s for s in sizes if len(s) != 2 or min(s) <= 0 or any(side % stride for side in s for stride in layout.strides)
+    ]
+    if wrong or not sizes or batch < 1:
+        raise ValueError(
+            f"image sizes must be (height, width) in multiples of {layout.strides} and batch at least 1, "
+            f"but {image_sizes} and {batch} were given."
+        )
+    return sizes
+
+
+def _copy(decode: Any, depth: int = 4) -> Any:
+    """The decoder as it is before the first question, with what its closures keep; itself where it cannot be copied."""
+    if isinstance(decode, FunctionType) and depth:
+        cells = decode.__closure__ or ()
+        try:
+            kept = tuple(CellType(_copy(cell.cell_contents, depth - 1)) for cell in cells)
+        except ValueError:  # a cell that is filled later
+            return decode
+        return FunctionType(decode.__code__, decode.__globals__, decode.__name__, decode.__defaults__, kept)
+    try:
+        return deepcopy(decode)
+    except Exception:  # whatever an object's own copying raises: it cannot be copied
+        return decode
+
+
+def _ask_all(asker: Asker, size: Size, batch: int, rng: np.random.Generator, levels: list[Level]) -> None:
+    """Predictions on every level, together where they can be told apart, else one by one."""
+    noise = background(asker.layout, size, batch, rng)
+    for level in levels:
+        for sides in (SMALL, None):
+            given = predictions(asker.layout, size, level.index, batch, rng, *([sides] if sides else []))
+            trial = ask(asker, size, noise, given)
+            if not trial.came.all() or trial.strays:
+                level.crowded += trial.fewer
+                trial = singly(asker, size, noise, given)
+            level.trials.append(trial)
+
+
+def _failures(
+    failed: dict[Size, Unreadable],
+    sizes: Sequence[Size],
+    asker: Asker,
+    spare: Callable,
+    notes: Notes,
+    rng: np.random.Generator,
+    batch: int,
+) -> None:
+    """Sizes at which nothing could be read: an error each kind, or what an earlier size has left behind."""
+    for size, error in failed.items():
+        words = f"{error} (images of {size[0]} x {size[1]})"
+        sound = [other for other in sizes if other not in failed]
+        if sound and size != sizes[0] and _answers(asker, spare, size, batch, rng):
+            notes.add("state_leak", f"after images of {sizes[0][0]} x {sizes[0][1]}, {words}")
+            continue
+        if sound:
+            words += f", not at {' or '.join(f'{h} x {w}' for h, w in sound)}"
+        notes.add(error.code, words)
+
+
+def _answers(asker: Asker, decode: Callable, size: Size, batch: int, rng: np.random.Generator) -> bool:
+    """Whether a copy that was never asked can be read at this size."""
+    try:
+        asker(background(asker.layout, size, batch, rng), decode)
+    except Unreadable:
+        return False
+    return True
+
+
+def _conduct(asker: Asker, sizes: Sequence[Size], batch: int, notes: Notes, rng: np.random.Generator) -> None:
+    """The same question again, after other sizes, and with another batch; scores of what is no object."""
+    size = sizes[0]
+    noise = background(asker.layout, size, batch, rng)
+    given = predictions(asker.layout, size, len(asker.layout.strides) - 1, batch, rng)
+    first = ask(asker, size, noise, given)
+    again = ask(asker, size, noise, given)
+    if not _alike(first, again):
+        notes.add("state_leak", "the same outputs give other boxes when they are decoded again")
+        return
+    if batch > 1:
+        _alone(asker, first, notes)
+    _silent(asker, first, notes)
+
+
+def _alone(asker: Asker, first: Trial, notes: Notes) -> None:
+    """Each image by itself must give what it gives in the batch."""
+    for image in range(2):
+        mine = first.given.take(first.given.images == image)
+        noise = [level[image : image + 1] for level in first.noise]
+        one = mine.take(np.arange(len(mine.boxes)))
+        one.images[:] = 0
+        try:
+            trial = ask(asker, first.size, noise, one)
+        except Unreadable as error:
+            notes.add(error.code, f"{error}, a batch of {len(first.noise[0])} does not")
+            return
+        boxes = first.boxes[first.given.images == image]
+        if not notes.has("mixed_batch") and not np.allclose(trial.boxes, boxes, atol=1e-2, equal_nan=True):
+            notes.add("mixed_batch", "an image gives other boxes by itself than in a batch")
+            return
+
+
+def _silent(asker: Asker, first: Trial, notes: Notes) -> None:
+    """Cells without an object, and classes without an object's score, must keep silent."""
+    said, twice = quiet(first), doubled(first)
+    code = "class_leak" if asker.layout.objectness is None else "objectness_wrong"
+    if twice and not notes.has("class_wrong"):
+        notes.add("class_leak", f"{twice}; {said}" if said else twice)
+    elif said and not notes.has("object_lost", "class_wrong"):
+        notes.add(code, said)
+    elif class_alone(asker, first):
+        notes.add("objectness_wrong", "a class is given out as sure where objectness says that there is no object")
+
+
+def _alike(one: Trial, other: Trial) -> bool:
+    return np.array_equal(one.labels, other.labels) and np.allclose(one.boxes, other.boxes, atol=1e-3, equal_nan=True)

@@ -1,0 +1,239 @@
+"""What trials of each level say together, over all sizes of images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..boxes.terms import declared
+from ..boxes.writing import Size, at_cells, channels
+from ..notes import Notes
+from .asking import Asker, Unreadable
+from .explaining import Reason, Seen, first_wrong, reason
+from .origins import changes, origin
+from .trials import Trial, ask, background
+
+
+@dataclass(eq=False)
+class Level:
+    """The trials of one level; ``crowded``: how many predictions get lost where several stand in an image."""
+
+    index: int
+    trials: list[Trial] = field(default_factory=list)
+    crowded: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What was found of a level: ``words`` of its boxes, how many it showed and how many nothing explains."""
+
+    words: str
+    shown: int
+    open: int
+    reason: Reason | None = None
+    where: str = ""
+    evidence: dict = field(default_factory=dict)
+
+
+def judge(
+    levels: Sequence[Level], asker: Asker, notes: Notes, sizes: Sequence[Size], rng: np.random.Generator
+) -> tuple[str, float | None]:
+    """Note the faults of all levels; what is done, in words, and the share of boxes that nothing explains."""
+    told: dict[int, Told] = {}
+    for level in levels:
+        if level.trials:
+            try:
+                told[level.index] = _level(level, asker, notes, sizes, rng)
+            except Unreadable as error:
+                notes.add(error.code, str(error), level=level.index)
+    _note_all(told, notes, asker.layout.strides)
+    _fold(notes)
+    return _description(told), _unexplained(told)
+
+
+def _unexplained(told: dict[int, Told]) -> float | None:
+    shown = sum(one.shown for one in told.values())
+    return None if not shown else round(sum(one.open for one in told.values()) / shown, 4)
+
+
+def _description(told: dict[int, Told]) -> str:
+    lines: dict[str, list[int]] = {}
+    for level, one in told.items():
+        lines.setdefault(one.words, []).append(level)
+    if len(lines) == 1:
+        return f"all levels: {next(iter(lines))}"
+    return "\n".join(f"level {', '.join(map(str, levels))}: {words}" for words, levels in lines.items())
+
+
+def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng: np.random.Generator) -> Told:
+    if _mixed_images(level, notes):
+        return Told("predictions come out in other images too", 0, 0)
+    crowded = _crowded(level, asker, notes)
+    lost = sum(int((~trial.came).sum()) for trial in level.trials)
+    if lost and not crowded:
+        notes.add("object_lost", "a sure prediction does not come out", level=level.index, trials=lost)
+    seen = _seen(level, asker)
+    if seen is None:
+        return Told("nothing comes out", 0, 0)
+    _classes(level, notes)
+    right = seen.right
+    if right.all():
+        if level.crowded and not (crowded or lost):
+            what = "a sure prediction is lost among ten in an image"
+            notes.add("object_lost", what, level=level.index, trials=level.crowded)
+        return Told("boxes come out as the layout says", len(right), 0)
+    return _boxes(level, seen, asker, notes, rng)
+
+
+def _mixed_images(level: Level, notes: Notes) -> bool:
+    elsewhere = sum(trial.elsewhere for trial in level.trials)
+    if elsewhere:
+        what = "a prediction of one image comes out in another"
+        notes.add("mixed_batch", what, level=level.index, trials=elsewhere)
+    return elsewhere > 0
+
+
+def _crowded(level: Level, asker: Asker, notes: Notes) -> bool:
+    """Whether an image loses a prediction, which comes out alone, when every image holds the same one."""
+    trial = level.trials[0]
+    batch = len(trial.noise[0])
+    if batch == 1 or not trial.came.any():
+        return False
+    one = trial.given.take(np.flatnonzero(trial.came)[:1])
+    everywhere = one.take(np.zeros(batch, int))
+    everywhere.images[:] = np.arange(batch)
+    alone, together = (ask(asker, trial.size, trial.noise, given) for given in (one, everywhere))
+    if alone.came.all() and not together.came.all():
+        what = "a prediction does not come out when another image of the batch holds the same one"
+        notes.add("mixed_batch", what, level=level.index)
+        return True
+    return False
+
+
+def _seen(level: Level, asker: Asker) -> Seen | None:
+    """The predictions of which something came, over all sizes."""
+    layout, parts, came = asker.layout, [], []
+    for trial in level.trials:
+        given = trial.given.take(trial.came)
+        if len(given.boxes):
+            values = channels(layout, level.index, trial.size, given.boxes, given.cells)
+            parts.append(at_cells(layout, level.index, trial.size, given.boxes, given.cells, values))
+            came.append(trial.boxes[trial.came])
+    if not parts:
+        return None
+    held = parts[0]
+    for part in parts[1:]:
+        held = held.joined(part)
+    tolerance = 0.02 * held.stride + 1e-3 * np.abs(held.boxes).max(1)
+    return Seen(held, np.concatenate(came), tolerance, declared(layout, level.index))
+
+
+def _classes(level: Level, notes: Notes) -> None:
+    given = np.concatenate([trial.given.labels[trial.came] for trial in level.trials])
+    got = np.concatenate([trial.labels[trial.came] for trial in level.trials])
+    wrong = given != got
+    if wrong.mean() > 0.1:
+        apart = set((got - given).tolist())
+        what = (
+            f"the class comes out as another, always {apart.copy().pop():+d}"
+            if len(apart) == 1
+            else "the class comes out as another"
+        )
+        first = int(np.flatnonzero(wrong)[0])
+        notes.add("class_wrong", what, level=level.index, given=int(given[first]), got=int(got[first]))
+
+
+def _boxes(level: Level, seen: Seen, asker: Asker, notes: Notes, rng: np.random.Generator) -> Told:
+    """Name why boxes come out wrong: taken from other cells or images, or read otherwise than they are written."""
+    wrong = int((~seen.right).sum())
+    where = _where(seen)
+    found = reason(seen)
+    if found is None or found.codes == ("wrong_box",):
+        mixed = _mixing(level, asker, rng)
+        if mixed is not None:
+            code, words = mixed
+            notes.add(code, f"{words}{where}", level=level.index, trials=wrong)
+            return Told(words, len(seen.came), 0)
+    found = found or _by_size(seen)
+    if found is None:
+        words = f"{wrong} of {len(seen.came)} boxes come out wrong"
+        numbers: dict[str, Any] = first_wrong(seen)
+        notes.add("wrong_box", f"{words}{where}", level=level.index, **numbers)
+        return Told("nothing explains the boxes", len(seen.came), wrong)
+    return Told(
+        words=found.words,
+        shown=len(seen.came),
+        open=round((1 - found.share) * wrong),
+        reason=found,
+        where=where,
+        evidence={**first_wrong(seen), "explained": round(found.share, 3), **found.evidence},
+    )
+
+
+def _note_all(told: dict[int, Told], notes: Notes, strides: Sequence[float]) -> None:
+    """The reasons of all levels; wrong strides that are those of the opposite order are one fault."""
+    wrong = {level: one.reason.stride for level, one in told.items() if one.reason and one.reason.stride}
+    if wrong and all(stride == strides[len(strides) - 1 - level] for level, stride in wrong.items()):
+        middle = len(strides) % 2
+        if len(wrong) == len(strides) - middle:
+            what = "levels are decoded with each other's strides, in the opposite order"
+            notes.add("levels_reversed", what)
+            notes.fold("levels_reversed", "wrong_stride")
+            told = {level: one for level, one in told.items() if level not in wrong}
+    for level, one in told.items():
+        for code in one.reason.codes if one.reason else ():
+            severity = one.reason.severity if one.reason else "error"
+            notes.add(code, f"{one.words}{one.where}", level=level, severity=severity, **one.evidence)
+
+
+def _where(seen: Seen) -> str:
+    """At which images, where only some have wrong boxes."""
+    square = seen.given.sizes[:, 0] == seen.given.sizes[:, 1]
+    right = seen.right
+    if square.any() and (~square).any() and right[square].all() and not right[~square].all():
+        return ", on oblong images only: on square ones all is right"
+    return ""
+
+
+def _by_size(seen: Seen) -> Reason | None:
+    """What explains the images of one size that come out wrong, where the others are right."""
+    sizes = np.unique(seen.given.sizes, axis=0)
+    parts = [seen.take((seen.given.sizes == size).all(1)) for size in sizes]
+    wrong = [part for part in parts if not part.right.all()]
+    return reason(wrong[0]) if len(wrong) == 1 and len(parts) > 1 else None
+
+
+def _mixing(level: Level, asker: Asker, rng: np.random.Generator) -> tuple[str, str] | None:
+    """A code and words, where what comes out depends on cells or images that the prediction is not in."""
+    wrong = [trial for trial in level.trials if _wrong(trial, asker)]
+    trial = wrong[-1]
+    found = origin(asker, trial)
+    if found is not None:
+        return found
+    given = trial.given.take(np.arange(len(trial.boxes)) % max(len(trial.boxes) // 8, 1) == 0)
+    small = ask(asker, trial.size, trial.noise, given)
+    other = background(asker.layout, trial.size, len(trial.noise[0]), rng)
+    if changes(asker, small, other, same=True):
+        words = "the box that comes out changes with the boxes of other cells"
+        return "scrambled_layout", words
+    if len(trial.noise[0]) > 1 and changes(asker, small, other, same=False):
+        return "mixed_batch", "the box that comes out changes with other images of the batch"
+    return None
+
+
+def _wrong(trial: Trial, asker: Asker) -> bool:
+    stride = asker.layout.strides[trial.given.level]
+    tolerance = 0.02 * stride + 1e-3 * np.abs(trial.given.boxes).max(1)
+    return bool((np.abs(trial.boxes - trial.given.boxes).max(1) > tolerance)[trial.came].any())
+
+
+def _fold(notes: Notes) -> None:
+    """Symptoms that a cause explains."""
+    if notes.has("scrambled_layout"):
+        for symptom in ("mixed_batch", "class_wrong", "object_lost"):
+            notes.drop(symptom, "scrambled_layout")
+    for cause in ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak"):
+        if notes.has(cause):
+            for symptom in ("raises", "wrong_output", "wrong_cell"):
+                notes.drop(symptom, cause)

@@ -1,0 +1,102 @@
+"""From which cells and images the boxes that come out are taken."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..boxes.motion import boxes as meant_boxes
+from ..boxes.terms import declared
+from ..boxes.writing import at_cells, every_cell
+from ..layout import TargetLayout
+from .asking import Asker
+from .trials import Given, Trial, ask, laid
+
+
+def changes(asker: Asker, trial: Trial, other: Sequence[np.ndarray], same: bool) -> bool:
+    """Whether boxes change with the other cells of their own image (``same``), or with other images only."""
+    given = trial.given
+    for image in np.unique(given.images):
+        mine = given.take(given.images == image)
+        noise = [
+            np.stack([(b if (i == image) == same else a)[i] for i in range(len(a))])
+            for a, b in zip(trial.noise, other, strict=True)
+        ]
+        before, after = ask(asker, trial.size, trial.noise, mine), ask(asker, trial.size, noise, mine)
+        both = before.came & after.came
+        if (before.came != after.came).any() or not np.allclose(before.boxes[both], after.boxes[both], atol=1e-3):
+            return True
+    return False
+
+
+def origin(asker: Asker, trial: Trial) -> tuple[str, str] | None:
+    """A code and words, where boxes come out that stand at the same place of a list in another order."""
+    layout = asker.layout
+    outputs = laid(layout, trial.size, trial.noise, trial.given)
+    levels = [_decoded(layout, trial, outputs, level) for level in range(len(layout.strides))]
+    for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
+        if _listed(trial, levels, boxes_in, scores_in):
+            return code, words
+    return None
+
+
+Order = tuple[str, bool]
+"""The axes of one level, slowest first, and whether levels come coarsest first."""
+
+
+def _orders(anchors: int) -> dict[str, tuple[str, Order, Order]]:
+    """Ways to list boxes and scores in two orders: a code, the order of boxes, that of scores, by words."""
+    found: dict[str, tuple[str, Order, Order]] = {}
+    for axes in ("AHW", "HWA") if anchors > 1 else ("AHW",):
+        turned = axes.replace("HW", "WH")
+        found["boxes are listed from the last level on, scores from the first"] = (
+            "levels_reversed",
+            (axes, True),
+            (axes, False),
+        )
+        found["scores are listed from the last level on, boxes from the first"] = (
+            "levels_reversed",
+            (axes, False),
+            (axes, True),
+        )
+        found["boxes are listed column by column, scores row by row"] = "axes_swapped", (turned, False), (axes, False)
+        found["boxes are listed row by row, scores column by column"] = "axes_swapped", (axes, False), (turned, False)
+    if anchors > 1:
+        words = "boxes are listed anchor by anchor, scores cell by cell"
+        found[words] = "scrambled_layout", ("AHW", False), ("HWA", False)
+        words = "boxes are listed cell by cell, scores anchor by anchor"
+        found[words] = "scrambled_layout", ("HWA", False), ("AHW", False)
+    return found
+
+
+def _decoded(layout: TargetLayout, trial: Trial, outputs: Sequence[np.ndarray], level: int) -> np.ndarray:
+    """(B, A, H, W, 4): the boxes of all cells of a level, as declared."""
+    cells = every_cell(layout, level, trial.size)
+    a, r, c = cells.T
+    found = []
+    for image in outputs[level]:
+        values = image[a, :, r, c][:, list(layout.box)]
+        held = at_cells(layout, level, trial.size, np.zeros((len(cells), 4)), cells, values)
+        found.append(meant_boxes(held, declared(layout, level)))
+    return np.stack(found).reshape(len(found), layout.anchor_count, *outputs[level].shape[-2:], 4)
+
+
+def _listed(trial: Trial, levels: Sequence[np.ndarray], boxes_in: Order, scores_in: Order) -> bool:
+    """Whether nearly all boxes that came stand in one list where the scores given stand in the other."""
+    dims = [1 + "AHW".index(axis) for axis in boxes_in[0]]
+    parts = [level.transpose(0, *dims, 4).reshape(len(level), -1, 4) for level in levels]
+    table = np.concatenate(parts[::-1] if boxes_in[1] else parts, 1)
+    order = range(len(levels))[::-1] if scores_in[1] else range(len(levels))
+    start = 0
+    for level in order:
+        if level == trial.given.level:
+            break
+        start += levels[level][0, ..., 0].size
+    shape = dict(zip("AHW", levels[trial.given.level].shape[1:4], strict=True))
+    cell = dict(zip("AHW", trial.given.cells.T, strict=True))
+    at = np.ravel_multi_index([cell[axis] for axis in scores_in[0]], [shape[axis] for axis in scores_in[0]])
+    wanted = table[trial.given.images, start + at]
+    apart = np.abs(wanted - trial.boxes).max(1)[trial.came]
+    return len(apart) > 0 and bool((apart < 0.5).mean() >= 0.9)
+
+
+__all__ = ["Given", "changes", "origin"]

@@ -1,0 +1,43 @@
+"""What a decoder makes of the scores of cells that hold no object."""
+
+import numpy as np
+
+from .asking import Asker
+from .trials import LOW, Trial, laid
+
+LOUD = 0.2
+"""A score of a cell whose probabilities are 0.002 that no product or mean of them explains."""
+
+
+def quiet(trial: Trial) -> str:
+    """Words, where cells without an object come out with a score that is no small one; else empty."""
+    if trial.floor < LOUD:
+        return ""
+    twice = 1 / (1 + np.exp(-LOW))
+    hint = (
+        ", as after a sigmoid of probabilities" if min(abs(trial.floor - p) for p in (twice, twice**2)) < 0.02 else ""
+    )
+    return f"cells without an object come out with a score of {trial.floor:.3g}{hint}"
+
+
+def doubled(trial: Trial) -> str:
+    """Words, where another class than the one given comes out nearly as sure as it; else empty."""
+    if trial.second < LOUD:
+        return ""
+    return f"another class comes out with a score of {trial.second:.3g} beside the one that is given"
+
+
+def class_alone(asker: Asker, trial: Trial) -> bool:
+    """Whether predictions come out as sure whose classes are likely and whose objectness is not."""
+    channel = asker.layout.objectness
+    if channel is None or asker.layout.class_values == "ids":
+        return False
+    given = trial.given
+    outputs = laid(asker.layout, trial.size, trial.noise, given)
+    before = [level.copy() for level in outputs]
+    a, r, c = given.cells.T
+    outputs[given.level][given.images, a, channel, r, c] = LOW
+    if asker.alike(before, outputs):
+        return False
+    found = asker(outputs)
+    return any(len(one.sure(0.5).boxes) for one in found)

@@ -1,0 +1,203 @@
+"""Predictions of which all is known, laid into outputs without objects, and what comes out for each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..boxes.writing import Size, channels, drawn, every_cell, grids
+from ..layout import TargetLayout
+from .asking import Asker, Found
+
+LOW, HIGHEST, LOWEST = 0.002, 0.99, 0.8
+SIDES = (0.7, 1.5, 2.2, 3.5, 5.0, 8.0, 11.0, 18.0, 26.0)
+SMALL = (0.6, 0.9, 1.5, 2.5)
+MOST = 10
+"""Predictions in an image at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """n predictions on one level: ``images`` (n,), ``cells`` (n, 3) anchor, row, column, ``boxes`` (n, 4) xyxy px.
+
+    ``labels`` (n,), and ``scores`` (n,), a different one for each of an image, by which it is known again.
+    """
+
+    level: int
+    images: np.ndarray
+    cells: np.ndarray
+    boxes: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+
+    def take(self, index: np.ndarray) -> "Given":
+        """Those of a mask or of indices."""
+        parts = {name: getattr(self, name)[index] for name in ("images", "cells", "boxes", "labels", "scores")}
+        return replace(self, **parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What came of predictions: ``boxes`` (n, 4), NaN where nothing came, ``labels`` (n,), -1 there.
+
+    ``noise``: the outputs without the predictions. ``strays``: how often something came that was not given, in an
+    image with predictions and in one ``elsewhere``; ``floor``: the score of most cells without object; ``second``: the
+    highest score of a class that was not given, beside one that was; ``fewer``: how many too few came out together.
+    """
+
+    size: Size
+    given: Given
+    noise: tuple[np.ndarray, ...]
+    boxes: np.ndarray
+    labels: np.ndarray
+    strays: int = 0
+    elsewhere: int = 0
+    floor: float = 0.0
+    second: float = 0.0
+    fewer: int = 0
+
+    @property
+    def came(self) -> np.ndarray:
+        """(n,) bool: the predictions of which something came."""
+        return np.asarray(np.isfinite(self.boxes).all(1))
+
+
+def background(layout: TargetLayout, size: Size, batch: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Levels (B, A, C, H, W) without objects, with a random sensible box in every cell."""
+    found = []
+    for level, (rows, columns) in enumerate(grids(layout, size)):
+        cells = every_cell(layout, level, size)
+        out = np.full((batch, layout.anchor_count, layout.channels, rows, columns), LOW)
+        if layout.class_values == "ids":
+            out[:, :, layout.class_channels[0]] = layout.background
+        for image in range(batch):
+            values = channels(layout, level, size, drawn(layout, level, cells, 0.9, rng), cells)
+            out[image][:, list(layout.box)] = np.moveaxis(values.T.reshape(4, -1, rows, columns), 0, 1)
+        found.append(out)
+    return found
+
+
+def laid(layout: TargetLayout, size: Size, noise: Sequence[np.ndarray], given: Given) -> list[np.ndarray]:
+    """The outputs with these predictions in them."""
+    found = list(noise)
+    level = found[given.level] = noise[given.level].copy()
+    values = channels(layout, given.level, size, given.boxes, given.cells)
+    a, r, c = given.cells.T
+    for i, channel in enumerate(layout.box):
+        level[given.images, a, channel, r, c] = values[:, i]
+    score = given.scores if layout.objectness is None else np.sqrt(given.scores)
+    if layout.class_values == "ids":
+        level[given.images, a, layout.class_channels[0], r, c] = given.labels
+    else:
+        level[given.images, a, np.array(layout.class_channels)[given.labels], r, c] = score
+    if layout.objectness is not None:
+        level[given.images, a, layout.objectness, r, c] = given.scores if layout.class_values == "ids" else score
+    return found
+
+
+def predictions(
+    layout: TargetLayout, size: Size, level: int, batch: int, rng: np.random.Generator, sides: Sequence[float] = SIDES
+) -> Given:
+    """Up to ``MOST`` predictions of different sides in each image, that hardly overlap."""
+    rows, columns = grids(layout, size)[level]
+    fitting = [side for side in sides if side * layout.strides[level] <= 0.9 * min(size)] or list(sides[:1])
+    parts: list[Given] = []
+    for image in range(batch):
+        cells = np.stack([rng.integers(0, count, 8 * MOST) for count in (layout.anchor_count, rows, columns)], 1)
+        chosen = np.array(sorted(rng.choice(fitting, len(cells)), reverse=True))
+        chosen[::3] = rng.choice(fitting, len(chosen[::3]))
+        boxes = drawn(layout, level, cells, chosen, rng)
+        kept = _apart(boxes, cells, layout.strides[level])
+        count = len(kept)
+        scores = np.linspace(HIGHEST, LOWEST, MOST)[:count]
+        labels = rng.integers(0, layout.class_count, count)
+        parts.append(Given(level, np.full(count, image), cells[kept], boxes[kept], labels, scores))
+    joined = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("images", "cells", "boxes", "labels", "scores")
+    }
+    return Given(level, **joined)
+
+
+def _apart(boxes: np.ndarray, cells: np.ndarray, stride: float) -> list[int]:
+    """Indices of boxes that overlap no earlier one by much, their cells neither."""
+    kept: list[int] = []
+    for i, box in enumerate(boxes):
+        others, spots = boxes[kept], cells[kept]
+        low, high = np.maximum(others[:, :2], box[:2]), np.minimum(others[:, 2:], box[2:])
+        shared = (high - low).clip(0).prod(1)
+        areas = (others[:, 2:] - others[:, :2]).prod(1) + (box[2:] - box[:2]).prod() - shared
+        if (shared < 0.1 * areas).all() and (np.abs(spots[:, 1:] - cells[i, 1:]).max(1) > 1).all():
+            kept.append(i)
+        if len(kept) == MOST:
+            break
+    return kept
+
+
+def ask(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: Given) -> Trial:
+    """What comes of predictions that are given together; known again by the order of their scores."""
+    found = asker(laid(asker.layout, size, noise, given))
+    boxes, labels = np.full((len(given.boxes), 4), np.nan), np.full(len(given.boxes), -1)
+    strays = elsewhere = fewer = 0
+    second = 0.0
+    least = _threshold(found)
+    for image, one in enumerate(found):
+        mine = np.flatnonzero(given.images == image)
+        sure = one.sure(least)
+        if not len(mine):
+            elsewhere += len(sure.boxes)
+        elif len(sure.boxes) == len(mine):
+            at = mine[np.argsort(-given.scores[mine], kind="stable")]
+            boxes[at], labels[at] = sure.boxes, sure.labels
+            second = max(second, float(sure.second.max()))
+        else:
+            strays += max(len(sure.boxes) - len(mine), 0)
+            fewer += max(len(mine) - len(sure.boxes), 0)
+            if len(mine) == 1 and len(sure.boxes):
+                boxes[mine[0]], labels[mine[0]] = sure.boxes[0], sure.labels[0]
+    return Trial(
+        size=size,
+        given=given,
+        noise=tuple(noise),
+        boxes=boxes,
+        labels=labels,
+        strays=strays,
+        elsewhere=elsewhere,
+        floor=_floor(found),
+        second=second,
+        fewer=fewer,
+    )
+
+
+def _floor(found: Sequence[Found]) -> float:
+    """The median of the scores of all cells, or of a hundred detections and more: most are of no object."""
+    scores = np.concatenate([one.scores for one in found if one.dense or len(one.scores) >= 100] or [np.zeros(1)])
+    return float(np.median(scores))
+
+
+def _threshold(found: Sequence[Found]) -> float:
+    """A half; of unselected scores that are squeezed to one side of it, the middle between most and the highest."""
+    scores = np.concatenate([one.scores for one in found])
+    if not len(scores) or not all(one.dense for one in found):
+        return 0.5
+    usual, top = float(np.median(scores)), float(scores.max())
+    if usual < 0.5 < top or top - usual < 0.02:
+        return 0.5
+    return usual + 0.4 * (top - usual)
+
+
+def singly(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: Given, most: int = 12) -> Trial:
+    """What comes of predictions that are given one by one."""
+    picked = np.unique(np.linspace(0, len(given.boxes) - 1, min(most, len(given.boxes))).round().astype(int))
+    trials = [ask(asker, size, noise, given.take(np.array([i]))) for i in picked]
+    return Trial(
+        size=size,
+        given=given.take(picked),
+        noise=tuple(noise),
+        boxes=np.concatenate([trial.boxes for trial in trials]),
+        labels=np.concatenate([trial.labels for trial in trials]),
+        strays=sum(trial.strays for trial in trials),
+        elsewhere=sum(trial.elsewhere for trial in trials),
+        floor=max(trial.floor for trial in trials),
+        second=max(trial.second for trial in trials),
+    )

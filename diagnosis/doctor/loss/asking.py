@@ -1,0 +1,81 @@
+"""Asking a loss, and keeping what its calls themselves show."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..boxes.writing import stored
+from ..layout import TargetLayout
+
+Levels = Sequence[np.ndarray]
+"""(B, A, C, H, W) a level."""
+
+
+class Failed(Exception):
+    """A call that gives no loss; ``code`` names the fault."""
+
+    def __init__(self, code: str, what: str):
+        super().__init__(what)
+        self.code = code
+
+
+@dataclass
+class Asker:
+    """Asks, counts, and keeps which questions had no finite answer; ``changed``: whether arguments were changed."""
+
+    loss: Callable
+    layout: TargetLayout
+    prepare: Callable | None
+    asked: int = 0
+    infinite: list[str] = field(default_factory=list)
+    changed: str = ""
+
+    def raw(self, levels: Levels) -> list[Tensor]:
+        """The raw predictions that mean these levels."""
+        tensors = self.tensors(levels)
+        if self.prepare is None:
+            return tensors
+        given = tensors[0] if self.flat else tensors
+        made = self.prepare(given)
+        return [part.detach().clone() for part in ([made] if isinstance(made, Tensor) else made)]
+
+    def tensors(self, levels: Levels) -> list[Tensor]:
+        """Levels in the layout's storage."""
+        return stored(levels, self.layout)
+
+    @property
+    def flat(self) -> bool:
+        """Whether all levels stand in one tensor."""
+        return self.layout.axes.removeprefix("B") == "NC"
+
+    def value(self, predictions: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+        """The loss, with its graph; Failed where there is none."""
+        self.asked += 1
+        wanted = [level.clone() for level in targets]
+        kept = [level.detach().clone() for level in predictions]
+        given = predictions[0] if self.flat else list(predictions)
+        try:
+            value = self.loss(given, wanted[0] if self.flat else wanted)
+        except Exception as error:
+            raise Failed("raises", f"it raises {type(error).__name__}: {error}"[:200]) from error
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise Failed("wrong_output", f"a scalar tensor is needed, but {shape} came")
+        for name, now, before in (("targets", wanted, targets), ("predictions", predictions, kept)):
+            if any(not torch.equal(a.detach(), b) for a, b in zip(now, before, strict=True)):
+                self.changed = name
+        return value.reshape(())
+
+    def __call__(self, meant: Levels, targets: Levels, what: str) -> float:
+        """The loss of predictions that mean these levels; ``what`` they are, in words."""
+        return self.of_raw(self.raw(meant), targets, what)
+
+    def of_raw(self, predictions: Sequence[Tensor], targets: Levels, what: str) -> float:
+        """The loss of raw predictions; NaN and infinity are kept and told in the end."""
+        found = float(self.value(predictions, self.tensors(targets)).detach())
+        if not np.isfinite(found):
+            self.infinite.append(what)
+        return found
