@@ -71,7 +71,7 @@ WINGS = {
         "layout": {"families"},
         "notes": set(),
         "storage": {"layout"},
-        "boxes": {"layout"},
+        "boxes": {"layout", "storage"},
         "targets": {"layout", "notes", "storage", "boxes"},
         "inference": {"layout", "storage", "boxes", "targets"},
         "decoder": {"layout", "notes", "boxes"},
