@@ -173,7 +173,7 @@ class Storage:
             if not self.viewed:
                 return flat
             seen = dict(zip(self.viewed, np.unravel_index(flat, [shape[d] for d in self.viewed]), strict=True))
-            return np.ravel_multi_index([seen[d] for d in declared], [shape[d] for d in declared])
+            return np.asarray(np.ravel_multi_index([seen[d] for d in declared], [shape[d] for d in declared]))
         a, c, h, w = np.broadcast_arrays(at["A"], at["C"], at["H"], at["W"])
         parts = {"A": a, "C": c, "H": h, "W": w}
         plain = np.ravel_multi_index([parts[d] for d in declared], [shape[d] for d in declared])

@@ -94,7 +94,7 @@ def test_a_split_behind_a_link_finds_labels_beside_the_path_first(home, tmp_path
     [
         ("val: nowhere\ntrain: images/train\n", FileNotFoundError, "nowhere.*Nothing is downloaded"),
         ("path: /no/such/place\nval: images/val\n", FileNotFoundError, "/no/such/place/images/val"),
-        ("train: images/train\n", ValueError, r"has None \(NoneType\) there. Its splits: train"),
+        ("train: images/train\n", ValueError, "has no such split. Its splits: train"),
         ("val: 5\n", ValueError, "must name a folder"),
         ("val: images/val\npath: [a]\n", ValueError, "path must be text"),
         ("val: images/val\nnames: coco.names\n", ValueError, "Names must be a list"),
