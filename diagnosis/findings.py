@@ -160,8 +160,8 @@ class Report:
     subject: str
     findings: tuple[Finding, ...] = ()
     probes: int = 0
-    description: str = ""
-    unexplained: float | None = None
+    description: str = field(default="", kw_only=True)
+    unexplained: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self):
         ranked = sorted(self.findings, key=lambda finding: finding.severity != "error")
