@@ -43,5 +43,5 @@ class BatchTargets(PickledAtRest):
         return self.object >= 0
 
     def by_level(self, values: Tensor) -> Tensor:
-        """The sums of values (B, A) over the cells of each level, (levels,)."""
-        return torch.stack([values[:, here].sum() for here in self.pyramid.slices])
+        """The sums of values (…, B, A) over the cells of each level, (…, levels)."""
+        return torch.stack([values[..., here].sum((-2, -1)) for here in self.pyramid.slices], -1)

@@ -44,9 +44,8 @@ class BranchMeasures:
 
 def measured(targets: BatchTargets, head: Head) -> BranchMeasures:
     """The numbers of a branch, fetched from its device."""
-    columns = {"positives": targets.by_level(targets.positives), "target_mass": targets.by_level(targets.score)}
-    columns |= {name: targets.by_level(paid.double()) for name, paid in targets.losses.items()}
-    table = torch.stack([column.double() for column in columns.values()]).cpu().numpy()
+    columns = {"positives": targets.positives, "target_mass": targets.score, **targets.losses}
+    table = targets.by_level(torch.stack([column.double() for column in columns.values()])).cpu().numpy()
     rows = []
     for level, values in zip(head.levels, table.T.tolist(), strict=True):
         row = dict(zip(columns, values, strict=True)) | {"branch": targets.branch, "weight": targets.weight}

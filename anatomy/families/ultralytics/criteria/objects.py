@@ -27,19 +27,22 @@ def labels_of(batch: Mapping[str, Tensor], count: int) -> tuple[Tensor, ...]:
 
 
 def by_image(values: Tensor, batch: Mapping[str, Tensor], count: int) -> tuple[Tensor, ...]:
-    """Values (n, …), one an object of the batch, told apart by image."""
-    image = batch["batch_idx"].reshape(-1).to(values.device)
-    return tuple(values[image == index] for index in range(count))
+    """Values (n, …), one an object of the batch, told apart by image; a device is waited for once, not for each."""
+    image = batch["batch_idx"].reshape(-1).long().cpu()
+    known = int((image < count).sum())
+    order = image.argsort(stable=True)[:known].to(values.device)
+    return values[order].split(image.bincount(minlength=count)[:count].tolist())
 
 
 def original_numbers(object_: Tensor, kept: Sequence[Tensor]) -> Tensor:
     """Objects (B, A), counted without those left out, counted with them; ``kept`` (n,) bool an image."""
-    numbered = torch.full_like(object_, -1)
-    for image, flags in enumerate(kept):
-        numbers = flags.nonzero().view(-1).to(object_.device)
-        hit = object_[image] >= 0
-        numbered[image, hit] = numbers[object_[image, hit]]
-    return numbered
+    most = max(map(len, kept), default=0)
+    numbers = torch.full((len(kept), most + 1), -1)  # the last column is that of the background
+    flags = torch.cat(list(kept)).cpu().split(list(map(len, kept)))
+    for row, flag in zip(numbers, flags, strict=True):
+        found = flag.nonzero().view(-1)
+        row[: len(found)] = found
+    return numbers.to(object_.device).gather(1, torch.where(object_ < 0, most, object_))
 
 
 def large_enough(boxes: Sequence[Tensor]) -> list[Tensor]:
