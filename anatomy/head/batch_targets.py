@@ -10,6 +10,14 @@ from .at_rest import PickledAtRest
 from .pyramid import Pyramid
 
 
+def numbers(values: Mapping[str, Tensor]) -> dict[str, float]:
+    """Scalars as Python's; where all lie on one device, fetched in one transfer."""
+    if len({value.device for value in values.values()}) != 1:
+        return {name: float(value) for name, value in values.items()}
+    fetched = torch.stack([value.detach().double().reshape(()) for value in values.values()]).tolist()
+    return dict(zip(values, fetched, strict=True))
+
+
 @dataclass(frozen=True)
 class BatchTargets(PickledAtRest):
     """One branch of one batch of B images, A anchors each, as the trainer's own criterion treated it; no gradient.

@@ -32,12 +32,15 @@ class LabelCount:
 
     def add(self, labels: BatchLabels) -> None:
         """Count one batch."""
-        misplaced = _misplaced(labels.boxes, rotated=self.rotated)
         label = labels.label
         strange = ~((label >= 0) & (label < self.classes) & (label == np.floor(label)))
+        usual = _all_within(labels.boxes)
+        misplaced = np.zeros(len(label), bool) if usual else _misplaced(labels.boxes, rotated=self.rotated)
         self.outside, self.strange = int(misplaced.sum()), int(strange.sum())
-        self.reach = _reach(labels.boxes)
+        self.reach = None if usual else _reach(labels.boxes)
         self.objects.update(label[~strange].astype(int).tolist())
+        if not (self.outside or self.strange):
+            return
         for image in labels.image[misplaced | strange].astype(int).tolist():
             if labels.files and len(self.files) < SHOWN:
                 self.files[labels.files[image]] = None
@@ -45,6 +48,14 @@ class LabelCount:
     def forget(self) -> None:
         """Of the batch that comes nothing is known."""
         self.outside = self.strange = self.reach = None
+
+
+def _all_within(boxes: np.ndarray) -> bool:
+    """Whether all boxes lie within the image and have an area, as nearly always: told by a few numbers."""
+    if not len(boxes):
+        return True
+    low, high = boxes.min(), boxes.max()  # NaN where there is one
+    return bool(low >= -TOLERANCE and high <= 1 + TOLERANCE and (boxes[:, 2:] > boxes[:, :2]).all())
 
 
 def _reach(boxes: np.ndarray) -> float | None:

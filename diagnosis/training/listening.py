@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from anatomy.errors import UnsupportedModelError
-from anatomy.head.batch_targets import BatchTargets
+from anatomy.head.batch_targets import BatchTargets, numbers
 from anatomy.head.following import Training
 
 from .history import Seen
@@ -48,17 +48,17 @@ class Listening:
         self._hooks.close()
         training, head = self._training, self._training.head
         branches = [measured(targets, head) for targets in self._targets]
-        items = training.items or {
+        items = numbers(training.items) or {
             name: value for one in self._targets if one.reported for name, value in one.items.items()
         }
-        row = place | {name.removesuffix("_loss"): float(value) for name, value in items.items()}
+        row = place | {name.removesuffix("_loss"): value for name, value in items.items()}
         row |= {"box_outside": labels.outside, "class_outside": labels.strange}
         row |= {"too_small": too_small(branches, head), "too_large": too_large(branches, head)}
         for targets in self._targets[:1]:
             (rows, columns), stride = targets.pyramid.shapes[0], head.levels[0].stride
             row |= {"images": len(targets.object), "height": round(rows * stride), "width": round(columns * stride)}
             row |= {"objects": sum(map(len, targets.labels))}
-        scales = {level: float(value) for level, value in self._driven.items()}
+        scales = numbers(self._driven)
         levels = [level | {"activation": scales.get(level["level"])} for one in branches for level in one.levels]
         return Seen(row=row, levels=levels, branches=branches)
 

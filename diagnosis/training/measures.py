@@ -67,10 +67,10 @@ def _objects(targets: BatchTargets) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     boxes = torch.cat(list(targets.boxes)).double().cpu().numpy()
     sides = boxes[:, 2:4] if boxes.shape[1] == 5 else boxes[:, 2:] - boxes[:, :2]
     labels = torch.cat(list(targets.labels)).cpu().numpy()
-    owner = targets.object.cpu().numpy()
-    starts = np.cumsum([0, *map(len, targets.boxes)])[:-1]
-    places = (owner + starts[:, None])[owner >= 0]
-    return labels, sides, np.bincount(places, minlength=len(boxes))
+    image, anchor = targets.positives.nonzero(as_tuple=True)
+    owner, image = torch.stack((targets.object[image, anchor], image)).cpu().numpy()
+    starts = np.cumsum([0, *map(len, targets.boxes)])
+    return labels, sides, np.bincount(owner + starts[image], minlength=len(boxes))
 
 
 def too_small(branches: Sequence[BranchMeasures], head: Head) -> int:

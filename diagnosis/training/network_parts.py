@@ -1,5 +1,6 @@
 """Which weights belong to backbone, neck, and each level's box and class stack, and the norms of their gradients."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
@@ -121,4 +122,4 @@ def _together(keys: Iterable[Kind | None], there: list[int], values: list[float]
 
 
 def _norm(values: list[float]) -> float:
-    return float(torch.tensor(values, dtype=torch.float64).norm()) if values else 0.0
+    return math.sqrt(sum(value * value for value in values))

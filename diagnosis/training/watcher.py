@@ -1,5 +1,6 @@
 """Follows a training batch by batch, measures every tenth, and says what begins to go wrong."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -160,6 +161,7 @@ class Session:
         self._forward: Forward | None = None  # of the batch under way
         self._mark: GradientMark | None = None  # gradients before its backward pass
         self._waiting: list[Seen] = []  # watched batches, for the step that their gradients go into
+        self._stepped = False  # whether that step has come
 
     def epoch_begins(self) -> None:
         """Let go of a batch that was broken off. Where an epoch begins again, the trainer has dropped its gradients."""
@@ -191,19 +193,27 @@ class Session:
         self._mark = GradientMark(self.parts.weights)
 
     def before_step(self) -> None:
-        """Measure what the batch left, and the gradient that the optimizer is about to use."""
+        """Measure what the batch left, and the gradient that the optimizer is about to use.
+
+        Whether a batch is finite must be known before the step, which would spoil the weights that it met, and waits
+        for the device. A scaler leaves out such a step by itself: then the trainer's own wait after it is waited for.
+        """
         came = self._backward_came()
-        self._batch_is_done(gradient=came)
+        self._measure()
+        if not self.training.scaled:
+            self._judge(gradient=came)
         if not came and self.sound:
             self.teller.no_backward(self.step)
         if self._waiting and came:
             add_gradients(self._waiting, self.parts, self.training.scale, self.accumulated)
-        self.accumulated = 0
-        self._finish()
+        self.accumulated, self._stepped = 0, True
 
     def batch_ends(self) -> None:
         """A batch without a step is measured now; its gradient waits for the next step."""
-        self._batch_is_done()
+        self._measure()
+        self._judge()
+        if self._stepped:
+            self._finish()
         self.record.write()
 
     def end(self) -> None:
@@ -232,15 +242,18 @@ class Session:
         mark, self._mark = self._mark, None
         return mark is None or mark.changed
 
-    def _batch_is_done(self, *, gradient: bool = True) -> None:
-        """The numbers of a watched batch; and of every batch, once, whether it was finite."""
-        forward, self._forward = self._forward, None
-        if forward is None:
-            return
+    def _measure(self) -> None:
+        """The numbers of the batch under way, if it is watched."""
         listening, self._listening = self._listening, None
         if listening is not None:
             place = place_of(self.training, self.step, self.batch, self.began)
             self._waiting.append(listening.close(place, self.labels))
+
+    def _judge(self, *, gradient: bool = True) -> None:
+        """Of every batch, once: whether it was finite."""
+        forward, self._forward = self._forward, None
+        if forward is None:
+            return
         finite = self._finite(gradient=gradient)
         if not finite and self.sound:
             self._broken(forward)
@@ -252,10 +265,11 @@ class Session:
         A scaler tries scales until gradients fit, so with one only the loss is looked at.
         """
         training, first = self.training, self.parts.first
-        values = [] if training.loss is None else [training.loss.detach().float().reshape(())]
+        told = None if training.loss is None else training.loss.detach().float().reshape(())
         if gradient and first is not None and first.grad is not None and not training.scaled:
-            values.append(first.grad.float().sum())
-        return not values or bool(torch.stack(values).isfinite().all())
+            total = first.grad.sum(dtype=torch.float32)
+            told = total if told is None else told + total
+        return told is None or math.isfinite(told.item())  # one number: a device is waited for once
 
     def _broken(self, forward: Forward) -> None:
         """Name the first layer that is not finite, and keep the batch."""
@@ -267,7 +281,7 @@ class Session:
 
     def _finish(self) -> None:
         """Hand the batches that wait over to tables, loggers and rules."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._stepped = self._waiting, [], False
         for seen in waiting:
             self._hand_over(seen)
 

@@ -168,7 +168,7 @@ OPTIONS = {
     "occlusion": {"progress": False},
     "ablation": {"regions": 8, "progress": False},
     "kernelshap": {"regions": 8, "samples": 16, "progress": False},
-    "drise": {"masks": 16, "progress": False},
+    "drise": {"masks": 16, "batch": 8, "progress": False},
 }
 METHODS = ("influence", "gradcam", "gradcam++", "layercam", "odam", "eigencam", *OPTIONS)
 

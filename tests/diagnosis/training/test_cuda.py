@@ -125,7 +125,8 @@ def test_a_batch_that_breaks_under_a_scaler_is_kept_with_the_weights_that_broke(
 
 @pytest.mark.parametrize("amp", [None, torch.float16, torch.bfloat16])
 def test_a_loop_of_ones_own_learns_the_same(amp):
-    batches = [(images.to(DEVICE), wanted) for images, wanted in draw_batches(half_width(), 3, images=2, side=64)]
+    drawn = draw_batches(half_width(), 3, images=2, side=64)
+    batches = [(images.to(DEVICE), [level.to(DEVICE) for level in wanted]) for images, wanted in drawn]
     ends, rows = [], []
     for watched in (False, True):
         torch.manual_seed(0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -82,7 +83,7 @@ class Note:
             raise RuntimeError(f"The criterion called its {name} {len(found)} times in one loss, where once is known.")
         return found[0] if found else None
 
-    @property
+    @cached_property
     def positive(self) -> tuple[Tensor, Tensor]:
         """Image and anchor (m,) of every positive cell, in the order in which the criterion has them."""
         return self.assigned.answer[3].nonzero(as_tuple=True)
@@ -95,7 +96,7 @@ class Note:
             raise RuntimeError("The criterion returned a loss without asking its assigner.")
         return call
 
-    @property
+    @cached_property
     def mass(self) -> Tensor:
         """What the losses are divided by: the sum of all target scores, at least 1."""
         return self.assigned.answer[2].sum().clamp(min=1)

@@ -8,8 +8,11 @@ from torch import Tensor
 TINY = 2  # px; v8OBBLoss leaves out rotated boxes that are narrower or lower
 
 
-def boxes_of(batch: Mapping[str, Tensor], shape: tuple[int, int], count: int, sides: int) -> tuple[Tensor, ...]:
-    """The boxes of ``count`` images in px of an input of (height, width): (n, 4) xyxy, rotated ones (n, 5) xywhr."""
+def objects_of(
+    batch: Mapping[str, Tensor], shape: tuple[int, int], count: int, sides: int
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Of ``count`` images the boxes in px of an input of (height, width), (n, 4) xyxy, rotated ones (n, 5) xywhr; and
+    the class ids (n,) int64."""
     height, width = shape
     boxes = batch["bboxes"].detach().float().reshape(-1, sides)
     placed = boxes[:, :4] * boxes.new_tensor((width, height, width, height))
@@ -18,20 +21,11 @@ def boxes_of(batch: Mapping[str, Tensor], shape: tuple[int, int], count: int, si
     else:
         centre, half = placed[:, :2], placed[:, 2:] / 2
         placed = torch.cat((centre - half, centre + half), 1)
-    return by_image(placed, batch, count)
-
-
-def labels_of(batch: Mapping[str, Tensor], count: int) -> tuple[Tensor, ...]:
-    """The class ids (n,) int64 of each image."""
-    return by_image(batch["cls"].detach().reshape(-1).long(), batch, count)
-
-
-def by_image(values: Tensor, batch: Mapping[str, Tensor], count: int) -> tuple[Tensor, ...]:
-    """Values (n, …), one an object of the batch, told apart by image; a device is waited for once, not for each."""
-    image = batch["batch_idx"].reshape(-1).long().cpu()
-    known = int((image < count).sum())
-    order = image.argsort(stable=True)[:known].to(values.device)
-    return values[order].split(image.bincount(minlength=count)[:count].tolist())
+    labels = batch["cls"].detach().reshape(-1).long()
+    image = batch["batch_idx"].reshape(-1).long().cpu()  # the device is waited for here, and not for each image
+    order = image.argsort(stable=True).to(placed.device)
+    counts = image.bincount(minlength=count).tolist()
+    return placed[order].split(counts), labels[order.to(labels.device)].split(counts)
 
 
 def original_numbers(object_: Tensor, kept: Sequence[Tensor]) -> Tensor:

@@ -1,15 +1,17 @@
 """The notes of a criterion read: the object of every cell, and what each cell pays for every item."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
-from ....head.batch_targets import BatchTargets
+from ....head.batch_targets import BatchTargets, numbers
 from ....head.pyramid import Pyramid
 from .boxes import angle_shares, box_shares
 from .keypoints import likelihood_shares, place_shares, seen_shares
 from .masks import mask_shares
 from .notes import Note
-from .objects import boxes_of, labels_of, large_enough, original_numbers
+from .objects import large_enough, objects_of, original_numbers
 
 GAINS = {"l1": "dfl", "seg": "box"}  # items whose gain goes by another name
 
@@ -23,10 +25,10 @@ def read_note(note: Note) -> BatchTargets:
     pyramid = Pyramid.of(note.grids, strides)
     positive = note.assigned.answer[3]
     shape = (round(note.grids[0][0] * strides[0]), round(note.grids[0][1] * strides[0]))
-    boxes = boxes_of(note.batch, shape, len(positive), sides=note.assigned.args[4].shape[-1])
-    items = {name.removesuffix("_loss"): float(value) for name, value in note.items.items()}
+    boxes, labels = objects_of(note.batch, shape, len(positive), sides=note.assigned.args[4].shape[-1])
+    items = {name.removesuffix("_loss"): value for name, value in numbers(note.items).items()}
     with note.casting.again():
-        shares = cell_shares(note)
+        shares = cell_shares(note, items)
     return BatchTargets(
         branch=note.branch,
         weight=note.weight,
@@ -38,7 +40,7 @@ def read_note(note: Note) -> BatchTargets:
         unplaced={name: value for name, value in items.items() if name not in shares},
         items=items,
         boxes=boxes,
-        labels=labels_of(note.batch, len(positive)),
+        labels=labels,
     )
 
 
@@ -50,16 +52,16 @@ def owners(note: Note, boxes: tuple[Tensor, ...]) -> Tensor:
     return original_numbers(owner, large_enough(boxes)) if rotated else owner
 
 
-def cell_shares(note: Note) -> dict[str, Tensor]:
-    """What each cell pays, (B, A) by item, gains included; items that belong to no cell are not there."""
-    gains = note.criterion.hyp
+def cell_shares(note: Note, items: Iterable[str]) -> dict[str, Tensor]:
+    """What each cell pays of these items, (B, A) each, gains included; items that belong to no cell are not there."""
+    gains, wanted = note.criterion.hyp, set(items)
     image, anchor = note.positive
-    shares = {}
-    for name, values in positive_shares(note).items():
-        cells = torch.zeros(note.assigned.answer[3].shape, device=anchor.device)
-        if len(anchor):
-            cells[image, anchor] = (values * getattr(gains, GAINS.get(name, name))).float()
-        shares[name] = cells
+    paid = {name: share for name, share in positive_shares(note).items() if name in wanted}
+    cells = torch.zeros((len(paid), *note.assigned.answer[3].shape), device=anchor.device)
+    if len(anchor):
+        scaled = [(share * getattr(gains, GAINS.get(name, name))).float() for name, share in paid.items()]
+        cells[:, image, anchor] = torch.stack(scaled)
+    shares = dict(zip(paid, cells, strict=True))
     if note.entropy is not None:
         shares["cls"] = (note.entropy / note.mass * gains.cls).float()
     return shares
