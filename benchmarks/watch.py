@@ -238,7 +238,7 @@ def main() -> None:
             lines.append(row(name, place, options.batches))
             print(lines[-1], flush=True)
     if options.write:
-        write_table(options.write, "watch", lines)
+        write_table(options.write, "watch" if options.device == "cpu" else "watch-gpu", lines)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Which weights belong to backbone, neck, and each level's box and class stack, and the norms of their gradients."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from functools import cached_property
+from typing import Generic, NamedTuple, TypeVar
 
+import numpy as np
 import torch
 from torch import (
     Tensor,
@@ -14,7 +16,7 @@ from torch import (
 
 from anatomy.head.head import Head
 
-Kind = TypeVar("Kind")
+Kind = TypeVar("Kind", bound=Hashable)
 COARSE = ("backbone", "neck", "head")
 
 
@@ -34,6 +36,16 @@ class NetworkParts:
     coarse: tuple[str | None, ...]
     stack: tuple[Stack | None, ...]
 
+    @cached_property
+    def by_coarse(self) -> "Grouping":
+        """The weights by ``coarse``."""
+        return Grouping.of(self.coarse)
+
+    @cached_property
+    def by_stack(self) -> "Grouping":
+        """The weights by ``stack``."""
+        return Grouping.of(self.stack)
+
     @property
     def first(self) -> nn.Parameter | None:
         """The weight nearest to the image: what breaks on the way back arrives there."""
@@ -44,6 +56,28 @@ class NetworkParts:
         there = [place for place, weight in enumerate(self.weights) if weight.grad is not None]
         held = [weight.grad for weight in self.weights if weight.grad is not None]
         return Gradients(self, there, torch.stack(_foreach_norm(held)) if held else torch.zeros(0))
+
+
+@dataclass(frozen=True)
+class Grouping(Generic[Kind]):
+    """Which of ``kinds`` each of n weights is of, by ``number`` (n,); as many as there are kinds: of none."""
+
+    kinds: tuple[Kind, ...]
+    number: np.ndarray
+
+    @classmethod
+    def of(cls, keys: Sequence[Kind | None]) -> "Grouping[Kind]":
+        """Of the kind of each weight, or None."""
+        kinds = tuple(dict.fromkeys(key for key in keys if key is not None))
+        place = {key: number for number, key in enumerate(kinds)}
+        return cls(kinds, np.array([place.get(key, len(kinds)) for key in keys], np.int64))
+
+    def norms(self, there: Sequence[int], squares: np.ndarray) -> dict[Kind, float]:
+        """The root of the sum of the ``squares`` (k,) of the weights at ``there``; kinds without one are left out."""
+        number = self.number[list(there)]
+        count = np.bincount(number, minlength=len(self.kinds) + 1)
+        root = np.sqrt(np.bincount(number, weights=squares, minlength=len(self.kinds) + 1))
+        return {kind: float(root[i]) for i, kind in enumerate(self.kinds) if count[i]}
 
 
 @dataclass(frozen=True)
@@ -59,10 +93,10 @@ class Gradients:
 
         A part none of whose weights has a gradient is left out.
         """
-        values = [value / (scale or 1.0) for value in self.norms.double().tolist()]
-        by_part = _together(self.parts.coarse, self.there, values)
+        squares = np.square(self.norms.double().cpu().numpy() / (scale or 1.0))
+        by_part = self.parts.by_coarse.norms(self.there, squares)
         coarse = {f"grad_{name}": value for name, value in by_part.items()}
-        return {"grad": _norm(values)} | coarse, _together(self.parts.stack, self.there, values)
+        return {"grad": math.sqrt(squares.sum())} | coarse, self.parts.by_stack.norms(self.there, squares)
 
 
 def network_parts(head: Head) -> NetworkParts:
@@ -108,18 +142,3 @@ def _longest(path: str, groups: Mapping[str, Kind]) -> Kind | None:
         if found is not None:
             return found
     return None
-
-
-def _together(keys: Iterable[Kind | None], there: list[int], values: list[float]) -> dict[Kind, float]:
-    """The norm of the values of each key."""
-    kinds = list(keys)
-    held: dict[Kind, list[float]] = {}
-    for place, value in zip(there, values, strict=True):
-        key = kinds[place]
-        if key is not None:
-            held.setdefault(key, []).append(value)
-    return {key: _norm(parts) for key, parts in held.items()}
-
-
-def _norm(values: list[float]) -> float:
-    return math.sqrt(sum(value * value for value in values))
