@@ -1,7 +1,8 @@
 """What training made of one batch: which cells answer for which objects, and what each cell pays."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -9,8 +10,10 @@ from torch import Tensor
 from .at_rest import PickledAtRest
 from .pyramid import Pyramid
 
+Name = TypeVar("Name", bound=Hashable)
 
-def numbers(values: Mapping[str, Tensor]) -> dict[str, float]:
+
+def numbers(values: Mapping[Name, Tensor]) -> dict[Name, float]:
     """Scalars as Python's; where all lie on one device, fetched in one transfer."""
     if len({value.device for value in values.values()}) != 1:
         return {name: float(value) for name, value in values.items()}
