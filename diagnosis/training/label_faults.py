@@ -33,14 +33,15 @@ class LabelCount:
     def add(self, labels: BatchLabels) -> None:
         """Count one batch."""
         label = labels.label
-        strange = ~((label >= 0) & (label < self.classes) & (label == np.floor(label)))
-        usual = _all_within(labels.boxes)
-        misplaced = np.zeros(len(label), bool) if usual else _misplaced(labels.boxes, rotated=self.rotated)
-        self.outside, self.strange = int(misplaced.sum()), int(strange.sum())
-        self.reach = None if usual else _reach(labels.boxes)
-        self.objects.update(label[~strange].astype(int).tolist())
-        if not (self.outside or self.strange):
+        if _all_known(label, self.classes) and _all_within(labels.boxes):
+            self.outside, self.strange, self.reach = 0, 0, None
+            self.objects.update(label.astype(int).tolist())
             return
+        misplaced = _misplaced(labels.boxes, rotated=self.rotated)
+        strange = ~((label >= 0) & (label < self.classes) & (label == np.floor(label)))
+        self.outside, self.strange = int(misplaced.sum()), int(strange.sum())
+        self.reach = _reach(labels.boxes)
+        self.objects.update(label[~strange].astype(int).tolist())
         for image in labels.image[misplaced | strange].astype(int).tolist():
             if labels.files and len(self.files) < SHOWN:
                 self.files[labels.files[image]] = None
@@ -48,6 +49,11 @@ class LabelCount:
     def forget(self) -> None:
         """Of the batch that comes nothing is known."""
         self.outside = self.strange = self.reach = None
+
+
+def _all_known(label: np.ndarray, classes: int) -> bool:
+    """Whether all ids are those of a class."""
+    return not len(label) or bool(label.min() >= 0 and label.max() < classes and (label == np.floor(label)).all())
 
 
 def _all_within(boxes: np.ndarray) -> bool:
