@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
 import viz
+from benchmarks.doctor_suite.schemes import SCHEMES
 from diagnosis import TargetLayout
+from viz.figures.target_cells import read_levels
 
 pytestmark = pytest.mark.usefixtures("unlaid")
 
@@ -134,3 +137,15 @@ def test_what_cannot_be_read_says_how_it_could_be():
     flat = TargetLayout(axes="NC", classes=slice(5, 8), strides=(8, 16))
     with pytest.raises(ValueError, match="no grid of their own: give image or image_size"):
         viz.targets(stored(flat, FOUR), flat)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_what_right_encoders_write_is_read_back(scheme):
+    encoder = SCHEMES[scheme]()
+    boxes = np.array([[30.0, 20, 78, 90], [100, 40, 160, 76], [140, 85, 164, 105]])
+    encoded = encoder(torch.tensor(boxes).float(), torch.tensor([0, 1, 2]), (128, 256))
+    levels = read_levels(encoded, encoder.layout(TargetLayout), (128, 256))
+    found = np.concatenate([level.boxes for level in levels])
+    nearest = np.abs(found[:, None] - boxes).max(-1)
+    assert len(found)
+    assert nearest.min(1).max() < 0.1  # px
