@@ -118,6 +118,7 @@ PACKAGES = [name for name in ARROWS if (ROOT / name / "__init__.py").is_file()]
 MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 FILES = graph(MODULES, ROOT)
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+BRINGS_FUNCTIONS = ("notebooks/11_someone_elses_encoder.ipynb",)  # which are what it is about
 
 
 def project_files() -> list[Path]:
@@ -263,9 +264,8 @@ def test_a_notebook_is_committed_without_outputs_and_without_functions(path):
     cells = json.loads(path.read_text())["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     assert [cell["source"] for cell in code if cell["outputs"] or cell["execution_count"] is not None] == []
-    assert [
-        cell["source"] for cell in code if re.search(r"^\s*(def|class) ", "".join(cell["source"]), re.MULTILINE)
-    ] == []
+    functions = [text for cell in code if re.search(r"^\s*(def|class) ", text := "".join(cell["source"]), re.MULTILINE)]
+    assert bool(functions) == (relative(path) in BRINGS_FUNCTIONS), functions
     assert cells[0]["cell_type"] == "markdown"
     assert "".join(cells[0]["source"]).startswith("# ")
 

@@ -20,7 +20,7 @@ NORMS = {"native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit_no_t
 REDUCTIONS = {"mean", "sum", "amax", "amin", "max", "min", "var", "var_mean", "std", "linalg_vector_norm", "prod"}
 SOFTMAX = {"_softmax", "_log_softmax", "softmax", "log_softmax"}
 SPLITS = {"split", "split_with_sizes", "chunk", "unsafe_split", "unbind"}
-PRODUCTS = {"mm": (0, 1), "bmm": (0, 1), "addmm": (1, 2), "baddbmm": (1, 2), "matmul": (0, 1), "linear": (0, 1)}
+PRODUCTS = {"mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1, "matmul": 0, "linear": 0}  # which argument is the left factor
 POOLS = {"max_pool2d", "max_pool2d_with_indices", "avg_pool2d"}
 PADS = {"constant_pad_nd", "pad", "reflection_pad2d", "replication_pad2d"}
 TAPS = {"nearest": (0, 0), "_nearest": (0, 0), "bilinear": (0, 1), "bicubic": (-1, 2)}  # first and last cell read
@@ -155,7 +155,7 @@ def _windowed(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:
     if name == "convolution":
         return _through_windows(here, given, tuple(given["weight"].shape[2:]))
     if name in POOLS:
-        return _through_windows(here, given, _pair(given.get("kernel_size") or 1))
+        return _through_windows(here, given, _pair(given["kernel_size"]))
     if name in PADS:
         return _padded(here, given["pad" if "pad" in given else "padding"])
     if name.startswith(("upsample_", "_upsample_")):
@@ -312,9 +312,8 @@ def _reduced(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:
 
 def _product(step: Step, source: Tensor, here: Seen, output: Tensor) -> Seen:
     """A matrix product mixes what it sums over; with a matrix of weights from the right the rows stay apart."""
-    values = list(step.given.values())
-    left, right = (values[place] for place in PRODUCTS[step.name])
-    by_weights = source is left and seen(right) is None and len(step.tracked) == 1
+    left = list(step.given.values())[PRODUCTS[step.name]]
+    by_weights = source is left and len(step.tracked) == 1
     return here if by_weights and left.ndim - 1 not in here.at else here.lost()
 
 

@@ -29,6 +29,7 @@ TESTS = (
     "tests/surgery",
     "tests/anatomy",
     "tests/diagnosis/test_assignment.py",
+    "tests/diagnosis/test_ceiling.py",
     "tests/diagnosis/test_level_evidence.py",
     "tests/diagnosis/test_loss_by_level.py",
     "tests/diagnosis/test_missed.py",

@@ -16,6 +16,12 @@ AXES = (*LEVEL_AXES, "NC", "LNC")
 CLASS_VALUES = ("one_hot", "soft", "ids", "gaussian")
 
 
+def _in_tuples(value: Any) -> Any:
+    """Arrays, tensors and lists as tuples of plain numbers, so that layouts compare and print alike."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return tuple(map(_in_tuples, value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
 @dataclass(frozen=True, repr=False)
 class TargetLayout:
     """Channels of one tensor a level (or of one for all), and the order in which they are stored.
@@ -55,6 +61,8 @@ class TargetLayout:
     num_classes: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self):
+        for name in ("box", "classes", "strides", "anchors"):
+            object.__setattr__(self, name, _in_tuples(getattr(self, name)))
         self._check_words()
         self._check_levels()
         used = [*self.box, *([] if self.objectness is None else [self.objectness]), *self.class_channels]

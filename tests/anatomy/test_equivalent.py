@@ -212,6 +212,15 @@ def test_differences_by_hand(mine, other, largest, relative):
     assert (found.largest, found.relative) == (largest, relative)
 
 
+def test_of_the_outputs_of_any_network_the_floating_ones_are_compared():
+    class Several(nn.Module):
+        def forward(self, x):
+            return {"twice": 2 * x, "count": len(x), "order": x.argsort(), "nothing": None}
+
+    found = anatomy.equivalent(Several(), Several(), inputs=(1, 3, 8, 8))
+    assert found.identical and "output 0" in str(found.to_df()) and "output 1" not in str(found.to_df())
+
+
 def test_nothing_is_touched(nano):
     net = nano.model.train()
     before = {name: value.clone() for name, value in net.state_dict().items()}

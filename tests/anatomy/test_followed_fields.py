@@ -136,6 +136,7 @@ WHOLE = {  # operations after which every cell may see everything: are they stil
     "rolled": (lambda x: x.roll(1, 3), None),
     "a product over the columns": (lambda x: x @ torch.rand(WIDTH, 3, dtype=torch.float64), None),
     "a product of two that see": (lambda x: x @ x.transpose(2, 3), None),
+    "a product of two that see, channels last": (lambda x: x.permute(0, 2, 3, 1) @ x.permute(0, 2, 1, 3), None),
     "a product from the left": (lambda x: torch.rand(3, HEIGHT, dtype=torch.float64) @ x, None),
     "repeated": (lambda x: x[:, :, :1] + torch.zeros(1, 2, HEIGHT, WIDTH, dtype=torch.float64), None),
     "rows and columns exchanged, then a sum": (lambda x: x[..., :10, :] + x[..., :10, :].transpose(2, 3), None),

@@ -150,7 +150,7 @@ def test_interrupted_save_cleans_up(model, saved, monkeypatch):
 
 
 def test_float16_rounds_by_half_a_step_at_most_and_the_default_does_not_round(model, tmp_path, picture):
-    exact = surgery.load(surgery.save(model, tmp_path / "exact.pt"))
+    exact = surgery.load(surgery.save(model, str(tmp_path / "exact.pt")))
     rounded = surgery.load(surgery.save(model, tmp_path / "rounded.pt", half=True))
     assert (tmp_path / "rounded.pt").stat().st_size < 0.6 * (tmp_path / "exact.pt").stat().st_size
     for name, value in model.model.state_dict().items():

@@ -1,7 +1,6 @@
 """What a target encoder writes into each level, upon the photograph: lit cells, the boxes they hold, the true boxes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -12,10 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
-from anatomy.head.levels import level_name
 from anatomy.tracing.overlap import pair_overlaps
 from diagnosis import ImageLabels, TargetLayout
-from diagnosis.doctor.layout import as_xyxy
 
 from ..canvas.frame import corners, vertices
 from ..canvas.layout import fit, panels
@@ -23,30 +20,15 @@ from ..canvas.legend import foot
 from ..canvas.palette import level_color
 from ..canvas.photo import outline, photograph, stretch_note
 from ..canvas.style import DOUBLE, SINGLE, Picture, Style, styled
+from .target_cells import SHOWN, Written, read_levels
 
-LIT = 0.5  # a cell counts as an object's when its objectness, or its largest class, exceeds this
 FITS = 0.5  # IoU with a true box from which a decoded one counts as right
 TRUE, WRONG = "#FFFFFF", "#E8112D"
 GREY = 128
 
 
-@dataclass(frozen=True)
-class Written:
-    """What an encoder wrote into one level, in px of the image.
-
-    ``strength`` (h, w) of its objectness or largest class, ``cells`` (h, w, 4) xyxy; of the k lit cells ``points``
-    (k, 2) xy, their anchor points, and ``boxes`` (k, 4) xyxy, the boxes that they hold.
-    """
-
-    name: str
-    strength: np.ndarray
-    cells: np.ndarray
-    points: np.ndarray
-    boxes: np.ndarray
-
-
 def targets(
-    encoded: Sequence[ArrayLike],
+    encoded: Sequence[ArrayLike] | ArrayLike,
     layout: TargetLayout,
     image: np.ndarray | None = None,
     boxes: ArrayLike | ImageLabels | None = None,
@@ -58,24 +40,24 @@ def targets(
 ) -> Picture:
     """Draw an encoder's output, one panel a level, so that a scrambled one shows at a glance.
 
-    ``encoded``: one (C, h, w) tensor or array a level, read as ``layout`` says; ``image`` (H, W, 3) uint8 RGB, or
-    ``image_size`` (height, width) px for a blank one; ``boxes`` (n, 4) xyxy px, the true ones, or the image's
-    ``ImageLabels``. Each cell has the colour of its level, stronger the larger its objectness or class; the boxes that
-    the lit cells hold are drawn through, in red where no true box has an IoU of 0.5 with them, with a line from the
-    cell to its box. Cells beyond the image are shown where they lie. ``title`` stands at the left, for figures that go
-    below one another. Returns a Figure; raises ValueError for levels that do not fit the layout.
+    ``encoded``: one tensor or array a level, or one for all, stored and read as ``layout`` says; ``image`` (H, W, 3)
+    uint8 RGB, or ``image_size`` (height, width) px for a blank one; ``boxes`` (n, 4) xyxy px, the true ones, or the
+    image's ``ImageLabels``. Each cell has the colour of its level, stronger the larger its objectness or class (of its
+    anchors the strongest); the boxes that the lit cells hold, one an anchor, are drawn through, in red where no true
+    box has an IoU of 0.5 with them, with a line from the cell's point to its box. Cells beyond the image are shown
+    where they lie. ``title`` stands at the left, for figures that go below one another. Returns a Figure; raises
+    ValueError for levels that do not fit the layout.
     """
-    levels = [np.asarray(level, dtype=np.float64) for level in encoded]
-    _check(levels, layout)
-    height, across = _size(levels, layout, image, image_size)
+    found = read_levels(encoded, layout, image_size if image is None else image.shape[:2])
+    covered = [np.array(level.strength.shape) * stride for level, stride in zip(found, layout.strides, strict=True)]
+    height, across = (int(side) for side in (covered[0] if image_size is None else image_size))
+    height, across = (height, across) if image is None else image.shape[:2]
     image = np.full((height, across, 3), GREY, np.uint8) if image is None else image
     boxes = boxes.boxes(across, height) if isinstance(boxes, ImageLabels) else boxes
     truth = None if boxes is None else np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-    found = [_read(level, layout, index, (height, across)) for index, level in enumerate(levels)]
-    right = max(across, *(level.shape[2] * stride for level, stride in zip(levels, layout.strides, strict=True)))
-    bottom = max(height, *(level.shape[1] * stride for level, stride in zip(levels, layout.strides, strict=True)))
+    bottom, right = np.max(np.array([(height, across), *covered]), 0).tolist()
     with styled(style):
-        figure, axes = panels(1, len(levels), (bottom, right), width or (SINGLE if len(levels) == 1 else DOUBLE))
+        figure, axes = panels(1, len(found), (bottom, right), width or (SINGLE if len(found) == 1 else DOUBLE))
         wrong = 0
         for ax, level in zip(axes[0], found, strict=True):
             photograph(ax, image, grey=True, frame=(0, 0, right, bottom))
@@ -89,53 +71,6 @@ def targets(
         foot(figure, _legend(layout, truth, wrong, lit), stretch_note(right, bottom))
         fit(figure)
     return figure
-
-
-def _check(levels: Sequence[np.ndarray], layout: TargetLayout) -> None:
-    if len(levels) != len(layout.strides):
-        raise ValueError(f"The layout has {len(layout.strides)} strides, but {len(levels)} levels were given.")
-    for index, level in enumerate(levels):
-        if level.ndim != 3 or level.shape[0] < layout.channels:
-            raise ValueError(
-                f"Each level must be (C, h, w) with C of at least {layout.channels}, but level {index}: {level.shape}."
-            )
-
-
-def _size(
-    levels: Sequence[np.ndarray],
-    layout: TargetLayout,
-    image: np.ndarray | None,
-    image_size: tuple[int, int] | None,
-) -> tuple[int, int]:
-    """Height and width of the image in px: its own, as given, or what the finest grid covers."""
-    if image is not None:
-        return image.shape[0], image.shape[1]
-    if image_size is not None:
-        return int(image_size[0]), int(image_size[1])
-    rows, columns = levels[0].shape[1:]
-    return int(rows * layout.strides[0]), int(columns * layout.strides[0])
-
-
-def _read(level: np.ndarray, layout: TargetLayout, index: int, size: tuple[int, int]) -> Written:
-    """The cells of a level, and the boxes of those that count as an object's."""
-    stride = layout.strides[index]
-    channels = list(layout.class_channels) if layout.objectness is None else [layout.objectness]
-    strength = np.nan_to_num(level[channels].max(0))
-    row, col = np.indices(strength.shape)
-    cells = np.stack((col, row, col + 1, row + 1), -1) * stride
-    on = strength > LIT
-    point = (np.stack((col, row), -1)[on] + layout.grid_offset) * stride
-    boxes = _decode(level[list(layout.box)][:, on].T, point, stride, layout, size)
-    return Written(level_name(stride), strength, cells, point, boxes)
-
-
-def _decode(
-    values: np.ndarray, point: np.ndarray, stride: float, layout: TargetLayout, size: tuple[int, int]
-) -> np.ndarray:
-    """(k, 4) box channels of cells with these anchor points (k, 2) as xyxy px."""
-    height, width = size
-    unit = {"px": (1, 1), "stride": (stride, stride), "normalized": (width, height)}[layout.unit]
-    return as_xyxy(values * np.tile(unit, 2), point, layout.format, relative=layout.relative)
 
 
 def _draw(ax: Axes, level: Written, truth: np.ndarray | None) -> int:
@@ -158,7 +93,7 @@ def _draw(ax: Axes, level: Written, truth: np.ndarray | None) -> int:
 
 def _draw_cells(ax: Axes, level: Written) -> None:
     """Every cell in the colour of its level, the stronger its value."""
-    strong = level.strength > 0.02
+    strong = level.strength > SHOWN
     opacity = 0.15 + 0.75 * level.strength[strong].clip(0, 1)
     colors = [to_rgba(level_color(level.name), value) for value in opacity.tolist()]
     cells = PolyCollection(vertices(corners(level.cells[strong])), facecolors=colors, lw=0)

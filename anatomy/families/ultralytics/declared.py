@@ -69,7 +69,8 @@ class Yolo(Model):
 
 def last_conv(stack: nn.Module) -> nn.Conv2d:
     """The convolution at the end of one level's stack."""
-    return cast(nn.Conv2d, cast(nn.Sequential, stack)[-1])
+    *_, last = cast(nn.Sequential, stack)  # much quicker than an index, and asked for often
+    return cast(nn.Conv2d, last)
 
 
 def detection_head(net: nn.Module) -> DetectHead:

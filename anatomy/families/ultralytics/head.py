@@ -70,7 +70,7 @@ class UltralyticsHead(Head):
 
     def class_conv(self, level: int, branch: str) -> nn.Conv2d:
         """The last convolution of the class stack of a level."""
-        return last_conv(self._convs(branch)[level])
+        return last_conv(tuple(self._convs(branch))[level])
 
     def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
         """The same convolution in the copies that predictors made of the network."""
@@ -341,8 +341,8 @@ class UltralyticsHead(Head):
 
     def _conv_of(self, runner: nn.Module, level: int, branch: str) -> Iterator[nn.Conv2d]:
         """The class convolution of a runner; none where its branch was removed."""
-        convs = getattr(detection_head(runner), BRANCHES[branch], None)
-        if convs is not None and level < len(convs):
+        convs = tuple(getattr(detection_head(runner), BRANCHES[branch], None) or ())
+        if level < len(convs):
             conv = last_conv(convs[level])
             if conv is not self.class_conv(level, branch):
                 yield conv

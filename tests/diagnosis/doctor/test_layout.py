@@ -46,6 +46,19 @@ def test_layouts_that_make_no_sense_are_refused(fields, message):
         TargetLayout(**fields)
 
 
+def test_priors_and_channels_may_be_arrays():
+    plain = TargetLayout((0, 1, 2, 3), classes=[5, 6], strides=(8,), unit="prior", anchors=[[(10, 13), (16, 30)]])
+    given = TargetLayout(
+        np.arange(4),
+        classes=np.array([5, 6]),
+        strides=torch.tensor([8]),
+        unit="prior",
+        anchors=np.array([[[10, 13], [16, 30]]]),
+    )
+    assert given == plain and repr(given) == repr(plain) and "array" not in repr(given)
+    assert given.anchors == (((10, 13), (16, 30)),) and given.strides == (8,)
+
+
 def test_an_unknown_family_is_refused_by_name():
     with pytest.raises(ValueError, match="'yolov6' was given"):
         TargetLayout.of("yolov6")

@@ -64,3 +64,15 @@ def test_a_reading_of_another_split_is_offered_where_it_brings_rows_back():
     (mend,) = mends_with([], few, told)
     assert (mend.doubtful, mend.split, len(mend.images)) == (("wrong_side",), "val", 4)
     assert not mend.sure.does
+
+
+def test_what_another_split_says_explains_the_rows_of_one_too_small_to_judge():
+    evidence = {"brings_back": 7, "also": ["wrong_side"]}
+    unsure = Finding("cannot_tell", "warning", None, "Too few images.", evidence)
+    lost, apart, empty = finding("outside", "error"), finding("off_image", "warning"), finding("empty_box", "error")
+    told, rest = with_symptoms([unsure], [lost, apart, empty])
+    assert (told.code, told.severity, told.consequences) == ("cannot_tell", "error", ("off_image", "outside"))
+    assert told.message.endswith("wrong_side explains these 7 lines that leave the image (off_image, outside).")
+    assert rest == empty
+    bare = Finding("cannot_tell", "warning", None, "Too few images.", {})
+    assert with_symptoms([bare], [lost]) == [bare, lost]
