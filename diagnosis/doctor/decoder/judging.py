@@ -10,7 +10,8 @@ from ..boxes.terms import declared
 from ..boxes.writing import Size, at_cells, channels
 from ..notes import Notes
 from .asking import Asker, Unreadable
-from .explaining import Reason, Seen, first_wrong, reason
+from .explaining import reason
+from .seen import Reason, Seen, first_wrong
 from .origins import changes, origin
 from .trials import Trial, ask, background
 
