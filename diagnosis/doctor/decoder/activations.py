@@ -33,6 +33,9 @@ ACTIVATIONS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
     "the double": ("wrong_box_format", lambda v: v * 2),
 }
 
+LONGER = {f"{step:+g} more": ("wrong_box", lambda v, step=step: v + step) for step in (1.0, -1.0, 0.5, -0.5)}
+"""Functions of distances, or of sizes, that would be a shift of places."""
+
 
 def _functions(stride: float) -> dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]]:
     """All, with those of a level's stride."""
@@ -46,24 +49,40 @@ def _functions(stride: float) -> dict[str, tuple[str, Callable[[np.ndarray], np.
 def activated(seen: Seen) -> Reason | None:
     """Channels that go through a function before they are read as declared."""
     best: tuple[int, Reason] | None = None
-    functions = _functions(seen.given.stride)
+    functions = {**_functions(seen.given.stride), **LONGER}
     with np.errstate(all="ignore"):
         for first, last in product(functions, repeat=2):
             names = [name for name in (first, last) if name]
             count = len(set(names))
-            if not names or (best and count >= best[0]):
+            if not names or (best and count >= best[0]) or not _allowed(first, last, seen):
                 continue
             values = np.concatenate(
                 (functions[first][1](seen.given.values[:, :2]), functions[last][1](seen.given.values[:, 2:])), 1
             )
             share = seen.told(meant_boxes(replace(seen.given, values=values), seen.terms))
-            if share < ENOUGH:
-                continue
-            what = [f"{where} go through {name}" for where, name in (("places", first), ("sizes", last)) if name]
-            if first == last or seen.terms[0].sign < 0 or seen.terms[2].quantity == "x2":
-                what = [f"box channels go through {name}" for name in dict.fromkeys(names)]
-            best = count, Reason(_sorted(functions[name][0] for name in names), " and ".join(what), share)
+            if share >= ENOUGH:
+                codes = _sorted(functions[name][0] for name in names)
+                best = count, Reason(codes, _words(first, last, seen), share)
     return best[1] if best else None
+
+
+def _allowed(first: str, last: str, seen: Seen) -> bool:
+    """Whether two functions, of places and of sizes, are no shift of places in other words."""
+    if seen.terms[0].sign < 0:
+        return first == last or not (first in LONGER or last in LONGER)
+    return first not in LONGER and (last not in LONGER or seen.terms[2].quantity == "w")
+
+
+def _words(first: str, last: str, seen: Seen) -> str:
+    if first == last or seen.terms[0].sign < 0 or seen.terms[2].quantity == "x2":
+        names = dict.fromkeys(name for name in (first, last) if name)
+        return " and ".join(f"box channels {_through(name)}" for name in names)
+    parts = [f"{where} {_through(name)}" for where, name in (("places", first), ("sizes", last)) if name]
+    return " and ".join(parts)
+
+
+def _through(name: str) -> str:
+    return f"count {name}" if name in LONGER else f"go through {name}"
 
 
 def _sorted(codes: Iterable[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from ..boxes.terms import Term
 from .activations import activated
 from .forms import forms
 from .other_cells import elsewhere
+from .points import pointed
 from .seen import Reason, Seen
 
 FEW = 8
@@ -20,7 +21,7 @@ FEW = 8
 
 def reason(seen: Seen) -> Reason | None:
     """The first that explains nearly all of: a ceiling, another form given out, activations, cells, terms, a motion."""
-    for found in (_ceiling, forms, _rounded, activated, elsewhere, _terms, _moved):
+    for found in (_ceiling, forms, _rounded, activated, elsewhere, _terms, pointed, _moved):
         explained = found(seen)
         if explained is not None:
             return explained
@@ -54,8 +55,11 @@ def _written(seen: Seen) -> np.ndarray:
 
 
 def _rounded(seen: Seen) -> Reason | None:
+    """Whole px: rounded is a matter of taste, cut is up to a px too far up and left."""
     if not whole(replace(seen.given, values=_written(seen)), seen.terms):
         return None
+    if np.abs(seen.came - seen.given.boxes).max() > 0.51:
+        return Reason(("wrong_box",), "boxes are cut to whole px, up to a px beside those given", 1.0)
     return Reason(("wrong_box",), "boxes come out in whole px", 1.0, severity="warning")
 
 

@@ -12,8 +12,18 @@ Change = tuple[str, str, Callable[[np.ndarray, Held], np.ndarray]]
 """A code, words, and what turns boxes that came into those that were meant."""
 
 
+HALVED, DOUBLED = "half as wide and high", "twice as wide and high"
+SCALES = {HALVED: 0.5, DOUBLED: 2.0}
+
+
 def _corners(boxes: np.ndarray) -> np.ndarray:
     return np.concatenate((boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2), 1)
+
+
+def _scaled(boxes: np.ndarray, factor: float) -> np.ndarray:
+    """Boxes so many times as wide and high, around their own centres."""
+    middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2, factor * (boxes[:, 2:] - boxes[:, :2]) / 2
+    return np.concatenate((middle - half, middle + half), 1)
 
 
 def _sides(held: Held) -> np.ndarray:
@@ -34,6 +44,8 @@ FORMATS: tuple[Change, ...] = (
         "as centre and half of width and height",
         lambda b, held: np.concatenate((b[:, :2] - b[:, 2:], b[:, :2] + b[:, 2:]), 1),
     ),
+    ("wrong_box_format", HALVED, lambda b, held: _scaled(b, 2)),
+    ("wrong_box_format", DOUBLED, lambda b, held: _scaled(b, 0.5)),
 )
 UNITS: tuple[Change, ...] = (
     ("", "", lambda b, held: b),
@@ -83,7 +95,7 @@ def forms(seen: Seen) -> Reason | None:
         share = seen.share(came)
         if share >= ENOUGH:
             said = " and ".join(words for _, words, _ in changes if words)
-            best = count, Reason(codes, f"boxes are given out {said}", share)
+            best = count, Reason(codes, f"boxes are given out {said}", share, scale=SCALES.get(said))
     return best[1] if best else None
 
 

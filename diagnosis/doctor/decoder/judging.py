@@ -1,8 +1,7 @@
 """What trials of each level say together, over all sizes of images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,8 +10,8 @@ from ..boxes.writing import Size, at_cells, channels
 from ..notes import Notes
 from .asking import Asker, Unreadable
 from .explaining import reason
-from .seen import Reason, Seen, first_wrong
 from .origins import changes, origin
+from .seen import Reason, Seen, first_wrong
 from .trials import Trial, ask, background
 
 
@@ -48,6 +47,7 @@ def judge(
                 told[level.index] = _level(level, asker, notes, sizes, rng)
             except Unreadable as error:
                 notes.add(error.code, str(error), level=level.index)
+    told = _viewed(levels, told, asker, notes, rng)
     _note_all(told, notes, asker.layout.strides)
     _fold(notes)
     return _description(told), _unexplained(told)
@@ -84,7 +84,29 @@ def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng:
             what = "a sure prediction is lost among ten in an image"
             notes.add("object_lost", what, level=level.index, trials=level.crowded)
         return Told("boxes come out as the layout says", len(right), 0)
-    return _boxes(level, seen, asker, notes, rng)
+    return _boxes(level, seen, asker, rng)
+
+
+def _viewed(
+    levels: Sequence[Level], told: dict[int, Told], asker: Asker, notes: Notes, rng: np.random.Generator
+) -> dict[int, Told]:
+    """What is told of levels that nothing explains, if bins that are viewed as (n, 4) are the cause."""
+    other = asker.viewed()
+    if other is None or not told or not all(one.open for one in told.values()):
+        return told
+    found: dict[int, Told] = {}
+    for level in levels:
+        trials = [ask(other, trial.size, trial.noise, trial.given) for trial in level.trials]
+        seen = _seen(Level(level.index, trials), other)
+        if seen is None:
+            return told
+        right = Told("boxes come out as the layout says", len(seen.came), 0)
+        found[level.index] = right if seen.right.all() else _boxes(Level(level.index, trials), seen, other, rng)
+    if any(one.open for one in found.values()):
+        return told
+    words = "the raw channels of the four sides are taken as (bins, 4), not as (4, bins)"
+    notes.add("scrambled_layout", words)
+    return {level: replace(one, words=f"{words}; then {one.words}") for level, one in found.items()}
 
 
 def _mixed_images(level: Level, notes: Notes) -> bool:
@@ -145,30 +167,22 @@ def _classes(level: Level, notes: Notes) -> None:
         notes.add("class_wrong", what, level=level.index, given=int(given[first]), got=int(got[first]))
 
 
-def _boxes(level: Level, seen: Seen, asker: Asker, notes: Notes, rng: np.random.Generator) -> Told:
-    """Name why boxes come out wrong: taken from other cells or images, or read otherwise than they are written."""
+def _boxes(level: Level, seen: Seen, asker: Asker, rng: np.random.Generator) -> Told:
+    """Why boxes come out wrong: taken from other cells or images, or read otherwise than they are written."""
     wrong = int((~seen.right).sum())
-    where = _where(seen)
     found = reason(seen)
     if found is None or found.codes == ("wrong_box",):
-        mixed = _mixing(level, asker, rng)
-        if mixed is not None:
-            code, words = mixed
-            notes.add(code, f"{words}{where}", level=level.index, trials=wrong)
-            return Told(words, len(seen.came), 0)
+        found = _mixing(level, asker, rng) or found
     found = found or _by_size(seen)
     if found is None:
-        words = f"{wrong} of {len(seen.came)} boxes come out wrong"
-        numbers: dict[str, Any] = first_wrong(seen)
-        notes.add("wrong_box", f"{words}{where}", level=level.index, **numbers)
-        return Told("nothing explains the boxes", len(seen.came), wrong)
+        found = Reason(("wrong_box",), f"{wrong} of {len(seen.came)} boxes come out wrong", 0.0)
     return Told(
-        words=found.words,
+        words=found.words if found.share else "nothing explains the boxes",
         shown=len(seen.came),
         open=round((1 - found.share) * wrong),
         reason=found,
-        where=where,
-        evidence={**first_wrong(seen), "explained": round(found.share, 3), **found.evidence},
+        where=_where(seen),
+        evidence={**first_wrong(seen), "wrong": wrong, "explained": round(found.share, 3), **found.evidence},
     )
 
 
@@ -183,9 +197,18 @@ def _note_all(told: dict[int, Told], notes: Notes, strides: Sequence[float]) -> 
             notes.fold("levels_reversed", "wrong_stride")
             told = {level: one for level, one in told.items() if level not in wrong}
     for level, one in told.items():
-        for code in one.reason.codes if one.reason else ():
-            severity = one.reason.severity if one.reason else "error"
-            notes.add(code, f"{one.words}{one.where}", level=level, severity=severity, **one.evidence)
+        if one.reason is not None:
+            for code in _codes(one.reason, level, told, strides):
+                words = f"{one.reason.words}{one.where}"
+                notes.add(code, words, level=level, severity=one.reason.severity, **one.evidence)
+
+
+def _codes(reason: Reason, level: int, told: dict[int, Told], strides: Sequence[float]) -> tuple[str, ...]:
+    """Sizes that come out twofold or halved on some levels alone are those of another level's stride."""
+    alone = any(one.reason is None or one.reason.scale != reason.scale for one in told.values() if one.shown)
+    if reason.scale is not None and alone and reason.scale * strides[level] in strides:
+        return ("wrong_stride",)
+    return reason.codes
 
 
 def _where(seen: Seen) -> str:
@@ -205,21 +228,21 @@ def _by_size(seen: Seen) -> Reason | None:
     return reason(wrong[0]) if len(wrong) == 1 and len(parts) > 1 else None
 
 
-def _mixing(level: Level, asker: Asker, rng: np.random.Generator) -> tuple[str, str] | None:
-    """A code and words, where what comes out depends on cells or images that the prediction is not in."""
+def _mixing(level: Level, asker: Asker, rng: np.random.Generator) -> Reason | None:
+    """Where what comes out depends on cells or images that the prediction is not in."""
     wrong = [trial for trial in level.trials if _wrong(trial, asker)]
     trial = wrong[-1]
     found = origin(asker, trial)
     if found is not None:
-        return found
+        return Reason((found[0],), found[1], 1.0)
     given = trial.given.take(np.arange(len(trial.boxes)) % max(len(trial.boxes) // 8, 1) == 0)
     small = ask(asker, trial.size, trial.noise, given)
     other = background(asker.layout, trial.size, len(trial.noise[0]), rng)
     if changes(asker, small, other, same=True):
         words = "the box that comes out changes with the boxes of other cells"
-        return "scrambled_layout", words
+        return Reason(("scrambled_layout",), words, 1.0)
     if len(trial.noise[0]) > 1 and changes(asker, small, other, same=False):
-        return "mixed_batch", "the box that comes out changes with other images of the batch"
+        return Reason(("mixed_batch",), "the box that comes out changes with other images of the batch", 1.0)
     return None
 
 

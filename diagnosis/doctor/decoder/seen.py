@@ -15,7 +15,8 @@ ENOUGH = 0.9
 class Reason:
     """``codes`` of one explanation, in words, and the share of the wrong boxes that it explains.
 
-    ``stride``: the one that the level works with, where it is another.
+    ``stride``: the one that the level works with, where it is another. ``scale``: how many times as wide and high boxes
+    come out, where that is all.
     """
 
     codes: tuple[str, ...]
@@ -24,6 +25,7 @@ class Reason:
     severity: str = "error"
     evidence: dict = field(default_factory=dict)
     stride: float | None = None
+    scale: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

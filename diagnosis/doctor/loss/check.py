@@ -11,18 +11,22 @@ from ..layout import TargetLayout
 from ..notes import Notes
 from . import scores
 from .asking import Asker, Failed
-from .boxes import Cost, ignored, misplaced
-from .cells import ignored_cells, images, noisy, order, pulls
+from .boxes import cancelled, costs, misplaced
+from .cells import ignored_cells, mixed, order
+from .cost import Cost
+from .memory import remembered
+from .parts import parts
+from .pulls import pulls
+from .said import Said
 from .truth import Truth, truth
 
-SPECIFIC = ("axes_swapped", "wrong_box_format", "wrong_box_unit", "half_cell_offset", "class_wrong", "mixed_batch")
+SPECIFIC = ("axes_swapped", "wrong_box_format", "wrong_box_unit", "half_cell_offset", "class_wrong")
 FOLLOWS = {
     "not_permutation_invariant": (*SPECIFIC, "not_minimal", "gradient_leak", "no_gradient"),
     "non_finite": ("not_minimal", "no_gradient", *SPECIFIC),
-    **dict.fromkeys(SPECIFIC, ("not_minimal",)),
-    "mixed_batch": ("not_minimal", "gradient_leak", "no_gradient"),
+    **dict.fromkeys((*SPECIFIC, "class_leak"), ("not_minimal",)),
 }
-"""What each cause brings with it."""
+"""What each cause brings with it in the same part of a loss."""
 
 
 def check_loss(
@@ -50,22 +54,43 @@ def check_loss(
         )
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(int(rng.integers(1 << 30)))
-    asker, notes = Asker(loss, layout, prepare), Notes(len(layout.strides))
-    given = truth(layout, image_size, batch, rng)
+    asker = Asker(loss, layout, prepare)
     channels = box_channels if box_channels is not None or prepare else layout.box
+    said: list[Said] = []
     try:
-        order(given, asker, notes, generator)
-        _minimum(given, asker, notes, generator, rng)
-        pulls(given, asker, notes, channels, generator)
-        ignored_cells(given, asker, notes, rng)
+        said += _all(asker, truth(layout, image_size, batch, rng), channels, generator, rng)
     except Failed as error:
-        notes.add(error.code, f"targets with objects: {error}")
-    _hard_cases(given, asker, notes, generator)
-    _calls(asker, notes)
-    for cause, follows in FOLLOWS.items():
-        for symptom in follows if notes.has(cause) else ():
-            notes.drop(symptom, cause)
+        said.append(Said(error.code, f"targets with objects: {error}"))
+    said += _hard_cases(truth(layout, image_size, batch, rng), asker, generator) if not asker.hopeless else []
+    said += _calls(asker)
+    notes = _noted(said, len(layout.strides), infinite=bool(asker.infinite))
     return Report("loss", notes.findings(set(range(len(layout.strides)))), asker.asked)
+
+
+def _all(
+    asker: Asker, given: Truth, boxes: Sequence[int] | None, generator: torch.Generator, rng: np.random.Generator
+) -> list[Said]:
+    """What targets with objects show; images that are mixed are asked one by one."""
+    found = remembered(given, asker)
+    if asker.hopeless:
+        return found
+    known = parts(given, asker)
+    signed = cancelled(given, asker)
+    mixing = mixed(given, asker, known) if not signed else None  # a sum of signed errors mixes all that there is
+    if mixing is not None:
+        found.append(mixing)
+    if mixing is not None and mixing.code == "mixed_batch":
+        given = truth(given.layout, given.size, 1, rng)
+    ordering = order(given, asker, known, generator)
+    pulled = pulls(given, asker, known, boxes, ordered=not ordering)
+    return [
+        *found,
+        *(one for one in signed if "boxes" not in {other.part for other in ordering}),
+        *ordering,
+        *_minimum(given, asker, {one.part for one in ordering}, generator),
+        *pulled,
+        *ignored_cells(given, asker, rng),
+    ]
 
 
 def _fitting(layout: TargetLayout) -> tuple[int, int]:
@@ -76,49 +101,63 @@ def _fitting(layout: TargetLayout) -> tuple[int, int]:
     return 2 * coarsest, 3 * coarsest
 
 
-def _minimum(given: Truth, asker: Asker, notes: Notes, generator: torch.Generator, rng: np.random.Generator) -> None:
-    """The truth must have the smallest loss, and every departure from it a greater one."""
+def _minimum(given: Truth, asker: Asker, disordered: set[str], generator: torch.Generator) -> list[Said]:
+    """The truth must have the smallest loss, and every departure from it a greater one.
+
+    ``disordered``: parts that depend on the order of cells; what they cost means nothing.
+    """
     targets = given.levels()
-    best = asker(targets, targets, "a perfect prediction")
-    if not np.isfinite(best) or notes.has("not_permutation_invariant"):
-        return
+    least = asker(targets, targets, "a perfect prediction")
+    if not np.isfinite(least) or "" in disordered:
+        return []
+    boxes, shown = costs(given, asker, least), scores.costs(given, asker, least)
+    found: list[Said] = []
+    if "boxes" not in disordered:
+        found += misplaced(given, asker, boxes)
+    found += [one for one in scores.check(given, asker, shown) if one.part not in disordered]
+    return found if found or disordered else _noise(given, asker, generator, least)
+
+
+def _noise(given: Truth, asker: Asker, generator: torch.Generator, least: float) -> list[Said]:
+    """Noise of more and more size on all that is predicted must cost more."""
+    targets = given.levels()
     raw = asker.raw(targets)
-    far = asker.of_raw(noisy(raw, 1.0, generator), targets, "a prediction full of noise")
-    cost = Cost(best, 1e-3 * abs(far - best) + 1e-6)
-    twins = truth(given.layout, given.size, given.batch, rng, alike=True)
-    if images(twins, asker, cost):
-        notes.add("mixed_batch", "predictions cost less in the place of the next image than in their own")
-        return
-    found = [*misplaced(given, asker, cost), *ignored(given, asker, cost), *scores.check(given, asker, cost)]
-    for code, words in found:
-        notes.add(code, words)
-    if not found and far <= best + 1e-7:
-        notes.add("not_minimal", "a prediction full of noise costs no more than a perfect one", perfect=best, other=far)
-        return
-    for size in () if found else (0.1, 1.0):
-        other = asker.of_raw(noisy(raw, size, generator), targets, "a prediction with noise")
-        if other < best - cost.slack:
-            what = "a prediction with noise has a smaller loss than a perfect one"
-            notes.add("not_minimal", what, perfect=best, other=other)
-            return
+    far = asker.of_raw(_noisy(raw, 1.0, generator), targets, "a prediction full of noise")
+    if far <= least + 1e-7:
+        words = "a prediction full of noise costs no more than a perfect one"
+        return [Said("not_minimal", words, numbers={"perfect": least, "other": far})]
+    cost = Cost.beside(least, [far - least])
+    for size in (0.1, 1.0):
+        other = asker.of_raw(_noisy(raw, size, generator), targets, "a prediction with noise")
+        if cost.less(other):
+            words = "a prediction with noise has a smaller loss than a perfect one"
+            return [Said("not_minimal", words, numbers={"perfect": least, "other": other})]
+    return []
 
 
-def _hard_cases(given: Truth, asker: Asker, notes: Notes, generator: torch.Generator) -> None:
+def _noisy(raw: Sequence[Tensor], size: float, generator: torch.Generator) -> list[Tensor]:
+    """Raw predictions with noise of so many of their standard deviations."""
+    return [level + size * level.std() * torch.randn(level.shape, generator=generator) for level in raw]
+
+
+def _hard_cases(given: Truth, asker: Asker, generator: torch.Generator) -> list[Said]:
     """Targets that are empty, wholly or but for one image of one level, and boxes without an area."""
     cases = {
         "empty targets": given.empty(),
         "objects on one level of one image": given.only(0).levels(),
         "boxes without an area": given.flat().levels(),
     }
+    found = []
     for name, targets in cases.items():
         try:
             words = _finite(targets, asker, generator)
             flat = name == "boxes without an area" and words and not _explodes(given, asker)
         except Failed as error:
-            notes.add(error.code, f"{name}: {error}")
+            found.append(Said(error.code, f"{name}: {error}"))
             continue
         if words:
-            notes.add("non_finite", f"{name}: {words}", severity="warning" if flat else "error")
+            found.append(Said("non_finite", f"{name}: {words}", mild=bool(flat)))
+    return found
 
 
 def _explodes(given: Truth, asker: Asker) -> bool:
@@ -147,11 +186,34 @@ def _finite(targets: list[np.ndarray], asker: Asker, generator: torch.Generator)
     return ""
 
 
-def _calls(asker: Asker, notes: Notes) -> None:
+def _calls(asker: Asker) -> list[Said]:
     """What the calls themselves have shown."""
+    found = []
     if asker.infinite:
         kinds = ", ".join(dict.fromkeys(asker.infinite))
         what = f"{len(asker.infinite)} of {asker.asked} losses are NaN or infinite: {kinds}"
-        notes.add("non_finite", what if len(what) < 300 else f"{what[:300]} …", calls=len(asker.infinite))
+        what = what if len(what) < 300 else f"{what[:300]} …"
+        found.append(Said("non_finite", what, numbers={"calls": len(asker.infinite)}))
     if asker.changed:
-        notes.add("state_leak", f"it changes its {asker.changed} in place")
+        found.append(Said("state_leak", f"it changes its {asker.changed} in place"))
+    return found
+
+
+def _noted(said: Sequence[Said], levels: int, *, infinite: bool) -> Notes:
+    """All that was said, without what follows from a cause in the same part of the loss."""
+    notes = Notes(levels)
+    for one in said:
+        cause = next((other for other in said if _follows(one, other, infinite=infinite)), None)
+        if cause is not None:
+            notes.fold(cause.code, one.code)
+            continue
+        severity = "warning" if one.mild else "error"
+        notes.add(one.code, one.words, level=one.level, severity=severity, **one.numbers)
+    return notes
+
+
+def _follows(one: Said, cause: Said, *, infinite: bool) -> bool:
+    """Whether what was said follows from a cause: of the same part, or of all of it."""
+    if one.code not in FOLLOWS.get(cause.code, ()) or (cause.code == "non_finite" and (cause.mild or not infinite)):
+        return False
+    return cause.part in ("", one.part)
