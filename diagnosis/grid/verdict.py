@@ -8,6 +8,7 @@ import numpy as np
 from anatomy import Head, Pass
 
 from ..findings import Finding
+from .motion import Motion
 from .probe import CLEAR, SEEN, GridLevel
 from .sight import STRAIGHT, Sight
 
@@ -16,6 +17,7 @@ SCATTER = 0.15  # cells: boxes that follow their cells so closely tell the decod
 CLEAN = 0.15  # cells: an offset of the decoder's points below which boxes off labels are the labels' affair
 HALF, WHOLE = 0.3, 0.75  # cells: an offset of boxes beyond these is half a cell, and a whole one
 STEADY = 0.8  # cells: of a wider scatter of sights nothing is concluded
+ASTRAY = 0.08  # by which the slope of points that are known exactly may differ from that of their cells
 SHARP = 0.3  # cells: a scatter up to which sights alone accuse a level of its axes or stride
 FEWEST = 8  # rows and columns: on smaller grids a patch changes too much of what it does not cover
 # Cells of correct detectors look up to 0.9 cells to the left of or above their middle and 0.6 to the right or below: a
@@ -52,6 +54,10 @@ def check_shapes(head: Head, pass_: Pass) -> list[Finding]:
 
 def judge(level: GridLevel, step: int) -> Iterator[Finding]:
     """What one level's reading says against its declaration: its cells first, then its boxes."""
+    torn = _torn_fault(level)
+    if torn is not None:
+        yield torn
+        return
     fault = _motion_fault(level, step)
     sight = _steady_sight(level, STEADY)
     if fault is not None and level.agreement < CLEAR and sight is not None:
@@ -130,10 +136,21 @@ def _motion_fault(level: GridLevel, step: int) -> Finding | None:
             return _finding(level, "undecided", words, "warning")
         return _finding(level, "scrambled_layout", "what a patch changes does not move with it. Check reshapes.")
     slope = np.array([[x.cols, x.rows], [y.cols, y.rows]]) * level.stride / step
+    if _shrunk(slope):
+        return _finding(level, "scrambled_layout", f"its cells moved {_fewer(x, y, step)}")
     moved = f"for {step} px to the right its cells moved {x.rows} rows and {x.cols} columns"
     return _slope_fault(level, slope, moved, 0.01) or _finding(
         level, "scrambled_layout", f"{moved}, for as many px down {y.rows} and {y.cols}. Check reshapes."
     )
+
+
+def _torn_fault(level: GridLevel) -> Finding | None:
+    """Some rows or columns of its cells moved as declared, and all others did not."""
+    share = max(level.right.torn, level.down.torn)
+    if level.signal < SEEN or not share:
+        return None
+    words = f"{share:.0%} of its answer lies in rows or columns that do not move with the others. Check reshapes."
+    return _finding(level, "scrambled_layout", words, torn=share)
 
 
 def _steady_sight(level: GridLevel, most: float) -> Sight | None:
@@ -150,6 +167,19 @@ def _sight_fault(level: GridLevel) -> Finding | None:
     words = f"cells one column apart look {np.round(seen[0] * level.stride, 1).tolist()} px apart"
     return _slope_fault(level, np.linalg.inv(seen), words, STRAIGHT) or _finding(
         level, "scrambled_layout", f"{words}. Check reshapes."
+    )
+
+
+def _shrunk(slope: np.ndarray) -> bool:
+    """Whether cells move by fewer cells than declared both ways: on a grid of the declared size no stride does that."""
+    along, across = np.diag(slope), np.diag(slope[:, ::-1])
+    return bool(along.min() > 0 and along.max() < 0.9 and np.abs(across).max() < 0.01)
+
+
+def _fewer(x: Motion, y: Motion, step: int) -> str:
+    return (
+        f"{x.cols} columns for {step} px to the right and {y.rows} rows for as many down, fewer than on a grid of this "
+        "size: cells and channels are mixed. Check reshapes."
     )
 
 
@@ -172,6 +202,10 @@ def _slope_fault(level: GridLevel, slope: np.ndarray, words: str, least: float) 
 
 def _boxes_fault(level: GridLevel, step: int) -> Finding | None:
     """The cells are right; are the boxes decoded from them?"""
+    mistake = level.aim.mistake
+    if mistake is not None:
+        words = f"its boxes lie exactly about points {mistake.words}. Look at how the decoder builds its grid."
+        return _finding(level, mistake.code, words)
     moves = np.stack((level.boxes_right, level.boxes_down)) / step  # identity where all is well
     words = f"for {step} px to the right its boxes moved {np.round(level.boxes_right, 1).tolist()} px"
     told = level.aim.scatter < SCATTER
@@ -180,7 +214,8 @@ def _boxes_fault(level: GridLevel, step: int) -> Finding | None:
         words = f"over {step} px of cells to the right its boxes move {np.round(step * moves[0], 1).tolist()} px"
     elif level.agreement < CLEAR or level.signal < SEEN:
         return None
-    if not np.isfinite(moves).all() or np.abs(moves - np.eye(2)).max() < 0.3:
+    least = ASTRAY if level.aim.offset is not None else 0.3
+    if not np.isfinite(moves).all() or np.abs(moves - np.eye(2)).max() < least:
         return None
     if np.abs(np.diag(moves)).max() < 0.3 and min(moves[0, 1], moves[1, 0]) > 0.3:
         return _finding(level, "axes_swapped", f"{words}. The decoder takes rows for columns.")
@@ -200,6 +235,10 @@ def outputs_fault(level: GridLevel, step: int) -> Finding | None:
         return None
     moves = (found.right, found.down)
     evidence: dict[str, Any] = {"box_outputs_moved": tuple((move.rows, move.cols) for move in moves)}
+    torn = max(move.torn for move in moves)
+    if torn:
+        words = f"{torn:.0%} of the answer of its box outputs lies in rows or columns that do not move with the others."
+        return _finding(level, "scrambled_layout", f"{words} Check reshapes.", **evidence)
     if all(move.declared is not None and move.declared > move.agreement - MARGIN for move in moves):
         return _beside_fault(level)
     if found.agreement < CLEAR:
@@ -208,6 +247,8 @@ def outputs_fault(level: GridLevel, step: int) -> Finding | None:
         words = "what a patch changes in its box outputs does not move with it, as its classes do. Check reshapes."
         return _finding(level, "scrambled_layout", words, **evidence)
     slope = np.array([[move.cols, move.rows] for move in moves]) * level.stride / step
+    if _shrunk(slope):
+        return _finding(level, "scrambled_layout", f"its box outputs moved {_fewer(*moves, step)}", **evidence)
     words = f"for {step} px to the right its box outputs moved {moves[0].rows} rows and {moves[0].cols} columns"
     return _slope_fault(level, slope, words, 0.01) or _finding(
         level, "scrambled_layout", f"{words}, its classes as declared. Check reshapes.", **evidence
