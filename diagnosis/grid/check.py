@@ -20,8 +20,8 @@ from .verdict import HALF, as_reversal, check_shapes, judge, with_labels
 class GridReport(Report):
     """A report that keeps what was measured.
 
-    ``levels``: one ``GridLevel`` a level, none where the very sizes of the grids are wrong. ``image`` (H, W, 3) uint8
-    RGB: the network input that cells were asked about. ``blind``: why no gradient tells where they look, or "".
+    ``levels``: one ``GridLevel`` a level, none for those whose very grids are of another size. ``image`` (H, W, 3)
+    uint8 RGB: the network input that cells were asked about. ``blind``: why no gradient tells where they look, or "".
     """
 
     levels: tuple[GridLevel, ...] = ()
@@ -65,6 +65,7 @@ def check_grid(
     if not readings:
         return GridReport(subject, tuple(found), probes)
     view, seen, beside, blind = _look(head, step, args) if sight and not misfits else (None, {}, {}, "")
+    blind = "While grids are of other sizes than declared, no cell is asked where it looks." if misfits else blind
     offsets, more = object_offsets(model, data, predict_args) if data is not None and not misfits else ({}, 0)
     if not seen and not beside and any(np.abs(one.offset).max() >= HALF for one in offsets.values()):
         beside = touches(head, step, args)  # whether boxes or labels are to blame

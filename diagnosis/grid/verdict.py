@@ -274,7 +274,8 @@ def with_labels(levels: Sequence[GridLevel], findings: Sequence[Finding]) -> lis
     known = {index: offset for index, offset in away.items() if offset is not None}
     if not known:
         return []
-    px = np.median([offset * levels[index].stride for index, offset in known.items()], 0)
+    strides = {level.index: level.stride for level in levels}
+    px = np.median([offset * strides[index] for index, offset in known.items()], 0)
     words = (
         f"Boxes lie {px[0]:+.1f} px to the right and {px[1]:+.1f} px below of the labelled objects, while the "
         "detector's own measures are clean: its cells look at their points, and boxes are measured from these. Look at "
