@@ -29,10 +29,8 @@ def astray(truth: Truth, asker: Asker, seed: int) -> list[Tensor]:
 
 
 def _levels(truth: Truth, seed: int) -> list[np.ndarray]:
-    """Levels with boxes whose sides lie a little off, and probabilities that are a little wrong."""
     rng = np.random.default_rng(seed)
-    moved = replace(truth, objects=tuple(_moved(one, truth, rng) for one in truth.objects))
-    found, layout = moved.levels(), truth.layout
+    found, layout = jolted(truth, rng), truth.layout
     channels = list(layout.class_channels) if layout.class_values != "ids" else []
     channels += [] if layout.objectness is None else [layout.objectness]
     for level in found:
@@ -40,6 +38,11 @@ def _levels(truth: Truth, seed: int) -> list[np.ndarray]:
         wrong = np.where(part > 0.5, 0.0, 1.0)
         level[:, :, channels] = part + rng.uniform(LEAST, MOST, part.shape) * (wrong - part)
     return found
+
+
+def jolted(truth: Truth, rng: np.random.Generator) -> list[np.ndarray]:
+    """Levels with boxes whose sides lie a little off, and all else right."""
+    return replace(truth, objects=tuple(_moved(one, truth, rng) for one in truth.objects)).levels()
 
 
 def _moved(one: Objects, truth: Truth, rng: np.random.Generator) -> Objects:

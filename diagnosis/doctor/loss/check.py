@@ -11,6 +11,7 @@ from ..layout import TargetLayout
 from ..notes import Notes
 from . import scores
 from .asking import Asker, Failed
+from .astray import jolted
 from .boxes import cancelled, costs, misplaced
 from .cells import ignored_cells, mixed, order
 from .cost import Cost
@@ -87,7 +88,7 @@ def _all(
         *found,
         *(one for one in signed if "boxes" not in {other.part for other in ordering}),
         *ordering,
-        *_minimum(given, asker, {one.part for one in ordering}, generator),
+        *_minimum(given, asker, {one.part for one in ordering}),
         *pulled,
         *ignored_cells(given, asker, rng),
     ]
@@ -101,7 +102,7 @@ def _fitting(layout: TargetLayout) -> tuple[int, int]:
     return 2 * coarsest, 3 * coarsest
 
 
-def _minimum(given: Truth, asker: Asker, disordered: set[str], generator: torch.Generator) -> list[Said]:
+def _minimum(given: Truth, asker: Asker, disordered: set[str]) -> list[Said]:
     """The truth must have the smallest loss, and every departure from it a greater one.
 
     ``disordered``: parts that depend on the order of cells; what they cost means nothing.
@@ -115,29 +116,21 @@ def _minimum(given: Truth, asker: Asker, disordered: set[str], generator: torch.
     if "boxes" not in disordered:
         found += misplaced(given, asker, boxes)
     found += [one for one in scores.check(given, asker, shown) if one.part not in disordered]
-    return found if found or disordered else _noise(given, asker, generator, least)
+    return found if found or disordered else _jolts(given, asker, least)
 
 
-def _noise(given: Truth, asker: Asker, generator: torch.Generator, least: float) -> list[Said]:
-    """Noise of more and more size on all that is predicted must cost more."""
-    targets = given.levels()
-    raw = asker.raw(targets)
-    far = asker.of_raw(_noisy(raw, 1.0, generator), targets, "a prediction full of noise")
-    if far <= least + 1e-7:
-        words = "a prediction full of noise costs no more than a perfect one"
-        return [Said("not_minimal", words, numbers={"perfect": least, "other": far})]
-    cost = Cost.beside(least, [far - least])
-    for size in (0.1, 1.0):
-        other = asker.of_raw(_noisy(raw, size, generator), targets, "a prediction with noise")
-        if cost.less(other):
-            words = "a prediction with noise has a smaller loss than a perfect one"
-            return [Said("not_minimal", words, numbers={"perfect": least, "other": other})]
+def _jolts(given: Truth, asker: Asker, least: float) -> list[Said]:
+    """Boxes that lie a little off must cost more, and so must scores that are wrong altogether."""
+    targets, rng = given.levels(), np.random.default_rng(0)
+    off = [asker(jolted(given, rng), targets, "boxes a little off") for _ in range(3)]
+    far = scores.inverted(given, asker)
+    if max(*off, far) <= least + 1e-7:
+        words = "wrong boxes and scores cost no more than right ones"
+        return [Said("not_minimal", words, numbers={"perfect": least, "others": off})]
+    if Cost.beside(least, [value - least for value in off]).less(min(off)):
+        words = "boxes that lie a little off have a smaller loss than right ones"
+        return [Said("not_minimal", words, "boxes", numbers={"perfect": least, "other": min(off)})]
     return []
-
-
-def _noisy(raw: Sequence[Tensor], size: float, generator: torch.Generator) -> list[Tensor]:
-    """Raw predictions with noise of so many of their standard deviations."""
-    return [level + size * level.std() * torch.randn(level.shape, generator=generator) for level in raw]
 
 
 def _hard_cases(given: Truth, asker: Asker, generator: torch.Generator) -> list[Said]:
@@ -165,7 +158,7 @@ def _explodes(given: Truth, asker: Asker) -> bool:
     costs = []
     for one in (given, given.flat(1e-3)):
         targets = asker.tensors(one.levels())
-        right, moved = (float(asker.value(asker.raw(m), targets).detach()) for m in (one.levels(), one.nudged(0, 0.1)))
+        right, moved = (float(asker.value(asker.raw(m), targets).detach()) for m in (one.levels(), one.nudged(2, 0.1)))
         costs.append(abs(moved - right))
     return not np.isfinite(costs).all() or costs[1] > 100 * costs[0]
 
