@@ -50,8 +50,9 @@ def _torn(before: np.ndarray, after: np.ndarray, move: tuple[int, int]) -> float
     first, last = before[:, : height - move[0], : width - move[1]], after[:, move[0] :, move[1] :]
     shares = [0.0]
     for axes in ((0, 2), (0, 1)):  # the cells of a row, of a column
-        energy = np.sqrt((first**2).sum(axes) * (last**2).sum(axes))
-        agreement = (first * last).sum(axes) / np.maximum(energy, 1e-300)
+        one, other = (first**2).sum(axes), (last**2).sum(axes)
+        energy = (one + other) / 2
+        agreement = (first * last).sum(axes) / np.maximum(np.sqrt(one * other), 1e-300)
         bad, good = (energy[lines].sum() / max(energy.sum(), 1e-300) for lines in (agreement < OFF, agreement > ON))
         if min(bad, good) > PART and bad + good > WHOLE:
             shares.append(float(bad))

@@ -22,6 +22,7 @@ ACTIVATIONS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
     "a hyperbolic tangent": ("saturated_offset", np.tanh),
     "twice a sigmoid less a half": ("saturated_offset", lambda v: 2 * _sigmoid(v) - 0.5),
     "2 v - 0.5, as YOLOv5 takes offsets": ("half_cell_offset", lambda v: 2 * v - 0.5),
+    "(v + 0.5) / 2, as YOLOv3 takes offsets": ("half_cell_offset", lambda v: (v + 0.5) / 2),
     "a cut at 0": ("saturated_offset", lambda v: v.clip(min=0)),
     "an exponential": ("wrong_box_unit", np.exp),
     "a softplus": ("wrong_box_unit", lambda v: np.log1p(np.exp(v))),

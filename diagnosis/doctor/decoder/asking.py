@@ -67,9 +67,16 @@ class Asker:
         tensors: Any = stored(levels, self.layout)
         tensors = tensors[0] if self.layout.axes.removeprefix("B") == "NC" else tensors
         made = self.prepare(tensors) if self.prepare else tensors
+        return _turned(made, self.layout, self._size(levels)) if self.turned else made
+
+    def levels(self, levels: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """(B, A, C, H, W) a level: what the decoder takes, of as many channels as the network puts out."""
+        given = self.given(levels)
+        return [one.numpy() for one in unstored(_listed(given), self.layout, self._size(levels))]
+
+    def _size(self, levels: Sequence[np.ndarray]) -> Size:
         rows, columns = levels[0].shape[-2:]
-        stride = self.layout.strides[0]
-        return _turned(made, self.layout, (int(rows * stride), int(columns * stride))) if self.turned else made
+        return int(rows * self.layout.strides[0]), int(columns * self.layout.strides[0])
 
     def viewed(self) -> "Asker | None":
         """The same, of outputs whose raw box channels stand as (n, 4) where (4, n) is declared.

@@ -14,7 +14,7 @@ from .asking import Asker, Unreadable
 from .images import alike, mixed
 from .judging import Level, judge
 from .scores import class_alone, doubled, quiet
-from .trials import SMALL, Trial, ask, background, predictions, singly
+from .trials import SMALL, Trial, ask, background, expressible, predictions, singly
 
 FOLLOWS = ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak")
 """Causes that may make images of another shape fail altogether."""
@@ -88,6 +88,7 @@ def _ask_all(asker: Asker, size: Size, batch: int, rng: np.random.Generator, lev
     for level in levels:
         for sides in (SMALL, None):
             given = predictions(asker.layout, size, level.index, batch, rng, *([sides] if sides else []))
+            given = expressible(asker, size, noise, given)
             trial = ask(asker, size, noise, given)
             if not trial.came.all() or trial.strays:
                 level.crowded += trial.fewer

@@ -13,6 +13,7 @@ from .activations import activated
 from .forms import forms
 from .other_cells import elsewhere
 from .points import pointed
+from .priors import sized
 from .seen import Reason, Seen
 
 FEW = 8
@@ -21,7 +22,7 @@ FEW = 8
 
 def reason(seen: Seen) -> Reason | None:
     """The first that explains nearly all of: a ceiling, another form given out, activations, cells, terms, a motion."""
-    for found in (_ceiling, forms, _rounded, activated, elsewhere, _terms, pointed, _moved):
+    for found in (_ceiling, forms, _rounded, activated, elsewhere, sized, _terms, pointed, _moved):
         explained = found(seen)
         if explained is not None:
             return explained

@@ -63,6 +63,11 @@ UNITS: tuple[Change, ...] = (
         "in shares of the exchanged sides of the image",
         lambda b, held: b * _sides(held)[:, [1, 0, 3, 2]],
     ),
+    (
+        "wrong_box_unit",
+        "scaled by the longer side of the image both ways",
+        lambda b, held: b * _sides(held) / _sides(held).max(1, keepdims=True),
+    ),
 )
 
 
@@ -84,6 +89,9 @@ def forms(seen: Seen) -> Reason | None:
     best: tuple[int, Reason] | None = None
     if _clipped(seen):
         return Reason(("image_size_swapped",), "boxes are cut to the exchanged sides of the image", 1.0)
+    ends = np.clip(seen.came, 0, None).max(0)
+    if (ends < _sides(seen.given).max(0) - 1).any() and seen.told(np.clip(seen.given.boxes, 0, ends)) >= ENOUGH:
+        return Reason(("wrong_box",), f"boxes are cut at x = {ends[2]:.4g} and y = {ends[3]:.4g} px", 1.0)
     for changes in product(FORMATS, UNITS, ORDERS):
         codes = tuple(dict.fromkeys(code for code, _, _ in changes if code))
         count = sum(bool(code) for code, _, _ in changes)

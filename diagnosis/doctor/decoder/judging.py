@@ -10,8 +10,9 @@ from ..boxes.writing import Size, at_cells, channels
 from ..notes import Notes
 from .asking import Asker, Unreadable
 from .explaining import reason
+from .levels import Told, description, fold, note, unexplained
 from .origins import changes, origin
-from .seen import Reason, Seen, first_wrong
+from .seen import Reason, Seen, first_wrong, shifted
 from .trials import Trial, ask, background
 
 
@@ -22,18 +23,6 @@ class Level:
     index: int
     trials: list[Trial] = field(default_factory=list)
     crowded: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Told:
-    """What was found of a level: ``words`` of its boxes, how many it showed and how many nothing explains."""
-
-    words: str
-    shown: int
-    open: int
-    reason: Reason | None = None
-    where: str = ""
-    evidence: dict = field(default_factory=dict)
 
 
 def judge(
@@ -48,23 +37,9 @@ def judge(
             except Unreadable as error:
                 notes.add(error.code, str(error), level=level.index)
     told = _viewed(levels, told, asker, notes, rng)
-    _note_all(told, notes, asker.layout.strides)
-    _fold(notes)
-    return _description(told), _unexplained(told)
-
-
-def _unexplained(told: dict[int, Told]) -> float | None:
-    shown = sum(one.shown for one in told.values())
-    return None if not shown else round(sum(one.open for one in told.values()) / shown, 4)
-
-
-def _description(told: dict[int, Told]) -> str:
-    lines: dict[str, list[int]] = {}
-    for level, one in told.items():
-        lines.setdefault(one.words, []).append(level)
-    if len(lines) == 1:
-        return f"all levels: {next(iter(lines))}"
-    return "\n".join(f"level {', '.join(map(str, levels))}: {words}" for words, levels in lines.items())
+    note(told, notes, asker.layout.strides)
+    fold(notes)
+    return description(told), unexplained(told)
 
 
 def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng: np.random.Generator) -> Told:
@@ -72,7 +47,7 @@ def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng:
         return Told("predictions come out in other images too", 0, 0)
     crowded = _crowded(level, asker, notes)
     lost = sum(int((~trial.came).sum()) for trial in level.trials)
-    if lost and not crowded:
+    if lost and not crowded and not _moved_out(level):
         notes.add("object_lost", "a sure prediction does not come out", level=level.index, trials=lost)
     seen = _seen(level, asker)
     if seen is None:
@@ -101,9 +76,10 @@ def _viewed(
         if seen is None:
             return told
         right = Told("boxes come out as the layout says", len(seen.came), 0)
-        found[level.index] = right if seen.right.all() else _boxes(Level(level.index, trials), seen, other, rng)
-    if any(one.open for one in found.values()):
-        return told
+        one = right if seen.right.all() else _boxes(Level(level.index, trials), seen, other, rng)
+        if one.open:
+            return told
+        found[level.index] = one
     words = "the raw channels of the four sides are taken as (bins, 4), not as (4, bins)"
     notes.add("scrambled_layout", words)
     return {level: replace(one, words=f"{words}; then {one.words}") for level, one in found.items()}
@@ -132,6 +108,14 @@ def _crowded(level: Level, asker: Asker, notes: Notes) -> bool:
         notes.add("mixed_batch", what, level=level.index)
         return True
     return False
+
+
+def _moved_out(level: Level) -> bool:
+    """Whether all that is lost is of classes of which nothing comes, while all others come as another."""
+    given = np.concatenate([trial.given.labels for trial in level.trials])
+    came = np.concatenate([trial.came for trial in level.trials])
+    other = np.concatenate([trial.labels for trial in level.trials]) != given
+    return bool(came.any() and other[came].all() and not np.isin(given[~came], given[came]).any())
 
 
 def _seen(level: Level, asker: Asker) -> Seen | None:
@@ -182,33 +166,9 @@ def _boxes(level: Level, seen: Seen, asker: Asker, rng: np.random.Generator) -> 
         open=round((1 - found.share) * wrong),
         reason=found,
         where=_where(seen),
+        shift=shifted(seen),
         evidence={**first_wrong(seen), "wrong": wrong, "explained": round(found.share, 3), **found.evidence},
     )
-
-
-def _note_all(told: dict[int, Told], notes: Notes, strides: Sequence[float]) -> None:
-    """The reasons of all levels; wrong strides that are those of the opposite order are one fault."""
-    wrong = {level: one.reason.stride for level, one in told.items() if one.reason and one.reason.stride}
-    if wrong and all(stride == strides[len(strides) - 1 - level] for level, stride in wrong.items()):
-        middle = len(strides) % 2
-        if len(wrong) == len(strides) - middle:
-            what = "levels are decoded with each other's strides, in the opposite order"
-            notes.add("levels_reversed", what)
-            notes.fold("levels_reversed", "wrong_stride")
-            told = {level: one for level, one in told.items() if level not in wrong}
-    for level, one in told.items():
-        if one.reason is not None:
-            for code in _codes(one.reason, level, told, strides):
-                words = f"{one.reason.words}{one.where}"
-                notes.add(code, words, level=level, severity=one.reason.severity, **one.evidence)
-
-
-def _codes(reason: Reason, level: int, told: dict[int, Told], strides: Sequence[float]) -> tuple[str, ...]:
-    """Sizes that come out twofold or halved on some levels alone are those of another level's stride."""
-    alone = any(one.reason is None or one.reason.scale != reason.scale for one in told.values() if one.shown)
-    if reason.scale is not None and alone and reason.scale * strides[level] in strides:
-        return ("wrong_stride",)
-    return reason.codes
 
 
 def _where(seen: Seen) -> str:
@@ -250,14 +210,3 @@ def _wrong(trial: Trial, asker: Asker) -> bool:
     stride = asker.layout.strides[trial.given.level]
     tolerance = 0.02 * stride + 1e-3 * np.abs(trial.given.boxes).max(1)
     return bool((np.abs(trial.boxes - trial.given.boxes).max(1) > tolerance)[trial.came].any())
-
-
-def _fold(notes: Notes) -> None:
-    """Symptoms that a cause explains."""
-    if notes.has("scrambled_layout"):
-        for symptom in ("mixed_batch", "class_wrong", "object_lost"):
-            notes.drop(symptom, "scrambled_layout")
-    for cause in ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak"):
-        if notes.has(cause):
-            for symptom in ("raises", "wrong_output", "wrong_cell"):
-                notes.drop(symptom, cause)

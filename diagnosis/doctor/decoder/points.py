@@ -73,6 +73,7 @@ def _named(spreads: Mapping[Size, Spread], stride: float) -> tuple[str, str, flo
     """A code, words and the stride that the points have, where they have one."""
     for code, words, rule in (
         ("image_size_swapped", "over the exchanged sides of the image", lambda h, w: (h / w, w / h)),
+        ("wrong_stride", "from edge to edge, the last on it", lambda h, w: (w / (w - stride), h / (h - stride))),
         ("wrong_box_unit", "over the longer side of the image both ways", lambda h, w: (max(h, w) / w, max(h, w) / h)),
         ("wrong_box_unit", "over the shorter side of the image both ways", lambda h, w: (min(h, w) / w, min(h, w) / h)),
         ("wrong_box_unit", "over a side of 1", lambda h, w: (1 / w, 1 / h)),

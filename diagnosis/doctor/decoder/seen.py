@@ -16,7 +16,7 @@ class Reason:
     """``codes`` of one explanation, in words, and the share of the wrong boxes that it explains.
 
     ``stride``: the one that the level works with, where it is another. ``scale``: how many times as wide and high boxes
-    come out, where that is all.
+    come out, where that is all. ``priors_of``: the level whose priors they are decoded with, where it is another.
     """
 
     codes: tuple[str, ...]
@@ -26,6 +26,7 @@ class Reason:
     evidence: dict = field(default_factory=dict)
     stride: float | None = None
     scale: float | None = None
+    priors_of: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +82,32 @@ class Seen:
     def taken(self) -> Held:
         """What came, beside the channels that were given: how an encoder would have to write to be read so."""
         return replace(self.given, boxes=self.came)
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Px by which boxes are moved to the right and down."""
+
+    x: float
+    y: float
+
+    def near(self, other: "Shift") -> bool:
+        """Whether two are the same, to a fifth of a px."""
+        return abs(self.x - other.x) < 0.2 and abs(self.y - other.y) < 0.2
+
+    def __str__(self) -> str:
+        return f"{self.x:+.4g} px along x and {self.y:+.4g} px along y"
+
+
+def shifted(seen: Seen) -> Shift | None:
+    """The shift of all boxes, where that is all that is wrong."""
+    inside = seen.take(seen.inside)
+    if len(inside.came) < 4:
+        return None
+    moved = inside.came - inside.given.boxes
+    x, y = np.median(np.concatenate((moved[:, :2], moved[:, 2:])), 0)
+    right = np.abs(moved - (x, y, x, y)).max(1) <= inside.tolerance
+    return Shift(float(x), float(y)) if right.mean() >= ENOUGH and max(abs(x), abs(y)) > 0.2 else None
 
 
 def first_wrong(seen: Seen) -> dict[str, object]:

@@ -41,7 +41,7 @@ def costs(truth: Truth, asker: Asker, least: float) -> Cost:
 
 
 def cancelled(truth: Truth, asker: Asker) -> list[Said]:
-    """Box channels in which errors of opposite sign cost nothing together."""
+    """Box channels in which errors of opposite sign cost nothing together, of objects in one image."""
     targets, found = truth.levels(), []
     least = asker(targets, targets, "a perfect prediction")
     cost = costs(truth, asker, least)

@@ -81,20 +81,28 @@ def _stored(levels: Sequence[Tensor], layout: TargetLayout) -> list[Tensor]:
     return stored([level.numpy() for level in levels], layout)
 
 
-def mixed(truth: Truth, asker: Asker, known: Sequence[Part]) -> Said | None:
+def mixed(truth: Truth, asker: Asker, known: Sequence[Part]) -> list[Said]:
     """Whether an image of a batch is pulled at otherwise than by itself, in the cells that hold an object."""
     if truth.batch == 1:
-        return None
+        return []
     targets, raw = asker.tensors(truth.levels()), astray(truth, asker, 2)
     together = asker.pulls(raw, targets)
+    silent = together is not None and _silent(truth, together)
     for image in range(2) if together is not None else ():
         try:
             alone = asker.pulls(_image(truth, raw, image), _image(truth, targets, image))
         except Failed as error:
-            return Said(error.code, f"a batch of 1: {error}, a batch of {truth.batch} does not")
+            return [Said(error.code, f"a batch of 1: {error}, a batch of {truth.batch} does not")]
         if alone is not None and together is not None and _unlike(truth, together, alone, image, known) > UNLIKE:
-            return Said("mixed_batch", "an image of a batch is pulled at otherwise than by itself")
-    return None
+            if image and silent:
+                return [Said("no_gradient", "only the first image of a batch is pulled at")]
+            return [Said("mixed_batch", "an image of a batch is pulled at otherwise than by itself")]
+    return []
+
+
+def _silent(truth: Truth, grads: Sequence[Tensor]) -> bool:
+    """Whether no image but the first is pulled at."""
+    return not any(grad[1:].any() for grad in unstored(grads, truth.layout, truth.size))
 
 
 def _image(truth: Truth, tensors: Sequence[Tensor], image: int) -> list[Tensor]:

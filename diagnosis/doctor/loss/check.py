@@ -1,6 +1,6 @@
 """Hold a loss to what every one owes: a minimum at the truth, every channel seen, no care for order, no NaN."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ SPECIFIC = ("axes_swapped", "wrong_box_format", "wrong_box_unit", "half_cell_off
 FOLLOWS = {
     "not_permutation_invariant": (*SPECIFIC, "not_minimal", "gradient_leak", "no_gradient"),
     "non_finite": ("not_minimal", "no_gradient", *SPECIFIC),
-    **dict.fromkeys((*SPECIFIC, "class_leak"), ("not_minimal",)),
+    **dict.fromkeys((*SPECIFIC, "class_leak", "no_gradient"), ("not_minimal",)),
 }
 """What each cause brings with it in the same part of a loss."""
 
@@ -59,7 +59,7 @@ def check_loss(
     channels = box_channels if box_channels is not None or prepare else layout.box
     said: list[Said] = []
     try:
-        said += _all(asker, truth(layout, image_size, batch, rng), channels, generator, rng)
+        said.extend(_all(asker, truth(layout, image_size, batch, rng), channels, generator, rng))
     except Failed as error:
         said.append(Said(error.code, f"targets with objects: {error}"))
     said += _hard_cases(truth(layout, image_size, batch, rng), asker, generator) if not asker.hopeless else []
@@ -70,28 +70,32 @@ def check_loss(
 
 def _all(
     asker: Asker, given: Truth, boxes: Sequence[int] | None, generator: torch.Generator, rng: np.random.Generator
-) -> list[Said]:
+) -> Iterator[Said]:
     """What targets with objects show; images that are mixed are asked one by one."""
-    found = remembered(given, asker)
+    yield from remembered(given, asker)
     if asker.hopeless:
-        return found
+        return
     known = parts(given, asker)
-    signed = cancelled(given, asker)
-    mixing = mixed(given, asker, known) if not signed else None  # a sum of signed errors mixes all that there is
-    if mixing is not None:
-        found.append(mixing)
-    if mixing is not None and mixing.code == "mixed_batch":
-        given = truth(given.layout, given.size, 1, rng)
-    ordering = order(given, asker, known, generator)
-    pulled = pulls(given, asker, known, boxes, ordered=not ordering)
-    return [
-        *found,
-        *(one for one in signed if "boxes" not in {other.part for other in ordering}),
-        *ordering,
-        *_minimum(given, asker, {one.part for one in ordering}),
-        *pulled,
-        *ignored_cells(given, asker, rng),
-    ]
+    signed = _signed(given, asker, rng)
+    ordering: list[Said] = []
+    if not asker.seeded:  # random numbers fall otherwise on other images and cells
+        for one in mixed(given, asker, known) if not signed else ():  # a sum of signed errors mixes all that there is
+            yield one
+            given = truth(given.layout, given.size, 1, rng) if one.code != "raises" else given
+        ordering = order(given, asker, known, generator)
+    disordered = {one.part for one in ordering}
+    yield from (*ordering, *(one for one in signed if "boxes" not in disordered))
+    yield from _minimum(given, asker, disordered)
+    yield from pulls(given, asker, known, boxes, ordered=not ordering)
+    yield from ignored_cells(given, asker, rng)
+
+
+def _signed(given: Truth, asker: Asker, rng: np.random.Generator) -> list[Said]:
+    """Errors that cancel within an image; nothing of a loss that takes no single image."""
+    try:
+        return cancelled(truth(given.layout, given.size, 1, rng), asker)
+    except Failed:
+        return []
 
 
 def _fitting(layout: TargetLayout) -> tuple[int, int]:
@@ -208,5 +212,7 @@ def _noted(said: Sequence[Said], levels: int, *, infinite: bool) -> Notes:
 def _follows(one: Said, cause: Said, *, infinite: bool) -> bool:
     """Whether what was said follows from a cause: of the same part, or of all of it."""
     if one.code not in FOLLOWS.get(cause.code, ()) or (cause.code == "non_finite" and (cause.mild or not infinite)):
+        return False
+    if cause.code == "no_gradient" and cause.part not in ("objectness", "classes"):
         return False
     return cause.part in ("", one.part)

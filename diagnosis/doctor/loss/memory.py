@@ -19,7 +19,7 @@ def remembered(truth: Truth, asker: Asker) -> list[Said]:
     asker.seeded = True
     if _steady(truth, asker):
         return []
-    asker.fresh = True
+    asker.seeded, asker.fresh = False, True
     asker.hopeless = not _steady(truth, asker)
     words = "the same predictions and targets cost something else at the next call"
     return [Said("state_leak", f"{words}; nothing else can be asked of it" if asker.hopeless else words)]
