@@ -48,7 +48,8 @@ def cancelled(truth: Truth, asker: Asker) -> list[Said]:
     for channel, name in enumerate(NAMES):
         what = f"boxes wrong in the {name} channel"
         same = max(asker(truth.nudged(channel, step), targets, what) for step in (-0.6, 0.6)) - cost.least
-        mixed = asker(truth.nudged(channel, 0.6, apart=True), targets, what) - cost.least
+        apart = [asker(truth.nudged(channel, step, apart=True), targets, what) for step in (-0.6, 0.6)]
+        mixed = max(apart) - cost.least
         if same > cost.slack and mixed <= 0.02 * same:
             found.append(name)
     words = f"errors of opposite sign in the {' and '.join(found)} box channel cancel"

@@ -85,8 +85,8 @@ def _all(
         ordering = order(given, asker, known, generator)
     disordered = {one.part for one in ordering}
     yield from (*ordering, *(one for one in signed if "boxes" not in disordered))
-    yield from _minimum(given, asker, disordered)
-    yield from pulls(given, asker, known, boxes, ordered=not ordering)
+    said = [*_minimum(given, asker, disordered), *pulls(given, asker, known, boxes, ordered=not ordering)]
+    yield from said or (_jolts(given, asker) if not ordering else [])
     yield from ignored_cells(given, asker, rng)
 
 
@@ -120,12 +120,13 @@ def _minimum(given: Truth, asker: Asker, disordered: set[str]) -> list[Said]:
     if "boxes" not in disordered:
         found += misplaced(given, asker, boxes)
     found += [one for one in scores.check(given, asker, shown) if one.part not in disordered]
-    return found if found or disordered else _jolts(given, asker, least)
+    return found
 
 
-def _jolts(given: Truth, asker: Asker, least: float) -> list[Said]:
+def _jolts(given: Truth, asker: Asker) -> list[Said]:
     """Boxes that lie a little off must cost more, and so must scores that are wrong altogether."""
     targets, rng = given.levels(), np.random.default_rng(0)
+    least = asker(targets, targets, "a perfect prediction")
     off = [asker(jolted(given, rng), targets, "boxes a little off") for _ in range(3)]
     far = scores.inverted(given, asker)
     if max(*off, far) <= least + 1e-7:
