@@ -17,7 +17,9 @@ SCATTER = 0.15  # cells: boxes that follow their cells so closely tell the decod
 CLEAN = 0.15  # cells: an offset of the decoder's points below which boxes off labels are the labels' affair
 HALF, WHOLE = 0.3, 0.75  # cells: an offset of boxes beyond these is half a cell, and a whole one
 STEADY = 0.8  # cells: of a wider scatter of sights nothing is concluded
-ASTRAY = 0.08  # by which the slope of points that are known exactly may differ from that of their cells
+ASTRAY = 0.08  # by which the slope of points may differ from that of their cells,
+EXACT, EXACTLY = 0.05, 0.02  # and where they scatter by fewer cells than the first, by the second
+LOST, STRONG = 0.3, 0.05  # an agreement below which a strong answer moves nowhere: trained detectors reach 0.45
 SHARP = 0.3  # cells: a scatter up to which sights alone accuse a level of its axes or stride
 FEWEST = 8  # rows and columns: on smaller grids a patch changes too much of what it does not cover
 # Cells of correct detectors look up to 0.9 cells to the left of or above their middle and 0.6 to the right or below: a
@@ -128,6 +130,9 @@ def _away(offset: np.ndarray) -> str:
 def _motion_fault(level: GridLevel, step: int) -> Finding | None:
     """The cells moved otherwise than declared: not at all as a whole, along the other axis, or by another number."""
     x, y = level.right, level.down
+    if _lost(level, level.agreement, level.signal):
+        words = "what a patch changes moves nowhere with it. Check reshapes and indices."
+        return _finding(level, "scrambled_layout", words)
     if all(move.declared is not None and move.declared > move.agreement - MARGIN for move in (x, y)):
         return None
     if level.agreement < CLEAR:
@@ -142,6 +147,11 @@ def _motion_fault(level: GridLevel, step: int) -> Finding | None:
     return _slope_fault(level, slope, moved, 0.01) or _finding(
         level, "scrambled_layout", f"{moved}, for as many px down {y.rows} and {y.cols}. Check reshapes."
     )
+
+
+def _lost(level: GridLevel, agreement: float, signal: float) -> bool:
+    """Whether a strong answer on a grid that is large enough moves nowhere as a whole."""
+    return agreement < LOST and signal >= STRONG and min(level.cells) >= FEWEST
 
 
 def _torn_fault(level: GridLevel) -> Finding | None:
@@ -214,7 +224,7 @@ def _boxes_fault(level: GridLevel, step: int) -> Finding | None:
         words = f"over {step} px of cells to the right its boxes move {np.round(step * moves[0], 1).tolist()} px"
     elif level.agreement < CLEAR or level.signal < SEEN:
         return None
-    least = ASTRAY if level.aim.offset is not None else 0.3
+    least = 0.3 if level.aim.offset is None else EXACTLY if level.aim.scatter < EXACT else ASTRAY
     if not np.isfinite(moves).all() or np.abs(moves - np.eye(2)).max() < least:
         return None
     if np.abs(np.diag(moves)).max() < 0.3 and min(moves[0, 1], moves[1, 0]) > 0.3:
@@ -235,6 +245,9 @@ def outputs_fault(level: GridLevel, step: int) -> Finding | None:
         return None
     moves = (found.right, found.down)
     evidence: dict[str, Any] = {"box_outputs_moved": tuple((move.rows, move.cols) for move in moves)}
+    if _lost(level, found.agreement, found.signal):
+        words = "what a patch changes in its box outputs moves nowhere with it, as its classes do. Check reshapes."
+        return _finding(level, "scrambled_layout", words, **evidence)
     torn = max(move.torn for move in moves)
     if torn:
         words = f"{torn:.0%} of the answer of its box outputs lies in rows or columns that do not move with the others."
