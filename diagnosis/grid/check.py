@@ -10,10 +10,11 @@ from anatomy import Head, UnsupportedModelError, whole_number
 
 from ..findings import Finding, Report
 from .box_outputs import with_beside
+from .boxes_verdict import HALF
 from .offset import object_offsets
 from .probe import LOOKS, ROUNDS, GridLevel, probe, read_level, sights, touches
 from .sight import Sight
-from .verdict import HALF, as_reversal, check_shapes, judge, with_labels
+from .verdict import as_reversal, check_shapes, judge, with_labels
 
 
 @dataclass(frozen=True)
