@@ -15,6 +15,7 @@ from .astray import jolted
 from .boxes import cancelled, costs, misplaced
 from .cells import ignored_cells, mixed, order
 from .cost import Cost
+from .hard_cases import hard_cases
 from .memory import remembered
 from .parts import parts
 from .pulls import pulls
@@ -62,7 +63,7 @@ def check_loss(
         said.extend(_all(asker, truth(layout, image_size, batch, rng), channels, generator, rng))
     except Failed as error:
         said.append(Said(error.code, f"targets with objects: {error}"))
-    said += _hard_cases(truth(layout, image_size, batch, rng), asker, generator) if not asker.hopeless else []
+    said += hard_cases(truth(layout, image_size, batch, rng), asker, generator) if not asker.hopeless else []
     said += _calls(asker)
     notes = _noted(said, len(layout.strides), infinite=bool(asker.infinite))
     return Report("loss", notes.findings(set(range(len(layout.strides)))), asker.asked)
@@ -136,52 +137,6 @@ def _jolts(given: Truth, asker: Asker) -> list[Said]:
         words = "boxes that lie a little off have a smaller loss than right ones"
         return [Said("not_minimal", words, "boxes", numbers={"perfect": least, "other": min(off)})]
     return []
-
-
-def _hard_cases(given: Truth, asker: Asker, generator: torch.Generator) -> list[Said]:
-    """Targets that are empty, wholly or but for one image of one level, and boxes without an area."""
-    cases = {
-        "empty targets": given.empty(),
-        "objects on one level of one image": given.only(0).levels(),
-        "boxes without an area": given.flat().levels(),
-    }
-    found = []
-    for name, targets in cases.items():
-        try:
-            words = _finite(targets, asker, generator)
-            flat = name == "boxes without an area" and words and not _explodes(given, asker)
-        except Failed as error:
-            found.append(Said(error.code, f"{name}: {error}"))
-            continue
-        if words:
-            found.append(Said("non_finite", f"{name}: {words}", mild=bool(flat)))
-    return found
-
-
-def _explodes(given: Truth, asker: Asker) -> bool:
-    """Whether an error at boxes of a thousandth of a px costs a hundred times what it costs at others."""
-    costs = []
-    for one in (given, given.flat(1e-3)):
-        targets = asker.tensors(one.levels())
-        right, moved = (float(asker.value(asker.raw(m), targets).detach()) for m in (one.levels(), one.nudged(2, 0.1)))
-        costs.append(abs(moved - right))
-    return not np.isfinite(costs).all() or costs[1] > 100 * costs[0]
-
-
-def _finite(targets: list[np.ndarray], asker: Asker, generator: torch.Generator) -> str:
-    """What is not finite of right predictions, and of ones that are nearly right; empty where all is."""
-    targets = [np.nan_to_num(level, neginf=-20.0) for level in targets]
-    for size in (0.0, 0.3):
-        base = asker.raw(targets)
-        raw = [level + size * torch.randn(level.shape, generator=generator) for level in base]
-        raw = [level.requires_grad_() for level in raw]
-        value = asker.value(raw, asker.tensors(targets))
-        grads = torch.autograd.grad(value, raw, allow_unused=True) if value.requires_grad else []
-        if not torch.isfinite(value):
-            return "the loss is not finite"
-        if not all(torch.isfinite(grad).all() for grad in grads if grad is not None):
-            return "the gradient is not finite"
-    return ""
 
 
 def _calls(asker: Asker) -> list[Said]:
