@@ -42,7 +42,7 @@ def order(truth: Truth, asker: Asker, known: Sequence[Part], generator: torch.Ge
                     said = f"{part.name} are pulled at otherwise when {words}"
                     found[part.name] = Said("not_permutation_invariant", said, part.name)
         cost = float(asker.value(moved, wanted).detach())
-        if not found and not np.isclose(cost, value, rtol=1e-3, atol=1e-6):
+        if not found and np.isfinite(cost) and not np.isclose(cost, value, rtol=1e-3, atol=1e-6):
             numbers = {"before": value, "after": cost}
             found[""] = Said("not_permutation_invariant", f"the loss changes when {words}", numbers=numbers)
     return list(found.values())
