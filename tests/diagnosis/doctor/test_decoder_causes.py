@@ -32,8 +32,6 @@ def decoder(layout: TargetLayout, fault: str = "") -> Callable:
         box, score = torch.cat(boxes, 2).permute(0, 2, 1), torch.cat(scores, 2).permute(0, 2, 1)
         if fault == "images in the opposite order":
             return box.flip(0), score.flip(0)
-        if fault == "boxes of the first image":
-            box = box[:1].expand_as(box)
         if fault == "images beside each other, then viewed":
             box = box.transpose(0, 1).reshape(box.shape)
         return (box.trunc() if fault == "cut to whole px" else box), score
@@ -65,7 +63,7 @@ def corners(level: Tensor, points: Tensor, stride: float, layout: TargetLayout, 
         side = level[:, :4] if level.shape[1] == 7 else expected(level[:, : 4 * BINS], fault)
         return torch.cat((points - side[:, :2] * stride, points + side[:, 2:] * stride), 1)
     centre, half = points + level[:, :2] * stride, level[:, 2:4].exp() * stride / 2
-    half = half * {"sizes halved": 0.5, "whole sizes to both sides": 2.0}.get(fault, 1.0)
+    half = half / 2 if fault == "sizes halved" else half
     if fault == "sizes of the next stride on the finest level" and stride == STRIDES[0]:
         half = half * 2
     return torch.cat((centre - half, centre + half), 1)
@@ -91,14 +89,11 @@ def as_bins(outputs: list[Tensor]) -> list[Tensor]:
     ("layout", "fault", "codes"),
     [
         (SIDES, "images in the opposite order", ["mixed_batch"]),
-        (SIDES, "boxes of the first image", ["mixed_batch"]),
         (SIDES, "images beside each other, then viewed", ["mixed_batch"]),
-        (SIDES, "points by the other side", ["image_size_swapped"]),
         (LOGS, "points by the other side", ["image_size_swapped"]),
         (SIDES, "points in cells", ["wrong_box_unit"]),
         (SIDES, "points from edge to edge", ["wrong_stride"]),
         (LOGS, "sizes halved", ["wrong_box_format"]),
-        (LOGS, "whole sizes to both sides", ["wrong_box_format"]),
         (LOGS, "sizes of the next stride on the finest level", ["wrong_stride"]),
         (SIDES, "cut to whole px", ["wrong_box"]),
         (SIDES, "moved by 16 px", ["wrong_box"]),
