@@ -1,15 +1,19 @@
 """Where does a detector place the box of a cell? The point from which its sides are measured, read from its passes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from anatomy import Head, Pass
 
+from .point_grids import PointGrid, mistaken
+
 CALM = 0.25  # of a level's cells: those whose opposite sides differ least tell the point
 EVEN = 0.5  # opposite sides of a point pull the centre apart, the weaker by at least so much of the stronger
+STRAIGHT = 0.05  # by which the slope of points that lie on a grid may differ from that of its cells
+LOOSE = 0.4  # cells: a scatter of centres about points, where each lies somewhere in its cell
 TIGHT = 0.1  # cells: a wider scatter around the fit tells no point
 
 
@@ -19,12 +23,14 @@ class Aim:
 
     ``slope`` (2, 2): px that box centres lie farther on along x and y (columns) for each px that their cells lie along
     x, y (rows). ``offset`` (2,) xy in cells, from the middle of a cell to the point from which its box is measured;
-    None where boxes are no four sides of one point. ``scatter`` in cells, around the fit.
+    None where boxes are no four sides of one point. ``scatter`` in cells, around the fit. ``mistake``: the grid of
+    points on which boxes lie exactly, where it is not the declared one.
     """
 
     slope: np.ndarray
     offset: np.ndarray | None
     scatter: float
+    mistake: PointGrid | None = None
 
 
 def read_aim(head: Head, passes: Sequence[Pass], level: int) -> Aim:
@@ -41,11 +47,33 @@ def read_aim(head: Head, passes: Sequence[Pass], level: int) -> Aim:
         uneven = np.abs(sides[:, 2:] - sides[:, :2]).max(1)
         calm = uneven <= np.quantile(uneven, CALM)
         aim = _point(head, middle[calm], centre[calm], sides[calm])
+        if aim is not None and np.abs(aim.slope - np.eye(2)).max() < STRAIGHT:
+            return aim
+        for grid in mistaken(*_grid(head, passes[0], level)):
+            other = _point(head, np.tile(grid.points, (len(passes), 1))[calm], centre[calm], sides[calm])
+            if other is not None and np.abs(other.slope - np.eye(2)).max() < STRAIGHT:
+                return replace(_plain(middle, centre, len(passes)), mistake=grid)
         if aim is not None:
             return aim
-    plain = slice(len(middle) // len(passes))
-    fitted, scatter = _fit(middle[plain], centre[plain])
+    aim = _plain(middle, centre, len(passes))
+    if aim.scatter > LOOSE or np.abs(aim.slope - np.eye(2)).max() > STRAIGHT:
+        for grid in mistaken(*_grid(head, passes[0], level)):
+            other = _plain(np.tile(grid.points, (len(passes), 1)), centre, len(passes))
+            if other.scatter < LOOSE and np.abs(other.slope - np.eye(2)).max() < STRAIGHT:
+                return replace(aim, mistake=grid)
+    return aim
+
+
+def _plain(middle: np.ndarray, centre: np.ndarray, passes: int) -> Aim:
+    """The slope alone, of boxes of the first pass."""
+    first = slice(len(middle) // passes)
+    fitted, scatter = _fit(middle[first], centre[first])
     return Aim(fitted[:2], None, scatter)
+
+
+def _grid(head: Head, pass_: Pass, level: int) -> tuple[tuple[int, int], float]:
+    pyramid = head.pyramid(pass_)
+    return pyramid.shapes[level], pyramid.offset
 
 
 def _cells(head: Head, pass_: Pass, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

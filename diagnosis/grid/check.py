@@ -10,6 +10,7 @@ from anatomy import Head, UnsupportedModelError, whole_number
 
 from ..findings import Finding, Report
 from .box_outputs import with_beside
+from .boxes_verdict import HALF
 from .offset import object_offsets
 from .probe import LOOKS, ROUNDS, GridLevel, probe, read_level, sights, touches
 from .sight import Sight
@@ -20,8 +21,8 @@ from .verdict import as_reversal, check_shapes, judge, with_labels
 class GridReport(Report):
     """A report that keeps what was measured.
 
-    ``levels``: one ``GridLevel`` a level, none where the very sizes of the grids are wrong. ``image`` (H, W, 3) uint8
-    RGB: the network input that cells were asked about. ``blind``: why no gradient tells where they look, or "".
+    ``levels``: one ``GridLevel`` a level, none for those whose very grids are of another size. ``image`` (H, W, 3)
+    uint8 RGB: the network input that cells were asked about. ``blind``: why no gradient tells where they look, or "".
     """
 
     levels: tuple[GridLevel, ...] = ()
@@ -59,40 +60,53 @@ def check_grid(
     if step <= 0 or (step % strides).any():
         raise ValueError(f"step must be a multiple of every stride {strides.tolist()} px, but {step!r} was given.")
     args = {"conf": 0.9, "iou": 0.7, **predict_args}
+    readings, misfits, probes = _readings(head, step, seed, args)
+    subject = f"grid of {type(head.net).__name__}"
+    found = list(as_reversal(head, misfits))
+    if not readings:
+        return GridReport(subject, tuple(found), probes)
+    view, seen, beside, blind = _look(head, step, args) if sight and not misfits else (None, {}, {}, "")
+    blind = "While grids are of other sizes than declared, no cell is asked where it looks." if misfits else blind
+    offsets, more = object_offsets(model, data, predict_args) if data is not None and not misfits else ({}, 0)
+    if not seen and not beside and any(np.abs(one.offset).max() >= HALF for one in offsets.values()):
+        beside = touches(head, step, args)  # whether boxes or labels are to blame
+    levels = tuple(
+        replace(
+            reading,
+            sight=seen.get(i),
+            objects=offsets.get(i),
+            box_outputs=with_beside(reading.box_outputs, beside.get(i)),
+        )
+        for i, reading in sorted(readings.items())
+    )
+    findings: list[Finding] = []
+    for level in levels:
+        findings += judge(level, step)
+    findings = [*found, *as_reversal(head, with_labels(levels, findings))]
+    probes += more + LOOKS * bool(seen)
+    return GridReport(subject=subject, findings=tuple(findings), probes=probes, levels=levels, image=view, blind=blind)
+
+
+def _readings(head: Head, step: int, seed: int, args: dict) -> tuple[dict[int, GridLevel], list[Finding], int]:
+    """The readings of levels whose grids are of the declared size, what is wrong with the others, and the passes."""
     readings: dict[int, GridLevel] = {}
-    misfits, probes = [], 0
+    misfits: list[Finding] = []
+    probes = 0
     for turn in range(ROUNDS):
-        open_levels = [i for i in range(len(strides)) if i not in readings or not readings[i].settled]
-        if not open_levels or misfits:
+        unfit = {finding.level for finding in misfits}
+        levels = [i for i in range(len(head.levels)) if i not in unfit]
+        if turn and all(readings[i].settled for i in levels):
             break
         with head.undisturbed():
             passes = probe(head, step, seed + turn, args)
         probes += len(passes)
         misfits = check_shapes(head, passes[0])
-        for i in () if misfits else open_levels:
+        unfit = {finding.level for finding in misfits}
+        for i in [i for i in levels if i not in unfit]:
             reading = read_level(head, passes, i, step)
-            if i not in readings or reading.agreement > readings[i].agreement:
+            if i not in readings or (not readings[i].settled and reading.agreement > readings[i].agreement):
                 readings[i] = reading
-    subject = f"grid of {type(head.net).__name__}"
-    if misfits:
-        return GridReport(subject, tuple(as_reversal(head, misfits)), probes)
-    view, seen, beside, blind = _look(head, step, args) if sight else (None, {}, {}, "")
-    offsets, more = ({}, 0) if data is None else object_offsets(model, data, predict_args)
-    levels = tuple(
-        replace(
-            readings[i],
-            sight=seen.get(i),
-            objects=offsets.get(i),
-            box_outputs=with_beside(readings[i].box_outputs, beside.get(i)),
-        )
-        for i in range(len(strides))
-    )
-    findings: list[Finding] = []
-    for level in levels:
-        findings += judge(level, step)
-    findings = as_reversal(head, with_labels(levels, findings))
-    probes += more + LOOKS * bool(seen)
-    return GridReport(subject=subject, findings=tuple(findings), probes=probes, levels=levels, image=view, blind=blind)
+    return readings, misfits, probes
 
 
 def _look(

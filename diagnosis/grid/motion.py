@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+OFF, ON = 0.5, 0.9  # agreements of a single row or column that does not move so, and of one that does
+PART, WHOLE = 0.2, 0.93  # of what answers: a part that says something, and nearly all
 LEAST_SHARED = 0.3  # of the cells: displacements that leave less in common are not tried
 
 
@@ -11,13 +13,15 @@ LEAST_SHARED = 0.3  # of the cells: displacements that leave less in common are 
 class Motion:
     """Two (c, h, w) maps agree best when the first moves by ``rows`` and ``cols``; ``agreement`` from -1 to 1.
 
-    ``declared`` is their agreement at the displacement that was expected, None where that is off the grid.
+    ``declared`` is their agreement at the displacement that was expected, None where that is off the grid. ``torn``:
+    the share of what answers in rows or columns that do not move so, where all others do.
     """
 
     rows: int
     cols: int
     agreement: float
     declared: float | None
+    torn: float = 0.0
 
 
 def measure_motion(before: np.ndarray, after: np.ndarray, expected: tuple[float, float]) -> Motion:
@@ -36,7 +40,23 @@ def measure_motion(before: np.ndarray, after: np.ndarray, expected: tuple[float,
         cols=int(col) - width + 1,
         agreement=float(worth[row, col]),
         declared=float(worth[*at]) if on else None,
+        torn=_torn(before, after, (round(expected[0]), round(expected[1]))) if on else 0.0,
     )
+
+
+def _torn(before: np.ndarray, after: np.ndarray, move: tuple[int, int]) -> float:
+    """The share of lines that disagree at a move (rows, columns >= 0), 0 unless all lines agree well or not at all."""
+    height, width = before.shape[1:]
+    first, last = before[:, : height - move[0], : width - move[1]], after[:, move[0] :, move[1] :]
+    shares = [0.0]
+    for axes in ((0, 2), (0, 1)):  # the cells of a row, of a column
+        one, other = (first**2).sum(axes), (last**2).sum(axes)
+        energy = (one + other) / 2
+        agreement = (first * last).sum(axes) / np.maximum(np.sqrt(one * other), 1e-300)
+        bad, good = (energy[lines].sum() / max(energy.sum(), 1e-300) for lines in (agreement < OFF, agreement > ON))
+        if min(bad, good) > PART and bad + good > WHOLE:
+            shares.append(float(bad))
+    return max(shares)
 
 
 def texture(side: int, seed: int) -> np.ndarray:

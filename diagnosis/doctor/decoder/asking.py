@@ -1,14 +1,14 @@
 """Asking a decoder, and reading the forms in which it may answer."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..boxes.writing import stored
+from ..boxes.writing import Size, stored, unstored
 from ..layout import TargetLayout
 
 FORMS = "boxes (B, N, 4) with scores (B, N, classes), or a (n, 6) tensor or a mapping for each image, are needed"
@@ -50,20 +50,42 @@ class Found:
 
 @dataclass
 class Asker:
-    """Asks and counts; ``changed``: whether a call has changed the tensors that it was given."""
+    """Asks and counts; ``changed``: whether a call has changed the tensors that it was given.
+
+    ``turned``: raw box channels are given as (n, 4), not as (4, n).
+    """
 
     decode: Callable
     layout: TargetLayout
     prepare: Callable | None
     asked: int = 0
     changed: bool = False
-    kept: list = field(default_factory=list)
+    turned: bool = False
 
     def given(self, levels: Sequence[np.ndarray]) -> Any:
         """What the decoder takes for a batch of levels."""
         tensors: Any = stored(levels, self.layout)
         tensors = tensors[0] if self.layout.axes.removeprefix("B") == "NC" else tensors
-        return self.prepare(tensors) if self.prepare else tensors
+        made = self.prepare(tensors) if self.prepare else tensors
+        return _turned(made, self.layout, self._size(levels)) if self.turned else made
+
+    def levels(self, levels: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """(B, A, C, H, W) a level: what the decoder takes, of as many channels as the network puts out."""
+        given = self.given(levels)
+        return [one.numpy() for one in unstored(_listed(given), self.layout, self._size(levels))]
+
+    def _size(self, levels: Sequence[np.ndarray]) -> Size:
+        rows, columns = levels[0].shape[-2:]
+        return int(rows * self.layout.strides[0]), int(columns * self.layout.strides[0])
+
+    def viewed(self) -> "Asker | None":
+        """The same, of outputs whose raw box channels stand as (n, 4) where (4, n) is declared.
+
+        None where the network puts out one number a side.
+        """
+        if self.prepare is None or tuple(self.layout.box) != (0, 1, 2, 3):
+            return None
+        return replace(self, turned=True)
 
     def alike(self, one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> bool:
         """Whether the decoder takes the same for both: what tells them apart is no output of the network."""
@@ -85,6 +107,18 @@ class Asker:
         pairs = zip(_listed(given), before, strict=False)
         self.changed |= any(one.shape != kept.shape or not torch.equal(one, kept) for one, kept in pairs)
         return _read(out, batch, sum(level[0, :, 0].size for level in levels))
+
+
+def _turned(made: Any, layout: TargetLayout, size: Size) -> Any:
+    """Raw outputs with the four sides of each bin together, (n, 4), where the bins of each side stand, (4, n)."""
+    flat = isinstance(made, Tensor)
+    levels = []
+    for level in unstored([made] if flat else made, layout, size):
+        count = (level.shape[2] - layout.channels + 4) // 4
+        sides = level[:, :, : 4 * count].unflatten(2, (4, count)).transpose(2, 3).flatten(2, 3)
+        levels.append(torch.cat((sides, level[:, :, 4 * count :]), 2).numpy())
+    tensors = stored(levels, layout)
+    return tensors[0] if flat else tensors
 
 
 def _listed(given: Any) -> list[Tensor]:

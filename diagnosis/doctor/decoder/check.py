@@ -1,20 +1,20 @@
 """Give a decoder known predictions at known cells, and name what it makes of them instead."""
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
-from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
 
 from ...findings import Report
 from ..boxes.writing import Size
+from ..copying import copied
 from ..layout import TargetLayout
 from ..notes import Notes
 from .asking import Asker, Unreadable
+from .images import alike, mixed
 from .judging import Level, judge
 from .scores import class_alone, doubled, quiet
-from .trials import SMALL, Trial, ask, background, predictions, singly
+from .trials import SMALL, Trial, ask, background, expressible, predictions, singly
 
 FOLLOWS = ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak")
 """Causes that may make images of another shape fail altogether."""
@@ -44,10 +44,11 @@ def check_decoder(
         raise TypeError(f"A callable and a TargetLayout are needed, not {type(decode)} and {type(layout)}.")
     sizes = _checked((image_size,) if image_size is not None else image_sizes, layout, batch)
     asker, notes = Asker(decode, layout, prepare), Notes(len(layout.strides))
-    spare = _copy(decode)
+    spare = copied(decode)
     rng = np.random.default_rng(seed)
     levels: list[Level] = [Level(index) for index in range(len(layout.strides))]
     failed: dict[Size, Unreadable] = {}
+    batch = 1 if mixed(asker, sizes[0], batch, rng, notes) else batch
     for size in sizes:
         try:
             _ask_all(asker, size, batch, rng, levels)
@@ -81,27 +82,13 @@ def _checked(image_sizes: Sequence[Size], layout: TargetLayout, batch: int) -> t
     return sizes
 
 
-def _copy(decode: Any, depth: int = 4) -> Any:
-    """The decoder as it is before the first question, with what its closures keep; itself where it cannot be copied."""
-    if isinstance(decode, FunctionType) and depth:
-        cells = decode.__closure__ or ()
-        try:
-            kept = tuple(CellType(_copy(cell.cell_contents, depth - 1)) for cell in cells)
-        except ValueError:  # a cell that is filled later
-            return decode
-        return FunctionType(decode.__code__, decode.__globals__, decode.__name__, decode.__defaults__, kept)
-    try:
-        return deepcopy(decode)
-    except Exception:  # whatever an object's own copying raises: it cannot be copied
-        return decode
-
-
 def _ask_all(asker: Asker, size: Size, batch: int, rng: np.random.Generator, levels: list[Level]) -> None:
     """Predictions on every level, together where they can be told apart, else one by one."""
     noise = background(asker.layout, size, batch, rng)
     for level in levels:
         for sides in (SMALL, None):
             given = predictions(asker.layout, size, level.index, batch, rng, *([sides] if sides else []))
+            given = expressible(asker, size, noise, given)
             trial = ask(asker, size, noise, given)
             if not trial.came.all() or trial.strays:
                 level.crowded += trial.fewer
@@ -140,36 +127,16 @@ def _answers(asker: Asker, decode: Callable, size: Size, batch: int, rng: np.ran
 
 
 def _conduct(asker: Asker, sizes: Sequence[Size], batch: int, notes: Notes, rng: np.random.Generator) -> None:
-    """The same question again, after other sizes, and with another batch; scores of what is no object."""
+    """The same question again, after other sizes; scores of what is no object."""
     size = sizes[0]
     noise = background(asker.layout, size, batch, rng)
     given = predictions(asker.layout, size, len(asker.layout.strides) - 1, batch, rng)
     first = ask(asker, size, noise, given)
     again = ask(asker, size, noise, given)
-    if not _alike(first, again):
+    if not alike(first, again):
         notes.add("state_leak", "the same outputs give other boxes when they are decoded again")
         return
-    if batch > 1:
-        _alone(asker, first, notes)
     _silent(asker, first, notes)
-
-
-def _alone(asker: Asker, first: Trial, notes: Notes) -> None:
-    """Each image by itself must give what it gives in the batch."""
-    for image in range(2):
-        mine = first.given.take(first.given.images == image)
-        noise = [level[image : image + 1] for level in first.noise]
-        one = mine.take(np.arange(len(mine.boxes)))
-        one.images[:] = 0
-        try:
-            trial = ask(asker, first.size, noise, one)
-        except Unreadable as error:
-            notes.add(error.code, f"{error}, a batch of {len(first.noise[0])} does not")
-            return
-        boxes = first.boxes[first.given.images == image]
-        if not notes.has("mixed_batch") and not np.allclose(trial.boxes, boxes, atol=1e-2, equal_nan=True):
-            notes.add("mixed_batch", "an image gives other boxes by itself than in a batch")
-            return
 
 
 def _silent(asker: Asker, first: Trial, notes: Notes) -> None:
@@ -182,7 +149,3 @@ def _silent(asker: Asker, first: Trial, notes: Notes) -> None:
         notes.add(code, said)
     elif class_alone(asker, first):
         notes.add("objectness_wrong", "a class is given out as sure where objectness says that there is no object")
-
-
-def _alike(one: Trial, other: Trial) -> bool:
-    return np.array_equal(one.labels, other.labels) and np.allclose(one.boxes, other.boxes, atol=1e-3, equal_nan=True)

@@ -1,8 +1,7 @@
 """What trials of each level say together, over all sizes of images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,8 +9,10 @@ from ..boxes.terms import declared
 from ..boxes.writing import Size, at_cells, channels
 from ..notes import Notes
 from .asking import Asker, Unreadable
-from .explaining import Reason, Seen, first_wrong, reason
+from .explaining import reason
+from .levels import Told, description, fold, note, unexplained
 from .origins import changes, origin
+from .seen import Reason, Seen, first_wrong, shifted
 from .trials import Trial, ask, background
 
 
@@ -22,18 +23,6 @@ class Level:
     index: int
     trials: list[Trial] = field(default_factory=list)
     crowded: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Told:
-    """What was found of a level: ``words`` of its boxes, how many it showed and how many nothing explains."""
-
-    words: str
-    shown: int
-    open: int
-    reason: Reason | None = None
-    where: str = ""
-    evidence: dict = field(default_factory=dict)
 
 
 def judge(
@@ -47,23 +36,10 @@ def judge(
                 told[level.index] = _level(level, asker, notes, sizes, rng)
             except Unreadable as error:
                 notes.add(error.code, str(error), level=level.index)
-    _note_all(told, notes, asker.layout.strides)
-    _fold(notes)
-    return _description(told), _unexplained(told)
-
-
-def _unexplained(told: dict[int, Told]) -> float | None:
-    shown = sum(one.shown for one in told.values())
-    return None if not shown else round(sum(one.open for one in told.values()) / shown, 4)
-
-
-def _description(told: dict[int, Told]) -> str:
-    lines: dict[str, list[int]] = {}
-    for level, one in told.items():
-        lines.setdefault(one.words, []).append(level)
-    if len(lines) == 1:
-        return f"all levels: {next(iter(lines))}"
-    return "\n".join(f"level {', '.join(map(str, levels))}: {words}" for words, levels in lines.items())
+    told = _viewed(levels, told, asker, notes, rng)
+    note(told, notes, asker.layout.strides)
+    fold(notes)
+    return description(told), unexplained(told)
 
 
 def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng: np.random.Generator) -> Told:
@@ -71,7 +47,7 @@ def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng:
         return Told("predictions come out in other images too", 0, 0)
     crowded = _crowded(level, asker, notes)
     lost = sum(int((~trial.came).sum()) for trial in level.trials)
-    if lost and not crowded:
+    if lost and not crowded and not _moved_out(level):
         notes.add("object_lost", "a sure prediction does not come out", level=level.index, trials=lost)
     seen = _seen(level, asker)
     if seen is None:
@@ -83,7 +59,30 @@ def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng:
             what = "a sure prediction is lost among ten in an image"
             notes.add("object_lost", what, level=level.index, trials=level.crowded)
         return Told("boxes come out as the layout says", len(right), 0)
-    return _boxes(level, seen, asker, notes, rng)
+    return _boxes(level, seen, asker, rng)
+
+
+def _viewed(
+    levels: Sequence[Level], told: dict[int, Told], asker: Asker, notes: Notes, rng: np.random.Generator
+) -> dict[int, Told]:
+    """What is told of levels that nothing explains, if bins that are viewed as (n, 4) are the cause."""
+    other = asker.viewed()
+    if other is None or not told or not all(one.open for one in told.values()):
+        return told
+    found: dict[int, Told] = {}
+    for level in levels:
+        trials = [ask(other, trial.size, trial.noise, trial.given) for trial in level.trials]
+        seen = _seen(Level(level.index, trials), other)
+        if seen is None:
+            return told
+        right = Told("boxes come out as the layout says", len(seen.came), 0)
+        one = right if seen.right.all() else _boxes(Level(level.index, trials), seen, other, rng)
+        if one.open:
+            return told
+        found[level.index] = one
+    words = "the raw channels of the four sides are taken as (bins, 4), not as (4, bins)"
+    notes.add("scrambled_layout", words)
+    return {level: replace(one, words=f"{words}; then {one.words}") for level, one in found.items()}
 
 
 def _mixed_images(level: Level, notes: Notes) -> bool:
@@ -109,6 +108,14 @@ def _crowded(level: Level, asker: Asker, notes: Notes) -> bool:
         notes.add("mixed_batch", what, level=level.index)
         return True
     return False
+
+
+def _moved_out(level: Level) -> bool:
+    """Whether all that is lost is of classes of which nothing comes, while all others come as another."""
+    given = np.concatenate([trial.given.labels for trial in level.trials])
+    came = np.concatenate([trial.came for trial in level.trials])
+    other = np.concatenate([trial.labels for trial in level.trials]) != given
+    return bool(came.any() and other[came].all() and not np.isin(given[~came], given[came]).any())
 
 
 def _seen(level: Level, asker: Asker) -> Seen | None:
@@ -144,47 +151,24 @@ def _classes(level: Level, notes: Notes) -> None:
         notes.add("class_wrong", what, level=level.index, given=int(given[first]), got=int(got[first]))
 
 
-def _boxes(level: Level, seen: Seen, asker: Asker, notes: Notes, rng: np.random.Generator) -> Told:
-    """Name why boxes come out wrong: taken from other cells or images, or read otherwise than they are written."""
+def _boxes(level: Level, seen: Seen, asker: Asker, rng: np.random.Generator) -> Told:
+    """Why boxes come out wrong: taken from other cells or images, or read otherwise than they are written."""
     wrong = int((~seen.right).sum())
-    where = _where(seen)
     found = reason(seen)
     if found is None or found.codes == ("wrong_box",):
-        mixed = _mixing(level, asker, rng)
-        if mixed is not None:
-            code, words = mixed
-            notes.add(code, f"{words}{where}", level=level.index, trials=wrong)
-            return Told(words, len(seen.came), 0)
+        found = _mixing(level, asker, rng) or found
     found = found or _by_size(seen)
     if found is None:
-        words = f"{wrong} of {len(seen.came)} boxes come out wrong"
-        numbers: dict[str, Any] = first_wrong(seen)
-        notes.add("wrong_box", f"{words}{where}", level=level.index, **numbers)
-        return Told("nothing explains the boxes", len(seen.came), wrong)
+        found = Reason(("wrong_box",), f"{wrong} of {len(seen.came)} boxes come out wrong", 0.0)
     return Told(
-        words=found.words,
+        words=found.words if found.share else "nothing explains the boxes",
         shown=len(seen.came),
         open=round((1 - found.share) * wrong),
         reason=found,
-        where=where,
-        evidence={**first_wrong(seen), "explained": round(found.share, 3), **found.evidence},
+        where=_where(seen),
+        shift=shifted(seen),
+        evidence={**first_wrong(seen), "wrong": wrong, "explained": round(found.share, 3), **found.evidence},
     )
-
-
-def _note_all(told: dict[int, Told], notes: Notes, strides: Sequence[float]) -> None:
-    """The reasons of all levels; wrong strides that are those of the opposite order are one fault."""
-    wrong = {level: one.reason.stride for level, one in told.items() if one.reason and one.reason.stride}
-    if wrong and all(stride == strides[len(strides) - 1 - level] for level, stride in wrong.items()):
-        middle = len(strides) % 2
-        if len(wrong) == len(strides) - middle:
-            what = "levels are decoded with each other's strides, in the opposite order"
-            notes.add("levels_reversed", what)
-            notes.fold("levels_reversed", "wrong_stride")
-            told = {level: one for level, one in told.items() if level not in wrong}
-    for level, one in told.items():
-        for code in one.reason.codes if one.reason else ():
-            severity = one.reason.severity if one.reason else "error"
-            notes.add(code, f"{one.words}{one.where}", level=level, severity=severity, **one.evidence)
 
 
 def _where(seen: Seen) -> str:
@@ -204,21 +188,21 @@ def _by_size(seen: Seen) -> Reason | None:
     return reason(wrong[0]) if len(wrong) == 1 and len(parts) > 1 else None
 
 
-def _mixing(level: Level, asker: Asker, rng: np.random.Generator) -> tuple[str, str] | None:
-    """A code and words, where what comes out depends on cells or images that the prediction is not in."""
+def _mixing(level: Level, asker: Asker, rng: np.random.Generator) -> Reason | None:
+    """Where what comes out depends on cells or images that the prediction is not in."""
     wrong = [trial for trial in level.trials if _wrong(trial, asker)]
     trial = wrong[-1]
     found = origin(asker, trial)
     if found is not None:
-        return found
+        return Reason((found[0],), found[1], 1.0)
     given = trial.given.take(np.arange(len(trial.boxes)) % max(len(trial.boxes) // 8, 1) == 0)
     small = ask(asker, trial.size, trial.noise, given)
     other = background(asker.layout, trial.size, len(trial.noise[0]), rng)
     if changes(asker, small, other, same=True):
         words = "the box that comes out changes with the boxes of other cells"
-        return "scrambled_layout", words
+        return Reason(("scrambled_layout",), words, 1.0)
     if len(trial.noise[0]) > 1 and changes(asker, small, other, same=False):
-        return "mixed_batch", "the box that comes out changes with other images of the batch"
+        return Reason(("mixed_batch",), "the box that comes out changes with other images of the batch", 1.0)
     return None
 
 
@@ -226,14 +210,3 @@ def _wrong(trial: Trial, asker: Asker) -> bool:
     stride = asker.layout.strides[trial.given.level]
     tolerance = 0.02 * stride + 1e-3 * np.abs(trial.given.boxes).max(1)
     return bool((np.abs(trial.boxes - trial.given.boxes).max(1) > tolerance)[trial.came].any())
-
-
-def _fold(notes: Notes) -> None:
-    """Symptoms that a cause explains."""
-    if notes.has("scrambled_layout"):
-        for symptom in ("mixed_batch", "class_wrong", "object_lost"):
-            notes.drop(symptom, "scrambled_layout")
-    for cause in ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak"):
-        if notes.has(cause):
-            for symptom in ("raises", "wrong_output", "wrong_cell"):
-                notes.drop(symptom, cause)

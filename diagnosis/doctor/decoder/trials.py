@@ -5,13 +5,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..boxes.writing import Size, channels, drawn, every_cell, grids
+from ..boxes.terms import declared
+from ..boxes.writing import Size, at_cells, channels, drawn, every_cell, grids
 from ..layout import TargetLayout
 from .asking import Asker, Found
 
 LOW, HIGHEST, LOWEST = 0.002, 0.99, 0.8
 SIDES = (0.7, 1.5, 2.2, 3.5, 5.0, 8.0, 11.0, 18.0, 26.0)
 SMALL = (0.6, 0.9, 1.5, 2.5)
+SMALLER = 0.1
+"""Strides by which a channel is made smaller."""
 MOST = 10
 """Predictions in an image at once."""
 
@@ -132,6 +135,25 @@ def _apart(boxes: np.ndarray, cells: np.ndarray, stride: float) -> list[int]:
         if len(kept) == MOST:
             break
     return kept
+
+
+def expressible(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: Given) -> Given:
+    """The predictions that the network's raw outputs can say: those in which each channel, made smaller, says another.
+
+    All of them where none can be said.
+    """
+    if asker.prepare is None:
+        return given
+    layout, held = asker.layout, at_cells(asker.layout, given.level, size, given.boxes, given.cells)
+    plain = asker.levels(laid(layout, size, noise, given))[given.level]
+    a, r, c = given.cells.T
+    said = np.ones(len(given.boxes), bool)
+    for slot, (channel, term) in enumerate(zip(layout.box, declared(layout, given.level), strict=True)):
+        outputs = laid(layout, size, noise, given)
+        outputs[given.level][given.images, a, channel, r, c] = term.predict(held, slot, -SMALLER * held.stride)
+        other = asker.levels(outputs)[given.level]
+        said &= (plain != other)[given.images, a, :, r, c].any(1)
+    return given.take(said) if said.any() else given
 
 
 def ask(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: Given) -> Trial:

@@ -183,7 +183,8 @@ def candidates(rows: Rows, base: TargetLayout, boxes: Sequence[int], function: s
 
 
 def _kept(base: TargetLayout) -> dict:
-    return {"strides": base.strides, "anchors": base.anchors, "classes": base.classes, "objectness": base.objectness}
+    """What is known whatever boxes hold."""
+    return {name: getattr(base, name) for name in ("box", "strides", "anchors", "classes", "objectness")}
 
 
 def _ways(function: str | None):

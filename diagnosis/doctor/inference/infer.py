@@ -14,6 +14,8 @@ from .channels import Candidate, Rows, candidates, priors, roles
 from .forms import Form, forms
 
 EACH = 6
+UNASKED = 255
+"""Beside numbers below 0 what leaves a cell out, as in maps of classes."""
 
 
 @dataclass(frozen=True)
@@ -183,9 +185,13 @@ def _part(answer: Answer, level: int, cells: tuple, values: np.ndarray, ground: 
 
 
 def _ignored(answers: list[Answer]) -> float | None:
-    """-1, where a good part of what is written is just that."""
+    """The whole number that no probability and no class has, where a good part of what is written is just that."""
     values = np.concatenate([memory.value for answer in answers for memory in answer.levels])
-    return -1.0 if len(values) and (values == -1).mean() > 0.03 else None
+    strange = values[(values == np.round(values)) & ((values < 0) | (values == UNASKED))]
+    known, counts = np.unique(strange, return_counts=True)
+    if not len(known) or counts.max() <= 0.03 * len(values):
+        return None
+    return float(known[counts.argmax()])
 
 
 def _offset(rows: Rows, best: Candidate, strides: Sequence[float]) -> float:

@@ -1,6 +1,7 @@
 """Asking a loss, and keeping what its calls themselves show."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..boxes.writing import stored
+from ..copying import copied
 from ..layout import TargetLayout
 
 Levels = Sequence[np.ndarray]
@@ -24,7 +26,11 @@ class Failed(Exception):
 
 @dataclass
 class Asker:
-    """Asks, counts, and keeps which questions had no finite answer; ``changed``: whether arguments were changed."""
+    """Asks, counts, and keeps which questions had no finite answer; ``changed``: whether arguments were changed.
+
+    ``fresh``: each question is put to a new copy of the loss as it was in the beginning, for one that remembers.
+    ``seeded``: random numbers are the same at each question, for one that draws some. ``hopeless``: none of it helps.
+    """
 
     loss: Callable
     layout: TargetLayout
@@ -32,6 +38,13 @@ class Asker:
     asked: int = 0
     infinite: list[str] = field(default_factory=list)
     changed: str = ""
+    fresh: bool = False
+    seeded: bool = False
+    hopeless: bool = False
+    spare: Callable | None = None
+
+    def __post_init__(self):
+        self.spare = copied(self.loss)
 
     def raw(self, levels: Levels) -> list[Tensor]:
         """The raw predictions that mean these levels."""
@@ -58,7 +71,7 @@ class Asker:
         kept = [level.detach().clone() for level in predictions]
         given = predictions[0] if self.flat else list(predictions)
         try:
-            value = self.loss(given, wanted[0] if self.flat else wanted)
+            value = self._call(given, wanted[0] if self.flat else wanted)
         except Exception as error:
             raise Failed("raises", f"it raises {type(error).__name__}: {error}"[:200]) from error
         if not isinstance(value, Tensor) or value.numel() != 1:
@@ -68,6 +81,13 @@ class Asker:
             if any(not torch.equal(a.detach(), b) for a, b in zip(now, before, strict=True)):
                 self.changed = name
         return value.reshape(())
+
+    def _call(self, *given: object) -> object:
+        loss = copied(self.spare) if self.fresh and self.spare is not None else self.loss
+        with torch.random.fork_rng(devices=[]) if self.seeded else nullcontext():
+            if self.seeded:
+                torch.manual_seed(0)
+            return loss(*given)
 
     def __call__(self, meant: Levels, targets: Levels, what: str) -> float:
         """The loss of predictions that mean these levels; ``what`` they are, in words."""
@@ -79,3 +99,15 @@ class Asker:
         if not np.isfinite(found):
             self.infinite.append(what)
         return found
+
+    def pulls(self, predictions: Sequence[Tensor], targets: Sequence[Tensor]) -> list[Tensor] | None:
+        """The gradient by raw predictions, in their storage; None where autograd sees no dependence on them."""
+        leaves = [level.detach().clone().requires_grad_() for level in predictions]
+        value = self.value(leaves, targets)
+        if not torch.isfinite(value):
+            self.infinite.append("a prediction that is not quite right")
+        if not value.requires_grad:
+            return None
+        grads = torch.autograd.grad(value, leaves, allow_unused=True)
+        pairs = zip(grads, leaves, strict=True)
+        return [torch.zeros_like(leaf) if grad is None else grad for grad, leaf in pairs]

@@ -1,14 +1,17 @@
 """Where the box part of a loss is smallest: at the truth, or at boxes that are written in another way."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations
+from dataclasses import replace
+from itertools import combinations, product
 
 import numpy as np
 
+from ..boxes.motion import boxes as meant_boxes
 from ..boxes.terms import declared
 from ..layout import FORMATS, UNITS
 from .asking import Asker
+from .cost import Cost
+from .said import Said
 from .truth import Truth
 
 
@@ -27,61 +30,65 @@ ORDERS = (
 NAMES = ("first", "second", "third", "fourth")
 
 
-@dataclass(frozen=True)
-class Cost:
-    """The loss of the truth, and a difference that is worth speaking of."""
-
-    least: float
-    slack: float
-
-
-Said = tuple[str, str]
-"""A code and words."""
+def costs(truth: Truth, asker: Asker, least: float) -> Cost:
+    """What is worth speaking of beside what boxes cost that are well off."""
+    targets, found = truth.levels(), []
+    for channel, step in product(range(4), (-0.6, 0.6)):
+        found.append(
+            abs(asker(truth.nudged(channel, step), targets, f"boxes wrong in the {NAMES[channel]} channel") - least)
+        )
+    return Cost.beside(least, found)
 
 
-def ignored(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
-    """Box channels of which an error costs nothing, whichever way it goes."""
-    targets, dull, cancelled = truth.levels(), [], []
+def cancelled(truth: Truth, asker: Asker) -> list[Said]:
+    """Box channels in which errors of opposite sign cost nothing together, of objects in one image."""
+    targets, found = truth.levels(), []
+    least = asker(targets, targets, "a perfect prediction")
+    cost = costs(truth, asker, least)
     for channel, name in enumerate(NAMES):
         what = f"boxes wrong in the {name} channel"
-        same = [asker(truth.nudged(channel, step), targets, what) for step in (-0.6, 0.6)]
-        mixed = asker(truth.nudged(channel, 0.6, apart=True), targets, what)
-        if max(abs(value - cost.least) for value in (*same, mixed)) <= cost.slack * 0.02:
-            dull.append(name)
-        elif mixed - cost.least <= 0.02 * (max(same) - cost.least):
-            cancelled.append(name)
-    if len(dull) == 4:
-        return [("no_gradient", "an error of the boxes costs nothing")]
-    found: list[Said] = []
-    if dull:
-        found.append(("no_gradient", f"an error in the {' and '.join(dull)} box channel costs nothing"))
-    if cancelled:
-        words = f"errors of opposite sign in the {' and '.join(cancelled)} box channel cancel"
-        found.append(("not_minimal", words))
-    return found
+        same = max(asker(truth.nudged(channel, step), targets, what) for step in (-0.6, 0.6)) - cost.least
+        apart = [asker(truth.nudged(channel, step, apart=True), targets, what) for step in (-0.6, 0.6)]
+        mixed = max(apart) - cost.least
+        if same > cost.slack and mixed <= 0.02 * same:
+            found.append(name)
+    words = f"errors of opposite sign in the {' and '.join(found)} box channel cancel"
+    return [Said("not_minimal", words, "boxes")] if found else []
 
 
 def misplaced(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
-    """Whether boxes that are written otherwise than the targets cost less: in which way, and what it costs less."""
+    """Whether boxes that are written otherwise than the targets cost less: in which way, and what it costs less.
+
+    Numbers that are no boxes, as sides below 0, may cost anything: they count where they cost least of all around them.
+    """
     targets = truth.levels()
-    lower: list[tuple[float, Said, list[np.ndarray]]] = []
+    lower: list[tuple[float, str, str, list[np.ndarray]]] = []
     for code, words, values in _others(truth):
         value = asker(truth.with_boxes(values), targets, f"boxes {words}")
-        if value < cost.least - cost.slack:
-            lower.append((value, (code, words), values))
+        if cost.less(value):
+            lower.append((value, code, words, values))
     lower.sort(key=lambda option: option[0])
-    if lower:
-        value, said, values = lower[0]
-        words = f"predictions with boxes {said[1]} cost less than those that equal the targets"
-        return [(said[0] if lowest(truth, asker, values, value, cost) else "not_minimal", words)]
+    for value, code, words, values in lower:
+        least = lowest(truth, asker, values, value, cost)
+        if least or _boxes(truth, values):
+            said = f"predictions with boxes {words} cost less than those that equal the targets"
+            return [Said(code if least else "not_minimal", said, "boxes")]
     for channel, name in enumerate(NAMES):
         values = [asker(truth.nudged(channel, step), targets, f"{name} channel moved") for step in NUDGES]
-        if min(values) < cost.least - 0.05 * cost.slack:
+        if cost.less(min(values), 0.05):
             step = NUDGES[int(np.argmin(values))]
-            return [
-                ("not_minimal", f"boxes with the {name} channel off by {step:+g} strides cost less than right ones")
-            ]
+            words = f"boxes with the {name} channel off by {step:+g} strides cost less than right ones"
+            return [Said("not_minimal", words, "boxes")]
     return []
+
+
+def _boxes(truth: Truth, values: Sequence[np.ndarray]) -> bool:
+    """Whether channels (n, 4), a level, are those of boxes as declared: wider and higher than nothing."""
+    found = []
+    for level, (one, shown) in enumerate(zip(truth.objects, values, strict=True)):
+        boxes = meant_boxes(replace(one.held, values=shown), declared(truth.layout, level))
+        found.append((boxes[:, 2:] > boxes[:, :2]).all(1))
+    return bool(np.concatenate(found).mean() > 0.95)
 
 
 def lowest(truth: Truth, asker: Asker, values: list[np.ndarray], value: float, cost: Cost) -> bool:

@@ -1,4 +1,4 @@
-"""Whether all places and images cost alike, and where a loss pulls."""
+"""Whether all places and images cost alike."""
 
 from collections.abc import Sequence
 
@@ -8,141 +8,127 @@ from torch import Tensor
 
 from ..boxes.writing import stored, unstored
 from ..layout import TargetLayout
-from ..notes import Notes
-from .asking import Asker
-from .boxes import Cost, lowest
-from .scores import inverted
+from .asking import Asker, Failed
+from .astray import astray
+from .parts import Part
+from .said import Said
 from .truth import Truth
 
-
-def noisy(raw: Sequence[Tensor], size: float, generator: torch.Generator) -> list[Tensor]:
-    """Raw predictions with noise of so many of their standard deviations."""
-    return [level + size * level.std() * torch.randn(level.shape, generator=generator) for level in raw]
+UNLIKE = 0.05
+"""Of the numbers of an image, the share that may be pulled at the other way when it stands in a batch."""
 
 
-def doubtful(truth: Truth) -> list[np.ndarray]:
-    """Levels whose probabilities grow along rows and columns, so that cells cost more the farther on they lie."""
-    found, layout = truth.levels(), truth.layout
-    channels = [*layout.class_channels, *([] if layout.objectness is None else [layout.objectness])]
-    for level in found if layout.class_values != "ids" else ():
-        rows, columns = level.shape[-2:]
-        grown = (np.linspace(0, 1, rows)[:, None] + np.linspace(0, 1, columns)) / 2
-        level[:, :, channels] = 0.03 + 0.92 * grown
-    return found
+def order(truth: Truth, asker: Asker, known: Sequence[Part], generator: torch.Generator) -> list[Said]:
+    """Where one order of the cells, or of the images, of prediction and target together is not as good as another.
+
+    The gradient must move with the cells, part by part; without one the loss itself must stay.
+    """
+    targets, raw = asker.tensors(truth.levels()), astray(truth, asker, 1)
+    before, value = asker.pulls(raw, targets), asker.of_raw(raw, truth.levels(), "a prediction that is not quite right")
+    if not np.isfinite(value):
+        return []
+    found: dict[str, Said] = {}
+    for what, at in _orders(truth, generator).items():
+        moved = _moved(truth, raw, at, what)
+        wanted = _moved(truth, targets, at, what)
+        words = f"{what} change places in predictions and targets alike"
+        after = None if before is None else asker.pulls(moved, wanted)
+        if before is not None and after is not None:
+            one, other = (
+                unstored(grads, truth.layout, truth.size) for grads in (_moved(truth, before, at, what), after)
+            )
+            for part in known:
+                if not _alike(one, other, part) and part.name not in found:
+                    said = f"{part.name} are pulled at otherwise when {words}"
+                    found[part.name] = Said("not_permutation_invariant", said, part.name)
+        cost = float(asker.value(moved, wanted).detach())
+        if not found and np.isfinite(cost) and not np.isclose(cost, value, rtol=1e-3, atol=1e-6):
+            numbers = {"before": value, "after": cost}
+            found[""] = Said("not_permutation_invariant", f"the loss changes when {words}", numbers=numbers)
+    return list(found.values())
 
 
-def order(truth: Truth, asker: Asker, notes: Notes, generator: torch.Generator) -> None:
-    """One order of the cells, or of the images, of prediction and target together is as good as another."""
-    targets = asker.tensors(truth.levels())
-    for meant in (truth.levels(), doubtful(truth)):
-        raw = noisy(asker.raw(meant), 0.3, generator)
-        before = float(asker.value(raw, targets).detach())
-        for what, (moved, wanted) in _moved(truth, raw, targets, generator).items():
-            after = float(asker.value(moved, wanted).detach())
-            if np.isfinite(before) and not np.isclose(after, before, rtol=1e-3, atol=1e-6):
-                words = f"the loss changes when {what} change places in predictions and targets alike"
-                notes.add("not_permutation_invariant", words, before=before, after=after)
-                return
+def _alike(one: Sequence[Tensor], other: Sequence[Tensor], part: Part) -> bool:
+    """Whether two gradients (B, A, C, H, W), a level each, are the same in a part, within a thousandth."""
+    for first, second in zip(one, other, strict=True):
+        a, b = (torch.nan_to_num(grad[:, :, list(part.channels)]) for grad in (first, second))
+        if ((a - b).abs() > 1e-3 * a.abs().max() + 1e-12).any():
+            return False
+    return True
 
 
-def _moved(
-    truth: Truth, raw: Sequence[Tensor], targets: Sequence[Tensor], generator: torch.Generator
-) -> dict[str, tuple[list[Tensor], list[Tensor]]]:
-    """Predictions and targets in other orders, by what changes places."""
-    layout = truth.layout
-    parts = [[level.clone() for level in unstored(part, layout, truth.size)] for part in (raw, targets)]
-    found = {}
-    for what, at in _orders([level[0, 0, 0].numel() for level in parts[0]], generator).items():
-        moved = [[_cells(level, order) for level, order in zip(part, at, strict=True)] for part in parts]
-        if what == "images":
-            moved = [[level.flip(0) for level in part] for part in parts]
-        found[what] = _stored(moved[0], layout), _stored(moved[1], layout)
-    return found
-
-
-def _orders(counts: Sequence[int], generator: torch.Generator) -> dict[str, list[Tensor]]:
+def _orders(truth: Truth, generator: torch.Generator) -> dict[str, list[Tensor]]:
     """Orders of the cells of each level, by what changes places."""
-    return {
+    counts = [truth.mask(level)[0, 0].size for level in range(len(truth.objects))]
+    found = {
         "cells": [torch.randperm(count, generator=generator) for count in counts],
         "the first and the last cells": [torch.arange(count).flip(0) for count in counts],
         "cells in the middle and at the ends": [torch.arange(count).roll(count // 2) for count in counts],
-        "images": [torch.arange(count) for count in counts],
     }
+    if truth.batch > 1:
+        found["images"] = [torch.arange(count) for count in counts]
+    return found
 
 
-def _cells(level: Tensor, at: Tensor) -> Tensor:
-    return level.flatten(3)[..., at].reshape(level.shape)
+def _moved(truth: Truth, tensors: Sequence[Tensor], at: Sequence[Tensor], what: str) -> list[Tensor]:
+    """Tensors with their cells, or their images, in another order."""
+    levels = unstored(tensors, truth.layout, truth.size)
+    moved = [level.flatten(3)[..., order].reshape(level.shape) for level, order in zip(levels, at, strict=True)]
+    return _stored([level.flip(0) for level in moved] if what == "images" else moved, truth.layout)
 
 
 def _stored(levels: Sequence[Tensor], layout: TargetLayout) -> list[Tensor]:
     return stored([level.numpy() for level in levels], layout)
 
 
-def images(twins: Truth, asker: Asker, cost: Cost) -> bool:
-    """Whether boxes, or classes, of the next image cost less than their own; ``twins``: objects in the same cells."""
-    if twins.batch < 2:
-        return False
-    values = [twins.values(level) for level in range(len(twins.objects))]
-    moved = [np.roll(level, len(level) // twins.batch, 0) for level in values]
-    least = asker(twins.levels(), twins.levels(), "a perfect prediction")
-    value = asker(twins.with_boxes(moved), twins.levels(), "boxes of the next image")
-    if value < least - cost.slack and lowest(twins, asker, moved, value, cost):
-        return True
-    classes, channels = twins.levels(), list(twins.layout.class_channels)
-    for level in classes:
-        level[:, :, channels] = np.roll(level[:, :, channels], 1, 0)
-    value = asker(classes, twins.levels(), "classes of the next image")
-    return value < least - cost.slack and not _moved_classes(twins, asker, least) and inverted(twins, asker) > value
+def mixed(truth: Truth, asker: Asker, known: Sequence[Part]) -> list[Said]:
+    """Whether an image of a batch is pulled at otherwise than by itself, in the cells that hold an object."""
+    if truth.batch == 1:
+        return []
+    targets, raw = asker.tensors(truth.levels()), astray(truth, asker, 2)
+    together = asker.pulls(raw, targets)
+    silent = together is not None and _silent(truth, together)
+    for image in range(2) if together is not None else ():
+        try:
+            alone = asker.pulls(_image(truth, raw, image), _image(truth, targets, image))
+        except Failed as error:
+            return [Said(error.code, f"a batch of 1: {error}, a batch of {truth.batch} does not")]
+        if alone is not None and together is not None and _unlike(truth, together, alone, image, known) > UNLIKE:
+            if image and silent:
+                return [Said("no_gradient", "only the first image of a batch is pulled at")]
+            return [Said("mixed_batch", "an image of a batch is pulled at otherwise than by itself")]
+    return []
 
 
-def _moved_classes(twins: Truth, asker: Asker, least: float) -> bool:
-    """Whether classes in another order cost less, which explains that those of another image may."""
-    channels = list(twins.layout.class_channels)
-    for shift in (1, -1):
-        levels = twins.levels()
-        for level in levels:
-            level[:, :, channels] = np.roll(level[:, :, channels], shift, 2)
-        if asker(levels, twins.levels(), "classes moved by one") < least:
-            return True
-    return False
+def _silent(truth: Truth, grads: Sequence[Tensor]) -> bool:
+    """Whether no image but the first is pulled at."""
+    return not any(grad[1:].any() for grad in unstored(grads, truth.layout, truth.size))
 
 
-def pulls(truth: Truth, asker: Asker, notes: Notes, channels: Sequence[int] | None, generator: torch.Generator) -> None:
-    """Box channels must be pulled at in the cells that hold an object, and in no other."""
-    raw = [level.requires_grad_() for level in noisy(asker.raw(truth.levels()), 0.3, generator)]
-    value = asker.value(raw, asker.tensors(truth.levels()))
-    if not value.requires_grad:
-        notes.add("no_gradient", "the loss does not depend on the predictions by autograd")
-        return
-    value.backward()
-    grads = [torch.zeros_like(level) if level.grad is None else level.grad for level in raw]
-    for level, grad in enumerate(unstored(grads, truth.layout, truth.size)):
-        if not torch.isfinite(grad).all():
-            notes.add("non_finite", "the gradient holds NaN or infinity", level=level)
-            continue
-        _pulled(grad, torch.from_numpy(truth.mask(level)), channels, notes, level)
+def _image(truth: Truth, tensors: Sequence[Tensor], image: int) -> list[Tensor]:
+    levels = unstored(tensors, truth.layout, truth.size)
+    return _stored([level[image : image + 1] for level in levels], truth.layout)
 
 
-def _pulled(grad: Tensor, held: Tensor, channels: Sequence[int] | None, notes: Notes, level: int) -> None:
-    """What one level's gradient (B, A, C, H, W) says of the cells with an object (B, A, H, W)."""
-    size = grad.abs().amax(2)
-    if not size[held].gt(0).all():
-        notes.add("no_gradient", "cells that hold an object get no gradient", level=level)
-    if channels is None:
-        return
-    box = grad[:, :, list(channels)].abs().amax(2)
-    if (box[~held] > 0).any():
-        share = float((box[~held] > 0).float().mean())
-        notes.add("gradient_leak", "boxes are pulled at in cells that hold no object", level=level, share=share)
-    if not (box[held] > 0).any() and size[held].gt(0).all():
-        notes.add("no_gradient", "boxes are not pulled at where there is an object", level=level)
+def _unlike(
+    truth: Truth, together: Sequence[Tensor], alone: Sequence[Tensor], image: int, known: Sequence[Part]
+) -> float:
+    """Of the parts the largest share of an image's numbers whose gradient has another sign alone."""
+    pairs = zip(unstored(together, truth.layout, truth.size), unstored(alone, truth.layout, truth.size), strict=True)
+    signs: dict[str, list[Tensor]] = {part.name: [] for part in known}
+    for level, (many, one) in enumerate(pairs):
+        held = torch.from_numpy(truth.mask(level)[image])
+        for part in known:
+            a, b = (grad[:, list(part.channels)].transpose(0, 1)[:, held] for grad in (many[image], one[0]))
+            signs[part.name].append((a.sign() != b.sign()).flatten())
+    return max(float(torch.cat(found).float().mean()) for found in signs.values())
 
 
-def ignored_cells(truth: Truth, asker: Asker, notes: Notes, rng: np.random.Generator) -> None:
+def ignored_cells(truth: Truth, asker: Asker, rng: np.random.Generator) -> list[Said]:
     """Cells that the targets leave out must cost nothing."""
     layout = truth.layout
     if layout.ignore is None:
-        return
+        return []
     channels = [*layout.class_channels, *([] if layout.objectness is None else [layout.objectness])]
     targets, first, second = truth.levels(), truth.levels(), truth.levels()
     for level, values in enumerate(targets):
@@ -153,4 +139,5 @@ def ignored_cells(truth: Truth, asker: Asker, notes: Notes, rng: np.random.Gener
     one, other = (asker(meant, targets, "cells left out") for meant in (first, second))
     if np.isfinite(one) and not np.isclose(one, other, rtol=1e-4, atol=1e-6):
         what = f"cells that targets leave out by {layout.ignore:g} cost something"
-        notes.add("gradient_leak", what, right=one, other=other)
+        return [Said("gradient_leak", what, numbers={"right": one, "other": other})]
+    return []

@@ -1,6 +1,6 @@
 """Hold a loss to what every one owes: a minimum at the truth, every channel seen, no care for order, no NaN."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,18 +11,24 @@ from ..layout import TargetLayout
 from ..notes import Notes
 from . import scores
 from .asking import Asker, Failed
-from .boxes import Cost, ignored, misplaced
-from .cells import ignored_cells, images, noisy, order, pulls
+from .astray import jolted
+from .boxes import cancelled, costs, misplaced
+from .cells import ignored_cells, mixed, order
+from .cost import Cost
+from .hard_cases import hard_cases
+from .memory import remembered
+from .parts import parts
+from .pulls import pulls
+from .said import Said
 from .truth import Truth, truth
 
-SPECIFIC = ("axes_swapped", "wrong_box_format", "wrong_box_unit", "half_cell_offset", "class_wrong", "mixed_batch")
+SPECIFIC = ("axes_swapped", "wrong_box_format", "wrong_box_unit", "half_cell_offset", "class_wrong")
 FOLLOWS = {
     "not_permutation_invariant": (*SPECIFIC, "not_minimal", "gradient_leak", "no_gradient"),
     "non_finite": ("not_minimal", "no_gradient", *SPECIFIC),
-    **dict.fromkeys(SPECIFIC, ("not_minimal",)),
-    "mixed_batch": ("not_minimal", "gradient_leak", "no_gradient"),
+    **dict.fromkeys((*SPECIFIC, "class_leak", "no_gradient"), ("not_minimal",)),
 }
-"""What each cause brings with it."""
+"""What each cause brings with it in the same part of a loss."""
 
 
 def check_loss(
@@ -50,22 +56,47 @@ def check_loss(
         )
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(int(rng.integers(1 << 30)))
-    asker, notes = Asker(loss, layout, prepare), Notes(len(layout.strides))
-    given = truth(layout, image_size, batch, rng)
+    asker = Asker(loss, layout, prepare)
     channels = box_channels if box_channels is not None or prepare else layout.box
+    said: list[Said] = []
     try:
-        order(given, asker, notes, generator)
-        _minimum(given, asker, notes, generator, rng)
-        pulls(given, asker, notes, channels, generator)
-        ignored_cells(given, asker, notes, rng)
+        said.extend(_all(asker, truth(layout, image_size, batch, rng), channels, generator, rng))
     except Failed as error:
-        notes.add(error.code, f"targets with objects: {error}")
-    _hard_cases(given, asker, notes, generator)
-    _calls(asker, notes)
-    for cause, follows in FOLLOWS.items():
-        for symptom in follows if notes.has(cause) else ():
-            notes.drop(symptom, cause)
+        said.append(Said(error.code, f"targets with objects: {error}"))
+    said += hard_cases(truth(layout, image_size, batch, rng), asker, generator) if not asker.hopeless else []
+    said += _calls(asker)
+    notes = _noted(said, len(layout.strides), infinite=bool(asker.infinite))
     return Report("loss", notes.findings(set(range(len(layout.strides)))), asker.asked)
+
+
+def _all(
+    asker: Asker, given: Truth, boxes: Sequence[int] | None, generator: torch.Generator, rng: np.random.Generator
+) -> Iterator[Said]:
+    """What targets with objects show; images that are mixed are asked one by one."""
+    yield from remembered(given, asker)
+    if asker.hopeless:
+        return
+    known = parts(given, asker)
+    signed = _signed(given, asker, rng)
+    ordering: list[Said] = []
+    if not asker.seeded:  # random numbers fall otherwise on other images and cells
+        for one in mixed(given, asker, known) if not signed else ():  # a sum of signed errors mixes all that there is
+            yield one
+            given = truth(given.layout, given.size, 1, rng) if one.code != "raises" else given
+        ordering = order(given, asker, known, generator)
+    disordered = {one.part for one in ordering}
+    yield from (*ordering, *(one for one in signed if "boxes" not in disordered))
+    said = [*_minimum(given, asker, disordered), *pulls(given, asker, known, boxes, ordered=not ordering)]
+    yield from said or (_jolts(given, asker) if not ordering else [])
+    yield from ignored_cells(given, asker, rng)
+
+
+def _signed(given: Truth, asker: Asker, rng: np.random.Generator) -> list[Said]:
+    """Errors that cancel within an image; nothing of a loss that takes no single image."""
+    try:
+        return cancelled(truth(given.layout, given.size, 1, rng), asker)
+    except Failed:
+        return []
 
 
 def _fitting(layout: TargetLayout) -> tuple[int, int]:
@@ -76,82 +107,68 @@ def _fitting(layout: TargetLayout) -> tuple[int, int]:
     return 2 * coarsest, 3 * coarsest
 
 
-def _minimum(given: Truth, asker: Asker, notes: Notes, generator: torch.Generator, rng: np.random.Generator) -> None:
-    """The truth must have the smallest loss, and every departure from it a greater one."""
+def _minimum(given: Truth, asker: Asker, disordered: set[str]) -> list[Said]:
+    """The truth must have the smallest loss, and every departure from it a greater one.
+
+    ``disordered``: parts that depend on the order of cells; what they cost means nothing.
+    """
     targets = given.levels()
-    best = asker(targets, targets, "a perfect prediction")
-    if not np.isfinite(best) or notes.has("not_permutation_invariant"):
-        return
-    raw = asker.raw(targets)
-    far = asker.of_raw(noisy(raw, 1.0, generator), targets, "a prediction full of noise")
-    cost = Cost(best, 1e-3 * abs(far - best) + 1e-6)
-    twins = truth(given.layout, given.size, given.batch, rng, alike=True)
-    if images(twins, asker, cost):
-        notes.add("mixed_batch", "predictions cost less in the place of the next image than in their own")
-        return
-    found = [*misplaced(given, asker, cost), *ignored(given, asker, cost), *scores.check(given, asker, cost)]
-    for code, words in found:
-        notes.add(code, words)
-    if not found and far <= best + 1e-7:
-        notes.add("not_minimal", "a prediction full of noise costs no more than a perfect one", perfect=best, other=far)
-        return
-    for size in () if found else (0.1, 1.0):
-        other = asker.of_raw(noisy(raw, size, generator), targets, "a prediction with noise")
-        if other < best - cost.slack:
-            what = "a prediction with noise has a smaller loss than a perfect one"
-            notes.add("not_minimal", what, perfect=best, other=other)
-            return
+    least = asker(targets, targets, "a perfect prediction")
+    if not np.isfinite(least) or "" in disordered:
+        return []
+    boxes, shown = costs(given, asker, least), scores.costs(given, asker, least)
+    found: list[Said] = []
+    if "boxes" not in disordered:
+        found += misplaced(given, asker, boxes)
+    found += [one for one in scores.check(given, asker, shown) if one.part not in disordered]
+    return found
 
 
-def _hard_cases(given: Truth, asker: Asker, notes: Notes, generator: torch.Generator) -> None:
-    """Targets that are empty, wholly or but for one image of one level, and boxes without an area."""
-    cases = {
-        "empty targets": given.empty(),
-        "objects on one level of one image": given.only(0).levels(),
-        "boxes without an area": given.flat().levels(),
-    }
-    for name, targets in cases.items():
-        try:
-            words = _finite(targets, asker, generator)
-            flat = name == "boxes without an area" and words and not _explodes(given, asker)
-        except Failed as error:
-            notes.add(error.code, f"{name}: {error}")
-            continue
-        if words:
-            notes.add("non_finite", f"{name}: {words}", severity="warning" if flat else "error")
+def _jolts(given: Truth, asker: Asker) -> list[Said]:
+    """Boxes that lie a little off must cost more, and so must scores that are wrong altogether."""
+    targets, rng = given.levels(), np.random.default_rng(0)
+    least = asker(targets, targets, "a perfect prediction")
+    off = [asker(jolted(given, rng), targets, "boxes a little off") for _ in range(3)]
+    far = scores.inverted(given, asker)
+    if max(*off, far) <= least + 1e-7:
+        words = "wrong boxes and scores cost no more than right ones"
+        return [Said("not_minimal", words, numbers={"perfect": least, "others": off})]
+    if Cost.beside(least, [value - least for value in off]).less(min(off)):
+        words = "boxes that lie a little off have a smaller loss than right ones"
+        return [Said("not_minimal", words, "boxes", numbers={"perfect": least, "other": min(off)})]
+    return []
 
 
-def _explodes(given: Truth, asker: Asker) -> bool:
-    """Whether an error at boxes of a thousandth of a px costs a hundred times what it costs at others."""
-    costs = []
-    for one in (given, given.flat(1e-3)):
-        targets = asker.tensors(one.levels())
-        right, moved = (float(asker.value(asker.raw(m), targets).detach()) for m in (one.levels(), one.nudged(0, 0.1)))
-        costs.append(abs(moved - right))
-    return not np.isfinite(costs).all() or costs[1] > 100 * costs[0]
-
-
-def _finite(targets: list[np.ndarray], asker: Asker, generator: torch.Generator) -> str:
-    """What is not finite of right predictions, and of ones that are nearly right; empty where all is."""
-    targets = [np.nan_to_num(level, neginf=-20.0) for level in targets]
-    for size in (0.0, 0.3):
-        base = asker.raw(targets)
-        raw = [level + size * torch.randn(level.shape, generator=generator) for level in base]
-        raw = [level.requires_grad_() for level in raw]
-        value = asker.value(raw, asker.tensors(targets))
-        grads = torch.autograd.grad(value, raw, allow_unused=True) if value.requires_grad else []
-        if not torch.isfinite(value):
-            return "the loss is not finite"
-        if not all(torch.isfinite(grad).all() for grad in grads if grad is not None):
-            return "the gradient is not finite"
-    return ""
-
-
-def _calls(asker: Asker, notes: Notes) -> None:
+def _calls(asker: Asker) -> list[Said]:
     """What the calls themselves have shown."""
+    found = []
     if asker.infinite:
         kinds = ", ".join(dict.fromkeys(asker.infinite))
         what = f"{len(asker.infinite)} of {asker.asked} losses are NaN or infinite: {kinds}"
-        notes.add("non_finite", what if len(what) < 300 else f"{what[:300]} …", calls=len(asker.infinite))
+        what = what if len(what) < 300 else f"{what[:300]} …"
+        found.append(Said("non_finite", what, numbers={"calls": len(asker.infinite)}))
     if asker.changed:
-        notes.add("state_leak", f"it changes its {asker.changed} in place")
+        found.append(Said("state_leak", f"it changes its {asker.changed} in place"))
+    return found
+
+
+def _noted(said: Sequence[Said], levels: int, *, infinite: bool) -> Notes:
+    """All that was said, without what follows from a cause in the same part of the loss."""
+    notes = Notes(levels)
+    for one in said:
+        cause = next((other for other in said if _follows(one, other, infinite=infinite)), None)
+        if cause is not None:
+            notes.fold(cause.code, one.code)
+            continue
+        severity = "warning" if one.mild else "error"
+        notes.add(one.code, one.words, level=one.level, severity=severity, **one.numbers)
+    return notes
+
+
+def _follows(one: Said, cause: Said, *, infinite: bool) -> bool:
+    """Whether what was said follows from a cause: of the same part, or of all of it."""
+    if one.code not in FOLLOWS.get(cause.code, ()) or (cause.code == "non_finite" and (cause.mild or not infinite)):
+        return False
+    if cause.code == "no_gradient" and cause.part not in ("objectness", "classes"):
+        return False
+    return cause.part in ("", one.part)

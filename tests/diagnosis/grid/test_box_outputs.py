@@ -11,7 +11,7 @@ from ultralytics import YOLO
 import anatomy
 import diagnosis
 from detectors import demo_weights, draw_scene
-from diagnosis.grid.motion import Motion
+from diagnosis.grid.motion import Motion, measure_motion
 from diagnosis.grid.offset import ObjectOffset
 from diagnosis.grid.verdict import with_labels
 from tests.contract.own_detector import TwoLevels, TwoLevelsHead
@@ -90,3 +90,45 @@ def test_labels_are_not_blamed_where_the_detector_has_a_fault():
     faint = Motion(3, 5, 0.5, 0.0)
     fault = diagnosis.Finding("scrambled_layout", "error", 0, "")
     assert with_labels([reading(objects=objects, right=faint)], [fault]) == [fault]
+
+
+@pytest.mark.parametrize("part", ["boxes", "both"])
+def test_rows_that_move_apart_from_the_others_are_scrambled(part):
+    def turned(level):
+        out = level.clone()
+        out[:, 1::2] = level[:, 1::2].flip(2)
+        return out
+
+    torch.manual_seed(3)
+    net: Any = Boxed(turned) if part == "boxes" else Turned(turned)
+    with torch.no_grad():
+        net.stem.weight.mul_(4)
+        for conv in (*net.cls, *net.box):
+            nn.init.normal_(conv.weight)
+    report = diagnosis.check_grid(net.eval(), step=64)
+    assert [(finding.code, finding.level) for finding in report.errors] == [("scrambled_layout", 0)], str(report)
+    assert "do not move with the others" in report.findings[0].message
+
+
+class Turned(Boxed):
+    """The same, of classes and boxes alike."""
+
+    def describe_head(self):
+        return TurnedHead(self)
+
+
+class TurnedHead(BoxedHead):
+    def passes(self, source, conf, iou, imgsz):
+        for run in super().passes(source, conf, iou, imgsz):
+            net: Any = self.net
+            yield run.evolve(logits=(net.change(run.logits[0]), *run.logits[1:]))
+
+
+def test_half_of_the_lines_of_an_answer_are_torn():
+    rng = np.random.default_rng(0)
+    before = np.zeros((3, 8, 12))
+    before[:, 2:6, 1:5] = rng.normal(size=(3, 4, 4))
+    after = np.roll(before, 4, 2)
+    assert measure_motion(before, after, (0, 4)).torn == 0
+    after[:, 1::2] = np.roll(before, -1, 2)[:, 1::2]
+    assert 0.2 < measure_motion(before, after, (0, 4)).torn < 0.8

@@ -121,7 +121,8 @@ def test_trained_weights_lie_as_declared(real):
 def test_a_planted_fault_is_named(fault, code, level):
     report = diagnosis.check_grid(planted(fault), **STEP)
     assert report.codes == (() if code is None else (code,)), str(report)
-    assert "does not say how" in report.blind or not report.levels  # this network has no forward()
+    reasons = ("does not say how", "no cell is asked")  # this network has no forward(); a grid of another size
+    assert any(words in report.blind for words in reasons) or not report.levels
     if code is not None:
         assert report.findings[0].level == level
         assert report.findings[0].severity == "error"

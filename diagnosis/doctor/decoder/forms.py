@@ -1,0 +1,114 @@
+"""Boxes that are given out in another format, unit or order than xyxy px."""
+
+from collections.abc import Callable, Iterator
+from itertools import permutations, product
+
+import numpy as np
+
+from ..boxes.terms import Held
+from .seen import ENOUGH, Reason, Seen
+
+Change = tuple[str, str, Callable[[np.ndarray, Held], np.ndarray]]
+"""A code, words, and what turns boxes that came into those that were meant."""
+
+
+HALVED, DOUBLED = "half as wide and high", "twice as wide and high"
+SCALES = {HALVED: 0.5, DOUBLED: 2.0}
+
+
+def _corners(boxes: np.ndarray) -> np.ndarray:
+    return np.concatenate((boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2), 1)
+
+
+def _scaled(boxes: np.ndarray, factor: float) -> np.ndarray:
+    """Boxes so many times as wide and high, around their own centres."""
+    middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2, factor * (boxes[:, 2:] - boxes[:, :2]) / 2
+    return np.concatenate((middle - half, middle + half), 1)
+
+
+def _sides(held: Held) -> np.ndarray:
+    height, width = held.sizes.T
+    return np.stack((width, height, width, height), 1)
+
+
+FORMATS: tuple[Change, ...] = (
+    ("", "", lambda b, held: b),
+    ("wrong_box_format", "as centre, width and height", lambda b, held: _corners(b)),
+    (
+        "wrong_box_format",
+        "as corner, width and height",
+        lambda b, held: np.concatenate((b[:, :2], b[:, :2] + b[:, 2:]), 1),
+    ),
+    (
+        "wrong_box_format",
+        "as centre and half of width and height",
+        lambda b, held: np.concatenate((b[:, :2] - b[:, 2:], b[:, :2] + b[:, 2:]), 1),
+    ),
+    ("wrong_box_format", HALVED, lambda b, held: _scaled(b, 2)),
+    ("wrong_box_format", DOUBLED, lambda b, held: _scaled(b, 0.5)),
+)
+UNITS: tuple[Change, ...] = (
+    ("", "", lambda b, held: b),
+    ("wrong_box_unit", "in shares of the image's sides", lambda b, held: b * _sides(held)),
+    ("wrong_box_unit", "in strides", lambda b, held: b * held.stride),
+    ("wrong_box_unit", "in px, multiplied by the stride once more", lambda b, held: b / held.stride),
+    ("wrong_box_unit", "multiplied by the image's sides", lambda b, held: b / _sides(held)),
+    (
+        "image_size_swapped",
+        "scaled by the exchanged sides of the image",
+        lambda b, held: b * _sides(held) / _sides(held)[:, [1, 0, 3, 2]],
+    ),
+    (
+        "image_size_swapped",
+        "in shares of the exchanged sides of the image",
+        lambda b, held: b * _sides(held)[:, [1, 0, 3, 2]],
+    ),
+    (
+        "wrong_box_unit",
+        "scaled by the longer side of the image both ways",
+        lambda b, held: b * _sides(held) / _sides(held).max(1, keepdims=True),
+    ),
+)
+
+
+def _orders() -> Iterator[Change]:
+    yield "", "", lambda b, held: b
+    for order in permutations(range(4)):
+        if order == (0, 1, 2, 3):
+            continue
+        inverse = list(np.argsort(order))
+        code = "axes_swapped" if order in ((1, 0, 3, 2), (1, 0, 2, 3), (0, 1, 3, 2)) else "wrong_box_format"
+        yield code, f"with numbers in the order {order}", lambda b, held, inverse=inverse: b[:, inverse]
+
+
+ORDERS = tuple(_orders())
+
+
+def forms(seen: Seen) -> Reason | None:
+    """Boxes that are given out in another format, unit or order: the fewest changes that undo that."""
+    best: tuple[int, Reason] | None = None
+    if _clipped(seen):
+        return Reason(("image_size_swapped",), "boxes are cut to the exchanged sides of the image", 1.0)
+    ends = np.clip(seen.came, 0, None).max(0)
+    if (ends < _sides(seen.given).max(0) - 1).any() and seen.told(np.clip(seen.given.boxes, 0, ends)) >= ENOUGH:
+        return Reason(("wrong_box",), f"boxes are cut at x = {ends[2]:.4g} and y = {ends[3]:.4g} px", 1.0)
+    for changes in product(FORMATS, UNITS, ORDERS):
+        codes = tuple(dict.fromkeys(code for code, _, _ in changes if code))
+        count = sum(bool(code) for code, _, _ in changes)
+        if not codes or (best and count >= best[0]):
+            continue
+        came = changes[2][2](seen.came, seen.given)
+        for _, _, change in (changes[1], changes[0]):
+            came = change(came, seen.given)
+        share = seen.share(came)
+        if share >= ENOUGH:
+            said = " and ".join(words for _, words, _ in changes if words)
+            best = count, Reason(codes, f"boxes are given out {said}", share, scale=SCALES.get(said))
+    return best[1] if best else None
+
+
+def _clipped(seen: Seen) -> bool:
+    """Whether boxes are cut at the image's height in x and at its width in y."""
+    turned = _sides(seen.given)[:, [1, 0, 3, 2]]
+    wanted = [np.clip(seen.given.boxes, 0, turned - less) for less in (0, 1)]
+    return any(seen.told(boxes) >= ENOUGH for boxes in wanted)

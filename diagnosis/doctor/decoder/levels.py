@@ -1,0 +1,105 @@
+"""What all levels say together: causes that they share, told once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ..notes import Notes
+from .seen import Reason, Shift
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What was found of a level: ``words`` of its boxes, how many it showed and how many nothing explains.
+
+    ``shift``: px by which all of its boxes are moved, where that is all.
+    """
+
+    words: str
+    shown: int
+    open: int
+    reason: Reason | None = None
+    where: str = ""
+    shift: Shift | None = None
+    evidence: dict = field(default_factory=dict)
+
+
+def note(told: dict[int, Told], notes: Notes, strides: Sequence[float]) -> None:
+    """The reasons of all levels; wrong strides that are those of the opposite order are one fault."""
+    turned = _turned(told, strides)
+    if turned:
+        notes.add("levels_reversed", "levels are decoded with each other's strides or priors, in the opposite order")
+        notes.fold("levels_reversed", "wrong_stride")
+        told = {level: _less(one) if level in turned else one for level, one in told.items()}
+    for level, one in _together(told).items():
+        if one.reason is not None:
+            for code in _codes(one.reason, level, told, strides):
+                words = f"{one.reason.words}{one.where}"
+                notes.add(code, words, level=level, severity=one.reason.severity, **one.evidence)
+
+
+def _less(one: Told) -> Told:
+    """What is told of a level beside that its strides or priors are another's."""
+    reason = one.reason
+    if reason is None:
+        return one
+    known = ("wrong_stride", "wrong_box_unit" if reason.priors_of is not None else "")
+    return replace(one, reason=replace(reason, codes=tuple(code for code in reason.codes if code not in known)))
+
+
+def _turned(told: dict[int, Told], strides: Sequence[float]) -> set[int]:
+    """The levels that work with strides or priors of the level opposite, where all but the middle one do."""
+    last, found = len(strides) - 1, set()
+    for level, one in told.items():
+        if one.reason is not None and one.reason.stride:
+            found.add(level if one.reason.stride == strides[last - level] else -1)
+        elif one.reason is not None and one.reason.priors_of is not None:
+            found.add(level if one.reason.priors_of == last - level else -1)
+    return found if -1 not in found and len(found) == len(strides) - len(strides) % 2 else set()
+
+
+def _together(told: dict[int, Told]) -> dict[int, Told]:
+    """The same, with boxes of all levels that are moved by as many px told as that, not in the strides of each."""
+    shifts = [one.shift for one in told.values() if one.shown]
+    first = shifts[0] if len(shifts) > 1 else None
+    if first is None or not all(shift is not None and shift.near(first) for shift in shifts):
+        return told
+    words = f"boxes come out moved by {first} on every level"
+    found = {}
+    for level, one in told.items():
+        found[level] = replace(one, reason=Reason(("wrong_box",), words, 1.0), words=words) if one.shown else one
+    return found
+
+
+def _codes(reason: Reason, level: int, told: dict[int, Told], strides: Sequence[float]) -> tuple[str, ...]:
+    """Sizes that come out twofold or halved on some levels alone are those of another level's stride."""
+    alone = any(one.reason is None or one.reason.scale != reason.scale for one in told.values() if one.shown)
+    if reason.scale is not None and alone and reason.scale * strides[level] in strides:
+        return ("wrong_stride",)
+    return reason.codes
+
+
+def description(told: dict[int, Told]) -> str:
+    """What is done, in words: once, or for each kind of levels."""
+    lines: dict[str, list[int]] = {}
+    for level, one in told.items():
+        lines.setdefault(one.words, []).append(level)
+    if len(lines) == 1:
+        return f"all levels: {next(iter(lines))}"
+    return "\n".join(f"level {', '.join(map(str, levels))}: {words}" for words, levels in lines.items())
+
+
+def unexplained(told: dict[int, Told]) -> float | None:
+    """The share of boxes that nothing explains; None where none came."""
+    shown = sum(one.shown for one in told.values())
+    return None if not shown else round(sum(one.open for one in told.values()) / shown, 4)
+
+
+def fold(notes: Notes) -> None:
+    """Symptoms that a cause explains."""
+    if notes.has("scrambled_layout"):
+        for symptom in ("mixed_batch", "class_wrong", "object_lost"):
+            notes.drop(symptom, "scrambled_layout")
+    for cause in ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak"):
+        if notes.has(cause):
+            for symptom in ("raises", "wrong_output", "wrong_cell"):
+                notes.drop(symptom, cause)

@@ -1,0 +1,138 @@
+"""Where a loss pulls: at all that is wrong in cells that hold an object, and at no boxes elsewhere."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..boxes.writing import unstored
+from .asking import Asker
+from .astray import astray
+from .parts import FAR, MOST, Part, changed, groups, toward
+from .said import Said
+from .truth import Truth
+
+DRAWS = 3
+DEAD = 0.2
+"""Of the sides of all objects, the share that may get no gradient at any of some predictions that are a little off."""
+NAMES = ("first", "second", "third", "fourth")
+
+
+def pulls(
+    truth: Truth, asker: Asker, known: Sequence[Part], boxes: Sequence[int] | None, *, ordered: bool
+) -> list[Said]:
+    """What is not pulled at, and what is that should not be.
+
+    ``boxes``: raw channels that must be left alone in empty cells, None where they are not known. ``ordered``: whether
+    cells cost alike wherever they lie; where they do not, sides of single objects are not looked at.
+    """
+    targets, draws = asker.tensors(truth.levels()), []
+    for seed in range(DRAWS):
+        grads = asker.pulls(astray(truth, asker, seed), targets)
+        if grads is None:
+            return [Said("no_gradient", "the loss does not depend on the predictions by autograd")]
+        draws.append(unstored(grads, truth.layout, truth.size))
+    found = [*_infinite(draws), *_leaks(truth, draws, boxes), *_boxes(truth, asker, draws, ordered=ordered)]
+    for part in known:
+        if part.name != "boxes":
+            found += _scores(truth, asker, draws, part)
+    return found
+
+
+def _infinite(draws: Sequence[Sequence[Tensor]]) -> list[Said]:
+    levels = [i for i in range(len(draws[0])) if not all(torch.isfinite(draw[i]).all() for draw in draws)]
+    return [Said("non_finite", "the gradient holds NaN or infinity", level=level) for level in levels]
+
+
+def _leaks(truth: Truth, draws: Sequence[Sequence[Tensor]], boxes: Sequence[int] | None) -> list[Said]:
+    """Boxes that are pulled at in cells without an object."""
+    found = []
+    for level in range(len(truth.objects)) if boxes is not None else ():
+        grad = draws[0][level][:, :, list(boxes or ())].abs().amax(2)
+        leak = grad[~torch.from_numpy(truth.mask(level))] > 0
+        if leak.any():
+            words = "boxes are pulled at in cells that hold no object"
+            numbers = {"share": float(leak.float().mean())}
+            found.append(Said("gradient_leak", words, "boxes", level=level, numbers=numbers))
+    return found
+
+
+def _alive(draws: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    """(B, A, C, H, W) bool a level: what is pulled at in any draw."""
+    return [torch.stack([draw[level] for draw in draws]).ne(0).any(0) for level in range(len(draws[0]))]
+
+
+def _boxes(truth: Truth, asker: Asker, draws: Sequence[Sequence[Tensor]], *, ordered: bool) -> list[Said]:
+    """Box channels, levels, or sides of single objects that get no gradient."""
+    table = _sides(truth, asker, _alive(draws))
+    levels = np.concatenate([np.full(len(one.labels), level) for level, one in enumerate(truth.objects)])
+    asked = ~np.isnan(table)
+    if not asked.any():
+        return []
+    dead = (table == 0) & asked
+    if dead[asked].all():
+        return [Said("no_gradient", "an error of the boxes costs nothing", "boxes")]
+    silent = [level for level in np.unique(levels) if dead[levels == level][asked[levels == level]].all()]
+    words = "boxes are not pulled at where there is an object"
+    found = [Said("no_gradient", words, "boxes", level=int(level)) for level in silent]
+    heard = ~np.isin(levels, silent)
+    dull = [c for c in range(4) if dead[heard, c].sum() == asked[heard, c].sum() > 0]
+    if dull:
+        names = " and ".join(NAMES[channel] for channel in dull)
+        found.append(Said("no_gradient", f"an error in the {names} box channel costs nothing", "boxes"))
+    rest = dead[heard][:, [c for c in range(4) if c not in dull]]
+    if ordered and rest.size and rest.mean() > DEAD:
+        words = f"{rest.sum()} of {rest.size} sides or places of objects that are a little off get no gradient"
+        found.append(Said("no_gradient", words, "boxes"))
+    return found
+
+
+def _sides(truth: Truth, asker: Asker, alive: Sequence[Tensor]) -> np.ndarray:
+    """(objects, 4): 1 where a box channel of an object is pulled at, 0 where not, NaN where no raw number says it."""
+    rows = []
+    for channel in range(4):
+        says = changed(truth, asker, truth.nudged(channel, FAR))
+        column = []
+        for level, one in enumerate(truth.objects):
+            (a, r, c), mask = one.cells.T, says[level]
+            mine, pulled = (part[one.images, a, :, r, c].numpy() for part in (mask, mask & alive[level]))
+            column.append(np.where(mine.any(1), pulled.any(1).astype(float), np.nan))
+        rows.append(np.concatenate(column))
+    return np.stack(rows, 1)
+
+
+def _scores(truth: Truth, asker: Asker, draws: Sequence[Sequence[Tensor]], part: Part) -> list[Said]:
+    """Objectness or classes that get no gradient, in cells with an object or in others."""
+    alive = [level[:, :, list(part.channels)] for level in _alive(draws)]
+    masks = [torch.from_numpy(truth.mask(level)) for level in range(len(alive))]
+    pairs = list(zip(alive, masks, strict=True))
+    dull = [
+        where
+        for where, wanted in (("objects", True), ("empty cells", False))
+        if not any(level.any(2)[mask == wanted].any() for level, mask in pairs)
+    ]
+    if len(dull) == 2:
+        return [Said("no_gradient", f"an error of the {part.name} costs nothing", part.name)]
+    if dull and (dull[0] == "objects" or part.name == "objectness" or truth.layout.objectness is None):
+        return [Said("no_gradient", f"an error of the {part.name} costs nothing in {dull[0]}", part.name)]
+    found = []
+    for level, (pulled, mask) in enumerate(pairs):
+        if not pulled.any(2)[mask].all():
+            words = f"{part.name} of cells that hold an object get no gradient"
+            found.append(Said("no_gradient", words, part.name, level=level))
+    return found or _single(truth, asker, _alive(draws), part)
+
+
+def _single(truth: Truth, asker: Asker, alive: Sequence[Tensor], part: Part) -> list[Said]:
+    """Single class channels of which an error costs nothing."""
+    channels = groups(truth)[part.name]
+    if not 1 < len(channels) <= MOST:
+        return []
+    dull = []
+    for channel in channels:
+        says = changed(truth, asker, toward(truth, (channel,), 1.0, "all"))
+        if not any((mask & level).any() for mask, level in zip(says, alive, strict=True)):
+            dull.append(channel)
+    words = f"an error of the {part.name} in channel {dull} costs nothing"
+    return [Said("no_gradient", words, part.name)] if dull else []
