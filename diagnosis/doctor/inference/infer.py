@@ -12,8 +12,10 @@ from ..targets.asking import Answer, Asker
 from ..targets.seeing import gather
 from .channels import Candidate, Rows, candidates, priors, roles
 from .forms import Form, forms
+from .unread import why_unread
 
 EACH = 6
+LEAST = 0.05  # what explains a smaller share is not worth a word
 UNASKED = 255
 """Beside numbers below 0 what leaves a cell out, as in maps of classes."""
 
@@ -22,7 +24,7 @@ UNASKED = 255
 class InferredLayout:
     """The ``layout`` that explains most of what an encoder writes, and the share of cells that it explains.
 
-    ``code``: the layout as text to paste. ``runner_up``: the next best, in words.
+    ``code``: the layout as text to paste. ``runner_up``: the next best in words, "" where none explains anything.
     """
 
     layout: TargetLayout
@@ -31,7 +33,8 @@ class InferredLayout:
     runner_up: str
 
     def __str__(self) -> str:
-        return f"{self.code}\n  explains {self.explained:.1%} of the cells that hold an object; next: {self.runner_up}"
+        beside = f"; next: {self.runner_up}" if self.runner_up else ""
+        return f"{self.code}\n  explains {self.explained:.1%} of the cells that hold an object{beside}"
 
 
 def infer_layout(
@@ -74,10 +77,7 @@ def _forms(encode: Callable, sizes: list, strides, classes: int | None) -> list[
         outs.append(out)
     found = forms(outs, sizes, strides, classes)
     if not found:
-        raise ValueError(
-            f"No axes and strides fit the shapes of the outputs for images of {sizes}: give strides, and image sizes "
-            "that they divide."
-        )
+        raise ValueError(why_unread(outs, sizes, strides, classes))
     return found[:4]
 
 
@@ -132,8 +132,8 @@ def _inferred(encode: Callable, form: Form, sizes: list, classes: int | None) ->
             "num_classes": base.num_classes,
         }
     )
-    other = next((one for one in ranked[1:] if one.fields["box"] is not None), None)
-    said = "none" if other is None else f"{_fields(other.fields)} explains {other.share:.1%}"
+    other = next((one for one in ranked[1:] if one.fields["box"] is not None and one.share > LEAST), None)
+    said = "" if other is None else f"{_fields(other.fields)} explains {other.share:.1%}"
     return InferredLayout(layout=layout, code=as_code(layout), explained=best.share, runner_up=said)
 
 

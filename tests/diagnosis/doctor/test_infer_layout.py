@@ -1,6 +1,7 @@
 """Layouts proposed for encoders that say nothing of themselves: classes that stand first, cells that are left out."""
 
 import numpy as np
+import pytest
 
 from diagnosis import check_targets, infer_layout
 
@@ -55,3 +56,23 @@ def test_what_leaves_a_cell_out_is_read_from_what_is_written():
     for mark in (-2.0, 255.0):
         layout = infer_layout(neighbours_unasked(mark), num_classes=3, image_sizes=SIZES).layout
         assert (layout.class_values, layout.background, layout.ignore) == ("ids", -1.0, mark)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda out: None, "but NoneType came. Put a lambda"),
+        (lambda out: {"boxes": out[0], "scores": out[0]}, "but a dict of 'boxes', 'scores' came"),
+        (lambda out: ([out[0]], [out[0]]), "but a tuple of list, list came"),
+        (lambda out: [out[0][:5, :5]], r"fit the shapes of the outputs, a list of \(5, 5, 8\) came"),
+        (lambda out: [out[0].swapaxes(0, 1)], r"called with \(height, width\), and would fit as \(width, height\)"),
+    ],
+)
+def test_what_cannot_be_read_is_told_by_what_came(change, message):
+    with pytest.raises(ValueError, match=message):
+        infer_layout(lambda *given: change(classes_first(*given)), image_sizes=SIZES)
+
+
+def test_a_runner_up_that_explains_nothing_is_left_out():
+    found = infer_layout(classes_first, image_sizes=SIZES, num_classes=3)
+    assert found.runner_up == "" and str(found).endswith("explains 100.0% of the cells that hold an object")
