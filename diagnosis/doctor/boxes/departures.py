@@ -1,11 +1,13 @@
 """In what the terms of four channels depart from those that a layout declares, and what that costs together."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
+from .held import SIZES, axis_of
+from .points import Reference
 from .search import Fit
-from .terms import Reference, Term, axis_of
+from .terms import Term
 
 Departure = tuple[str, str]
 """A code, and what sets it apart from others of that code."""
@@ -51,6 +53,10 @@ def _function(declared: Term, found: Term) -> Iterator[Departure]:
         code = {"half": "wrong_box_format", "double": "wrong_box_format", "negated": "wrong_box_format"}
         code |= {"floor": "wrong_box", "round": "wrong_box"}
         yield code.get(found.function, "wrong_box_unit"), found.function
+    if found.gain != 1:
+        yield "wrong_box_unit", "times"
+    if found.kept:
+        yield "wrong_box", found.kept
 
 
 def _unit(declared: Term, found: Term) -> Iterator[Departure]:
@@ -125,11 +131,15 @@ def _shift(px: float, stride: float | None) -> Iterator[Departure]:
 
 @dataclass(frozen=True)
 class Choice:
-    """Terms of the four channels (None: unexplained), what they depart in, and the cost of both."""
+    """Terms of the four channels (None: unexplained), what they depart in, and the cost of both.
+
+    ``runner_up``: the next best choice that departs in something else, where there is one.
+    """
 
     terms: tuple[Term | None, ...]
     departures: frozenset[Departure]
     cost: float
+    runner_up: "Choice | None" = None
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -162,15 +172,17 @@ def choose(
         for option in mine:
             varied.setdefault(option[1], option)
         options.append(list(varied.values())[:keep] or [(None, frozenset({("wrong_box", "unexplained")}), UNEXPLAINED)])
-    best: Choice | None = None
+    best: dict[tuple[str, ...], Choice] = {}
     for combination in product(*options):
         parts = _in_order(frozenset().union(*(option[1] for option in combination)), combination, declared)
         cost = price(parts, paid) + sum(option[2] for option in combination) + _mixed(combination, declared)
-        if best is None or cost < best.cost:
-            best = Choice(tuple(option[0] for option in combination), parts, cost)
-    if best is None:
+        choice = Choice(tuple(option[0] for option in combination), parts, cost)
+        if choice.codes not in best or cost < best[choice.codes].cost:
+            best[choice.codes] = choice
+    if not best:
         raise ValueError("Four channels are needed, each with a declared term.")
-    return best
+    first, *rest = sorted(best.values(), key=lambda choice: choice.cost)[:2]
+    return replace(first, runner_up=rest[0] if rest else None)
 
 
 def _bent(declared: Term, found: Term) -> float:
@@ -179,8 +191,16 @@ def _bent(declared: Term, found: Term) -> float:
 
 
 def _odd(declared: Term, found: Term) -> float:
-    """Next to nothing, so that of terms that say the same numbers the one in plainer words is told."""
-    return 0.01 * (found.quantity != declared.quantity) + 0.01 * (found.constant not in (None, 0.0, 1.0))
+    """Next to nothing, so that of terms that say the same numbers the one in plainer words is told.
+
+    Sizes alone that are twice or half as large are no other stride.
+    """
+    stride = found.quantity in SIZES and found.unit.name == "stride" == declared.unit.name
+    return (
+        0.01 * (found.quantity != declared.quantity)
+        + 0.01 * (found.constant not in (None, 0.0, 1.0))
+        + 0.05 * (stride and found.unit != declared.unit)
+    )
 
 
 TURNS = ((1, 0, 3, 2), (1, 0, 2, 3), (0, 1, 3, 2))

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .terms import Held, Term, axis_of
+from .held import Held, axis_of
+from .terms import Term
 
 FEWEST = 8
 SLACK = 0.1  # px
@@ -46,6 +47,13 @@ class Motion:
         slope, move = (np.tile(part, 2) for part in self.sizes[image_size[0], image_size[1]])
         moved = boxes * slope + move
         return np.concatenate((np.minimum(moved[:, :2], moved[:, 2:]), np.maximum(moved[:, :2], moved[:, 2:])), 1)
+
+    @property
+    def scale(self) -> float | None:
+        """The factor by which all coordinates grow in all images, where that is all that happens."""
+        slopes = {slope for pair, _ in self.sizes.values() for slope in pair}
+        moves = {move for _, pair in self.sizes.values() for move in pair}
+        return slopes.pop() if len(slopes) == 1 and moves == {0.0} else None
 
     def __str__(self) -> str:
         parts = []

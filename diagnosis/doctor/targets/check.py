@@ -12,10 +12,13 @@ from .anchoring import anchoring
 from .asking import Answer, Asker
 from .examination import Examination, examine, misplaced, place, stored
 from .faults import PLACING, Fault, codes
-from .reading import BOXES, Reading, agreeing, read, reversed_order
+from .reading import Reading
 from .seeing import sense
 from .several import neighbours
+from .strides import agreeing, reversed_order
+from .telling import read
 from .verdict import settle
+from .views import BOXES
 
 
 def check_targets(

@@ -85,9 +85,16 @@ class CellMap:
         u, v = u + self.shift[0], v + self.shift[1]
         return (u, v) if self.swapped else (v, u)
 
-    def intended(self, rows: Any, columns: Any, shape: tuple[int, int]) -> tuple[Any, Any]:
-        """The (row, column) that the encoder meant when it wrote to these cells of a grid ``shape`` (h, w)."""
+    def intended(
+        self, rows: Any, columns: Any, shape: tuple[int, int], near: tuple[float, float] | None = None
+    ) -> tuple[Any, Any]:
+        """The (row, column) that the encoder meant when it wrote to these cells of a grid ``shape`` (h, w).
+
+        ``near``: row and column of the object; of cells that one number may mean the nearest is taken.
+        """
         rows, columns = reorder(rows, columns, shape, self.order)
+        if self.order == "height" and near is not None:
+            rows, columns = _nearest(rows, columns, shape, near)
         if self.swapped:
             rows, columns = columns, rows
         return rows - self.shift[1], columns - self.shift[0]
@@ -117,6 +124,14 @@ def reorder(rows: Any, columns: Any, shape: tuple[int, int], order: str) -> tupl
     if order == "column":
         return flat % height, flat // height
     return flat // height, flat % height
+
+
+def _nearest(rows: Any, columns: Any, shape: tuple[int, int], near: tuple[float, float]) -> tuple[Any, Any]:
+    """The same where row * h + column may have gone on from a column beyond h to the next row."""
+    height, width = shape
+    turns = np.round((near[1] - columns) / height).clip(0, max(-(-width // height) - 1, 0))
+    turns = np.minimum(turns, rows)
+    return rows - turns, columns + turns * height
 
 
 @dataclass(frozen=True, eq=False)

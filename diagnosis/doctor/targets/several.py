@@ -5,15 +5,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..boxes.terms import Held
+from ..boxes.held import Held
 from . import probes as ask
 from .asking import Answer, Asker
 from .examination import Examination
 from .faults import PLACING, Fault
 from .kinds import bare, set_classes, silent
 from .probes import Probe
-from .reading import Reading, viewed
+from .reading import Reading
 from .seeing import Seen, gather
+from .tables import intended
+from .views import viewed
 
 Cell = tuple[int, int, int]
 """Anchor, row, column."""
@@ -167,7 +169,7 @@ def _holds(
     """(m,) bool: the cells whose box channels are those of object i, as the level writes boxes."""
     layout, grid, count = exam.layout, answer.levels[level].grid, len(cells)
     a, rows, columns = (np.array(part) for part in zip(*cells, strict=True))
-    meant = exam.maps[level].intended(rows, columns, grid) if level in exam.maps else (rows, columns)
+    meant = intended(exam, level, rows, columns, answer, i)
     boxes = answer.probe.boxes[i : i + 1]
     boxes = reading.motion.apply(boxes, answer.probe.image_size) if reading.motion else boxes
     values = np.stack([now.boxes[cell] for cell in cells])
@@ -176,7 +178,7 @@ def _holds(
         sizes=np.tile(np.array(answer.probe.image_size, float), (count, 1)),
         grids=np.tile(grid, (count, 1)),
         here=np.stack((columns, rows), 1).astype(float),
-        meant=np.stack((meant[1], meant[0]), 1).astype(float),
+        meant=meant,
         priors=layout.priors(level)[a],
         others={},
         values=values,
