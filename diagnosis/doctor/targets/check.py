@@ -11,7 +11,7 @@ from . import probes as ask
 from .anchoring import anchoring
 from .asking import Answer, Asker
 from .examination import Examination, examine, misplaced, place, stored
-from .faults import PLACING, Fault, codes
+from .faults import PLACING, Fault, codes, displacing
 from .reading import Reading
 from .seeing import sense
 from .several import neighbours
@@ -113,17 +113,18 @@ def _judged(exam: Examination, asker: Asker, before: list[Fault], seed: int) -> 
     faults = [*(kinds.sound_void(exam, asker, before) if scrambled else before), *scrambled]
     exam, readings, told = _placed(exam, codes(faults))
     faults += told
-    faults += [*kinds.classes(exam), *kinds.objectness(exam), *sharing.levels(exam, asker, faults)]
+    faded = {level for level, reading in readings.items() if reading.fades}
+    faults += [*kinds.classes(exam, faded), *kinds.objectness(exam), *sharing.levels(exam, asker, faults)]
     if not codes(faults) & {"wrong_box", "axes_swapped", "wrong_cell", "levels_reversed", "scrambled_layout"}:
         faults += anchoring(exam)
-    placing = bool(codes(faults) & set(PLACING))
+    placing = bool(codes(displacing(faults)) & set(PLACING))
     told, folded = sharing.raised(exam, placing)
     faults += told
-    told, more = sharing.lost(exam, placing)
-    told += sharing.border(exam, codes(faults + told))
+    told, more = sharing.lost(exam, asker, placing)
+    told += sharing.border(exam, codes(displacing(faults + told)))
     faults += sharing.on_purpose(exam, asker, told, placing)
-    faults += sharing.strays(exam, codes(faults))
-    faults += neighbours(exam, asker, readings, codes(faults), seed)
+    faults += sharing.strays(exam, codes(displacing(faults)))
+    faults += neighbours(exam, asker, readings, codes(displacing(faults)), seed)
     faults += conduct.calls(asker, exam.sizes, exam.layout.class_count // 2)
     return Examined(
         faults=faults,
@@ -139,6 +140,8 @@ def _placed(exam: Examination, known: set[str]) -> tuple[Examination, dict[int, 
     first = agreeing(place(exam))
     cells = misplaced(first)
     readings, boxes = read(first, frozenset(known | codes(cells)))
+    strayed = {fault.level for fault in boxes if fault.code == "wrong_stride"}
+    cells = [fault for fault in cells if fault.code != "wrong_cell" or fault.level not in strayed]
     if reversed_order(first, readings):
         said = "levels work with each other's strides, in the opposite order"
         renamed = [

@@ -1,7 +1,7 @@
 """Which classes each label sets, and whether objectness goes with them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 
@@ -45,9 +45,7 @@ def _listed(chosen: np.ndarray) -> list[tuple[int, ...]]:
 
 
 def bare(seen: Seen, layout: TargetLayout) -> np.ndarray:
-    """(k,) bool: the cells that have a class, but neither a box nor objectness."""
-    if layout.class_values == "gaussian":
-        return np.zeros(len(seen), bool)
+    """(k,) bool: the cells that have a class, of heat its peak, but neither a box nor objectness."""
     return seen.classed & ~seen.boxed & ~seen.chanced
 
 
@@ -63,8 +61,11 @@ def usual_classes(exam: Examination) -> dict[tuple[int, int], Counter]:
     return found
 
 
-def classes(exam: Examination) -> list[Fault]:
-    """Labels that set other classes than their own, and cells with classes alone."""
+def classes(exam: Examination, faded: Set[int] = frozenset()) -> list[Fault]:
+    """Labels that set other classes than their own, and cells with classes alone.
+
+    ``faded``: levels where a box may be written as nothing.
+    """
     turned = _turned(exam)
     if turned:
         return turned
@@ -76,7 +77,7 @@ def classes(exam: Examination) -> list[Fault]:
             faults.append(Fault("class_wrong", what, level, evidence={f"label {label}": usual}))
         elif len(usual) > 1:
             faults.append(Fault("class_leak", f"label {label} sets classes {_said(usual)}", level))
-    for level in range(exam.levels):
+    for level in sorted(set(range(exam.levels)) - faded):
         count = sum(int(bare(seen[level], exam.layout).sum()) for seen in exam.seen if seen)
         if count > 2 + 0.01 * sum(len(seen[level]) for seen in exam.seen if seen):
             what = "classes are set in cells that hold no object"
@@ -97,7 +98,8 @@ def _turned(exam: Examination) -> list[Fault]:
             boxed, classed = ({tuple(cell) for cell in whole[there].tolist()} for there in (one.boxed, one.classed))
             if classed != boxed:
                 apart += 1
-                turned += bool(classed) and classed == {(a, column, row) for a, row, column in boxed}
+                across = {(a, column, row) for a, row, column in boxed}
+                turned += bool(classed - boxed) and classed - boxed == across - boxed
         if turned >= 6 and turned > 0.9 * apart:
             what = "classes are set at (x, y), boxes at (y, x)"
             faults.append(Fault("axes_swapped", what, level, evidence={"objects": turned}))

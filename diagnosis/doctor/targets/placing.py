@@ -223,7 +223,8 @@ def _best(
         off, _ = _offsets(table, candidate)
         typical = np.median(off, 0)
         fit = float((np.abs(off - typical).max(1) < 0.8 + 0.5 * table.half / max(other, stride)).mean())
-        if np.abs(typical).max() > 1.8 + 0.5 * np.median(table.half) / max(other, stride):
+        room = 1.2 if other not in usual else 1.8 + 0.5 * np.median(table.half) / max(other, stride)
+        if np.abs(typical).max() > room:
             fit *= 0.5
         scored = fit - 0.05 * np.abs(off - typical).clip(max=4).mean() - 0.06 * candidate.cost(stride)
         scored -= 0.02 * (rescaled or order != "row") + 0.025 * (other not in usual)
@@ -267,15 +268,15 @@ def shifted(maps: dict[int, CellMap], seen: dict[int, list[Sighting]], layout: T
 
     Points at corners may lie half a cell before their cell's middle.
     """
-    loose = layout.grid_offset < 0.5 and not by_floor(layout)
+    floor = by_floor(layout) or (layout.anchors is not None and layout.unit != "prior" and _alone(seen))
+    loose = layout.grid_offset < 0.5 and not floor
     off = {level: _displaced(_table(seen[level]), found) for level, found in maps.items() if found.fit >= 0.7}
     if not off:
         return maps
     sound = [level for level in off if maps[level].stride == layout.strides[level]]
     if not sound or _moved(off, sound, layout):
         return maps
-    every = np.concatenate([off[level] for level in sound])
-    common = [_shift(every[:, axis], loose) for axis in range(2)]
+    common = [_common([off[level][:, axis] for level in sound], loose) for axis in range(2)]
     changed, refers = dict(maps), layout.relative or layout.format == "ltrb"
     for level, values in off.items():
         plain = level in sound
@@ -299,6 +300,21 @@ def _displaced(table: _Table, found: CellMap) -> np.ndarray:
     off, room = _offsets(table, found)
     clear = room >= 1.0 if (room >= 1.0).sum() >= 8 else room >= 0
     return off[clear] if found.swapped else off[clear][:, ::-1]
+
+
+def _alone(seen: dict[int, list[Sighting]]) -> bool:
+    """Whether every object fills one cell, as where the cell of the centre is taken."""
+    return all(
+        len({*zip(one.rows.tolist(), one.columns.tolist(), strict=True)}) == 1 for s in seen.values() for one in s
+    )
+
+
+def _common(levels: Sequence[np.ndarray], loose: bool) -> float:
+    """The shift of the levels that lie off by about as much as half of them do."""
+    means = [values.mean() if len(values) else np.nan for values in levels]
+    middle = np.nanmedian(means) if np.isfinite(means).any() else 0.0
+    alike = [values for values, mean in zip(levels, means, strict=True) if abs(mean - middle) < 0.4]
+    return _shift(np.concatenate(alike), loose) if alike else 0.0
 
 
 def _own(values: np.ndarray, common: float, loose: bool, refers: bool) -> float:

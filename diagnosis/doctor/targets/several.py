@@ -89,10 +89,13 @@ def _labels(exam: Examination) -> list[int]:
     return [label for label in chosen if label not in mute] or [0]
 
 
-def filled(exam: Examination, answer: Answer, level: int) -> Filled:
-    """All cells of one level of an answer that hold an object, with what stands there."""
+def filled(exam: Examination, answer: Answer, level: int, faded: bool = False) -> Filled:
+    """All cells of one level of an answer that hold an object, with what stands there.
+
+    ``faded``: boxes may be written as nothing.
+    """
     memory, seen = answer.levels[level], exam.look(answer, level)
-    keep = seen.core & ~bare(seen, exam.layout)
+    keep = seen.classed | seen.chanced if faded else seen.core & ~bare(seen, exam.layout)
     a, rows, columns = seen.anchors[keep], seen.rows[keep], seen.columns[keep]
     dims = "".join(memory.shape)
     values, ground = gather(memory, exam.storages[level], dims, a, rows, columns)
@@ -109,10 +112,11 @@ def _judge(
     """The faults of one answer, how many cells each object has, and how many of its own no other one claims."""
     objects, faults = range(len(alone)), []
     kept, free = np.zeros(len(alone), int), np.zeros(len(alone), int)
-    there = [[filled(exam, single, level) for level in range(exam.levels)] for single in alone]
+    faded = [level in readings and readings[level].fades for level in range(exam.levels)]
+    there = [[filled(exam, single, level, fades) for level, fades in enumerate(faded)] for single in alone]
     kinds = [_kind(levels) for levels in there]
     for level in range(exam.levels):
-        now, own = filled(exam, answer, level), [levels[level] for levels in there]
+        now, own = filled(exam, answer, level, faded[level]), [levels[level] for levels in there]
         for i in objects:
             others = [own[j].classes for j in objects if j != i]
             free[i] += sum(cell not in now.classes and not any(cell in o for o in others) for cell in own[i].classes)
@@ -202,6 +206,9 @@ def _wrong(cell, level, classes, claims, whose, alike, kinds, answer) -> list[Fa
     note = answer.probe.note
     place = {"cell": cell, "classes set": list(classes), "objects": note}
     most = max((len(kind) for kind in kinds if kind is not None), default=0)
+    if not alike and len(classes) > most and claims and not whose:
+        what = f"a cell holds the classes of several objects and a box that is none of theirs ({note})"
+        return [Fault("mixed_objects", what, level, evidence=place)]
     if not alike and len(classes) > most:
         what = f"classes of several objects are set in one cell ({note})"
         return [Fault("class_leak", what, level, evidence=place)]

@@ -10,6 +10,7 @@ from .asking import Answer, Asker
 from .examination import Examination, steady
 from .faults import PLACING, Fault, codes
 from .placing import by_floor
+from .small import small_by_rule
 
 
 def levels(exam: Examination, asker: Asker, faults: Sequence[Fault]) -> list[Fault]:
@@ -99,11 +100,19 @@ def raised(exam: Examination, placing: bool) -> tuple[list[Fault], list[str]]:
             faults.append(Fault("image_size_swapped", what))
         failed = [a for a in failed if a not in oblong]
     rest = [a for a in failed if not exam.explained(a)]
+    if _outside_alone(exam, failed):
+        rest = failed
     if len(rest) < len(failed):
         folded.append("edge_crash")
     if rest:
         faults += _raising(exam, rest)
     return faults, folded
+
+
+def _outside_alone(exam: Examination, failed: list[Answer]) -> bool:
+    """Whether boxes partly outside alone raise, while others that a wrong placement sends out of the grid do not."""
+    sent = [a for a in exam.answers if not a.error and a.probe.kind != "beyond" and exam.explained(a)]
+    return all(a.probe.kind == "beyond" for a in failed) and len(sent) >= 12
 
 
 def _raising(exam: Examination, rest: list[Answer]) -> list[Fault]:
@@ -135,7 +144,7 @@ def _inner(exam: Examination, answer: Answer) -> bool:
     return bool(min(box[0], box[1], width - box[2], height - box[3]) > margin)
 
 
-def lost(exam: Examination, placing: bool) -> tuple[list[Fault], list[str]]:
+def lost(exam: Examination, asker: Asker, placing: bool) -> tuple[list[Fault], list[str]]:
     """Which single objects have no cell on any level; and what a wrong placement explains."""
     gone = [
         a
@@ -147,6 +156,9 @@ def lost(exam: Examination, placing: bool) -> tuple[list[Fault], list[str]]:
     side = _one_side(exam, small)
     if side and not placing:
         faults.append(Fault("object_lost", f"small objects at the {side} edge have no cell, at other edges they have"))
+    elif small and not placing and (shapes := small_by_rule(exam, asker, small)):
+        said = ", ".join(f"{w:.0f} x {h:.0f}" for w, h in shapes)
+        faults.append(Fault("object_lost", f"objects of {said} px have no cell, though they lie upon an anchor point"))
     elif small:
         what = "objects of less than two of the finest strides have no cell"
         evidence = {"objects": len(small), "largest": round(float(max(a.probe.side for a in small)), 1)}

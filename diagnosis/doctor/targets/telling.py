@@ -59,5 +59,5 @@ def _faults(one: Searched, choice: Choice, level: int, share: float) -> list[Fau
             what = f"nothing explains the {' and '.join(lost)} channel"
             if whole(one.held, one.terms):
                 what = "the boxes are in whole px"
-        faults.append(Fault(code, what, level, evidence={"explained": round(share, 3)}))
+        faults.append(Fault(code, what, level, evidence={"explained": round(share, 3)}, of_boxes=True))
     return faults

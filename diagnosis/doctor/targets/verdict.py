@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ..notes import Notes
-from .faults import PLACING, Fault, codes
+from .faults import PLACING, Fault, codes, displacing
 
 UNSURE = ("class_leak", "class_wrong", "objectness_wrong", "wrong_cell", "wrong_box", "mixed_objects", "object_lost")
 UNSURE += ("edge_crash", "level_unused")
@@ -26,7 +26,8 @@ def settle(faults: Sequence[Fault], folded: Sequence[str], differential: bool, l
             notes.drop(code, "levels_reversed")
     if notes.has(*PLACING):
         first = cause(faults) if not notes.has("levels_reversed") else "levels_reversed"
-        notes.drop("level_unused", first)
+        if codes(displacing(faults)) & set(PLACING):
+            notes.drop("level_unused", first)
         for symptom in folded:
             notes.fold(first, symptom)
     if any(fault.code == "image_size_swapped" and fault.what.startswith("boxes are") for fault in faults):
