@@ -20,6 +20,9 @@ from .telling import read
 from .verdict import settle
 from .views import BOXES
 
+FEWEST = 8
+"""Answers that hold something, without which nothing is said of what is written."""
+
 
 def check_targets(
     encode: Callable,
@@ -47,18 +50,20 @@ def check_targets(
         probes=asker.asked,
         description=found.description,
         unexplained=found.unexplained,
+        runner_up=found.runner_up,
     )
 
 
 @dataclass(frozen=True)
 class Examined:
-    """All faults, the symptoms that a wrong placement explains, the levels in use, and what is done, in words."""
+    """All faults, the symptoms that a wrong placement explains, the levels in use, and what is done, in words, with what comes next."""
 
     faults: list[Fault]
     used: set[int]
     folded: list[str] = field(default_factory=list)
     description: str = ""
     unexplained: float | None = None
+    runner_up: str = ""
 
 
 def checked(image_sizes: Sequence[tuple[int, int]], layout: TargetLayout) -> tuple[tuple[int, int], ...]:
@@ -90,9 +95,14 @@ def _examined(asker: Asker, sizes: tuple[tuple[int, int], ...], seed: int) -> Ex
     if layout.axes.endswith("NC") and len(layout.strides) > 1 and sense(answers, layout) < 0.6:
         answers, turned = _coarse_first(asker, singles, answers)
         faults += turned
-    if ended or blind:
+    if ended or blind or (asker.differential and _answered(answers) < FEWEST):
         return Examined(faults, every)
     return _judged(examine(asker, answers, sizes), asker, faults, seed)
+
+
+def _answered(answers: list[Answer]) -> int:
+    """How many answers hold anything."""
+    return sum(any(len(level.index) for level in answer.levels) for answer in answers)
 
 
 def _coarse_first(asker: Asker, singles: list, answers: list[Answer]) -> tuple[list[Answer], list[Fault]]:
@@ -132,6 +142,7 @@ def _judged(exam: Examination, asker: Asker, before: list[Fault], seed: int) -> 
         folded=[*folded, *more],
         description=words.description(exam, readings),
         unexplained=words.unexplained(readings),
+        runner_up=words.runner_up(exam, readings),
     )
 
 

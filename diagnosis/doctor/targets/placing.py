@@ -228,6 +228,7 @@ def _best(
             fit *= 0.5
         scored = fit - 0.05 * np.abs(off - typical).clip(max=4).mean() - 0.06 * candidate.cost(stride)
         scored -= 0.02 * (rescaled or order != "row") + 0.025 * (other not in usual)
+        scored -= 0.08 * (other != stride and np.abs(typical).max() > 0.7)  # a shift beside another stride
         if prior:
             same = (swapped, rescaled, order) == (prior.swapped, prior.rescaled, prior.order)
             scored += (0.06 * prior.cost(prior.stride) + 0.15) * same

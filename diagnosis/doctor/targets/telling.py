@@ -1,22 +1,31 @@
 """What a level was found to write, as a reading and as faults in words."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from ..boxes.departures import Choice
+from ..boxes.departures import Choice, departures
 from ..boxes.motion import whole
+from ..boxes.terms import Term
 from .examination import Examination
 from .faults import Fault
 from .reading import CLOSE, Reading, Searched, search, settled
+from .saying import channels, names, told
 
 WORDS = {
     "axes_swapped": "x and y change places",
-    "wrong_box_format": "boxes are written in another format",
-    "wrong_box_unit": "boxes are written in another unit",
-    "saturated_offset": "an offset is cut or stuck",
+    "half_cell_offset": "boxes are counted from a point half a cell away",
+    "image_size_swapped": "the sides of the image change places",
+    "levels_reversed": "boxes are held against the priors of the levels in the opposite order",
+    "off_by_one_cell": "boxes are counted from a point a whole cell away",
+    "saturated_offset": "the offset in the cell is cut, or stuck at one value",
+    "scrambled_layout": "the grid of points was built as (rows, columns, 2) and viewed as (2, rows, columns)",
+    "wrong_box": "box channels hold something else",
+    "wrong_box_format": "boxes are in another format",
+    "wrong_box_unit": "boxes are in another unit",
+    "wrong_stride": "boxes are counted with another stride",
 }
-CHANNELS = ("first", "second", "third", "fourth")
 
 
 def read(exam: Examination, paid: frozenset[str]) -> tuple[dict[int, Reading], list[Fault]]:
@@ -27,7 +36,7 @@ def read(exam: Examination, paid: frozenset[str]) -> tuple[dict[int, Reading], l
     faults = [fault for one in searched.values() for fault in one.faults]
     for level, choice in choices.items():
         readings[level] = _reading(searched[level], choice)
-        faults += _faults(searched[level], choice, level, readings[level].share)
+        faults += _faults(exam, searched[level], choice, level, readings[level].share)
     if any(("wrong_box_unit", "priors of another level") in choice.departures for choice in choices.values()):
         # one level may chance upon its opposite's
         faults = [replace(f, code="wrong_box_unit") if f.code == "levels_reversed" else f for f in faults]
@@ -44,20 +53,26 @@ def _reading(one: Searched, choice: Choice) -> Reading:
     return Reading(choice.terms, share, view=one.view, runner_up=other.terms if close and other is not None else ())
 
 
-def _faults(one: Searched, choice: Choice, level: int, share: float) -> list[Fault]:
+def _faults(exam: Examination, one: Searched, choice: Choice, level: int, share: float) -> list[Fault]:
     """A fault for each code that a choice departs in."""
-    said = [
-        f"the {name} channel holds {term}"
-        for name, term, wanted in zip(CHANNELS, choice.terms, one.terms, strict=True)
-        if term is not None and term != wanted
-    ]
-    lost = [name for name, term in zip(CHANNELS, choice.terms, strict=True) if term is None]
+    called, stride = names(exam.layout), one.held.stride
     faults = []
     for code in choice.codes:
-        what = "; ".join(said) or WORDS.get(code, code)
-        if code == "wrong_box" and lost:
-            what = f"nothing explains the {' and '.join(lost)} channel"
-            if whole(one.held, one.terms):
-                what = "the boxes are in whole px"
+        shown = [
+            term if any(part[0] == code for part in departures(wanted, term)) else None
+            for term, wanted in _pairs(choice.terms, one.terms)
+        ]
+        what = f"{WORDS[code]}: {'; '.join(told(called, shown, stride) or told(called, choice.terms, stride))}"
+        if code == "wrong_box" and None in choice.terms:
+            what = (
+                "the boxes are in whole px"
+                if whole(one.held, one.terms)
+                else channels(called, choice.terms, stride)[-1]
+            )
         faults.append(Fault(code, what, level, evidence={"explained": round(share, 3)}, of_boxes=True))
     return faults
+
+
+def _pairs(terms: Sequence[Term | None], declared: Sequence[Term]) -> Iterator[tuple[Term, Term]]:
+    """Terms beside the declared ones, which stand for those that there are not."""
+    return ((wanted if term is None else term, wanted) for term, wanted in zip(terms, declared, strict=True))
