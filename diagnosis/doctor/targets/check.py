@@ -6,7 +6,7 @@ from typing import Any
 
 from ...findings import Report
 from ..layout import TargetLayout
-from . import conduct, kinds, sharing, words
+from . import borders, conduct, kinds, losing, raising, sharing, words
 from . import probes as ask
 from .anchoring import anchoring
 from .asking import Answer, Asker
@@ -56,7 +56,7 @@ def check_targets(
 
 @dataclass(frozen=True)
 class Examined:
-    """All faults, the symptoms that a wrong placement explains, the levels in use, and what is done, in words, with what comes next."""
+    """All faults, what a wrong placement explains, the levels in use, what is done and what comes next, in words."""
 
     faults: list[Fault]
     used: set[int]
@@ -123,17 +123,16 @@ def _judged(exam: Examination, asker: Asker, before: list[Fault], seed: int) -> 
     faults = [*(kinds.sound_void(exam, asker, before) if scrambled else before), *scrambled]
     exam, readings, told = _placed(exam, codes(faults))
     faults += told
-    faded = {level for level, reading in readings.items() if reading.fades}
-    faults += [*kinds.classes(exam, faded), *kinds.objectness(exam), *sharing.levels(exam, asker, faults)]
+    faults += [*kinds.classes(exam), *kinds.objectness(exam), *sharing.levels(exam, asker, faults)]
     if not codes(faults) & {"wrong_box", "axes_swapped", "wrong_cell", "levels_reversed", "scrambled_layout"}:
         faults += anchoring(exam)
     placing = bool(codes(displacing(faults)) & set(PLACING))
-    told, folded = sharing.raised(exam, placing)
+    told, folded = raising.raised(exam, placing)
     faults += told
-    told, more = sharing.lost(exam, asker, placing)
-    told += sharing.border(exam, codes(displacing(faults + told)))
-    faults += sharing.on_purpose(exam, asker, told, placing)
-    faults += sharing.strays(exam, codes(displacing(faults)))
+    told, more = losing.lost(exam, asker, placing)
+    told += borders.border(exam, codes(displacing(faults + told)))
+    faults += losing.on_purpose(exam, asker, told, placing)
+    faults += borders.strays(exam, codes(displacing(faults)))
     faults += neighbours(exam, asker, readings, codes(displacing(faults)), seed)
     faults += conduct.calls(asker, exam.sizes, exam.layout.class_count // 2)
     return Examined(
@@ -151,6 +150,10 @@ def _placed(exam: Examination, known: set[str]) -> tuple[Examination, dict[int, 
     first = agreeing(place(exam))
     cells = misplaced(first)
     readings, boxes = read(first, frozenset(known | codes(cells)))
+    faded = frozenset(level for level, reading in readings.items() if reading.fades)
+    if faded:
+        first = agreeing(place(replace(first, faded=faded)))
+        cells = misplaced(first)
     strayed = {fault.level for fault in boxes if fault.code == "wrong_stride"}
     cells = [fault for fault in cells if fault.code != "wrong_cell" or fault.level not in strayed]
     if reversed_order(first, readings):

@@ -1,7 +1,7 @@
 """Which classes each label sets, and whether objectness goes with them."""
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -61,11 +61,8 @@ def usual_classes(exam: Examination) -> dict[tuple[int, int], Counter]:
     return found
 
 
-def classes(exam: Examination, faded: Set[int] = frozenset()) -> list[Fault]:
-    """Labels that set other classes than their own, and cells with classes alone.
-
-    ``faded``: levels where a box may be written as nothing.
-    """
+def classes(exam: Examination) -> list[Fault]:
+    """Labels that set other classes than their own, and cells with classes alone."""
     turned = _turned(exam)
     if turned:
         return turned
@@ -77,7 +74,7 @@ def classes(exam: Examination, faded: Set[int] = frozenset()) -> list[Fault]:
             faults.append(Fault("class_wrong", what, level, evidence={f"label {label}": usual}))
         elif len(usual) > 1:
             faults.append(Fault("class_leak", f"label {label} sets classes {_said(usual)}", level))
-    for level in sorted(set(range(exam.levels)) - faded):
+    for level in sorted(set(range(exam.levels)) - exam.faded):
         count = sum(int(bare(seen[level], exam.layout).sum()) for seen in exam.seen if seen)
         if count > 2 + 0.01 * sum(len(seen[level]) for seen in exam.seen if seen):
             what = "classes are set in cells that hold no object"
@@ -99,7 +96,7 @@ def _turned(exam: Examination) -> list[Fault]:
             if classed != boxed:
                 apart += 1
                 across = {(a, column, row) for a, row, column in boxed}
-                turned += bool(classed - boxed) and classed - boxed == across - boxed
+                turned += bool(classed) and classed == across
         if turned >= 6 and turned > 0.9 * apart:
             what = "classes are set at (x, y), boxes at (y, x)"
             faults.append(Fault("axes_swapped", what, level, evidence={"objects": turned}))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..boxes.held import axis_of
 from ..boxes.terms import Term
 from ..layout import TargetLayout
 
@@ -28,7 +29,8 @@ def told(called: Sequence[str], terms: Sequence[Term | None], stride: float) -> 
         one, other = terms[first], terms[second]
         if one is not None:
             said.append(f"{called[first]} holds {own(one, stride)}")
-        if one is not None and other is not None and alike(one, other):
+        across = one is not None and one.quantity and axis_of(one.quantity) == 1
+        if one is not None and other is not None and not across and alike(one, other):
             said[-1] += f", {called[second]} likewise"
         elif other is not None:
             said.append(f"{called[second]} holds {own(other, stride)}")

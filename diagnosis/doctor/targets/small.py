@@ -6,8 +6,8 @@ import numpy as np
 
 from .asking import Answer, Asker
 from .examination import Examination
-from .placing import by_floor
 from .probes import Probe
+from .shifting import by_floor
 
 LEAST = 4.0
 """px: smaller boxes are left out on purpose by many."""
@@ -23,9 +23,9 @@ def small_by_rule(exam: Examination, asker: Asker, gone: Sequence[Answer]) -> li
 
 
 def _likely(exam: Examination, width: float, height: float) -> bool:
-    """Whether some prior is like an object of these sides, where there are priors."""
+    """Whether some prior is like an object of these sides; without priors one level alone has to take all of them."""
     if exam.layout.anchors is None:
-        return True
+        return exam.levels == 1
     ratio = np.array([width, height]) / np.array(exam.layout.anchors, float).reshape(-1, 2)
     return bool(np.maximum(ratio, 1 / ratio).max(1).min() <= LIKE)
 

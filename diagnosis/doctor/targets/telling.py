@@ -10,8 +10,12 @@ from ..boxes.motion import whole
 from ..boxes.terms import Term
 from .examination import Examination
 from .faults import Fault
-from .reading import CLOSE, Reading, Searched, search, settled
+from .reading import Reading, Searched
 from .saying import channels, names, told
+from .searching import search, settled
+
+CLOSE = 0.35
+"""By how much less than the runner-up a choice may cost where that is told."""
 
 WORDS = {
     "axes_swapped": "x and y change places",
