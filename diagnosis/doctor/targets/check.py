@@ -133,7 +133,8 @@ def _judged(exam: Examination, asker: Asker, before: list[Fault], seed: int) -> 
     told += borders.border(exam, codes(displacing(faults + told)))
     faults += losing.on_purpose(exam, asker, told, placing)
     faults += borders.strays(exam, codes(displacing(faults)))
-    faults += neighbours(exam, asker, readings, codes(displacing(faults)), seed)
+    told = neighbours(exam, asker, readings, codes(displacing(faults)), seed)
+    faults += losing.beside_others(exam, asker, told)
     faults += conduct.calls(asker, exam.sizes, exam.layout.class_count // 2)
     return Examined(
         faults=faults,

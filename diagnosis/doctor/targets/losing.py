@@ -8,6 +8,7 @@ from .asking import Answer, Asker
 from .examination import Examination, steady
 from .faults import Fault, codes
 from .raising import far
+from .sharing_cells import SHARES
 from .small import small_by_rule
 
 
@@ -43,6 +44,18 @@ def on_purpose(exam: Examination, asker: Asker, told: list[Fault], placing: bool
     """
     if placing or "object_lost" not in codes(told) or steady(exam, asker) or _by_rule(exam):
         return told
+    return _as_warnings(told)
+
+
+def beside_others(exam: Examination, asker: Asker, told: list[Fault]) -> list[Fault]:
+    """What was told of several objects; one that lost its cells once, or where predictions choose them, did so by design."""
+    shared = [fault for fault in told if fault.what.startswith(SHARES) and fault.severity == "error"]
+    if not shared or (len(shared) > 1 and steady(exam, asker)):
+        return told
+    return [fault for fault in told if fault not in shared] + _as_warnings(shared)
+
+
+def _as_warnings(told: list[Fault]) -> list[Fault]:
     said = "; objects of the same place in their cells fill others, so predictions choose them"
     return [
         replace(fault, what=fault.what + said, severity="warning") if fault.code == "object_lost" else fault

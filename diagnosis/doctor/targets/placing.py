@@ -25,7 +25,10 @@ class Sighting:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Sightings as arrays: centres x, y (n,), halves (n,), sizes, grids (n, 2), middles by order (n, 2)."""
+    """Sightings as arrays: centres x, y (n,), halves (n,), sizes, grids (n, 2), middles by order (n, 2).
+
+    ``clear`` (n,) bool: those that fill no outermost cell, so that no border cuts them.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -33,6 +36,7 @@ class Table:
     size: np.ndarray
     grid: np.ndarray
     middles: dict[str, np.ndarray]
+    clear: np.ndarray
 
 
 def as_table(seen: Sequence[Sighting]) -> Table:
@@ -49,7 +53,14 @@ def as_table(seen: Sequence[Sighting]) -> Table:
         size=np.array([one.image_size for one in seen], float),
         grid=np.array([one.grid for one in seen], float),
         middles=middles,
+        clear=np.array([_clear(one) for one in seen]),
     )
+
+
+def _clear(one: Sighting) -> bool:
+    rows, columns = one.grid
+    within = min(one.rows.min(), one.columns.min()) > 0
+    return bool(within and one.rows.max() < rows - 1 and one.columns.max() < columns - 1)
 
 
 def best_sizes(seen: list[Sighting], asked: dict[float, int], least: float) -> list[Sighting]:
@@ -74,7 +85,7 @@ def fit_cells(seen: list[Sighting], stride: float, layout: TargetLayout, prior: 
     """
     table = as_table(seen)
     strides = {stride, *layout.strides, stride / 2, stride * 2}
-    measured = _measured(np.stack((table.y, table.x), 1), table.middles["row"])
+    measured = _measured(np.stack((table.y, table.x), 1)[table.clear], table.middles["row"][table.clear])
     if measured and all(abs(measured / other - 1) > 0.15 for other in strides):
         strides.add(measured)
     best = _best(table, sorted(strides, key=lambda other: other != stride), ((False, False),), stride, prior)
@@ -126,6 +137,8 @@ def offsets(table: Table, candidate: CellMap) -> tuple[np.ndarray, np.ndarray]:
 
 def _measured(centres: np.ndarray, middles: np.ndarray) -> float | None:
     """The stride, a multiple of 4 px, by which cells follow centres (n, 2), from pairs of objects far apart."""
+    if len(centres) < 6:
+        return None
     first, second = np.triu_indices(len(centres), 1)
     apart, cells = centres[first] - centres[second], middles[first] - middles[second]
     far = np.abs(apart) > 0.3 * np.ptp(centres)

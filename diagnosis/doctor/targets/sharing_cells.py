@@ -10,6 +10,8 @@ from .faults import Fault
 from .filled import Filled, filled, kind_of, owners_of
 from .reading import Reading
 
+SHARES = "an object that shares cells with another"
+
 
 def judged(
     exam: Examination, readings: dict[int, Reading], answer: Answer, alone: Sequence[Answer]
@@ -76,7 +78,7 @@ def _gone(answer: Answer, kinds, kept, free, there) -> list[Fault]:
             what = f"an object has no cell although {free[i]} of its cells are free ({note})"
             faults.append(Fault("object_lost", what, evidence={"box": box}))
         elif free[i]:
-            what = f"an object that shares cells with another has none, although {free[i]} of its cells are free"
+            what = f"{SHARES} has none, although {free[i]} of its cells are free"
             faults.append(Fault("object_lost", what, evidence={"box": box, "objects": note}))
         else:
             what = "objects that share all their cells: one of them has no target"
