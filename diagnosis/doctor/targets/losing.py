@@ -48,7 +48,7 @@ def on_purpose(exam: Examination, asker: Asker, told: list[Fault], placing: bool
 
 
 def beside_others(exam: Examination, asker: Asker, told: list[Fault]) -> list[Fault]:
-    """What was told of several objects; one that lost its cells once, or where predictions choose them, did so by design."""
+    """What was told of several objects: cells lost once, or where predictions choose them, are lost by design."""
     shared = [fault for fault in told if fault.what.startswith(SHARES) and fault.severity == "error"]
     if not shared or (len(shared) > 1 and steady(exam, asker)):
         return told

@@ -11,8 +11,8 @@ from .shifting import by_floor
 
 LEAST = 4.0
 """px: smaller boxes are left out on purpose by many."""
-LIKE = 2.5
-"""By what factor sides may differ from those of a prior that is still like an object."""
+LIKE = 0.51
+"""The overlap of a prior with an object of the same middle from which on any scheme matches them."""
 
 
 def small_by_rule(exam: Examination, asker: Asker, gone: Sequence[Answer]) -> list[tuple[float, float]]:
@@ -26,8 +26,9 @@ def _likely(exam: Examination, width: float, height: float) -> bool:
     """Whether some prior is like an object of these sides; without priors one level alone has to take all of them."""
     if exam.layout.anchors is None:
         return exam.levels == 1
-    ratio = np.array([width, height]) / np.array(exam.layout.anchors, float).reshape(-1, 2)
-    return bool(np.maximum(ratio, 1 / ratio).max(1).min() <= LIKE)
+    priors = np.array(exam.layout.anchors, float).reshape(-1, 2)
+    shared = np.minimum(priors, (width, height)).prod(1)
+    return bool((shared / (priors.prod(1) + width * height - shared)).max() >= LIKE)
 
 
 def _upon(exam: Examination, width: float, height: float) -> Iterator[Probe]:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..boxes.departures import Choice, departures
+from ..boxes.departing import departures
+from ..boxes.departures import Choice
 from ..boxes.motion import whole
 from ..boxes.terms import Term
 from .examination import Examination

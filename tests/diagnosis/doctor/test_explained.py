@@ -263,3 +263,10 @@ def test_boxes_that_are_summed_are_one_finding():
 
     report = check_targets(encode, scheme.layout, image_sizes=ONE)
     assert "mixed_objects" in {finding.code for finding in report.errors}
+
+
+@pytest.mark.parametrize("name", ["yolox", "atss", "nanodet-plus"])
+def test_small_images_raise_no_alarm(name):
+    """Blocks cut by the borders, levels that wait for larger images, cells that predictions choose."""
+    report = check_targets(SCHEMES[name], SCHEMES[name].layout, image_sizes=ONE)
+    assert report.ok, str(report)
