@@ -265,6 +265,16 @@ def test_boxes_that_are_summed_are_one_finding():
     assert "mixed_objects" in {finding.code for finding in report.errors}
 
 
+def test_what_would_explain_boxes_nearly_as_simply_is_told():
+    def change(out, layout):
+        return [torch.cat((out[0][:2], out[0][2:4] * 2, out[0][4:]))]
+
+    codes, report = asked("centernet", change)
+    assert codes == {"wrong_box_format"}
+    assert report.runner_up == "level 0: w holds the width in strides of 2 px, h likewise"
+    assert "nearly as simple:\n    level 0: w holds" in str(report)
+
+
 @pytest.mark.parametrize("name", ["yolox", "atss", "nanodet-plus"])
 def test_small_images_raise_no_alarm(name):
     """Blocks cut by the borders, levels that wait for larger images, cells that predictions choose."""
