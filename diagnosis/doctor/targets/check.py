@@ -169,9 +169,11 @@ def _placed(exam: Examination, known: set[str]) -> tuple[Examination, dict[int, 
         moved = place(replace(exam, moved=BOXES[views[0]]))
         others = misplaced(moved)
         return (moved, readings, others + boxes) if len(others) < len(cells) else (first, readings, cells + boxes)
-    if not found or "wrong_cell" not in codes(cells):
+    if not found or not cells:
         return first, readings, cells + boxes
     moved = place(replace(exam, moved=found[0].apply))
-    cells = misplaced(moved)
+    others = misplaced(moved)
+    if len(others) >= len(cells):
+        return first, readings, cells + boxes
     what = f"objects are encoded in another place: {found[0]}"
-    return moved, readings, [*cells, Fault("wrong_cell", what)]
+    return moved, readings, [*others, Fault("wrong_cell", what)]

@@ -75,8 +75,9 @@ def classes(exam: Examination) -> list[Fault]:
         elif len(usual) > 1:
             faults.append(Fault("class_leak", f"label {label} sets classes {_said(usual)}", level))
     for level in sorted(set(range(exam.levels)) - exam.faded):
-        count = sum(int(bare(seen[level], exam.layout).sum()) for seen in exam.seen if seen)
-        if count > 2 + 0.01 * sum(len(seen[level]) for seen in exam.seen if seen):
+        mine = [seen[level] for a, seen in zip(exam.answers, exam.seen, strict=True) if seen and a.finite]
+        count = sum(int(bare(one, exam.layout).sum()) for one in mine)
+        if count > 2 + 0.01 * sum(map(len, mine)):
             what = "classes are set in cells that hold no object"
             faults.append(Fault("class_leak", what, level, evidence={"cells": count}))
     return faults

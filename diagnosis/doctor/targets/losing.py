@@ -17,7 +17,7 @@ def lost(exam: Examination, asker: Asker, placing: bool) -> tuple[list[Fault], l
     gone = [
         a
         for a, seen in zip(exam.answers, exam.seen, strict=True)
-        if seen is not None and a.probe.kind != "beyond" and not any(len(level) for level in seen)
+        if seen is not None and a.finite and a.probe.kind != "beyond" and not any(len(level) for level in seen)
     ]
     faults: list[Fault] = []
     small = [a for a in gone if a.probe.side < 2 * min(exam.layout.strides)]

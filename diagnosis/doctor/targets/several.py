@@ -42,7 +42,7 @@ def neighbours(
     asked, labels, hidden = _Asked(exam, asker), _labels(exam), {}
     for probe in ask.together(exam.layout.strides, exam.sizes, labels, seed):
         parts = [asked.alone(probe, i) for i in range(len(probe.boxes))]
-        if any(part.error is not None for part in parts):
+        if any(part.error is not None or not part.finite for part in parts):
             continue
         answer = asker.ask(probe)
         if answer.error is not None:
