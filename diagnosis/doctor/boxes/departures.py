@@ -74,13 +74,12 @@ def _bent(declared: Term, found: Term) -> float:
 def _odd(declared: Term, found: Term) -> float:
     """Next to nothing, so that of terms that say the same numbers the one in plainer words is told.
 
-    Sizes alone that are twice or half as large are no other stride.
+    Places are not halved by a wrong format.
     """
-    stride = found.quantity in SIZES and found.unit.name == "stride" == declared.unit.name
     return (
         0.01 * (found.quantity != declared.quantity)
         + 0.01 * (found.constant not in (None, 0.0, 1.0))
-        + 0.05 * (stride and found.unit != declared.unit)
+        + 0.05 * (found.quantity not in SIZES and found.function in ("half", "double"))
     )
 
 
@@ -101,9 +100,17 @@ def _in_order(parts: frozenset[Departure], combination: Sequence, declared: Sequ
 
 
 def _mixed(combination: Sequence, declared: Sequence[Term]) -> float:
-    """A little for channels that do not do alike: x and y in another unit or by another function."""
+    """A little for channels that do not do alike: x and y in another unit or by another function.
+
+    Sizes alone that are twice or half as large are no other stride.
+    """
     pairs = [(0, 1), (2, 3)]
-    cost = 0.0
+    terms = [option[0] for option in combination]
+    strides = [
+        term is not None and term.unit.name == "stride" == wanted.unit.name and term.unit != wanted.unit
+        for term, wanted in zip(terms, declared, strict=True)
+    ]
+    cost = 0.1 * (any(strides[2:]) and not any(strides[:2]) and declared[2].quantity in SIZES)
     for i, j in pairs:
         a, b = combination[i][0], combination[j][0]
         if a is None or b is None:
