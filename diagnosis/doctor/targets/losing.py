@@ -1,5 +1,6 @@
 """Which single objects have no cell on any level, and why."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from .asking import Answer, Asker
 from .examination import Examination, steady
 from .faults import Fault, codes
+from .probes import Probe
 from .raising import far
 from .sharing_cells import SHARES
 from .small import small_by_rule
@@ -64,16 +66,29 @@ def _as_warnings(told: list[Fault]) -> list[Fault]:
 
 
 def _by_rule(exam: Examination) -> bool:
-    """Whether nearly all objects of some size that is not small, or of some label, have no cell."""
-    found: dict[object, list[bool]] = {}
+    """Whether nearly all objects of some size that is not small, some label or some part of the image have no cell."""
+    found: dict[str, list[bool]] = {}
     for answer, seen in zip(exam.answers, exam.seen, strict=True):
-        if seen is None or answer.probe.kind not in ("place", "class") or not len(answer.probe.boxes):
+        if seen is None or not len(answer.probe.boxes):
             continue
         if answer.probe.kind == "place" and answer.probe.side < 2 * min(exam.layout.strides):
             continue
-        key = answer.probe.side if answer.probe.kind == "place" else f"label {answer.probe.labels[0]}"
-        found.setdefault(key, []).append(not any(len(level) for level in seen))
-    return any(np.mean(gone) > 0.8 for gone in found.values())
+        for group in _groups(answer.probe):
+            found.setdefault(group, []).append(not any(len(level) for level in seen))
+    return any(len(gone) >= 2 and np.mean(gone) > 0.8 for gone in found.values())
+
+
+def _groups(probe: Probe) -> Iterator[str]:
+    """The size, the label, the border and the third of the image that an object belongs to."""
+    if probe.kind == "class":
+        yield f"label {probe.labels[0]}"
+    elif probe.kind == "edge":
+        yield "edge"
+    elif probe.kind == "place":
+        yield f"side {probe.side:.3f}"
+        (height, width), (x1, y1, x2, y2) = probe.image_size, probe.boxes[0]
+        for name, middle, length in (("x", (x1 + x2) / 2, width), ("y", (y1 + y2) / 2, height)):
+            yield f"{name} {min(int(3 * middle / length), 2)}"
 
 
 def _beyond_priors(exam: Examination, gone: list[Answer], faults: list[Fault]) -> tuple[list[Answer], list[Fault]]:

@@ -280,3 +280,11 @@ def test_small_images_raise_no_alarm(name):
     """Blocks cut by the borders, levels that wait for larger images, cells that predictions choose."""
     report = check_targets(SCHEMES[name], SCHEMES[name].layout, image_sizes=ONE)
     assert report.ok, str(report)
+
+
+def test_half_of_an_image_without_targets_is_no_choice_of_predictions():
+    def change(out, layout):
+        kept = [torch.arange(level.shape[0]) < (level.shape[0] + 1) // 2 for level in out]
+        return [level * rows[:, None, None] for level, rows in zip(out, kept, strict=True)]
+
+    assert "object_lost" in asked("yolox, simota untrained", change)[0]
