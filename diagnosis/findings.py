@@ -154,7 +154,8 @@ class Report:
     """The findings of one check, errors first. ``subject`` says what was checked, ``probes`` how often it was asked.
 
     ``description``: what was found to be done, in words, a line a level where levels differ; ``unexplained``: the share
-    of what was written that no description explains. Both of checks that look for one.
+    of what was written that no description explains. ``runner_up``: other words for what is wrong with the boxes, where
+    they explain them nearly as simply. All of checks that look for one.
     """
 
     subject: str
@@ -162,6 +163,7 @@ class Report:
     probes: int = 0
     description: str = field(default="", kw_only=True)
     unexplained: float | None = field(default=None, kw_only=True)
+    runner_up: str = field(default="", kw_only=True)
 
     def __post_init__(self):
         ranked = sorted(self.findings, key=lambda finding: finding.severity != "error")
@@ -195,6 +197,8 @@ class Report:
         lines = [head, *(f"  {finding}" for finding in self.findings)]
         if self.description:
             lines += ["  what it does:", *(f"    {line}" for line in self.description.splitlines())]
+        if self.runner_up:
+            lines += ["  nearly as simple:", *(f"    {line}" for line in self.runner_up.splitlines())]
         if self.unexplained:
             lines.append(f"  unexplained: {self.unexplained:.1%} of the cells that were read")
         return "\n".join(lines)

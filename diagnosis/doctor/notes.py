@@ -37,6 +37,11 @@ MENDS = {
     "mixed_batch": "Keep the batch dimension apart in every reshape, and select detections image by image.",
     "raises": "Mend the exception first; what it hides cannot be judged.",
 }
+MEANT = {
+    "object_lost": "Where that is on purpose, ignore this; else give every object at least one cell.",
+    "level_unused": "Where the images to come are no larger, send objects there or leave the level out.",
+}
+"""What to do where a scheme may do something on purpose."""
 
 
 @dataclass
@@ -98,7 +103,8 @@ class Notes:
             levels = sorted(entry.said, key=lambda level: -1 if level is None else level)
             everywhere = None in levels or {level for level in levels if level is not None} >= used
             for group in [levels] if everywhere else [[level] for level in levels]:
-                message = f"{entry.message(group)}. {MENDS[code]}"
+                mend = MEANT.get(code, MENDS[code]) if severity == "warning" else MENDS[code]
+                message = f"{entry.message(group)}. {mend}"
                 evidence = {
                     name if level is None else f"{name}, level {level}": value
                     for level in group

@@ -200,9 +200,12 @@ def storages(layout: TargetLayout, channels: int) -> list[Storage]:
             continue
         said = " ".join(names[d] for d in (dims if several else dims.replace("A", "")))
         found.append(Storage(dims, words=f"memory is ordered by {said}, and viewed as {layout.axes}"))
+    told: list[list[str]] = []
     for dims, viewed in (("AHWC", "ACHW"), ("HWAC", "ACHW"), ("ACHW", "AHWC"), ("ACHW", "HWAC")):
-        if viewed != declared and several:
-            said = [" ".join(names[d] for d in axes) for axes in (dims, viewed)]
+        plain = [axes if several else axes.replace("A", "") for axes in (dims, viewed, declared)]
+        if plain[1] != plain[2] and plain[0] != plain[1] and (several or plain not in told):
+            told.append(plain)
+            said = [" ".join(names[d] for d in axes) for axes in plain[:2]]
             words = f"memory is ordered by {said[0]}, and viewed as {said[1]} before its axes are moved"
             found.append(Storage(dims, words=words, viewed=viewed))
     inner = "AHWC" if declared.index("C") < declared.index("H") else "ACHW"

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .terms import Held, Term, axis_of
+from .held import Held, axis_of
+from .terms import Term
 
 FEWEST = 8
 SLACK = 0.1  # px
@@ -47,17 +48,29 @@ class Motion:
         moved = boxes * slope + move
         return np.concatenate((np.minimum(moved[:, :2], moved[:, 2:]), np.maximum(moved[:, :2], moved[:, 2:])), 1)
 
+    @property
+    def scale(self) -> float | None:
+        """The factor by which all coordinates grow in all images, where that is all that happens."""
+        slopes = {slope for pair, _ in self.sizes.values() for slope in pair}
+        moves = {move for _, pair in self.sizes.values() for move in pair}
+        return slopes.pop() if len(slopes) == 1 and moves == {0.0} else None
+
     def __str__(self) -> str:
-        parts = []
-        for (height, width), (slope, move) in self.sizes.items():
-            words = []
-            for name, length, a, b in zip("xy", (width, height), slope, move, strict=True):
-                if a == -1 and abs(b - length) < 1:
-                    words.append(f"{name} is counted from the other side")
-                elif (a, b) != (1, 0):
-                    words.append(f"{name} becomes {a:.4g} {name} {b:+.4g} px")
-            parts.append(f"{height} x {width}: {' and '.join(words) or 'right'}")
-        return "; ".join(parts)
+        said = {size: _spoken(size, slope, move) for size, (slope, move) in self.sizes.items()}
+        if len(set(said.values())) == 1:
+            return next(iter(said.values()))
+        return "; ".join(f"on {height} x {width} {words}" for (height, width), words in said.items())
+
+
+def _spoken(size: tuple[int, int], slope: tuple[float, float], move: tuple[float, float]) -> str:
+    words = []
+    for name, length, a, b in zip("xy", size[::-1], slope, move, strict=True):
+        if a == -1 and abs(b - length) < 1:
+            words.append(f"{name} is counted from the other side")
+        elif (a, b) != (1, 0):
+            moved = f" {b:+.4g} px" if b else ""
+            words.append(f"{name} becomes {a:.4g} {name}{moved}" if a != 1 else f"{name} is moved by{moved}")
+    return " and ".join(words) or "nothing is moved"
 
 
 def motion(held: Held, terms: Sequence[Term]) -> Motion | None:

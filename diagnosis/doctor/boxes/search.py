@@ -6,7 +6,9 @@ from itertools import product
 
 import numpy as np
 
-from .terms import FUNCTIONS, GRIDS, PLACES, QUANTITIES, SIZES, SLACK, Held, Reference, Term, Unit, axis_of
+from .held import PLACES, QUANTITIES, Held, axis_of
+from .points import GRIDS, Reference, Unit
+from .terms import FUNCTIONS, SLACK, Term
 
 SCREEN, ENOUGH = 20, 0.93
 OFFSETS = (0.0, 0.5, 1.0, -0.5, 1.5, -1.0)
@@ -138,58 +140,6 @@ def _stuck(held: Held, value: np.ndarray) -> Iterator[Term]:
             guess = (constant * held.stride + after)[:, None] / divided
             for j, k in _hits(value, guess, np.broadcast_to(SLACK / divided, guess.shape)):
                 yield Term(quantity, lengths[k], inner=held.stride, added=points[j], constant=constant)
-
-
-def linear(held: Held, channel: int, rng: np.random.Generator) -> Fit | None:
-    """The line through one quantity and the cell that explains nearly all of a channel, whatever its numbers."""
-    best: Fit | None = None
-    for quantity in QUANTITIES:
-        axis = axis_of(quantity)
-        cell = held.here[:, axis]
-        parts = np.stack((held.quantity(quantity), cell, np.ones(len(held))), 1)
-        for columns in ((0, 2), (0, 1, 2)):
-            if quantity in SIZES and len(columns) == 3:
-                continue
-            found = _line(parts[:, list(columns)], held.values[:, channel], rng)
-            if found is None or found[1] < ENOUGH or (best is not None and best.share >= found[1] - 0.01):
-                continue
-            best = Fit(_as_term(quantity, dict(zip(columns, found[0], strict=True)), held.stride), found[1])
-    return best
-
-
-def _as_term(quantity: str, line: dict[int, float], stride: float) -> Term:
-    slope, across, rest = line[0], line.get(1, 0.0), line[2]
-    sign, unit = 1 if slope > 0 else -1, Unit("fixed", abs(1 / slope))
-    if abs(unit.factor - 1) < 2e-3:
-        unit = Unit("px")
-    elif abs(unit.factor / stride - 1) < 2e-3:
-        unit = Unit("stride", stride)
-    pitch = -across / slope
-    if quantity in SIZES and abs(rest) * unit.factor < 0.1:
-        return Term(quantity, unit)
-    if abs(pitch) < 0.5:
-        return Term(quantity, unit, Reference("here", -rest / slope, 1e-9) if abs(rest / slope) > 0.1 else None, sign)
-    return Term(quantity, unit, Reference("here", round(-rest / slope / pitch, 3), round(pitch, 3)), sign)
-
-
-def _line(parts: np.ndarray, value: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float] | None:
-    """Coefficients that explain most of value, from random samples, and the share that they explain."""
-    count, width = parts.shape
-    if count < 3 * width:
-        return None
-    drawn = np.stack([rng.choice(count, width, replace=False) for _ in range(40)])
-    sound = np.abs(np.linalg.det(parts[drawn])) > 1e-3
-    if not sound.any():
-        return None
-    found = np.linalg.solve(parts[drawn[sound]], value[drawn[sound]][..., None])[..., 0]
-    found = found[np.abs(found[:, 0]) > 1e-6]
-    if not len(found):
-        return None
-    guess = found @ parts.T
-    slack = 2 * SLACK * np.abs(found[:, :1]) + 2e-3 * np.abs(guess)
-    share = (np.abs(guess - value) <= slack).mean(1)
-    best = int(share.argmax())
-    return found[best], float(share[best])
 
 
 def matching(held: Held, terms: Sequence[Term]) -> np.ndarray:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ..layout import TargetLayout
 from ..storage import order
-from .terms import Held, declared
+from .held import Held
+from .terms import declared
 
 Size = tuple[int, int]
 """Height and width of an image."""

@@ -20,7 +20,8 @@ def anchoring(exam: Examination) -> list[Fault]:
         if len(sizes) < 8:
             continue
         own = _unlike(sizes, table[level][anchors])
-        tried = [(_unlike(sizes, priors[anchors]), code, what) for code, what, priors in _others(table, level)]
+        others = [one for one in _others(table, level) if one[0] != "levels_reversed" or _alone(exam, level)]
+        tried = [(_unlike(sizes, priors[anchors]), code, what) for code, what, priors in others]
         least, code, what = min(tried)
         if least < CLEARLY * own and own - least > 0.25:
             evidence = {"unlike": round(own, 3), "unlike_otherwise": round(least, 3)}
@@ -39,6 +40,13 @@ def _standing(exam: Examination, level: int) -> tuple[np.ndarray, np.ndarray]:
             sizes.append(box[2:] - box[:2])
             anchors.append(anchor)
     return np.array(sizes).reshape(-1, 2), np.array(anchors, int)
+
+
+def _alone(exam: Examination, level: int) -> bool:
+    """Whether the objects of a level mostly have no cell on the opposite one: only then sizes decide on levels."""
+    opposite = exam.levels - 1 - level
+    here = [seen for seen in exam.seen if seen is not None and len(seen[level])]
+    return sum(len(seen[opposite]) > 0 for seen in here) < 0.5 * len(here)
 
 
 def _unlike(sizes: np.ndarray, priors: np.ndarray) -> float:

@@ -6,16 +6,22 @@ from typing import Any
 
 from ...findings import Report
 from ..layout import TargetLayout
-from . import conduct, kinds, sharing, words
+from . import borders, conduct, kinds, losing, raising, sharing, words
 from . import probes as ask
 from .anchoring import anchoring
 from .asking import Answer, Asker
 from .examination import Examination, examine, misplaced, place, stored
-from .faults import PLACING, Fault, codes
-from .reading import BOXES, Reading, agreeing, read, reversed_order
+from .faults import PLACING, Fault, codes, displacing
+from .reading import Reading
 from .seeing import sense
 from .several import neighbours
+from .strides import agreeing, reversed_order
+from .telling import read
 from .verdict import settle
+from .views import BOXES
+
+FEWEST = 8
+"""Answers that hold something, without which nothing is said of what is written."""
 
 
 def check_targets(
@@ -44,18 +50,20 @@ def check_targets(
         probes=asker.asked,
         description=found.description,
         unexplained=found.unexplained,
+        runner_up=found.runner_up,
     )
 
 
 @dataclass(frozen=True)
 class Examined:
-    """All faults, the symptoms that a wrong placement explains, the levels in use, and what is done, in words."""
+    """All faults, what a wrong placement explains, the levels in use, what is done and what comes next, in words."""
 
     faults: list[Fault]
     used: set[int]
     folded: list[str] = field(default_factory=list)
     description: str = ""
     unexplained: float | None = None
+    runner_up: str = ""
 
 
 def checked(image_sizes: Sequence[tuple[int, int]], layout: TargetLayout) -> tuple[tuple[int, int], ...]:
@@ -87,9 +95,14 @@ def _examined(asker: Asker, sizes: tuple[tuple[int, int], ...], seed: int) -> Ex
     if layout.axes.endswith("NC") and len(layout.strides) > 1 and sense(answers, layout) < 0.6:
         answers, turned = _coarse_first(asker, singles, answers)
         faults += turned
-    if ended or blind:
+    if ended or blind or (asker.differential and _answered(answers) < FEWEST):
         return Examined(faults, every)
     return _judged(examine(asker, answers, sizes), asker, faults, seed)
+
+
+def _answered(answers: list[Answer]) -> int:
+    """How many answers hold anything."""
+    return sum(any(len(level.index) for level in answer.levels) for answer in answers)
 
 
 def _coarse_first(asker: Asker, singles: list, answers: list[Answer]) -> tuple[list[Answer], list[Fault]]:
@@ -113,14 +126,15 @@ def _judged(exam: Examination, asker: Asker, before: list[Fault], seed: int) -> 
     faults += [*kinds.classes(exam), *kinds.objectness(exam), *sharing.levels(exam, asker, faults)]
     if not codes(faults) & {"wrong_box", "axes_swapped", "wrong_cell", "levels_reversed", "scrambled_layout"}:
         faults += anchoring(exam)
-    placing = bool(codes(faults) & set(PLACING))
-    told, folded = sharing.raised(exam, placing)
+    placing = bool(codes(displacing(faults)) & set(PLACING))
+    told, folded = raising.raised(exam, placing)
     faults += told
-    told, more = sharing.lost(exam, placing)
-    told += sharing.border(exam, codes(faults + told))
-    faults += sharing.on_purpose(exam, asker, told, placing)
-    faults += sharing.strays(exam, codes(faults))
-    faults += neighbours(exam, asker, readings, codes(faults), seed)
+    told, more = losing.lost(exam, asker, placing)
+    told += borders.border(exam, codes(displacing(faults + told)))
+    faults += losing.on_purpose(exam, asker, told, placing)
+    faults += borders.strays(exam, codes(displacing(faults)))
+    told = neighbours(exam, asker, readings, codes(displacing(faults)), seed)
+    faults += losing.beside_others(exam, asker, told)
     faults += conduct.calls(asker, exam.sizes, exam.layout.class_count // 2)
     return Examined(
         faults=faults,
@@ -128,6 +142,7 @@ def _judged(exam: Examination, asker: Asker, before: list[Fault], seed: int) -> 
         folded=[*folded, *more],
         description=words.description(exam, readings),
         unexplained=words.unexplained(readings),
+        runner_up=words.runner_up(exam, readings),
     )
 
 
@@ -136,6 +151,12 @@ def _placed(exam: Examination, known: set[str]) -> tuple[Examination, dict[int, 
     first = agreeing(place(exam))
     cells = misplaced(first)
     readings, boxes = read(first, frozenset(known | codes(cells)))
+    faded = frozenset(level for level, reading in readings.items() if reading.fades)
+    if faded:
+        first = agreeing(place(replace(first, faded=faded)))
+        cells = misplaced(first)
+    strayed = {fault.level for fault in boxes if fault.code == "wrong_stride"}
+    cells = [fault for fault in cells if fault.code != "wrong_cell" or fault.level not in strayed]
     if reversed_order(first, readings):
         said = "levels work with each other's strides, in the opposite order"
         renamed = [
@@ -148,9 +169,11 @@ def _placed(exam: Examination, known: set[str]) -> tuple[Examination, dict[int, 
         moved = place(replace(exam, moved=BOXES[views[0]]))
         others = misplaced(moved)
         return (moved, readings, others + boxes) if len(others) < len(cells) else (first, readings, cells + boxes)
-    if not found or "wrong_cell" not in codes(cells):
+    if not found or not cells:
         return first, readings, cells + boxes
     moved = place(replace(exam, moved=found[0].apply))
-    cells = misplaced(moved)
+    others = misplaced(moved)
+    if len(others) >= len(cells):
+        return first, readings, cells + boxes
     what = f"objects are encoded in another place: {found[0]}"
-    return moved, readings, [*cells, Fault("wrong_cell", what)]
+    return moved, readings, [*others, Fault("wrong_cell", what)]

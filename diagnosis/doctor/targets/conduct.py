@@ -78,10 +78,10 @@ def calls(asker: Asker, sizes: Sequence[tuple[int, int]], label: int) -> list[Fa
 
 
 def _flat(layout: TargetLayout, wrong: list[np.ndarray]) -> Fault:
-    """Boxes without width or height: a logarithm of nothing is what the layout asks for, NaN is not."""
-    what = "boxes without width or height give NaN or infinity"
-    asked = layout.size_function == "log" and all(np.isneginf(part).all() for part in wrong)
-    return Fault("non_finite", what, severity="warning" if asked else "error")
+    """Boxes without width or height: what is written into a target reaches the loss."""
+    logs = layout.size_function == "log" and all(np.isneginf(part).all() for part in wrong)
+    said = "minus infinity, the logarithm of nothing" if logs else "NaN or infinity"
+    return Fault("non_finite", f"boxes without width or height give {said}")
 
 
 def shapes(answers: Sequence[Answer], layout: TargetLayout) -> tuple[list[Fault], bool]:

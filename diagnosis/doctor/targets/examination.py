@@ -8,15 +8,24 @@ import numpy as np
 from ..layout import TargetLayout
 from ..storage import Storage, order
 from .asking import Answer, Asker
+from .cell_map import CellMap
 from .faults import Fault
-from .placing import CellMap, Sighting, best_sizes, by_floor, fit_cells, shifted
+from .placing import Sighting, best_sizes, fit_cells
 from .probes import Probe
 from .seeing import Seen, best_storage, see
+from .shifting import by_floor, shifted
+
+BELIEVED = 0.55
+"""The share of objects that must lie where a right map says; predictions that choose cells put some elsewhere."""
 
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """What was asked and seen: ``seen[i][level]`` of answer i (None where it raised); ``storages`` a level."""
+    """What was asked and seen: ``seen[i][level]`` of answer i (None where it raised); ``storages`` a level.
+
+    ``maps``: how levels choose cells; ``moved``: how boxes are seen before; ``faded``: levels where a box may be
+    written as nothing.
+    """
 
     layout: TargetLayout
     sizes: tuple[tuple[int, int], ...]
@@ -26,6 +35,7 @@ class Examination:
     by_box: bool = False
     maps: dict[int, CellMap] = field(default_factory=dict)
     moved: Callable | None = None
+    faded: frozenset[int] = frozenset()
 
     @property
     def levels(self) -> int:
@@ -138,7 +148,7 @@ def misplaced(exam: Examination) -> list[Fault]:
         if not found.seen:
             continue
         evidence = {"explained": round(found.fit, 3), "objects": found.seen}
-        if found.fit < 0.7:
+        if found.fit < (0.7 if found.cost(exam.layout.strides[level]) else BELIEVED):
             faults.append(Fault("wrong_cell", "cells do not lie where the object is", level, evidence=evidence))
             continue
         faults += [
@@ -192,14 +202,15 @@ def _sightings(exam: Examination, level: int) -> list[Sighting]:
     for answer, seen in zip(exam.answers, exam.seen, strict=True):
         if seen is None or answer.probe.kind != "place" or not len(seen[level]):
             continue
+        there = slice(None) if level in exam.faded else seen[level].core
         found.append(
             Sighting(
                 box=exam.boxes(answer)[0],
                 image_size=answer.probe.image_size,
                 grid=answer.levels[level].grid,
                 side=answer.probe.side,
-                rows=seen[level].rows[seen[level].core],
-                columns=seen[level].columns[seen[level].core],
+                rows=seen[level].rows[there],
+                columns=seen[level].columns[there],
             )
         )
     return found

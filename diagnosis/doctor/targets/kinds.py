@@ -45,9 +45,7 @@ def _listed(chosen: np.ndarray) -> list[tuple[int, ...]]:
 
 
 def bare(seen: Seen, layout: TargetLayout) -> np.ndarray:
-    """(k,) bool: the cells that have a class, but neither a box nor objectness."""
-    if layout.class_values == "gaussian":
-        return np.zeros(len(seen), bool)
+    """(k,) bool: the cells that have a class, of heat its peak, but neither a box nor objectness."""
     return seen.classed & ~seen.boxed & ~seen.chanced
 
 
@@ -76,9 +74,10 @@ def classes(exam: Examination) -> list[Fault]:
             faults.append(Fault("class_wrong", what, level, evidence={f"label {label}": usual}))
         elif len(usual) > 1:
             faults.append(Fault("class_leak", f"label {label} sets classes {_said(usual)}", level))
-    for level in range(exam.levels):
-        count = sum(int(bare(seen[level], exam.layout).sum()) for seen in exam.seen if seen)
-        if count > 2 + 0.01 * sum(len(seen[level]) for seen in exam.seen if seen):
+    for level in sorted(set(range(exam.levels)) - exam.faded):
+        mine = [seen[level] for a, seen in zip(exam.answers, exam.seen, strict=True) if seen and a.finite]
+        count = sum(int(bare(one, exam.layout).sum()) for one in mine)
+        if count > 2 + 0.01 * sum(map(len, mine)):
             what = "classes are set in cells that hold no object"
             faults.append(Fault("class_leak", what, level, evidence={"cells": count}))
     return faults
@@ -97,7 +96,8 @@ def _turned(exam: Examination) -> list[Fault]:
             boxed, classed = ({tuple(cell) for cell in whole[there].tolist()} for there in (one.boxed, one.classed))
             if classed != boxed:
                 apart += 1
-                turned += bool(classed) and classed == {(a, column, row) for a, row, column in boxed}
+                across = {(a, column, row) for a, row, column in boxed}
+                turned += bool(classed) and classed == across
         if turned >= 6 and turned > 0.9 * apart:
             what = "classes are set at (x, y), boxes at (y, x)"
             faults.append(Fault("axes_swapped", what, level, evidence={"objects": turned}))

@@ -145,7 +145,7 @@ def lattice(strides: Sequence[float], image_size: tuple[int, int], labels: Seque
 def large(strides: Sequence[float], image_size: tuple[int, int], label: int) -> Iterator[Probe]:
     """Boxes upon a larger image than is asked otherwise, for levels that smaller ones leave empty."""
     step = int(max(strides))
-    height, width = (-(-3 * side // step) * step for side in image_size)
+    height, width = (max(-(-3 * side // step), 12) * step for side in image_size)
     for share in (0.35, 0.6, 0.9):
         box = _box(0.51 * width, 0.49 * height, share * width, share * height)
         yield Probe("large", box, (label,), (height, width), share * float(np.sqrt(height * width)))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ..notes import Notes
-from .faults import PLACING, Fault, codes
+from .faults import PLACING, Fault, codes, displacing
 
 UNSURE = ("class_leak", "class_wrong", "objectness_wrong", "wrong_cell", "wrong_box", "mixed_objects", "object_lost")
 UNSURE += ("edge_crash", "level_unused")
@@ -16,6 +16,13 @@ def cause(faults: Sequence[Fault]) -> str:
     return next(code for code in PLACING if code in found)
 
 
+def _by_logarithms(faults: Sequence[Fault]) -> bool:
+    """Whether boxes without sides alone are infinite, as logarithms are written that nobody declared."""
+    infinite = [fault.what for fault in faults if fault.code == "non_finite"]
+    shown = any(fault.code == "wrong_box_unit" and "as a logarithm" in fault.what for fault in faults)
+    return shown and all(what.startswith("boxes without") for what in infinite)
+
+
 def settle(faults: Sequence[Fault], folded: Sequence[str], differential: bool, levels: int) -> Notes:
     """Faults as notes, without those that others explain; ``folded``: symptoms that stages have explained."""
     notes = Notes(levels)
@@ -26,7 +33,8 @@ def settle(faults: Sequence[Fault], folded: Sequence[str], differential: bool, l
             notes.drop(code, "levels_reversed")
     if notes.has(*PLACING):
         first = cause(faults) if not notes.has("levels_reversed") else "levels_reversed"
-        notes.drop("level_unused", first)
+        if codes(displacing(faults)) & set(PLACING):
+            notes.drop("level_unused", first)
         for symptom in folded:
             notes.fold(first, symptom)
     if any(fault.code == "image_size_swapped" and fault.what.startswith("boxes are") for fault in faults):
@@ -45,6 +53,8 @@ def settle(faults: Sequence[Fault], folded: Sequence[str], differential: bool, l
             notes.drop(code, "wrong_output")
         if all(fault.what == "no class is set" for fault in faults if fault.code == "class_wrong"):
             notes.drop("class_wrong", "wrong_output")
+    if _by_logarithms(faults):
+        notes.drop("non_finite", "wrong_box_unit")
     if any(fault.code == "class_leak" and "several objects" in fault.what for fault in faults):
         notes.drop("mixed_objects", "class_leak")
     if any(fault.code == "axes_swapped" and fault.what.startswith("classes are") for fault in faults):

@@ -2,12 +2,10 @@
 
 import numpy as np
 
-from ..boxes.terms import Term
 from ..layout import TargetLayout
 from .examination import Examination
 from .reading import Reading
-
-NAMES = {"cxcywh": ("x", "y", "w", "h"), "xywh": ("x", "y", "w", "h"), "xyxy": ("x1", "y1", "x2", "y2")}
+from .saying import channels, names, told
 
 
 def description(exam: Examination, readings: dict[int, Reading]) -> str:
@@ -54,10 +52,7 @@ def _cells(exam: Examination, level: int) -> str:
 
 
 def _channels(layout: TargetLayout, reading: Reading, stride: float) -> list[str]:
-    names = NAMES.get(layout.format, ("left", "top", "right", "bottom"))
-    said = []
-    for name, term in zip(names, reading.terms, strict=True):
-        said.append(f"{name} holds {_own(term, stride)}" if term else f"nothing explains {name}")
+    said = channels(names(layout), reading.terms, stride)
     if reading.view:
         said.append(f"after boxes went through: {reading.view}")
     if reading.motion is not None:
@@ -65,9 +60,16 @@ def _channels(layout: TargetLayout, reading: Reading, stride: float) -> list[str
     return said
 
 
-def _own(term: Term, stride: float) -> str:
-    """The term, with the level's own stride unnamed, so that levels that do alike read alike."""
-    return str(term).replace(f" (cells of {stride:g} px)", "").replace(f"strides of {stride:g} px", "strides")
+def runner_up(exam: Examination, readings: dict[int, Reading]) -> str:
+    """What else would explain the box channels nearly as simply, a line a level; empty where nothing comes close."""
+    lines: dict[str, list[int]] = {}
+    for level, reading in sorted(readings.items()):
+        pairs = zip(reading.runner_up, reading.terms, strict=True) if reading.runner_up else ()
+        other = [None if term == chosen else term for term, chosen in pairs]
+        if any(term is not None for term in other):
+            said = "; ".join(told(names(exam.layout), other, exam.layout.strides[level]))
+            lines.setdefault(said, []).append(level)
+    return "\n".join(f"level {', '.join(map(str, levels))}: {line}" for line, levels in lines.items())
 
 
 def unexplained(readings: dict[int, Reading]) -> float | None:

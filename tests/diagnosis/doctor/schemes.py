@@ -12,6 +12,8 @@ from torch import Tensor
 from diagnosis import TargetLayout
 
 CLASSES = 5
+LEAST = 1e-3
+"""The smallest side, in its unit, that a logarithm is taken of."""
 
 
 @dataclass(frozen=True)
@@ -274,9 +276,11 @@ def channels(boxes: Tensor, at: Places, layout: TargetLayout, image_size) -> Ten
     if layout.unit == "px":
         return torch.cat((centre, size), 1)
     if layout.unit == "prior":
-        return torch.cat(((centre - at.points) / at.priors, (size / at.priors).log()), 1)
+        return torch.cat(((centre - at.points) / at.priors, (size / at.priors).clamp(min=LEAST).log()), 1)
     length = {"prior": at.priors, "normalized": whole, None: stride}[layout.size_unit]
-    shown = {"log": torch.log, "sqrt": torch.sqrt, "identity": torch.clone}[layout.size_function](size / length)
+    shown = size / length
+    if layout.size_function != "identity":
+        shown = shown.clamp(min=LEAST).log() if layout.size_function == "log" else shown.sqrt()
     return torch.cat(((centre - at.corners) / stride, shown), 1)
 
 
@@ -370,3 +374,6 @@ def best_prior_plain(boxes, at, layout):
 def by_overlap_ids(boxes, at, layout):
     """RetinaNet with ids: what lies between is left out by an id of -1."""
     return by_overlap(boxes, at, replace(layout))
+
+
+SCHEMES_BY_NAME = schemes()
