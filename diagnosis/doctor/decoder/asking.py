@@ -7,6 +7,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from ..boxes.writing import Size, stored, unstored
 from ..layout import TargetLayout
@@ -69,10 +70,13 @@ class Asker:
         made = self.prepare(tensors) if self.prepare else tensors
         return _turned(made, self.layout, self._size(levels)) if self.turned else made
 
-    def levels(self, levels: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """(B, A, C, H, W) a level: what the decoder takes, of as many channels as the network puts out."""
-        given = self.given(levels)
-        return [one.numpy() for one in unstored(_listed(given), self.layout, self._size(levels))]
+    def levels(self, levels: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+        """(B, A, C, H, W) a level: what the decoder takes, of as many channels as the network puts out.
+
+        None where that is not stored as the layout says, such as objects with several tensors a level.
+        """
+        found = _by_level(self.given(levels), self.layout, self._size(levels))
+        return None if found is None else [one.numpy() for one in found]
 
     def _size(self, levels: Sequence[np.ndarray]) -> Size:
         rows, columns = levels[0].shape[-2:]
@@ -110,20 +114,33 @@ class Asker:
 
 
 def _turned(made: Any, layout: TargetLayout, size: Size) -> Any:
-    """Raw outputs with the four sides of each bin together, (n, 4), where the bins of each side stand, (4, n)."""
-    flat = isinstance(made, Tensor)
-    levels = []
-    for level in unstored([made] if flat else made, layout, size):
+    """Raw outputs with the four sides of each bin together, (n, 4), where the bins of each side stand, (4, n).
+
+    As they are where they are not stored as the layout says.
+    """
+    raw, levels = _by_level(made, layout, size), []
+    if raw is None:
+        return made
+    for level in raw:
         count = (level.shape[2] - layout.channels + 4) // 4
         sides = level[:, :, : 4 * count].unflatten(2, (4, count)).transpose(2, 3).flatten(2, 3)
         levels.append(torch.cat((sides, level[:, :, 4 * count :]), 2).numpy())
     tensors = stored(levels, layout)
-    return tensors[0] if flat else tensors
+    return tensors[0] if isinstance(made, Tensor) else tensors
+
+
+def _by_level(given: Any, layout: TargetLayout, size: Size) -> list[Tensor] | None:
+    """(B, A, C, H, W) a level of what is stored as the layout says; None of anything else."""
+    tensors = [given] if isinstance(given, Tensor) else given
+    wanted = 1 if layout.axes.removeprefix("B") == "NC" else len(layout.strides)
+    if not isinstance(tensors, (list, tuple)) or len(tensors) != wanted:
+        return None
+    return unstored(tensors, layout, size) if all(isinstance(one, Tensor) for one in tensors) else None
 
 
 def _listed(given: Any) -> list[Tensor]:
-    parts = [given] if isinstance(given, Tensor) else given
-    return [part for part in parts if isinstance(part, Tensor)] if isinstance(parts, (list, tuple)) else []
+    """Every tensor in what a decoder takes, however it is nested."""
+    return [part for part in tree_leaves(given) if isinstance(part, Tensor)]
 
 
 def _copies(given: Any) -> list[Tensor]:

@@ -140,19 +140,22 @@ def _apart(boxes: np.ndarray, cells: np.ndarray, stride: float) -> list[int]:
 def expressible(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: Given) -> Given:
     """The predictions that the network's raw outputs can say: those in which each channel, made smaller, says another.
 
-    All of them where none can be said.
+    All of them where none can be said, or where the outputs are not stored as the layout says.
     """
     if asker.prepare is None:
         return given
     layout, held = asker.layout, at_cells(asker.layout, given.level, size, given.boxes, given.cells)
-    plain = asker.levels(laid(layout, size, noise, given))[given.level]
+    plain = asker.levels(laid(layout, size, noise, given))
+    if plain is None:
+        return given
     a, r, c = given.cells.T
     said = np.ones(len(given.boxes), bool)
     for slot, (channel, term) in enumerate(zip(layout.box, declared(layout, given.level), strict=True)):
         outputs = laid(layout, size, noise, given)
         outputs[given.level][given.images, a, channel, r, c] = term.predict(held, slot, -SMALLER * held.stride)
-        other = asker.levels(outputs)[given.level]
-        said &= (plain != other)[given.images, a, :, r, c].any(1)
+        other = asker.levels(outputs)
+        if other is not None:
+            said &= (plain[given.level] != other[given.level])[given.images, a, :, r, c].any(1)
     return given.take(said) if said.any() else given
 
 

@@ -158,3 +158,14 @@ def test_what_a_head_cannot_say_is_not_asked_and_other_priors_are_known(priors, 
 
     report = check_decoder(decode, FIVE, image_sizes=SIZES, prepare=as_logits)
     assert [finding.code for finding in report.errors] == codes, str(report)
+
+
+@pytest.mark.parametrize(("fault", "ok"), [("", True), ("sizes halved", False)])
+def test_outputs_of_several_tensors_a_level_are_asked_as_plain_ones_are(fault, ok):
+    def apart(levels):
+        return [{"box": level[:, :4], "classes": level[:, 4:]} for level in levels]
+
+    plain = decoder(LOGS, fault)
+    whole = lambda levels: plain([torch.cat((one["box"], one["classes"]), 1) for one in levels])  # noqa: E731
+    report = check_decoder(whole, LOGS, image_sizes=SIZES, prepare=apart)
+    assert report.ok == ok and report.codes == check_decoder(plain, LOGS, image_sizes=SIZES).codes
