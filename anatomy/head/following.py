@@ -94,6 +94,11 @@ class Training(Protocol):
         ...
 
     @property
+    def gains(self) -> Mapping[str, float]:
+        """What loss items are multiplied by, by their names; those that are not known are left out."""
+        ...
+
+    @property
     def rate(self) -> float:
         """The learning rate of the first group of weights."""
         ...

@@ -24,6 +24,7 @@ class OwnLoop:
     images: tuple[int, int] | None = None  # not known
     rate = float("nan")
     settings: Mapping[str, Any] = MappingProxyType({})
+    gains: Mapping[str, float] = MappingProxyType({})  # not known
 
     def __init__(
         self,

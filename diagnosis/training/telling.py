@@ -16,18 +16,18 @@ SHOWN = 5  # names of classes in a message
 
 
 class Teller:
-    """Tells each finding of a record once for every level and branch."""
+    """Tells each finding of a record once for every level and branch, and again where a warning becomes an error."""
 
     def __init__(self, record: Record, on_finding: Callable[[Finding], Any] | None):
         self.record, self._on_finding = record, on_finding
-        self._told = {_key(finding) for finding in record.findings}
+        self._told = {_key(finding): finding.severity for finding in record.findings}  # the last of each
 
     def tell(self, finding: Finding) -> None:
         """Into record and log, unless the like was told before, or a cause that explains it."""
         explained = any(finding.code in known.consequences for known in self.record.findings)
-        if explained or _key(finding) in self._told:
+        if explained or self._told.get(_key(finding)) in ("error", finding.severity):
             return
-        self._told.add(_key(finding))
+        self._told[_key(finding)] = finding.severity
         self.record.find(finding)
         LOG.warning("%s", finding)
         if self._on_finding is not None:
@@ -105,4 +105,4 @@ class Teller:
 
 def _key(finding: Finding) -> tuple:
     about = finding.evidence
-    return finding.code, finding.level, about.get("branch"), about.get("stack"), about.get("class")
+    return finding.code, finding.level, about.get("branch"), about.get("stack"), about.get("class"), about.get("item")

@@ -262,7 +262,7 @@ def watch(
 
     def start(training: Training) -> Record:
         folder = given if isinstance(training, OwnLoop) else _folder(given, training)
-        return Record.create(_about(training.head, every), folder, pause=save_every, go_on=training.resumed)
+        return Record.create(_about(training, every), folder, pause=save_every, go_on=training.resumed)
 
     watcher = Watcher(every, start, on_finding)
     made = Watch(watcher=watcher)
@@ -334,7 +334,8 @@ def _free(folder: Path) -> Path:
     return free
 
 
-def _about(head: Head, every: int) -> About:
+def _about(training: Training, every: int) -> About:
+    head: Head = training.head
     names: Mapping[int, str] = head.names
     return About(
         subject=type(head.net).__name__,
@@ -342,4 +343,5 @@ def _about(head: Head, every: int) -> About:
         branches=tuple(head.branches),
         names=dict(names),
         every=every,
+        gains=dict(training.gains),
     )

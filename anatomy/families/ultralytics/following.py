@@ -19,6 +19,9 @@ from .declared import Yolo
 from .loggers import Log, active_loggers
 from .tap import apart, overridden
 
+GAINS = {"box": "box", "seg": "box", "cls": "cls", "dfl": "dfl", "l1": "dfl", "angle": "angle"}
+GAINS |= {"pose": "pose", "kobj": "kobj", "rle": "rle"}  # the setting that multiplies a loss item
+
 
 class UltralyticsTraining:
     """One trainer, read while it runs. ``describe`` makes a head of a network."""
@@ -95,6 +98,12 @@ class UltralyticsTraining:
     def settings(self) -> Mapping[str, Any]:
         """The arguments of the training."""
         return vars(self.trainer.args)
+
+    @property
+    def gains(self) -> Mapping[str, float]:
+        """Of the settings, by the loss items that they multiply."""
+        known = {item: self.settings.get(name) for item, name in GAINS.items()}
+        return {item: float(gain) for item, gain in known.items() if gain is not None}
 
     @property
     def rate(self) -> float:
