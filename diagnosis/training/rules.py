@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import takewhile
 from statistics import median
 
+import numpy as np
+
 from ..findings import Finding
 from .gradient_rules import idle_stacks, silent_items
 from .growth import growing_gradient, leaping_loss
@@ -18,6 +20,8 @@ POSITIVES = 300  # that all levels must have had while one had none
 CLASS_OBJECTS = 20  # of a class without a positive, in as many batches as ROWS
 MANY, SHARE = 30, 0.1  # objects that no cell reaches: so many, and of all objects
 DOMINATES, HOLDS = 0.9, 0.5  # of the loss that one level pays, and of the target mass that it has at most
+
+CHANCE = 1e-4  # that all objects of batch after batch lie in the first image, were it by chance
 
 Rule = Callable[[About, History], Iterator[Finding]]
 
@@ -39,6 +43,33 @@ def absent_objects(about: About, history: History) -> Iterator[Finding]:
         ),
         evidence=since(counted[0]) | {"batches": len(counted), "images": images},
     )
+
+
+def first_image_alone(about: About, history: History) -> Iterator[Finding]:
+    """Batches of several images, of which the first alone has objects, as where `batch_idx` is always 0."""
+    with_objects = [(seen, by_image) for seen in history.seen if (by_image := _by_image(seen)).any()]
+    alone = takewhile(lambda pair: len(pair[1]) > 1 and not pair[1][1:].any(), reversed(with_objects))
+    run = list(alone)
+    chance = math.prod(1 / len(by_image) for _, by_image in run)
+    if len(run) < ROWS or chance > CHANCE:
+        return
+    objects, first = sum(int(by_image[0]) for _, by_image in run), run[-1][0]
+    yield Finding(
+        code="first_image_only",
+        severity="error",
+        level=None,
+        message=(
+            f"All {objects} objects of {len(run)} watched batches {span([first, run[0][0]])} belong to the first of "
+            f"{len(run[0][1])} images: the others are learned as background. `batch_idx` must hold, for each object, "
+            "the number of its image in the batch, from 0 on."
+        ),
+        evidence=since(first) | {"batches": len(run), "objects": objects, "images": len(run[0][1])},
+    )
+
+
+def _by_image(seen: Seen) -> np.ndarray:
+    """How many objects each image of a batch has; of none where it is not known."""
+    return seen.branches[0].by_image if seen.branches else np.zeros(0, np.int64)
 
 
 def starved_levels(about: About, history: History) -> Iterator[Finding]:
@@ -139,7 +170,7 @@ def dominated_loss(about: About, history: History) -> Iterator[Finding]:
 
 
 RULES: tuple[Rule, ...] = (
-    *(absent_objects, starved_levels, silent_items, idle_stacks, starved_classes),
+    *(absent_objects, first_image_alone, starved_levels, silent_items, idle_stacks, starved_classes),
     *(unreachable_objects, dominated_loss, leaping_loss, growing_gradient),
 )
 

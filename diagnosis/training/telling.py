@@ -8,10 +8,15 @@ from ..findings import Finding
 from ..scales import Origin
 from .broken import BrokenBatch
 from .label_faults import LabelCount
+from .loop_faults import Fault
 from .record import Record
 
 LOG = logging.getLogger("diagnosis.training")
 OF_PX = ("range_ceiling", "class_starved", "level_starved", "unreachable_objects", "loss_dominated")  # explained by px
+CUT = (
+    "Nothing is learned: look for a detach(), an item(), a no_grad() or a torch.tensor(…) between the network's "
+    "outputs and the loss whose backward() is called, and that backward() is called at all."
+)
 SHOWN = 5  # names of classes in a message
 
 
@@ -70,13 +75,39 @@ class Teller:
         evidence = {"began": 0, "images": images, "left_out": images - used}
         self.tell(Finding("images_left_out", "warning", None, message, evidence))
 
-    def no_backward(self, step: int) -> None:
-        """A step of a loop of one's own that left no gradient."""
+    def no_backward(self, step: int, *, cut_off: bool) -> None:
+        """A step of a loop of one's own that left no gradient; ``cut_off``: its loss does not hang on the network."""
+        if cut_off:
+            message = f"At step {step} the loss was cut off from the network: its backward reaches no weight. {CUT}"
+            self.tell(Finding("no_backward", "error", None, message, {"began": step}))
+            return
         message = (
-            f"At step {step} no backward came inside `with watch.step`; put loss and backward in it. Without it no "
-            "gradient is measured, and a loss only where step.tell(loss) tells it."
+            f"At step {step} no gradient came to any weight inside `with watch.step`. Put loss and backward in it, and "
+            "see that the loss hangs on the network (no detach(), no item()); without that no gradient is measured, "
+            "and a loss only where step.tell(loss) tells it."
         )
         self.tell(Finding("no_backward", "warning", None, message, {"began": step}))
+
+    def loop(self, fault: Fault, step: int) -> None:
+        """What a loop of one's own leaves out between its blocks, known when step ``step`` began or ended."""
+        blocks, severity = fault.blocks, "error" if fault.sure else "warning"
+        evidence = {"began": max(step - blocks, 0), "blocks": blocks}
+        if fault.kind == "dead":
+            message = f"{blocks} blocks in a row before step {step} left gradients and weights as they were. {CUT}"
+            self.tell(Finding("no_backward", severity, None, message, evidence))
+        elif fault.kind == "unstepped":
+            message = (
+                f"{blocks} blocks in a row before step {step} left gradients, and no weight has changed: nothing is "
+                "learned. Call optimizer.step() after each block, or after some where gradients shall add up, of an "
+                "optimizer that was given the weights of this network."
+            )
+            self.tell(Finding("no_step", severity, None, message, evidence))
+        else:
+            message = (
+                f"Gradients of all earlier batches add up: {blocks} blocks without zero_grad, though the optimizer "
+                "steps in between. Call optimizer.zero_grad() after each of its steps."
+            )
+            self.tell(Finding("gradients_kept", severity, None, message, evidence))
 
     def absent_classes(self, count: LabelCount) -> None:
         """After a whole epoch: classes of which no batch had an object."""

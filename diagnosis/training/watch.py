@@ -121,7 +121,7 @@ class Watch:
             )
         if watcher.session is None and watcher.record is not None and watcher.error is None:
             raise ValueError("This watch is closed. Make another for the steps to come: diagnosis.watch(model).")
-        loop.loss, loop.items, loop.scaler = None, {}, scaler
+        loop.loss, loop.items, loop.scaler, loop.backward_seen = None, {}, scaler, None
         watcher.broken_off = None
         if watcher.session is None:
             watcher.begin(lambda: loop)
