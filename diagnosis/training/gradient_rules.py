@@ -1,6 +1,6 @@
 """Rules about what nothing is learned from: loss items that are 0, and stacks that no gradient reaches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product, takewhile
 
 from ..findings import Finding
@@ -15,7 +15,7 @@ OF_BOXES = ("box", "dfl", "l1")  # items that pull at box stacks
 
 def silent_items(about: About, history: History) -> Iterator[Finding]:
     """A loss item that is exactly 0 though there are positives: at once where its gain is 0, else after several."""
-    rows = [seen for seen in history.seen if _positives(seen)]
+    rows = [seen for seen in history.seen if any(_has_targets(level) for level in seen.levels)]
     items = dict.fromkeys(name for seen in rows for level in seen.levels for name in level if name not in LEVELS)
     for item in items:
         run = list(takewhile(lambda seen: _is_zero(seen, item), reversed(rows)))  # noqa: B023  # used at once
@@ -60,9 +60,9 @@ def idle_stacks(about: About, history: History) -> Iterator[Finding]:
 
 def _idle(history: History, branch: str, level: int, column: str) -> list[Seen]:
     """The last batches, newest first, in which a stack had no gradient; those without a step, and those in which the
-    level had no positive, are passed over."""
+    level had no positive of any mass, are passed over."""
     pairs = history.of_level(branch, level)
-    rows = (pair for pair in pairs if pair[1].get(column) is not None and (pair[1]["positives"] or pair[1][column]))
+    rows = (pair for pair in pairs if pair[1].get(column) is not None and (_has_targets(pair[1]) or pair[1][column]))
     return [seen for seen, _ in takewhile(lambda pair: pair[1][column] == 0, rows)]
 
 
@@ -73,8 +73,9 @@ def _is_silenced(about: About, kind: str) -> bool:
     return bool(known) and not any(known)
 
 
-def _positives(seen: Seen) -> int:
-    return sum(row["positives"] for row in seen.levels)
+def _has_targets(level: Mapping) -> bool:
+    """Whether a level has positives, and any target mass, by which box losses are weighted."""
+    return level["positives"] > 0 and level["target_mass"] > 0
 
 
 def _is_zero(seen: Seen, item: str) -> bool:

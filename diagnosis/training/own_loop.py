@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler, OptState
 
+from anatomy.errors import UnsupportedModelError
 from anatomy.head.head import Head
 
 
@@ -82,6 +83,15 @@ class OwnLoop:
     def criterion(self) -> Any:
         """What was given, or what the head says."""
         return self.head.criterion() if self._criterion is None else self._criterion
+
+    @property
+    def unheard(self) -> str | None:
+        """Why there is no criterion to listen to, where what the network lacks for one can be named; else None."""
+        try:
+            self.criterion()
+        except UnsupportedModelError as error:
+            return str(error)
+        return None
 
     @property
     def replayable(self) -> bool:

@@ -12,7 +12,8 @@ from .loop_faults import Fault
 from .record import Record
 
 LOG = logging.getLogger("diagnosis.training")
-OF_PX = ("range_ceiling", "class_starved", "level_starved", "unreachable_objects", "loss_dominated")  # explained by px
+# what is explained by boxes of another form
+OF_BOXES = ("range_ceiling", "class_starved", "level_starved", "unreachable_objects", "loss_dominated", "no_gradient")
 CUT = (
     "Nothing is learned: look for a detach(), an item(), a no_grad() or a torch.tensor(…) between the network's "
     "outputs and the loss whose backward() is called, and that backward() is called at all."
@@ -44,19 +45,11 @@ class Teller:
         about = {"began": step, "objects": objects, "files": list(count.files)}
         begin = f"At step {step}, after augmentation,"
         if count.outside:
-            known = about | {"count": count.outside, "reach": count.reach}
+            known = about | {"count": count.outside, "reach": count.reach, "corners": count.corners}
             message = f"{begin} {count.outside} of {objects} boxes leave the image or have no area{examples}. "
-            if count.reach is None:
-                message += (
-                    "Check the labels, and any augmentation of your own: boxes must be cut at the edges after it."
-                )
-                self.tell(Finding("box_outside", "error", None, message, known))
-            else:
-                message += (
-                    f"Boxes reach {count.reach:.4g}, shares of the image are wanted (centre, width and height from 0 "
-                    "to 1): they seem to be in px. Divide x by the width of the image, y by its height."
-                )
-                self.tell(Finding("box_outside", "error", None, message, known, consequences=OF_PX))
+            explained = OF_BOXES if count.reach is not None or count.corners else ()
+            message += _mend_of_boxes(count)
+            self.tell(Finding("box_outside", "error", None, message, known, consequences=explained))
         if count.strange:
             message = (
                 f"{begin} {count.strange} of {objects} objects have a class other than 0 to {count.classes - 1}"
@@ -132,6 +125,24 @@ class Teller:
             evidence |= {"layer": origin.name, "direction": origin.direction, "how": origin.how}
         message = f"At step {step} (epoch {epoch + 1}): {place}.{where}"
         self.tell(Finding("non_finite", "error", None, message, evidence))
+
+
+def _mend_of_boxes(count: LabelCount) -> str:
+    """What boxes that leave the image seem to be, and what to do."""
+    unit = "shares of the image" if count.reach is None else "px"
+    if count.corners:
+        divide = "" if count.reach is None else ", and divide x by the width of the image, y by its height"
+        return (
+            f"They seem to be two corners in {unit} (in all the third and fourth number are above the first two), "
+            "while centre, width and height, from 0 to 1, are wanted. Convert them: "
+            f"(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1{divide}."
+        )
+    if count.reach is not None:
+        return (
+            f"Boxes reach {count.reach:.4g}, shares of the image are wanted (centre, width and height from 0 to 1): "
+            "they seem to be in px. Divide x by the width of the image, y by its height."
+        )
+    return "Check the labels, and any augmentation of your own: boxes must be cut at the edges after it."
 
 
 def _key(finding: Finding) -> tuple:

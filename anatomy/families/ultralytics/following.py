@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ultralytics.utils import DEFAULT_CFG_DICT
 from ultralytics.utils.torch_utils import autocast, unwrap_model
 
+from ...errors import UnsupportedModelError
 from ...head.following import BatchLabels, Follower
 from ...head.head import Head
 from ...head.mark import mark_of
@@ -216,8 +217,16 @@ class UltralyticsFollowing:
 
 
 def criterion_of(net: Any) -> Any:
-    """The criterion of a network; made now, as ``loss`` would make it, where there is none yet."""
+    """The criterion of a network; made now, as ``loss`` would make it, where there is none yet.
+
+    Raises UnsupportedModelError for a network without the settings that it is made of.
+    """
     if getattr(net, "criterion", None) is None:
+        if not hasattr(getattr(net, "args", None), "box"):
+            raise UnsupportedModelError(
+                f"This {type(net).__name__} has no settings of a training in `args`, from which Ultralytics makes its "
+                "criterion. Set them, net.args = ultralytics.cfg.get_cfg(overrides={…}), before the first step."
+            )
         net.criterion = net.init_criterion()
     return net.criterion
 

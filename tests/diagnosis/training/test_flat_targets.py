@@ -179,3 +179,48 @@ def test_objects_that_all_belong_to_the_first_image_are_told(net):
         index = torch.tensor([0, 3.0 if block == 4 else 0])
         learn(net, other, batch_of(images=4) | {"batch_idx": index})
     assert other.findings == ()
+
+
+def corners_of(count: int, side: float) -> torch.Tensor:
+    """Boxes on a diagonal as two corners, on an image of this side."""
+    low = torch.linspace(0.05, 0.6, count)
+    return torch.stack((low, low / 2, low + 0.3, low / 2 + 0.4), 1) * side
+
+
+@pytest.mark.parametrize(("side", "unit"), [(1.0, "shares of the image"), (640.0, "px")])
+def test_corners_in_place_of_centre_and_size_are_recognised(net, side, unit):
+    net.zero_grad()
+    watch = diagnosis.watch(net, every=1)
+    for _ in range(5):
+        learn(net, watch, batch_of((0, 0, 0, 0, 1, 1), corners_of(6, side).tolist()))
+    (finding,) = watch.findings
+    assert finding.code == "box_outside" and finding.evidence["corners"]
+    assert f"They seem to be two corners in {unit}" in finding.message and "cut at the edges" not in finding.message
+    assert "(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1" in finding.message
+    assert ("divide x by the width" in finding.message) == (unit == "px")
+
+
+@pytest.mark.parametrize(
+    "boxes", [corners_of(2, 1.0).tolist(), [(0.2, 0.2, 0.5, 0.6), (0.3, 0.3, 0.2, 0.4), (0.9, 0.5, 0.4, 0.5)]]
+)
+def test_boxes_that_may_be_no_corners_are_not_said_to_be(net, boxes):
+    watch = diagnosis.watch(net, every=1)
+    learn(net, watch, batch_of((0,) * len(boxes), boxes))
+    (finding,) = watch.findings
+    assert finding.code == "box_outside" and "must be cut at the edges" in finding.message
+
+
+def test_a_network_without_settings_is_watched_but_for_levels_and_what_it_lacks_is_said():
+    bare = narrow("yolov8n", CLASSES, bodiless=True).model.train()
+    vars(bare).pop("args", None)
+    watch = diagnosis.watch(bare, every=1)
+
+    def step_of_it():
+        with watch.step() as step:
+            outputs = bare(torch.rand(1, 3, SIDE, SIDE))
+            step.tell(outputs["boxes"].square().mean() + outputs["scores"].square().mean()).backward()
+
+    with pytest.warns(UserWarning, match=r"not told by level: .*Set them, net\.args = ultralytics\.cfg\.get_cfg"):
+        step_of_it()
+    assert watch.error is None and watch.batches["grad"][0] > 0 and len(watch.levels) == 0
+    assert "criterion" not in vars(bare)

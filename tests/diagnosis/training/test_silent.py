@@ -41,6 +41,8 @@ def test_an_item_of_0_without_a_known_gain_is_told_after_five_batches_and_one_wi
     frozen = (None, None, None)
     assert found(seen(step, cls=(0.0, 0.0, 0.0), grad_class=frozen) for step in range(9)) == []
     assert found(seen(step, cls=(0.0, 0.0, 0.1)) for step in range(9)) == []
+    weightless = {"target_mass": (0.0, 0.0, 0.0), "box": (0.0, 0.0, 0.0), "grad_box": (0.0, 0.0, 0.0)}
+    assert found(seen(step, **weightless) for step in range(9)) == []  # box losses are weighted by target mass
     assert ABOUT.gains == {}
 
 

@@ -1,11 +1,13 @@
 """What a watch says of the training itself: where it writes, what was left out, and how it ended before its time."""
 
 import logging
+import warnings
 from contextlib import suppress
 
 import pytest
 
 import diagnosis
+from diagnosis.training.places import newer_beside
 
 from .trainings import fresh, train, write_set
 
@@ -64,3 +66,29 @@ def test_the_folder_of_a_run_says_where_its_watches_are(twice):
     run = twice[2]
     with pytest.raises(FileNotFoundError, match=f"There is one in '{run / 'watch'}' and in '{run / 'watch2'}'"):
         diagnosis.read_watch(run)
+
+
+def test_an_older_watch_that_is_read_says_that_a_newer_one_lies_beside_it(twice):
+    run = twice[2]
+    with pytest.warns(UserWarning, match=f"'{run / 'watch'}' is not the newest watch: .*'{run / 'watch2'}'"):
+        old = diagnosis.read_watch(run / "watch")
+    assert f"(a newer watch lies beside it: '{run / 'watch2'}')" in str(old)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "newer" not in str(diagnosis.read_watch(str(run / "watch2")))
+
+
+def test_the_newest_of_watches_is_that_of_the_highest_number_in_a_row(tmp_path):
+    for name in ("watch", "watch2", "watch3", "watch9", "exp1", "exp2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "watch.json").touch()
+    newest = {name: newer_beside(tmp_path / name) for name in ("watch", "watch2", "watch3", "exp1", "exp2")}
+    assert newest["watch"] == newest["watch2"] == tmp_path / "watch3"
+    assert newest["watch3"] is newest["exp1"] is newest["exp2"] is None
+
+
+def test_a_name_is_no_model_and_nothing_is_no_folder():
+    with pytest.raises(TypeError, match=r"'yolov8n\.pt' is the name of one\. Open it: surgery\.load\('yolov8n\.pt'\)"):
+        diagnosis.watch("yolov8n.pt")
+    with pytest.raises(TypeError, match=r"read from its folder, a path such as .*, but NoneType was given"):
+        diagnosis.read_watch(None)
