@@ -69,6 +69,12 @@ class Training(Protocol):
         ...
 
     @property
+    def labelled(self) -> Mapping[int, int] | None:
+        """How many objects of each class an epoch has by the labels, before augmentation; None where it is not
+        known."""
+        ...
+
+    @property
     def loss(self) -> Tensor | None:
         """The scalar whose gradient is taken, of the batch under way; None before it."""
         ...

@@ -23,6 +23,7 @@ class OwnLoop:
     epochs = 0
     per_epoch = 0
     images: tuple[int, int] | None = None  # not known
+    labelled: Mapping[int, int] | None = None  # likewise
     rate = float("nan")
     settings: Mapping[str, Any] = MappingProxyType({})
     gains: Mapping[str, float] = MappingProxyType({})  # not known

@@ -1,7 +1,7 @@
 """Findings of a training, told once each as they come: into the record, to the log, and to whoever asked."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..findings import Finding
@@ -18,6 +18,7 @@ CUT = (
     "Nothing is learned: look for a detach(), an item(), a no_grad() or a torch.tensor(…) between the network's "
     "outputs and the loss whose backward() is called, and that backward() is called at all."
 )
+VANISH, FEW_OBJECTS = 0.5, 20  # share of the labelled objects below which they are lost, of so many at least
 SHOWN = 5  # names of classes in a message
 
 
@@ -102,17 +103,43 @@ class Teller:
             )
             self.tell(Finding("gradients_kept", severity, None, message, evidence))
 
-    def absent_classes(self, count: LabelCount) -> None:
-        """After a whole epoch: classes of which no batch had an object."""
+    def epoch(self, count: LabelCount, labelled: Mapping[int, int] | None) -> None:
+        """After a whole epoch: objects that augmentation has lost, and classes of which no batch had an object.
+
+        ``labelled``: objects of each class in the label files; None where it is not known.
+        """
+        lost = self._vanished(count, labelled) if labelled else set()
+        self._absent_classes(count, lost)
+
+    def _vanished(self, count: LabelCount, labelled: Mapping[int, int]) -> set[int]:
+        """The classes that the label files have, and the batches have not, where most objects are lost on the way."""
+        objects, came = sum(labelled.values()), sum(count.objects.values())
+        if objects < FEW_OBJECTS or came >= VANISH * objects:
+            return set()
+        lost = [label for label in labelled if not count.objects[label]]
+        message = (
+            f"The label files have {objects} objects, but the batches of a whole epoch had {came} "
+            f"({came / objects:.0%}): the others vanished on the way. Augmentation drops boxes that it moves off the "
+            "image, or that become smaller than 2 px. Look at the sizes of the labels (diagnosis.check_labels), at "
+            "imgsz, and at scale, translate, degrees, shear and perspective."
+        )
+        evidence = {"began": 0, "labelled": objects, "objects": came, "classes": lost}
+        self.tell(Finding("objects_vanish", "warning" if came else "error", None, message, evidence))
+        return set(lost)
+
+    def _absent_classes(self, count: LabelCount, lost: set[int]) -> None:
+        """But for those that are ``lost`` with most objects, which is told by then."""
         names = self.record.about.names
-        absent = [index for index in names if not count.objects[index]]
+        absent = [index for index in names if not count.objects[index] and index not in lost]
         if not absent or not count.objects:
             return
         shown = ", ".join(repr(names[index]) for index in absent[:SHOWN]) + (" …" if len(absent) > SHOWN else "")
-        message = (
-            f"{len(absent)} of {len(names)} classes had no object in a whole epoch: {shown}. Their rows learn to be "
-            "silent. Check `names` of the data YAML, or leave these classes out."
-        )
+        message = f"{len(absent)} of {len(names)} classes had no object in a whole epoch: {shown}. "
+        there = [index for index in names if count.objects[index]]
+        if len(there) == 1 and not lost:
+            message += f"Every object ({count.objects[there[0]]}) has class {there[0]} ({names[there[0]]!r}). "
+        message += "Their rows learn to be silent. Check the class ids of the labels and `names` of the data YAML, or "
+        message += "leave these classes out."
         self.tell(Finding("class_absent", "warning", None, message, {"began": 0, "classes": absent}))
 
     def broken(self, origin: Origin | None, place: str, kept: BrokenBatch | None, step: int, epoch: int) -> None:

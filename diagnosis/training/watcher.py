@@ -245,7 +245,7 @@ class Session:
     def _epoch_is_done(self) -> None:
         if self.first_epoch:
             self.first_epoch = False
-            self.teller.absent_classes(self.labels)
+            self.teller.epoch(self.labels, self.training.labelled)
 
     def _backward_came(self) -> bool:
         """Whether gradients are of this batch; where nobody asked to be told them apart, they are."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from ultralytics.utils import DEFAULT_CFG_DICT
@@ -74,6 +75,15 @@ class UltralyticsTraining:
         data = self.trainer.train_loader.dataset
         files, labels = getattr(data, "label_files", None), getattr(data, "labels", None)
         return None if files is None or labels is None else (len(files), len(labels))
+
+    @property
+    def labelled(self) -> Mapping[int, int] | None:
+        """Of the labels that the data set keeps, one of each image that it takes."""
+        labels = getattr(self.trainer.train_loader.dataset, "labels", None)
+        if not labels or any("cls" not in label for label in labels):
+            return None
+        classes, counts = np.unique(np.concatenate([label["cls"].reshape(-1) for label in labels]), return_counts=True)
+        return dict(zip(classes.astype(int).tolist(), counts.tolist(), strict=True))
 
     @property
     def loss(self) -> Tensor | None:
