@@ -69,6 +69,12 @@ class Training(Protocol):
         ...
 
     @property
+    def labelled(self) -> Mapping[int, int] | None:
+        """How many objects of each class an epoch has by the labels, before augmentation; None where it is not
+        known."""
+        ...
+
+    @property
     def loss(self) -> Tensor | None:
         """The scalar whose gradient is taken, of the batch under way; None before it."""
         ...
@@ -91,6 +97,11 @@ class Training(Protocol):
     @property
     def settings(self) -> Mapping[str, Any]:
         """What the training was started with, by name."""
+        ...
+
+    @property
+    def gains(self) -> Mapping[str, float]:
+        """What loss items are multiplied by, by their names; those that are not known are left out."""
         ...
 
     @property

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ BOUNDS = (32**2, 96**2)  # px² of the network input: COCO's bounds, https://coc
 @dataclass(frozen=True)
 class BranchMeasures:
     """One branch of one batch. ``levels``: a row each; ``labels``, ``sides`` (n, 2) px and ``positives`` of its n
-    objects; ``unplaced``: what of a loss item belongs to no level."""
+    objects; ``unplaced``: what of a loss item belongs to no level; ``by_image`` (B,) objects of each image."""
 
     branch: str
     reported: bool
@@ -29,6 +29,7 @@ class BranchMeasures:
     sides: np.ndarray
     positives: np.ndarray
     unplaced: Mapping[str, float]
+    by_image: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def sizes(self) -> list[dict[str, Any]]:
@@ -59,6 +60,7 @@ def measured(targets: BatchTargets, head: Head) -> BranchMeasures:
         sides=sides,
         positives=positives,
         unplaced=targets.unplaced,
+        by_image=np.array([len(labels) for labels in targets.labels], np.int64),
     )
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler, OptState
 
+from anatomy.errors import UnsupportedModelError
 from anatomy.head.head import Head
 
 
@@ -22,8 +23,10 @@ class OwnLoop:
     epochs = 0
     per_epoch = 0
     images: tuple[int, int] | None = None  # not known
+    labelled: Mapping[int, int] | None = None  # likewise
     rate = float("nan")
     settings: Mapping[str, Any] = MappingProxyType({})
+    gains: Mapping[str, float] = MappingProxyType({})  # not known
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class OwnLoop:
         self.resumed, self._compiled = resumed, compiled
         self.epoch = 0
         self.loss: Tensor | None = None
+        self.backward_seen: bool | None = None  # whether a backward pass came to the loss; None where it was not told
         self.items: Mapping[str, Tensor] = {}
         self.scaler: GradScaler | None = None
 
@@ -68,9 +72,27 @@ class OwnLoop:
         """There is none that is known."""
         raise ValueError("A loop of your own has no folder that is known. Give watch(…, out=folder).")
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether the loss that was told hangs on nothing, or its backward pass came, though no gradient did."""
+        return self.loss is not None and (self.loss.grad_fn is None or bool(self.backward_seen))
+
+    def note_backward(self, gradient: Tensor) -> None:
+        """A backward pass comes to the loss."""
+        self.backward_seen = True
+
     def criterion(self) -> Any:
         """What was given, or what the head says."""
         return self.head.criterion() if self._criterion is None else self._criterion
+
+    @property
+    def unheard(self) -> str | None:
+        """Why there is no criterion to listen to, where what the network lacks for one can be named; else None."""
+        try:
+            self.criterion()
+        except UnsupportedModelError as error:
+            return str(error)
+        return None
 
     @property
     def replayable(self) -> bool:
@@ -104,6 +126,9 @@ class Step:
 
     def tell(self, loss: Tensor, items: Mapping[str, Any] | None = None) -> Tensor:
         """The scalar whose gradient is taken, and its parts by name; returns the loss."""
-        self._training.loss = loss
-        self._training.items = {name: torch.as_tensor(value) for name, value in (items or {}).items()}
+        training = self._training
+        training.loss, training.backward_seen = loss, False
+        if loss.requires_grad:
+            loss.register_hook(training.note_backward)
+        training.items = {name: torch.as_tensor(value) for name, value in (items or {}).items()}
         return loss

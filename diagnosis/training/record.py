@@ -32,13 +32,15 @@ class WatchLevel:
 
 @dataclass(frozen=True)
 class About:
-    """What is watched: the network's kind, its levels, live branches and class names, and every how many batches."""
+    """What is watched: the network's kind, its levels, live branches and class names, and every how many batches;
+    ``gains``: what loss items are multiplied by, by their names, where it is known."""
 
     subject: str
     levels: tuple[WatchLevel, ...]
     branches: tuple[str, ...]
     names: Mapping[int, str]
     every: int
+    gains: Mapping[str, float] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -57,6 +59,7 @@ class About:
                 branches=tuple(told["branches"]),
                 names={int(index): name for index, name in told["names"].items()},
                 every=told["every"],
+                gains=told.get("gains", {}),
             )
         except FileNotFoundError:
             within = [str(file.parent) for file in sorted(folder.glob(f"*/{ABOUT}"))]

@@ -1,13 +1,18 @@
 """From the last watched batches to findings: each rule looks back and says what has begun."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import product, takewhile
+from collections.abc import Callable, Iterator, Mapping
+from itertools import takewhile
 from statistics import median
 
+import numpy as np
+
 from ..findings import Finding
+from .gradient_rules import idle_stacks, silent_items
+from .growth import growing_gradient, leaping_loss
 from .history import History, Seen
 from .record import About
+from .spans import since, span
 from .tables import LEVELS
 
 ROWS = 5  # watched batches that must agree
@@ -15,8 +20,8 @@ POSITIVES = 300  # that all levels must have had while one had none
 CLASS_OBJECTS = 20  # of a class without a positive, in as many batches as ROWS
 MANY, SHARE = 30, 0.1  # objects that no cell reaches: so many, and of all objects
 DOMINATES, HOLDS = 0.9, 0.5  # of the loss that one level pays, and of the target mass that it has at most
-TENFOLD, HUNDREDFOLD, BASE = 10.0, 100.0, 8  # of gradients; over the median of at least so many watched batches
-IMAGES = 8  # whose gradients must agree: of single images they differ by an order of magnitude in any training
+
+CHANCE = 1e-4  # that all objects of batch after batch lie in the first image, were it by chance
 
 Rule = Callable[[About, History], Iterator[Finding]]
 
@@ -32,12 +37,39 @@ def absent_objects(about: About, history: History) -> Iterator[Finding]:
         severity="error",
         level=None,
         message=(
-            f"None of the {len(counted)} watched batches {_span(counted)} had an object, in {images} images: all that "
+            f"None of the {len(counted)} watched batches {span(counted)} had an object, in {images} images: all that "
             "is learned is background. Look at what the loader hands over, and whether it finds the label files "
             "(diagnosis.check_labels)."
         ),
-        evidence=_since(counted[0]) | {"batches": len(counted), "images": images},
+        evidence=since(counted[0]) | {"batches": len(counted), "images": images},
     )
+
+
+def first_image_alone(about: About, history: History) -> Iterator[Finding]:
+    """Batches of several images, of which the first alone has objects, as where `batch_idx` is always 0."""
+    with_objects = [(seen, by_image) for seen in history.seen if (by_image := _by_image(seen)).any()]
+    alone = takewhile(lambda pair: len(pair[1]) > 1 and not pair[1][1:].any(), reversed(with_objects))
+    run = list(alone)
+    chance = math.prod(1 / len(by_image) for _, by_image in run)
+    if len(run) < ROWS or chance > CHANCE:
+        return
+    objects, first = sum(int(by_image[0]) for _, by_image in run), run[-1][0]
+    yield Finding(
+        code="first_image_only",
+        severity="error",
+        level=None,
+        message=(
+            f"All {objects} objects of {len(run)} watched batches {span([first, run[0][0]])} belong to the first of "
+            f"{len(run[0][1])} images: the others are learned as background. `batch_idx` must hold, for each object, "
+            "the number of its image in the batch, from 0 on."
+        ),
+        evidence=since(first) | {"batches": len(run), "objects": objects, "images": len(run[0][1])},
+    )
+
+
+def _by_image(seen: Seen) -> np.ndarray:
+    """How many objects each image of a batch has; of none where it is not known."""
+    return seen.branches[0].by_image if seen.branches else np.zeros(0, np.int64)
 
 
 def starved_levels(about: About, history: History) -> Iterator[Finding]:
@@ -55,42 +87,15 @@ def starved_levels(about: About, history: History) -> Iterator[Finding]:
                 severity="warning",
                 level=level.index,
                 message=(
-                    f"{level.name} ({branch}) had no positive {_span([first, run[0][0]])}, while the other levels had "
+                    f"{level.name} ({branch}) had no positive {span([first, run[0][0]])}, while the other levels had "
                     f"{others}. Its boxes learned nothing. A cell has {level.stride:g} px here, the largest object had "
                     f"{largest:.0f} px. If objects of its size are rare, that is as it should be, and the level can "
                     "go; otherwise look at the sizes of the labels, at imgsz, and at the scale of the augmentation."
                 ),
-                evidence=_since(first)
+                evidence=since(first)
                 | {"branch": branch, "others": others, "batches": len(run), "largest_side": largest}
                 | {"until": run[0][0].step},
             )
-
-
-def idle_stacks(about: About, history: History) -> Iterator[Finding]:
-    """A box or class stack that has trainable weights, and no gradient though its level has positives."""
-    for branch in about.branches:
-        for level, kind in product(about.levels, ("box", "class")):
-            run = _idle(history, branch, level.index, f"grad_{kind}")
-            if len(run) < ROWS:
-                continue
-            first = run[-1]
-            yield Finding(
-                code="no_gradient",
-                severity="error",
-                level=level.index,
-                message=(
-                    f"The {kind} stack of {level.name} ({branch}) had no gradient {_span([first, run[0]])}, though "
-                    "the level had positives. Look for a detach(), a no_grad() or a loss that leaves this level "
-                    "out; weights that shall not learn want requires_grad=False."
-                ),
-                evidence=_since(first) | {"branch": branch, "stack": kind, "batches": len(run), "until": run[0].step},
-            )
-
-
-def _idle(history: History, branch: str, level: int, column: str) -> list[Seen]:
-    """The last batches, newest first, in which a stack had no gradient; those without a step are passed over."""
-    rows = (pair for pair in history.of_level(branch, level) if pair[1].get(column) is not None)
-    return [seen for seen, _ in takewhile(lambda pair: pair[1][column] == 0 and pair[1]["positives"], rows)]
 
 
 def starved_classes(about: About, history: History) -> Iterator[Finding]:
@@ -107,7 +112,7 @@ def starved_classes(about: About, history: History) -> Iterator[Finding]:
                 f"None of {objects} objects of class {label} ({about.names[label]!r}, {branch}) has had a positive "
                 "cell. Look at their boxes: diagnosis.assign says for each why it gets none."
             ),
-            evidence=_since(history.seen[0]) | {"branch": branch, "class": label, "objects": objects},
+            evidence=since(history.seen[0]) | {"branch": branch, "class": label, "objects": objects},
         )
 
 
@@ -155,48 +160,18 @@ def dominated_loss(about: About, history: History) -> Iterator[Finding]:
                 severity="warning",
                 level=level.index,
                 message=(
-                    f"{level.name} ({branch}) paid {paid:.0%} of the loss {_span([first, run[0][0]])}, with "
+                    f"{level.name} ({branch}) paid {paid:.0%} of the loss {span([first, run[0][0]])}, with "
                     f"{held:.0%} of the target mass: what it says of the background outweighs the rest. Look at the "
                     "bias of its class convolution, at its activation, and at the weights it was given."
                 ),
-                evidence=_since(first)
+                evidence=since(first)
                 | {"branch": branch, "loss": paid, "target_mass": held, "batches": len(run), "until": run[0][0].step},
             )
 
 
-def growing_gradient(about: About, history: History) -> Iterator[Finding]:
-    """A gradient that is ten times what it was in two watched batches in a row, or a hundred times in one.
-
-    In more of them where batches are of few images, and among batches that have objects: those without are of another
-    loss.
-    """
-    found = [(seen, norm) for seen in history.seen if _with_objects(seen) and (norm := _finite_gradient(seen))]
-    least = math.ceil(IMAGES / _images(found[-1][0])) if found else 1
-    for rows, times in ((max(2, least), TENFOLD), (max(1, least // 2), HUNDREDFOLD)):
-        before, last = found[:-rows], found[-rows:]
-        if len(before) < BASE:
-            continue
-        usual = median(norm for _, norm in before)
-        if usual > 0 and all(norm >= times * usual for _, norm in last):
-            first, norm = last[0]
-            where = _grown_most(first, [seen for seen, _ in before])
-            yield Finding(
-                code="exploding_gradient",
-                severity="warning",
-                level=None,
-                message=(
-                    f"The gradient is {norm / usual:.3g} times what is usual here since {_when(first)} ({norm:.3g} "
-                    f"against {usual:.3g} a batch), most of all in the {where}. Lower the learning rate, or warm up "
-                    "for longer; diagnosis.numerics on this batch says which layer it comes from."
-                ),
-                evidence=_since(first) | {"norm": norm, "usual": usual, "ratio": norm / usual, "part": where},
-            )
-            return
-
-
 RULES: tuple[Rule, ...] = (
-    *(absent_objects, starved_levels, idle_stacks, starved_classes),
-    *(unreachable_objects, dominated_loss, growing_gradient),
+    *(absent_objects, first_image_alone, starved_levels, silent_items, idle_stacks, starved_classes),
+    *(unreachable_objects, dominated_loss, leaping_loss, growing_gradient),
 )
 
 
@@ -226,48 +201,3 @@ def _paid(row: Mapping) -> float:
 
 def _held(row: Mapping) -> float:
     return row["target_mass"]
-
-
-def _with_objects(seen: Seen) -> bool:
-    """Whether a batch had objects, or it is not known."""
-    return seen.row.get("objects") != 0
-
-
-def _finite_gradient(seen: Seen) -> float | None:
-    norm = seen.gradient
-    return norm if norm is not None and math.isfinite(norm) else None
-
-
-def _images(seen: Seen) -> int:
-    """How many images a gradient is of; many where it is not known."""
-    return (seen.row.get("images") or IMAGES) * max(seen.row.get("accumulated") or 1, 1)
-
-
-def _grown_most(now: Seen, before: list[Seen]) -> str:
-    """The part of the network whose gradient grew most."""
-    ratios = {}
-    for name in ("backbone", "neck", "head"):
-        norms = [norm for seen in before if (norm := seen.row.get(f"grad_{name}"))]
-        if norms and now.row.get(f"grad_{name}"):
-            ratios[name] = now.row[f"grad_{name}"] / median(norms)
-    return max(ratios, key=lambda name: ratios[name]) if ratios else "whole network"
-
-
-def _since(seen: Seen) -> dict:
-    return {"began": seen.step, "epoch": seen.row.get("epoch")}
-
-
-def _span(run: Sequence[Seen]) -> str:
-    """The steps of batches, oldest first: those that a finding speaks of, whatever comes after."""
-    return f"in steps {run[0].step} to {run[-1].step}" + _epochs(run[0].row.get("epoch"), run[-1].row.get("epoch"))
-
-
-def _epochs(first: int | None, last: int | None) -> str:
-    if first is None or last is None:
-        return ""
-    return f" (epoch {first + 1})" if first == last else f" (epochs {first + 1} to {last + 1})"
-
-
-def _when(seen: Seen) -> str:
-    epoch = seen.row.get("epoch")
-    return f"step {seen.step}" + ("" if epoch is None else f" (epoch {epoch + 1})")

@@ -1,5 +1,6 @@
 """``diagnosis.watch``: a training watched level by level, from one line before it, and read again from its folder."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,8 +17,8 @@ from anatomy.head.head import Head
 from ..findings import Finding, Report
 from .broken import BrokenBatch
 from .own_loop import OwnLoop, Step
+from .places import check_free, folder_for, newer_beside
 from .record import BROKEN, EVERY_SECONDS, About, Record, WatchLevel
-from .telling import LOG
 from .watcher import Watcher, described
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ class Watch:
     While the training runs, everything can be asked for as far as it has come. ``path``: the folder, or None.
     """
 
-    def __init__(self, record: Record | None = None, watcher: Watcher | None = None):
-        self._record, self._watcher = record, watcher
+    def __init__(self, record: Record | None = None, watcher: Watcher | None = None, *, newer: Path | None = None):
+        self._record, self._watcher, self._newer = record, watcher, newer
         self._following: Following | None = None
         self._loop: OwnLoop | None = None
 
@@ -85,7 +86,7 @@ class Watch:
 
     def report(self) -> Report:
         """The findings as a report."""
-        record, how = self._found, self._ended_early
+        record, how = self._found, self._circumstances
         if record is None:
             return Report(subject=f"a training that has not begun{how}")
         return Report(
@@ -121,9 +122,11 @@ class Watch:
             )
         if watcher.session is None and watcher.record is not None and watcher.error is None:
             raise ValueError("This watch is closed. Make another for the steps to come: diagnosis.watch(model).")
-        loop.loss, loop.items, loop.scaler = None, {}, scaler
+        loop.loss, loop.items, loop.scaler, loop.backward_seen = None, {}, scaler, None
         watcher.broken_off = None
         if watcher.session is None:
+            if loop.unheard is not None:
+                warnings.warn(f"Positives and losses are not told by level: {loop.unheard}", stacklevel=3)
             watcher.begin(lambda: loop)
         if loop.epoch != epoch:
             loop.epoch = epoch
@@ -193,11 +196,11 @@ class Watch:
         return str(self.report())
 
     @property
-    def _ended_early(self) -> str:
-        """What ended training or watch before the end, in words."""
+    def _circumstances(self) -> str:
+        """What ended training or watch before the end, in words; of one that was read, whether it is an old one."""
         watcher = self._watcher
         if watcher is None:
-            return ""
+            return f" (a newer watch lies beside it: {str(self._newer)!r})" if self._newer is not None else ""
         given_up = f"the watch gave up for {described(watcher.error)}" if watcher.error is not None else None
         told = [words for words in (watcher.broken_off, given_up) if words is not None]
         return f" ({'; '.join(told)})" if told else ""
@@ -254,15 +257,20 @@ def watch(
         raise TypeError(f"on_finding is called with each finding, but {on_finding!r} cannot be called.")
     if not isinstance(save_every, int | float) or not save_every >= 0:
         raise ValueError(f"save_every, s between two parts, must be a number from 0 on, but {save_every!r} was given.")
+    if isinstance(model, str | os.PathLike):
+        raise TypeError(
+            f"A model is an object, but {str(model)!r} is the name of one. Open it: surgery.load({str(model)!r}), or "
+            f"YOLO({str(model)!r}), and call train() of the object that is watched."
+        )
     plain = getattr(model, "_orig_mod", model)  # what torch.compile wraps
     head = describe(plain)
     given = Path(out).absolute() if out is not None else None
     if given is not None:
-        _check_free(given, resume=resume)
+        check_free(given, resume=resume)
 
     def start(training: Training) -> Record:
-        folder = given if isinstance(training, OwnLoop) else _folder(given, training)
-        return Record.create(_about(training.head, every), folder, pause=save_every, go_on=training.resumed)
+        folder = given if isinstance(training, OwnLoop) else folder_for(given, training)
+        return Record.create(_about(training, every), folder, pause=save_every, go_on=training.resumed)
 
     watcher = Watcher(every, start, on_finding)
     made = Watch(watcher=watcher)
@@ -275,9 +283,21 @@ def watch(
 def read_watch(path: str | Path) -> Watch:
     """The watch in a folder: of a training that has ended, that was killed, or that still runs.
 
-    Raises FileNotFoundError where there is none, ValueError where it is damaged.
+    Where a later training in the same folder has left a newer one beside it (``watch2`` beside ``watch``), that is
+    warned of, and its report says so. Raises TypeError for what is no path, FileNotFoundError where there is
+    none, ValueError where it is damaged.
     """
-    return Watch(record=Record.read(Path(path).absolute()))
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            f"A watch is read from its folder, a path such as 'runs/detect/train/watch', but {type(path).__name__} was "
+            "given. Give watch.path, or use the Watch itself: it holds its rows as they come."
+        )
+    folder = Path(path).absolute()
+    record, newer = Record.read(folder), newer_beside(folder)
+    if newer is not None:
+        told = f"{str(folder)!r} is not the newest watch: another training was written beside it, to {str(newer)!r}."
+        warnings.warn(told, stacklevel=2)
+    return Watch(record=record, newer=newer)
 
 
 def _flat_labels(*given: Any) -> BatchLabels | None:
@@ -286,55 +306,8 @@ def _flat_labels(*given: Any) -> BatchLabels | None:
     return next((BatchLabels.of_flat(one) for one in tables), None)
 
 
-def _is_watch(folder: Path) -> bool:
-    return (folder / "watch.json").exists()
-
-
-def _check_free(folder: Path, *, resume: bool) -> None:
-    """Raise FileExistsError where something stands in a folder that is not to be gone on in."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not _is_watch(folder):
-        raise FileExistsError(f"{str(folder)!r} is not empty. Give another folder as out=, or an empty one.")
-    if not resume:
-        raise FileExistsError(
-            f"{str(folder)!r} holds a watch. Give another folder as out=, or resume=True to go on, with "
-            "model.train(resume=True) where Ultralytics trains."
-        )
-
-
-def _folder(given: Path | None, training: Training) -> Path:
-    """Where to write: as given, else beside the weights, in the first folder that is free; the last one to go on.
-
-    Where a training begins anew though it was to go on in the folder that was given, the first free one beside that.
-    """
-    if given is not None and (training.resumed or not _is_watch(given)):
-        return given
-    if given is not None:
-        free = _free(given)
-        told = f"The training begins anew, and {str(given)!r} holds a watch: this one is written to {str(free)!r}."
-        warnings.warn(told, stacklevel=2)
-        return free
-    folder = training.folder.absolute() / "watch"
-    free = _free(folder)
-    if not training.resumed or free == folder:
-        if free != folder:
-            LOG.warning("%r holds a watch: the rows of this one are written to %r.", str(folder), str(free))
-        return free
-    number = int(free.name.removeprefix(folder.name)) - 1
-    return folder.with_name(f"{folder.name}{number}") if number > 1 else folder
-
-
-def _free(folder: Path) -> Path:
-    """The folder, or the first with a number behind its name, that is not there."""
-    number, free = 1, folder
-    while free.exists():
-        number += 1
-        free = folder.with_name(f"{folder.name}{number}")
-    return free
-
-
-def _about(head: Head, every: int) -> About:
+def _about(training: Training, every: int) -> About:
+    head: Head = training.head
     names: Mapping[int, str] = head.names
     return About(
         subject=type(head.net).__name__,
@@ -342,4 +315,5 @@ def _about(head: Head, every: int) -> About:
         branches=tuple(head.branches),
         names=dict(names),
         every=every,
+        gains=dict(training.gains),
     )

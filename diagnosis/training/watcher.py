@@ -17,6 +17,7 @@ from .broken import Forward, keep_broken
 from .history import History, Seen
 from .label_faults import LabelCount
 from .listening import Listening, add_gradients, place_of
+from .loop_faults import LoopFaults
 from .network_parts import level_modules, network_parts
 from .record import Record
 from .rules import RULES
@@ -160,6 +161,7 @@ class Session:
         self._listening: Listening | None = None
         self._forward: Forward | None = None  # of the batch under way
         self._mark: GradientMark | None = None  # gradients before its backward pass
+        self.loop: LoopFaults | None = None  # of a loop of one's own
         self._waiting: list[Seen] = []  # watched batches, for the step that their gradients go into
         self._stepped = False  # whether that step has come
 
@@ -190,6 +192,11 @@ class Session:
 
     def backward_is_due(self) -> None:
         """Remember gradients as they are, to tell what comes from what was left of the batch before."""
+        if self.loop is None:
+            self.loop = LoopFaults(self.parts.weights)
+        fault = self.loop.block_begins(watched=self._listening is not None, scaled=self.training.scaled)
+        if fault is not None:
+            self.teller.loop(fault, self.step)
         self._mark = GradientMark(self.parts.weights)
 
     def before_step(self) -> None:
@@ -202,8 +209,11 @@ class Session:
         self._measure()
         if not self.training.scaled:
             self._judge(gradient=came)
+        fault = None if self.loop is None else self.loop.block_ends(came=came)
+        if fault is not None:
+            self.teller.loop(fault, self.step)
         if not came and self.sound:
-            self.teller.no_backward(self.step)
+            self.teller.no_backward(self.step, cut_off=getattr(self.training, "cut_off", False))
         if self._waiting and came:
             add_gradients(self._waiting, self.parts, self.training.scale, self.accumulated)
         self.accumulated, self._stepped = 0, True
@@ -235,7 +245,7 @@ class Session:
     def _epoch_is_done(self) -> None:
         if self.first_epoch:
             self.first_epoch = False
-            self.teller.absent_classes(self.labels)
+            self.teller.epoch(self.labels, self.training.labelled)
 
     def _backward_came(self) -> bool:
         """Whether gradients are of this batch; where nobody asked to be told them apart, they are."""

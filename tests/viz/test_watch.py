@@ -11,6 +11,7 @@ import viz
 from diagnosis import Finding, Watch
 from diagnosis.training.record import About, Record, WatchLevel
 from diagnosis.training.watcher import Watcher
+from viz.figures.training.marks import panels_for
 
 LEVELS = (WatchLevel(0, "P3", 8.0), WatchLevel(1, "P4", 16.0))
 PER_EPOCH = 40  # batches
@@ -243,3 +244,21 @@ def test_summed_gradients_are_said_to_be_and_a_rate_that_is_not_known_has_no_pan
 def test_what_was_not_watched_is_refused_in_a_sentence():
     with pytest.raises(TypeError, match=r"what diagnosis\.watch\(model\) returned, or its folder, but dict was given"):
         viz.watch({})
+
+
+@pytest.mark.parametrize(
+    ("code", "evidence", "panels"),
+    [
+        ("no_gradient", {"item": "cls"}, ["cls"]),
+        ("no_gradient", {"stack": "class"}, ["grad_class"]),
+        ("exploding_gradient", {}, ["grad", "loss"]),
+        ("objects_vanish", {}, ["positives"]),
+        ("first_image_only", {}, ["positives"]),
+        ("gradients_kept", {}, ["grad"]),
+        ("no_step", {}, ["loss"]),
+    ],
+)
+def test_a_finding_is_marked_in_the_panels_that_show_it(code, evidence, panels):
+    finding = Finding(code, "error", None, "So it is.", evidence)
+    keys = ["positives", "cls", "grad", "grad_box", "grad_class", "loss"]
+    assert panels_for(finding, keys, ["cls"]) == panels

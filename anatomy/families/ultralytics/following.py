@@ -7,17 +7,22 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from ultralytics.utils import DEFAULT_CFG_DICT
 from ultralytics.utils.torch_utils import autocast, unwrap_model
 
+from ...errors import UnsupportedModelError
 from ...head.following import BatchLabels, Follower
 from ...head.head import Head
 from ...head.mark import mark_of
 from .declared import Yolo
 from .loggers import Log, active_loggers
 from .tap import apart, overridden
+
+GAINS = {"box": "box", "seg": "box", "cls": "cls", "dfl": "dfl", "l1": "dfl", "angle": "angle"}
+GAINS |= {"pose": "pose", "kobj": "kobj", "rle": "rle"}  # the setting that multiplies a loss item
 
 
 class UltralyticsTraining:
@@ -72,6 +77,15 @@ class UltralyticsTraining:
         return None if files is None or labels is None else (len(files), len(labels))
 
     @property
+    def labelled(self) -> Mapping[int, int] | None:
+        """Of the labels that the data set keeps, one of each image that it takes."""
+        labels = getattr(self.trainer.train_loader.dataset, "labels", None)
+        if not labels or any("cls" not in label for label in labels):
+            return None
+        classes, counts = np.unique(np.concatenate([label["cls"].reshape(-1) for label in labels]), return_counts=True)
+        return dict(zip(classes.astype(int).tolist(), counts.tolist(), strict=True))
+
+    @property
     def loss(self) -> Tensor | None:
         """Of the batch under way, times its images, as Ultralytics has it."""
         return self.trainer.loss
@@ -95,6 +109,12 @@ class UltralyticsTraining:
     def settings(self) -> Mapping[str, Any]:
         """The arguments of the training."""
         return vars(self.trainer.args)
+
+    @property
+    def gains(self) -> Mapping[str, float]:
+        """Of the settings, by the loss items that they multiply."""
+        known = {item: self.settings.get(name) for item, name in GAINS.items()}
+        return {item: float(gain) for item, gain in known.items() if gain is not None}
 
     @property
     def rate(self) -> float:
@@ -207,8 +227,16 @@ class UltralyticsFollowing:
 
 
 def criterion_of(net: Any) -> Any:
-    """The criterion of a network; made now, as ``loss`` would make it, where there is none yet."""
+    """The criterion of a network; made now, as ``loss`` would make it, where there is none yet.
+
+    Raises UnsupportedModelError for a network without the settings that it is made of.
+    """
     if getattr(net, "criterion", None) is None:
+        if not hasattr(getattr(net, "args", None), "box"):
+            raise UnsupportedModelError(
+                f"This {type(net).__name__} has no settings of a training in `args`, from which Ultralytics makes its "
+                "criterion. Set them, net.args = ultralytics.cfg.get_cfg(overrides={…}), before the first step."
+            )
         net.criterion = net.init_criterion()
     return net.criterion
 

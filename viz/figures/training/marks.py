@@ -14,6 +14,8 @@ PANELS = {  # code -> the panels in which it shows; "items": those of all loss i
     "class_starved": ("positives",),
     "class_absent": ("positives",),
     "no_objects": ("positives",),
+    "objects_vanish": ("positives",),
+    "first_image_only": ("positives",),
     "images_left_out": ("positives",),
     "no_backward": ("grad", "loss"),
     "unreachable_objects": ("without",),
@@ -21,7 +23,8 @@ PANELS = {  # code -> the panels in which it shows; "items": those of all loss i
     "box_outside": ("without",),
     "class_outside": ("without",),
     "loss_dominated": ("items",),
-    "exploding_gradient": ("grad",),
+    "exploding_gradient": ("grad", "loss"),
+    "gradients_kept": ("grad",),
     "non_finite": ("grad", "loss"),
 }
 COLORS = {"error": BROKEN, "warning": "0.3"}
@@ -32,7 +35,8 @@ LETTERS = 128  # on a line of text as wide as two columns
 def panels_for(finding: Finding, keys: Sequence[str], items: Sequence[str]) -> list[str]:
     """The panels, of those that there are, in which a finding is marked."""
     if finding.code == "no_gradient":
-        wanted: Sequence[str] = (f"grad_{finding.evidence.get('stack')}",)
+        item, stack = finding.evidence.get("item"), finding.evidence.get("stack")
+        wanted: Sequence[str] = (str(item),) if item is not None else (f"grad_{stack}",)
     else:
         wanted = PANELS.get(finding.code, ("loss",))
     named = [key for name in wanted for key in (items if name == "items" else [name])]
