@@ -1,6 +1,6 @@
 """Single files that are written otherwise than the rest: their readings, their class maps."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,12 +36,20 @@ class FileVotes:
 
 
 def vote_by_files(
-    rows: Rows, material: Material, model: ByModel, matched: Matched, held: ClassMap, crossed: np.ndarray
+    rows: Rows,
+    material: Material,
+    model: ByModel,
+    matched: Matched,
+    held: ClassMap,
+    crossed: np.ndarray,
+    apart: Container[int] = (),
 ) -> list[FileVotes]:
     """What some of the files say that the rest do not.
 
     ``held``: the class map of all files; ``crossed`` (k,): pairs that a swap or a merge of two classes explains.
+    ``apart``: ids whose boxes are read in their own way in all files, and say nothing of single ones.
     """
+    shared = rows.chosen(np.array([label not in apart for label in rows.class_id.tolist()], bool))
     by_reading = [
         FileVotes(
             files=group.files,
@@ -50,7 +58,7 @@ def vote_by_files(
             reading=group.reading,
             against=group.against,
         )
-        for group in reading_groups(rows, material.seen or [], model, matched, material.polygons)
+        for group in reading_groups(shared, material.seen or [], model, matched, material.polygons)
     ]
     taken = np.concatenate([np.empty(0, np.int64), *(entry.files for entry in by_reading)])
     return [*by_reading, *_by_classes(material, matched, held, crossed, taken)]

@@ -18,6 +18,7 @@ from .mends import mendable, part_classes, rest_of
 from .reading import Reading
 from .rest import Rest
 from .symptoms import BRINGS_BACK
+from .told_classes import class_names, told_of_classes
 from .verdict import Verdict, class_map_of, files_of, run_of
 
 NAMED = 100  # files that a finding names
@@ -30,7 +31,7 @@ AGAIN = "Run the check again after that."
 def findings_of(verdict: Verdict) -> list[Finding]:
     """All findings of one split."""
     found = [*_pairing(verdict), *_geometry(verdict), *_classes(verdict), *_class_pairs(verdict)]
-    found += [*_partial(verdict), *_missing(verdict)]
+    found += [*told_of_classes(verdict), *_partial(verdict), *_missing(verdict)]
     return [*(found or _cannot_tell(verdict)), *_ids(verdict)]
 
 
@@ -61,6 +62,10 @@ def _geometry(verdict: Verdict) -> Iterator[Finding]:
         evidence["contested"] = True
         words.append(_contest(geometry.by))
     weight = severity.of_geometry(geometry)
+    right = [one for entry in verdict.by_class if not entry.reading.codes for one in entry.classes]
+    if right:
+        evidence["right_as_written"] = right
+        words.append(f"but boxes of {class_names(verdict.material, right)} are right as they are written, and stay so")
     for code in reading.codes:
         mend = _mend(weight, reading.codes)
         text = f"{_where(verdict)}{CODES[code]} (read as: {reading}); {'; '.join(words)}. {mend}"

@@ -122,10 +122,18 @@ def _narrowed(mend: Mend, asked: set[str]) -> Mend:
         reading=mend.reading if reading & asked else Reading(),
         classes=mend.classes if asked.intersection(mend.class_codes) else {},
         pairing=mend.pairing if PAIRING in asked else 0,
+        by_class=_of_classes(mend, asked),
         codes=tuple(code for code in mend.codes if code in asked),
         proven=None,
         rest=mend.rest if mend.rest is not None and asked.issuperset(mend.rest.codes) else None,
     )
+
+
+def _of_classes(mend: Mend, asked: set[str]) -> dict[int, Reading]:
+    """The readings of single classes that are asked for; where only others are, these classes stay as they stand."""
+    others = bool(set(mend.reading.codes) & asked)
+    chosen = {one: own if asked.intersection(own.codes) else Reading() for one, own in mend.by_class.items()}
+    return {one: own for one, own in chosen.items() if others or own.departures}
 
 
 def _beside(sure: Mend, asked: Mend) -> Mend:
@@ -133,6 +141,7 @@ def _beside(sure: Mend, asked: Mend) -> Mend:
     return replace(
         sure,
         reading=asked.reading if asked.reading.departures else sure.reading,
+        by_class={**sure.by_class, **asked.by_class},
         classes=asked.classes or sure.classes,
         pairing=asked.pairing or sure.pairing,
         codes=tuple(dict.fromkeys((*sure.codes, *asked.codes))),

@@ -1,0 +1,56 @@
+"""Findings about the boxes of single classes, in words and numbers."""
+
+from collections.abc import Iterator, Sequence
+
+from ..findings import CODES, Finding
+from . import severity
+from .class_readings import ClassReading
+from .how_to_mend import asked_for, in_python
+from .material import Material
+from .verdict import Verdict, files_of
+from .words import several
+
+NAMED = 100  # files that a finding names
+
+
+def told_of_classes(verdict: Verdict) -> Iterator[Finding]:
+    """One finding a code for classes whose boxes are written otherwise than those of the rest, in all files."""
+    for entry in verdict.by_class:
+        for code in entry.reading.codes:
+            yield _finding(verdict, entry, code)
+
+
+def class_names(material: Material, ids: Sequence[int]) -> str:
+    """The first of some classes by name and id, and how many more there are."""
+    return several([f"{material.names[one]!r} (id {one})" if one in material.names else f"id {one}" for one in ids])
+
+
+def _finding(verdict: Verdict, entry: ClassReading, code: str) -> Finding:
+    material, weight = verdict.material, severity.WARNING  # the model alone speaks of single classes
+    codes, images = entry.reading.codes, files_of(verdict, entry.images)
+    rest = "as the rest" if verdict.geometry.reading.codes else "as written"
+    unsure = ""
+    if entry.unsure:
+        unsure = f" The boxes of {class_names(material, entry.unsure)} could not tell and are left as they are."
+    text = (
+        f"{f'{material.split}: ' if material.split else ''}for {class_names(material, entry.classes)} in all files, "
+        f"{CODES[code]} (read as: {entry.reading}): read so, {entry.better} of their {entry.rows} boxes fit what the "
+        f"model sees better than {rest}, {entry.worse} worse; others do not.{unsure} Only rows of these classes are "
+        f"mended. {in_python(asked_for(weight, codes))}"
+    )
+    evidence = {
+        "by": "model",
+        "split": material.split,
+        "class_ids": list(entry.classes),
+        "classes": [material.names.get(one, str(one)) for one in entry.classes],
+        "rows": entry.rows,
+        "better": entry.better,
+        "worse": entry.worse,
+        "could_not_tell": list(entry.unsure),
+        "share": entry.rows / max(len(material.rows), 1),
+        "reading": str(entry.reading),
+        "also": asked_for(weight, codes),
+        "files": [str(path) for path in images[:NAMED]],
+        "files_count": len(images),
+    }
+    return Finding(code, weight, None, text, evidence)
