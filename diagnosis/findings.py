@@ -59,6 +59,7 @@ CODES = {
     # of labels
     "ids_shifted": "class ids are off by a constant",
     "ids_alphabetical": "class ids count the names in alphabetical order",
+    "ids_as_strings": "class ids count the list sorted as strings: 0, 1, 10, 11, …, 2",
     "ids_coco91": "class ids are those of COCO's 91 numbers, of which 80 are used",
     "ids_permuted": "class ids stand for other names than the list says",
     "classes_swapped": "two classes are labelled one for the other",

@@ -14,7 +14,12 @@ from .report import Mend
 from .rest import Rest, hint_of_names
 from .verdict import Verdict, class_map_of, files_of, run_of
 
-OF_A_NAME = ("ids_shifted", "ids_alphabetical", "ids_coco91")  # maps that hold for every id, in whatever file
+OF_A_NAME = (
+    "ids_shifted",
+    "ids_alphabetical",
+    "ids_as_strings",
+    "ids_coco91",
+)  # maps that hold for every id, in whatever file
 
 
 def mends_of(verdict: Verdict) -> list[Mend]:

@@ -25,9 +25,9 @@ class Mend:
     ``reading`` of their boxes; ``by_class`` {id written: reading} of classes that have one of their own, as written
     among them where only the others are mended; ``classes`` {id written: id meant}, ids that are not named
     stay; ``pairing``: the labels of an image belong to the one so many places further on in the list of its split, 0:
-    to itself. ``split`` of a data YAML, "" elsewhere; ``codes`` of the findings that it mends. ``proven``: the part of it that errors call
-    for, None where that is all of it; the rest is of warnings, and mended where it is asked for. ``rest``: of a mend
-    that some files of a split vote for, what becomes of the others; None where there are none.
+    to itself. ``split`` of a data YAML, "" elsewhere; ``codes`` of the findings that it mends. ``proven``: the part of
+    it that errors call for, None where that is all of it; the rest is of warnings, and mended where it is asked for.
+    ``rest``: of a mend that some files of a split vote for, what becomes of the others; None where there are none.
     """
 
     images: tuple[Path, ...]

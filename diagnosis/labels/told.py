@@ -25,6 +25,9 @@ NAMED = 100  # files that a finding names
 ENOUGH = 16  # images that are never too few by themselves
 ABSURD = 20  # times the images that were looked at, from which on it is no advice to fetch so many
 ON_EDGES = LEAST / 2  # what boxes must score on edges, at least
+ANEW = "Label them anew; what they are is not in the files."
+UNKNOWN = "What all ids mean there is not known, so that none is mended: look at report.suspects."
+NOT_MENDED = {"classes_merged": ANEW}
 AGAIN = "Run the check again after that."
 
 
@@ -178,7 +181,7 @@ def _class_pair(verdict: Verdict, pair: ClassPair) -> Finding:
             f"{other!r} is never labelled, but the model sees it at {pair.for_each_other} of {pair.pairs} labels of "
             f"{one!r}"
         )
-        mend = "Label them anew; what they are is not in the files."
+        mend = ANEW
     evidence = {
         "first": one,
         "second": other,
@@ -201,7 +204,7 @@ def _partial(verdict: Verdict) -> Iterator[Finding]:
         rest = rest_of(verdict, entry)
         for code in codes:
             mended = entry.reading is not None or part_classes(verdict, entry)
-            mend = _mend(weight, codes) if mended else "Label them anew; what they are is not in the files."
+            mend = _mend(weight, codes) if mended else NOT_MENDED.get(code, UNKNOWN)
             text = (
                 f"{_where(verdict)}in {len(images)} of {entry.could} files that could tell, {CODES[code]}, such as "
                 f"{images[0].name}; read so they fit what the model sees, {held} they do not."

@@ -35,7 +35,7 @@ def _finding(verdict: Verdict, entry: ClassReading, code: str) -> Finding:
     text = (
         f"{f'{material.split}: ' if material.split else ''}for {class_names(material, entry.classes)} in all files, "
         f"{CODES[code]} (read as: {entry.reading}): read so, {entry.better} of their {entry.rows} boxes fit what the "
-        f"model sees better than {rest}, {entry.worse} worse; others do not.{unsure} Only rows of these classes are "
+        f"model sees better than {rest}, {entry.worse} worse, of the others it says neither.{unsure} Only rows of these classes are "
         f"mended. {in_python(asked_for(weight, codes))}"
     )
     evidence = {
