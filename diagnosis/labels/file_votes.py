@@ -22,7 +22,8 @@ class FileVotes:
 
     Of so many that ``could`` tell. ``probability``: a bound on that of as much evidence by chance. ``meant`` {id
     written: id meant}, None where what labels mean is not in the files. ``against`` (m,): images whose labels fit as
-    they are; the others say neither.
+    they are; the others say neither. Of the boxes of these files ``better`` fit better by the reading, and ``worse``
+    worse.
     """
 
     files: np.ndarray
@@ -33,6 +34,8 @@ class FileVotes:
     meant: Mapping[int, int] | None = None
     k: int = 0
     against: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    better: int = 0
+    worse: int = 0
 
 
 def vote_by_files(
@@ -57,6 +60,8 @@ def vote_by_files(
             probability=_chance(group.score),
             reading=group.reading,
             against=group.against,
+            better=group.better,
+            worse=group.worse,
         )
         for group in reading_groups(shared, material.seen or [], model, matched, material.polygons)
     ]

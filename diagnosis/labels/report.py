@@ -11,6 +11,7 @@ from ..findings import Report
 from .reading import Reading
 from .rest import Rest
 from .tables import problem_rows, reading_rows, suspect_rows
+from .words import counted, several
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -105,9 +106,9 @@ class LabelReport(Report):
     data: Any = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        counts = f"{len(self.errors)} error(s), {len(self.warnings)} warning(s)"
+        counts = f"{counted(len(self.errors), 'errors')}, {counted(len(self.warnings), 'warnings')}"
         head = f"{self.subject}: {counts} in {self.images} images, of which {self.probes} were looked at"
-        told = [f"  the model has no class for: {', '.join(self.left_out)}"] if self.left_out else []
+        told = [f"  the model has no class for: {several(self.left_out, 10)}"] if self.left_out else []
         return "\n".join([head, *(f"  {one.severity}: {one.code}: {one.message}" for one in self.findings), *told])
 
     def to_json(self) -> str:

@@ -8,7 +8,7 @@ from .class_readings import ClassReading
 from .how_to_mend import asked_for, in_python
 from .material import Material
 from .verdict import Verdict, files_of
-from .words import several
+from .words import several, where
 
 NAMED = 100  # files that a finding names
 
@@ -33,10 +33,10 @@ def _finding(verdict: Verdict, entry: ClassReading, code: str) -> Finding:
     if entry.unsure:
         unsure = f" The boxes of {class_names(material, entry.unsure)} could not tell and are left as they are."
     text = (
-        f"{f'{material.split}: ' if material.split else ''}for {class_names(material, entry.classes)} in all files, "
+        f"{where(material.split)}for {class_names(material, entry.classes)} in all files, "
         f"{CODES[code]} (read as: {entry.reading}): read so, {entry.better} of their {entry.rows} boxes fit what the "
-        f"model sees better than {rest}, {entry.worse} worse, of the others it says neither.{unsure} Only rows of these classes are "
-        f"mended. {in_python(asked_for(weight, codes))}"
+        f"model sees better than {rest}, {entry.worse} worse, of the others it says neither.{unsure} Only rows of "
+        f"these classes are mended. {in_python(asked_for(weight, codes))}"
     )
     evidence = {
         "by": "model",

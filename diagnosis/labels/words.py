@@ -63,3 +63,8 @@ def several(names: Sequence[str], most: int = 3) -> str:
 def counted(count: int, what: str) -> str:
     """So many of what is named in the plural; of one, in the singular."""
     return f"{count} {what.removesuffix('s') if count == 1 else what}"
+
+
+def where(split: str) -> str:
+    """The split that a sentence is about, "" where there is only one."""
+    return f"{split}: " if split else ""

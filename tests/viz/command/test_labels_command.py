@@ -56,7 +56,7 @@ def test_findings_are_told_with_what_would_be_mended_and_errors_have_a_status(st
     done = call("labels", "data.yaml")
     assert (done.exit_code, done.stderr) == (1, "")
     assert done.stdout.splitlines() == [
-        "labels of data.yaml: 2 images, 1 errors, 1 warnings",
+        "labels of data.yaml: 2 images, 1 error, 1 warning",
         "  error: corner_as_centre: corners stand where centres belong.",
         "  warning: cannot_tell: too few images.",
         "  would mend 2 files of val: corner_as_centre",
@@ -219,6 +219,6 @@ def test_the_command_names_its_options_and_not_python(staged, call):
 def test_a_report_of_labels_counts_images():
     text = str(LabelReport(subject="set", findings=(CORNER,), probes=2, images=3))
     assert text.splitlines() == [
-        "set: 1 error(s), 0 warning(s) in 3 images, of which 2 were looked at",
+        "set: 1 error, 0 warnings in 3 images, of which 2 were looked at",
         "  error: corner_as_centre: corners stand where centres belong.",
     ]
