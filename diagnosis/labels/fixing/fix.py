@@ -74,7 +74,13 @@ def _about(report: LabelReport, parts: Parts) -> list[str]:
     """The images that a report is about, where it was given other data than these."""
     if report.data is None or report.data is parts.source or str(report.data) == str(parts.source):
         return []
-    return list(open_parts(report.data).paths())
+    try:
+        return list(dict.fromkeys(open_parts(report.data).paths()))
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"A report mends the data that it is about, but {shown(report.data)} is not there any more: {error} Check "
+            "these labels, and mend by that report."
+        ) from error
 
 
 def _root(parts: Parts) -> Iterator[str]:

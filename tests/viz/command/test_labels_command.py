@@ -222,3 +222,20 @@ def test_a_report_of_labels_counts_images():
         "set: 1 error, 0 warnings in 3 images, of which 2 were looked at",
         "  error: corner_as_centre: corners stand where centres belong.",
     ]
+
+
+def test_what_is_asked_for_is_not_told_as_yet_to_be_asked_for(staged, call):
+    staged.mends = (replace(staged.mends[0], proven=Mend(images=staged.mends[0].images, split="val")),)
+    told = call("labels", "data.yaml").stdout
+    assert "would mend 2 files of val if asked: --also corner_as_centre" in told
+    told = call("labels", "data.yaml", "--fix", "mended", "--also", "corner_as_centre").stdout
+    assert "if asked" not in told and "  mends 2 files of val: corner_as_centre" in told
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("corner", "Did you mean centre_as_corner or corner_as_centre"), ("zzz", "can be mended: axes_swapped, bad_ann")],
+)
+def test_a_code_that_is_none_is_answered_by_those_that_it_could_be(staged, call, code, told):
+    done = call("labels", "data.yaml", "--fix", "mended", "--also", code)
+    assert f"{code!r} is none" in done.stderr and told in " ".join(done.stderr.split())
