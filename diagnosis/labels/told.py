@@ -16,7 +16,7 @@ from .mends import mendable, part_classes, rest_of
 from .reading import Reading
 from .rest import Rest
 from .symptoms import BRINGS_BACK
-from .told_classes import class_names, told_of_classes
+from .told_classes import class_names, told_of_classes, told_of_roll
 from .told_doubt import cannot_tell
 from .verdict import Verdict, class_map_of, files_of, run_of
 from .words import where
@@ -33,7 +33,7 @@ AGAIN = "Run the check again after that."
 def findings_of(verdict: Verdict) -> list[Finding]:
     """All findings of one split."""
     found = [*_pairing(verdict), *_geometry(verdict), *_classes(verdict), *_class_pairs(verdict)]
-    found += [*told_of_classes(verdict), *_partial(verdict), *_missing(verdict)]
+    found += [*told_of_roll(verdict), *told_of_classes(verdict), *_partial(verdict), *_missing(verdict)]
     return [*(found or cannot_tell(verdict)), *_ids(verdict)]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from ..findings import CODES, Finding
 from . import severity
 from .class_readings import ClassReading
+from .class_rolls import CODE
 from .how_to_mend import asked_for, in_python
 from .material import Material
 from .verdict import Verdict, files_of
@@ -18,6 +19,32 @@ def told_of_classes(verdict: Verdict) -> Iterator[Finding]:
     for entry in verdict.by_class:
         for code in entry.reading.codes:
             yield _finding(verdict, entry, code)
+
+
+def told_of_roll(verdict: Verdict) -> Iterator[Finding]:
+    """That class ids stand a row too far on, or back, in each file."""
+    roll, split = verdict.roll, verdict.material.split
+    if roll is None:
+        return
+    weight = severity.of_roll(roll)
+    other = "before" if roll.by > 0 else "after"
+    text = (
+        f"{where(split)}{CODES[CODE]}: each row has the class of the row {other} it, round the end. Taken back, "
+        f"{roll.explained:.0%} of {roll.pairs} labels in files of several classes have the class that the model sees "
+        f"there, as written {roll.as_written:.0%}. fix_labels does not move ids between rows: mend what wrote them, where "
+        "a column was joined to others by place, and write the files again."
+    )
+    evidence = {
+        "by": "model",
+        "split": split,
+        "k": roll.by,
+        "explained": roll.explained,
+        "as_written": roll.as_written,
+        "pairs": roll.pairs,
+        "share": 1.0,
+        "files_count": len(verdict.material.paths),
+    }
+    yield Finding(CODE, weight, None, text, evidence)
 
 
 def class_names(material: Material, ids: Sequence[int]) -> str:

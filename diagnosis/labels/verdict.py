@@ -14,6 +14,7 @@ from .by_model import ByModel, judge_by_model
 from .class_maps import ClassChoice, ClassMap, choose_map, class_maps
 from .class_pairs import ClassPair, class_pairs, crossing
 from .class_readings import ClassReading, class_readings, of_classes, straightened
+from .class_rolls import ClassRoll, find_roll
 from .file_votes import FileVotes, vote_by_files
 from .grammar import readings
 from .matched import Matched, match
@@ -42,7 +43,7 @@ class Geometry:
 class Verdict:
     """What was found in one split, before it is told. ``model`` and ``edges`` None where there is no such evidence;
     ``ids``: what the class ids alone suggest, where nothing was seen of the classes; ``by_class``: classes
-    that are read in their own way in all files."""
+    that are read in their own way in all files; ``roll``: class ids that stand a row too far on in each file."""
 
     material: Material
     geometry: Geometry
@@ -54,6 +55,7 @@ class Verdict:
     votes: tuple[FileVotes, ...] = ()
     missing: Missing | None = None
     by_class: tuple[ClassReading, ...] = ()
+    roll: ClassRoll | None = None
     extra: tuple[Finding, ...] = field(default=())
 
 
@@ -91,6 +93,7 @@ def judge(material: Material) -> Verdict:
         votes=parts.votes,
         missing=find_missing(read, material.seen, Reading(), others),
         by_class=found,
+        roll=parts.roll,
     )
 
 
@@ -102,6 +105,7 @@ class _Parts:
     classes: ClassChoice
     pairs: tuple[ClassPair, ...]
     votes: tuple[FileVotes, ...]
+    roll: ClassRoll | None
 
 
 def _parts(rows: Rows, material: Material, model: ByModel, apart: Mapping[int, Reading]) -> _Parts:
@@ -109,6 +113,7 @@ def _parts(rows: Rows, material: Material, model: ByModel, apart: Mapping[int, R
     matched = match(rows, material.seen or [], model.reading)
     classes = choose_map(matched, class_maps(material.names, material.used))
     held = classes.map
+    roll = None if classes.proven else find_roll(rows, matched)
     pairs = _pairs(rows, matched, held, material)
     votes = vote_by_files(rows, material, model, matched, held, crossing(matched, pairs, held.meant), apart)
     if pairs and any(entry.code for entry in votes):  # what only files of other ids show is no exchange of two classes
@@ -116,7 +121,9 @@ def _parts(rows: Rows, material: Material, model: ByModel, apart: Mapping[int, R
         odd = [np.empty(0, np.int64), *(entry.files for entry in votes if entry.code)]
         rest = matched.chosen(~np.isin(matched.image, np.concatenate(odd)))
         pairs = _pairs(rows, rest, held, material)
-    return _Parts(matched=matched, classes=classes, pairs=tuple(pairs), votes=tuple(votes))
+    if roll is not None:  # of which other maps of ids are fragments
+        pairs, votes = [], [entry for entry in votes if not entry.code]
+    return _Parts(matched=matched, classes=classes, pairs=tuple(pairs), votes=tuple(votes), roll=roll)
 
 
 def _pairs(rows: Rows, matched: Matched, held: ClassMap, material: Material) -> list[ClassPair]:
