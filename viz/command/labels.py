@@ -236,5 +236,7 @@ def _not_mended(report: Any, also: tuple[str, ...]) -> Iterator[str]:
             continue
         elif code == CUT or DUPLICATES.get(code, code) in DROPS:
             yield f"not mended: {code}; add --also {code} to {'cut the boxes' if code == CUT else 'drop the rows'}"
+        elif code == "ids_rolled":
+            yield f"not mended: {code}; ids are not moved between rows here: mend what wrote the files"
         else:
             yield f"not mended: {code}; it is not in the files what would be right"

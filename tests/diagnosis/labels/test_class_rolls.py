@@ -26,6 +26,7 @@ def test_a_column_of_ids_moved_on_by_a_row_is_named(by, told):
     (finding,) = findings_of(verdict)
     assert (finding.code, finding.severity, finding.evidence["k"]) == ("ids_rolled", "error", by)
     assert finding.evidence["explained"] > 0.8 > 0.5 > finding.evidence["as_written"]
+    assert f"each row has the class of {told}," in finding.message
     assert mends_of(verdict) == []
 
 
