@@ -31,8 +31,8 @@ def told_of_roll(verdict: Verdict) -> Iterator[Finding]:
     text = (
         f"{where(split)}{CODES[CODE]}: each row has the class of the row {other} it, round the end. Taken back, "
         f"{roll.explained:.0%} of {roll.pairs} labels in files of several classes have the class that the model sees "
-        f"there, as written {roll.as_written:.0%}. fix_labels does not move ids between rows: mend what wrote them, where a "
-        "column was joined to others by place, and write the files again."
+        f"there, as written {roll.as_written:.0%}. fix_labels moves no ids between rows: mend what wrote them, where "
+        "a column was joined to others by place, and write the files again."
     )
     evidence = {
         "by": "model",
