@@ -63,7 +63,9 @@ CODES = {
     # of labels
     "ids_shifted": "class ids are off by a constant",
     "ids_alphabetical": "class ids count the names in alphabetical order",
+    "ids_as_strings": "class ids count the list sorted as strings: 0, 1, 10, 11, …, 2",
     "ids_coco91": "class ids are those of COCO's 91 numbers, of which 80 are used",
+    "ids_rolled": "class ids stand at the row after, or before, the one of their file that they belong to",
     "ids_permuted": "class ids stand for other names than the list says",
     "classes_swapped": "two classes are labelled one for the other",
     "classes_merged": "two classes are labelled as one",

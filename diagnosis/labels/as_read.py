@@ -1,6 +1,7 @@
 """Labels as they are meant: each file by the reading, and the class map, that was found of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -12,14 +13,26 @@ from .seen import Seen, sizes
 RIGHT = Reading()
 
 
-def as_read(rows: Rows, seen: Sequence[Seen], reading: Reading, votes: Iterable[FileVotes]) -> Rows:
-    """The rows with the numbers that right labels of the same boxes have: files that vote for a reading, by theirs."""
+def as_read(
+    rows: Rows,
+    seen: Sequence[Seen],
+    reading: Reading,
+    votes: Iterable[FileVotes],
+    by_class: Mapping[int, Reading] = MappingProxyType({}),
+) -> Rows:
+    """The rows with the numbers that right labels of the same boxes have.
+
+    Files that vote for a reading, by theirs; classes of a reading of their own, ``by_class``, by that in all files.
+    """
     of_image = sizes(seen)[rows.image]
     boxes = reading.boxes(rows.quads, of_image)
     for entry in votes:
         if entry.reading is not None:
             mine = np.isin(rows.image, entry.files)
             boxes[mine] = entry.reading.boxes(rows.quads[mine], of_image[mine])
+    for label, own in by_class.items():
+        mine = rows.class_id == label
+        boxes[mine] = own.boxes(rows.quads[mine], of_image[mine])
     return Rows(**{**vars(rows), "quads": RIGHT.written(boxes, of_image)})
 
 

@@ -84,6 +84,8 @@ def check_labels(
             f"A model is an object, but {str(model)!r} is the name of one. Open it: surgery.load({str(model)!r}), or "
             f"YOLO({str(model)!r})."
         )
+    if model is None:
+        _check_known(predict_args)
     sets = labelled_sets(data, split)
     names = None if model is None else describe(model).names
     looking = _Looking(model=model, names=names, images=images, conf=conf, progress=progress, predict_args=predict_args)
@@ -111,6 +113,14 @@ def check_labels(
     )
 
 
+def _check_known(predict_args: Mapping[str, Any]) -> None:
+    """Refuse arguments that no prediction takes, although there is none: a slip of the pen, or of the pen's name."""
+    if predict_args:
+        from anatomy.families.ultralytics.arguments import check_predict_args
+
+        check_predict_args({name: value for name, value in predict_args.items() if name != "classes"}, {})
+
+
 def _add(found: _Gathered, split: Split, verdict: Verdict, source: Verdict | None, looking: _Looking) -> None:
     """Add what the verdict on one split gives; ``source``: another whose reading probably holds of it too."""
     told, mends = findings_of(verdict), mends_of(verdict)
@@ -118,7 +128,10 @@ def _add(found: _Gathered, split: Split, verdict: Verdict, source: Verdict | Non
         told = [told_with(finding, verdict, source) for finding in told]
         mends = mends_with(mends, verdict, source)
     files = look_at_all([Path(path) for path in split.labels.listing.paths], looking.progress)
-    found.findings += with_symptoms(told, [*split.files.findings(), *image_findings(files)])
+    of_files = split.files.findings()
+    if not len(split.rows) and any(finding.severity == "error" for finding in of_files):
+        told = [finding for finding in told if finding.code != "cannot_tell"]  # why is told by the files
+    found.findings += with_symptoms(told, [*of_files, *image_findings(files)])
     found.mends += mends
     found.weighed += weighed(verdict)
     found.suspects += suspects_of(verdict)

@@ -1,6 +1,6 @@
 """Which class each written id means: maps of all ids, weighed on pairs of a label and a detection."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,11 +62,27 @@ def _by_names(names: Mapping[int, str]) -> list[ClassMap]:
         for k in (0, 1):
             ranks = {place + k: i for place, i in enumerate(alphabetical)}
             found.append(ClassMap("ids_alphabetical", ranks, k))
+    found += _as_strings(in_order)
     if len(in_order) > 2:
         found.append(ClassMap("ids_permuted", dict(enumerate(reversed(in_order)))))
         for k in (1, -1):  # around the end
             turned = {i: in_order[(place - k) % len(in_order)] for place, i in enumerate(in_order)}
             found.append(ClassMap("ids_shifted", turned, k))
+    return found
+
+
+def _as_strings(in_order: Sequence[int]) -> list[ClassMap]:
+    """Ids or keys sorted as strings, "1", "10", "11", …, "2", counted from 0 or from 1, and either list taken for both.
+
+    As sorted names of files or keys of a dict are: a written id is the place of what is meant among them, or a place
+    in the list of names is that of what is written.
+    """
+    found: list[ClassMap] = []
+    for first in (0, 1):
+        as_strings = sorted(in_order, key=lambda i, first=first: str(i + first))
+        if as_strings != in_order:
+            found.append(ClassMap("ids_as_strings", dict(zip(in_order, as_strings, strict=True))))
+            found.append(ClassMap("ids_as_strings", dict(zip(as_strings, in_order, strict=True))))
     return found
 
 

@@ -1,6 +1,6 @@
 """Single files that are written otherwise than the rest: their readings, their class maps."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +22,8 @@ class FileVotes:
 
     Of so many that ``could`` tell. ``probability``: a bound on that of as much evidence by chance. ``meant`` {id
     written: id meant}, None where what labels mean is not in the files. ``against`` (m,): images whose labels fit as
-    they are; the others say neither.
+    they are; the others say neither. Of the boxes of these files ``better`` fit better by the reading, and ``worse``
+    worse.
     """
 
     files: np.ndarray
@@ -33,15 +34,25 @@ class FileVotes:
     meant: Mapping[int, int] | None = None
     k: int = 0
     against: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    better: int = 0
+    worse: int = 0
 
 
 def vote_by_files(
-    rows: Rows, material: Material, model: ByModel, matched: Matched, held: ClassMap, crossed: np.ndarray
+    rows: Rows,
+    material: Material,
+    model: ByModel,
+    matched: Matched,
+    held: ClassMap,
+    crossed: np.ndarray,
+    apart: Container[int] = (),
 ) -> list[FileVotes]:
     """What some of the files say that the rest do not.
 
     ``held``: the class map of all files; ``crossed`` (k,): pairs that a swap or a merge of two classes explains.
+    ``apart``: ids whose boxes are read in their own way in all files, and say nothing of single ones.
     """
+    shared = rows.chosen(np.array([label not in apart for label in rows.class_id.tolist()], bool))
     by_reading = [
         FileVotes(
             files=group.files,
@@ -49,8 +60,10 @@ def vote_by_files(
             probability=_chance(group.score),
             reading=group.reading,
             against=group.against,
+            better=group.better,
+            worse=group.worse,
         )
-        for group in reading_groups(rows, material.seen or [], model, matched, material.polygons)
+        for group in reading_groups(shared, material.seen or [], model, matched, material.polygons)
     ]
     taken = np.concatenate([np.empty(0, np.int64), *(entry.files for entry in by_reading)])
     return [*by_reading, *_by_classes(material, matched, held, crossed, taken)]

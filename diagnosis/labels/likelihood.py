@@ -47,13 +47,22 @@ def usual_deviation(matched: Matched, labels: int) -> Deviation:
 
 
 def log_likelihoods(rows: Rows, seen: Sequence[Seen], readings: Sequence[Reading], usual: Deviation) -> np.ndarray:
-    """The log likelihood (images, readings) of each image's labels, against labels that are anywhere.
+    """The log likelihood (images, readings) of each image's labels; 0 for images without labels or detections."""
+    log = row_log_likelihoods(rows, seen, readings, usual)
+    found = np.zeros((len(seen), len(readings)))
+    for place in range(len(readings)):
+        found[:, place] = np.bincount(rows.image, log[:, place], len(seen))
+    return found
+
+
+def row_log_likelihoods(rows: Rows, seen: Sequence[Seen], readings: Sequence[Reading], usual: Deviation) -> np.ndarray:
+    """The log likelihood (rows, readings) of each label, against labels that are anywhere.
 
     A label is of one of the image's detections, off by a t law of the usual width, or of none and anywhere. 0 for
-    images without labels or detections.
+    those of images without detections.
     """
     paired, size = pairs(rows, seen), sizes(seen)[rows.image]
-    found = np.zeros((len(seen), len(readings)))
+    found = np.zeros((len(rows), len(readings)))
     if not len(paired.row):
         return found
     begins = np.flatnonzero(np.diff(paired.row, prepend=-1))
@@ -63,8 +72,7 @@ def log_likelihoods(rows: Rows, seen: Sequence[Seen], readings: Sequence[Reading
     for place, reading in enumerate(readings):
         density = _density(reading.boxes(rows.quads, size)[paired.row], boxes, usual)
         near = np.add.reduceat(density, begins) / counts
-        log = np.log(usual.unexplained + (1 - usual.unexplained) * near)
-        found[:, place] = np.bincount(rows.image[row], log, len(seen))
+        found[row, place] = np.log(usual.unexplained + (1 - usual.unexplained) * near)
     return found
 
 

@@ -7,13 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from . import severity
+from .class_readings import of_classes
 from .file_votes import FileVotes
 from .reading import Reading
 from .report import Mend
 from .rest import Rest, hint_of_names
 from .verdict import Verdict, class_map_of, files_of, run_of
 
-OF_A_NAME = ("ids_shifted", "ids_alphabetical", "ids_coco91")  # maps that hold for every id, in whatever file
+OF_A_NAME = (
+    "ids_shifted",
+    "ids_alphabetical",
+    "ids_as_strings",
+    "ids_coco91",
+)  # maps that hold for every id, in whatever file
 
 
 def mends_of(verdict: Verdict) -> list[Mend]:
@@ -111,7 +117,9 @@ def _mend(
     of_ids: tuple[str, ...],
     places: int = 0,
 ) -> Mend:
-    codes = (*(("files_mispaired",) if places else ()), *reading.codes, *(of_ids if classes else ()))
+    by_class = {one: own for one, own in of_classes(verdict.by_class).items() if own != reading}
+    read = dict.fromkeys([*reading.codes, *(code for own in by_class.values() for code in own.codes)])
+    codes = (*(("files_mispaired",) if places else ()), *read, *(of_ids if classes else ()))
     return Mend(
         images=tuple(images),
         reading=reading,
@@ -119,6 +127,7 @@ def _mend(
         pairing=places,
         split=verdict.material.split,
         codes=codes,
+        by_class=by_class,
     )
 
 
@@ -137,7 +146,8 @@ def _proven(verdict: Verdict) -> Verdict:
     if classes is not None and classes.proven and severity.of_classes(classes) != severity.ERROR:
         classes, pairs = None, ()  # swaps are those within the map
     pairs = tuple(pair for pair in pairs if severity.of_class_pair(pair) == severity.ERROR)
-    return replace(verdict, geometry=geometry, classes=classes, ids=None, pairs=pairs)
+    by_class = tuple(replace(entry, reading=Reading()) for entry in verdict.by_class)  # of one kind of evidence
+    return replace(verdict, geometry=geometry, classes=classes, ids=None, pairs=pairs, by_class=by_class)
 
 
 def _if_proven(verdict: Verdict, places: int) -> int:

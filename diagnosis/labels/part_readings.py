@@ -7,7 +7,7 @@ import numpy as np
 
 from .by_model import ByModel
 from .grammar import weight
-from .likelihood import Deviation, log_likelihoods, usual_deviation
+from .likelihood import Deviation, log_likelihoods, row_log_likelihoods, usual_deviation
 from .matched import Matched
 from .part_fit import fitted, grid
 from .part_search import groups
@@ -18,6 +18,7 @@ from .seen import Seen
 FITTED = {"shift", "scale", "size"}
 TOGETHER = 2  # departures of what files may be read by
 ODD = 0.3  # fit to what the model sees, below which a file is asked about two departures at once
+TELLS = 1.0  # log likelihood from which on a single box says anything
 DOUBLE = 2.0  # log odds against them
 HABIT = 3.0  # and those against a fit: what errs within a file errs alike, so that it is less sure than it looks
 
@@ -26,7 +27,8 @@ HABIT = 3.0  # and those against a fit: what errs within a file errs alike, so t
 class ReadingGroup:
     """``files`` (n,), of so many that ``could`` tell, and the ``reading`` of all of them; ``score``: log odds.
 
-    ``against`` (m,): files that fit as they are held to be read.
+    ``against`` (m,): files that fit as they are held to be read. Of the boxes of the files so many fit ``better`` by
+    the reading, and so many ``worse``.
     """
 
     files: np.ndarray
@@ -34,6 +36,8 @@ class ReadingGroup:
     reading: Reading
     score: float
     against: np.ndarray
+    better: int
+    worse: int
 
 
 def reading_groups(
@@ -50,12 +54,16 @@ def reading_groups(
         theirs = [seen[place] for place in group.files.tolist()]
         reading = fitted(rows.of_images(group.files), theirs, base, usual, not polygons)
         if reading != held:
+            likely = row_log_likelihoods(rows.of_images(group.files), theirs, (held, reading), usual)
+            gain = likely[:, 1] - likely[:, 0]
             entry = ReadingGroup(
                 files=group.files,
                 could=int(could.sum()),
                 reading=reading,
                 score=group.score,
                 against=group.against,
+                better=int((gain > TELLS).sum()),
+                worse=int((gain < -TELLS).sum()),
             )
             found.append(entry)
     return found

@@ -16,7 +16,6 @@ from ..objects.reading import ImageLabels
 from ..objects.reading.readers import LabelFiles, Reader
 from .edges import EdgeField
 from .fixing.parts import open_parts
-from .reading import Reading
 from .report import LabelReport, Mend
 from .rows import Rows, rows_of
 
@@ -130,19 +129,22 @@ def _preview(beside: str, mend: Mend, source: LabelSource) -> Preview | None:
     size = (pixels.shape[1], pixels.shape[0])
     rows = rows_of(0, source.read(beside))
     standing = rows if image == beside else rows_of(0, source.read(image))
-    written, meant = _boxes(standing, Reading(), {}, size), _boxes(rows, mend.reading, mend.classes, size)
+    written, meant = _boxes(standing, Mend(()), size), _boxes(rows, mend, size)
     if not len(rows):
         return None
     gain = _gain(EdgeField(pixels), written, meant)
     return Preview(image=Path(image), pixels=pixels, mend=mend, written=written, meant=meant, gain=gain)
 
 
-def _boxes(rows: Rows, reading: Reading, classes: Mapping[int, int], size: tuple[int, int]) -> Boxes:
-    """The boxes of rows under a reading; a format is not one of polygons."""
-    read = reading.boxes(rows.quads, size)
-    hulls = reading.pointwise.boxes(rows.quads, size)
-    ids = [classes.get(label, label) for label in rows.class_id.tolist()]
-    return Boxes(np.array(ids, np.int64), np.where(rows.polygon[:, None], hulls, read) * np.tile(size, 2))
+def _boxes(rows: Rows, mend: Mend, size: tuple[int, int]) -> Boxes:
+    """The boxes of rows as a mend reads them; a format is not one of polygons."""
+    found = np.empty((len(rows), 4))
+    for label in np.unique(rows.class_id).tolist():
+        reading, mine = mend.reading_of(label), rows.class_id == label
+        hulls = reading.pointwise.boxes(rows.quads[mine], size)
+        found[mine] = np.where(rows.polygon[mine, None], hulls, reading.boxes(rows.quads[mine], size))
+    ids = [mend.classes.get(label, label) for label in rows.class_id.tolist()]
+    return Boxes(np.array(ids, np.int64), found * np.tile(size, 2))
 
 
 def _gain(edges: EdgeField, written: Boxes, meant: Boxes) -> float:

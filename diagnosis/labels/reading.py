@@ -37,6 +37,17 @@ FORMAT_CODES = {
 PIXEL_CODES = {"cxcywh": "pixels", "xywh": "pixels_xywh", "xyxy": "pixels_xyxy"}
 UNIT_CODES = {"px": "pixels", "wrong_side": "wrong_side", "width": "by_width", "height": "by_height"}
 SIZE_CODES = {0.5: "half_size", 2.0: "double_size"}
+READING_CODES = frozenset(
+    [
+        *filter(None, [*ORDERS, *TURNS]),
+        *FORMAT_CODES.values(),
+        *PIXEL_CODES.values(),
+        *UNIT_CODES.values(),
+        *SIZE_CODES.values(),
+        *("other_unit", "letterbox_coordinates", "scaled", "shifted"),
+    ]
+)
+"""All codes that a reading may have."""
 
 
 @dataclass(frozen=True)

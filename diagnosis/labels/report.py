@@ -11,6 +11,7 @@ from ..findings import Report
 from .reading import Reading
 from .rest import Rest
 from .tables import problem_rows, reading_rows, suspect_rows
+from .words import counted, several
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -22,11 +23,12 @@ PAIRING = "files_mispaired"
 class Mend:
     """What would make the label files of ``images`` right.
 
-    ``reading`` of their boxes; ``classes`` {id written: id meant}, ids that are not named stay; ``pairing``: the
-    labels of an image belong to the one so many places further on in the list of its split, 0: to itself. ``split``
-    of a data YAML, "" elsewhere; ``codes`` of the findings that it mends. ``proven``: the part of it that errors call
-    for, None where that is all of it; the rest is of warnings, and mended where it is asked for. ``rest``: of a mend
-    that some files of a split vote for, what becomes of the others; None where there are none.
+    ``reading`` of their boxes; ``by_class`` {id written: reading} of classes that have one of their own, as written
+    among them where only the others are mended; ``classes`` {id written: id meant}, ids that are not named
+    stay; ``pairing``: the labels of an image belong to the one so many places further on in the list of its split, 0:
+    to itself. ``split`` of a data YAML, "" elsewhere; ``codes`` of the findings that it mends. ``proven``: the part of
+    it that errors call for, None where that is all of it; the rest is of warnings, and mended where it is asked for.
+    ``rest``: of a mend that some files of a split vote for, what becomes of the others; None where there are none.
     """
 
     images: tuple[Path, ...]
@@ -37,11 +39,26 @@ class Mend:
     codes: tuple[str, ...] = ()
     proven: "Mend | None" = None
     rest: Rest | None = None
+    by_class: Mapping[int, Reading] = field(default_factory=dict)
 
     @property
     def does(self) -> bool:
         """Whether it changes anything."""
-        return bool(self.reading.departures or self.classes or self.pairing)
+        return bool(self.departures or self.classes or self.pairing)
+
+    @property
+    def departures(self) -> frozenset[str]:
+        """The fields by which the readings of any of its boxes depart from Ultralytics' form."""
+        return frozenset(name for one in (self.reading, *self.by_class.values()) for name in one.departures)
+
+    @property
+    def reading_codes(self) -> tuple[str, ...]:
+        """The codes of all its readings, each once."""
+        return tuple(dict.fromkeys(code for one in (self.reading, *self.by_class.values()) for code in one.codes))
+
+    def reading_of(self, class_id: int) -> Reading:
+        """How boxes of a class, by its id as written, are read."""
+        return self.by_class.get(class_id, self.reading)
 
     @property
     def sure(self) -> "Mend":
@@ -51,21 +68,22 @@ class Mend:
     @property
     def class_codes(self) -> tuple[str, ...]:
         """The codes that its map of classes stands for."""
-        return tuple(code for code in self.codes if code not in (*self.reading.codes, PAIRING)) if self.classes else ()
+        return tuple(code for code in self.codes if code not in (*self.reading_codes, PAIRING)) if self.classes else ()
 
     @property
     def all_codes(self) -> tuple[str, ...]:
         """The codes of the findings that it mends, each once."""
-        return tuple(dict.fromkeys([*self.codes, *self.reading.codes, *([PAIRING] if self.pairing else [])]))
+        return tuple(dict.fromkeys([*self.codes, *self.reading_codes, *([PAIRING] if self.pairing else [])]))
 
     @property
     def doubtful(self) -> tuple[str, ...]:
         """The codes of what warnings alone call for."""
         sure, of_ids = self.sure, self.class_codes
-        reading = self.reading.codes if self.reading != sure.reading else ()
+        reading = list(self.reading.codes) if self.reading != sure.reading else []
+        reading += [code for one, own in self.by_class.items() if own != sure.by_class.get(one) for code in own.codes]
         pairing = (PAIRING,) if self.pairing != sure.pairing else ()
         classes = tuple(code for code in of_ids if code not in sure.codes) or of_ids[-1:]
-        return (*pairing, *reading, *(classes if self.classes != sure.classes else ()))
+        return tuple(dict.fromkeys((*pairing, *reading, *(classes if self.classes != sure.classes else ()))))
 
 
 @dataclass(frozen=True)
@@ -88,9 +106,9 @@ class LabelReport(Report):
     data: Any = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        counts = f"{len(self.errors)} error(s), {len(self.warnings)} warning(s)"
+        counts = f"{counted(len(self.errors), 'errors')}, {counted(len(self.warnings), 'warnings')}"
         head = f"{self.subject}: {counts} in {self.images} images, of which {self.probes} were looked at"
-        told = [f"  the model has no class for: {', '.join(self.left_out)}"] if self.left_out else []
+        told = [f"  the model has no class for: {several(self.left_out, 10)}"] if self.left_out else []
         return "\n".join([head, *(f"  {one.severity}: {one.code}: {one.message}" for one in self.findings), *told])
 
     def to_json(self) -> str:
@@ -103,6 +121,7 @@ class LabelReport(Report):
             {
                 "images": [str(path) for path in mend.images],
                 "reading": str(mend.reading),
+                "by_class": {str(key): str(own) for key, own in mend.by_class.items()},
                 "codes": list(mend.codes),
                 "doubtful": list(mend.doubtful),
                 "classes": {str(key): value for key, value in mend.classes.items()},

@@ -27,9 +27,10 @@ class Rest:
 
     def __str__(self) -> str:
         count = len(self.left_as_written) + len(self.could_not_tell)
-        text = f"{count} files are left as they are: {len(self.left_as_written)} fit so"
+        text = f"The other {count} files of this split are left as they are: "
+        text += f"in {len(self.left_as_written)} the labels fit better as they are written"
         if self.could_not_tell:
-            text += f", {len(self.could_not_tell)} could not tell; look at these: {named(self.could_not_tell)}"
+            text += f", of {len(self.could_not_tell)} it cannot be told; look at these: {named(self.could_not_tell)}"
         if self.not_looked_at:
             text += f" ({self.not_looked_at} were not looked at)"
         return f"{text}; {self.hint}" if self.hint else text

@@ -2,6 +2,7 @@
 
 from .class_maps import ClassChoice
 from .class_pairs import ClassPair
+from .class_rolls import ClassRoll
 from .file_votes import FileVotes
 from .pairing import Pairing
 from .search import FEWEST
@@ -25,6 +26,11 @@ def of_pairing(pairing: Pairing) -> str:
 def of_classes(choice: ClassChoice) -> str:
     """An error where the map explains nearly all pairs."""
     return _error_if(choice.explained >= NEARLY_ALL)
+
+
+def of_roll(roll: ClassRoll) -> str:
+    """An error where it explains nearly all pairs."""
+    return _error_if(roll.explained >= NEARLY_ALL)
 
 
 def of_class_pair(pair: ClassPair) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from .as_read import as_meant, as_read
+from .class_readings import of_classes
 from .reading import Reading
 from .suspects import find_suspects, suspect_dicts
 from .verdict import Verdict, class_map_of
@@ -17,7 +18,7 @@ def suspects_of(verdict: Verdict) -> Iterator[dict[str, Any]]:
     model, material = verdict.model, verdict.material
     if model is None or not model.capable or material.seen is None or not material.classes_known:
         return
-    read = as_read(model.rows, material.seen, model.reading, verdict.votes)
+    read = as_read(model.rows, material.seen, model.reading, verdict.votes, of_classes(verdict.by_class))
     read = as_meant(read, class_map_of(verdict), verdict.votes)
     found = find_suspects(read, material.seen, Reading())
     paths = [Path(material.paths[place]) for place in material.looked.tolist()]

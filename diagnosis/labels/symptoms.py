@@ -9,8 +9,10 @@ OF_BOXES = frozenset({"outside", "off_image", "empty_box"})
 BEYOND = frozenset({"outside", "off_image"})
 BRINGS_BACK = "brings_back"  # evidence: how many rows leave the image that a reading brings back, 0 for few of them
 OF_IDS = frozenset({"class_negative", "class_unknown"})
-OF_CLASSES = frozenset({"ids_shifted", "ids_alphabetical", "ids_coco91", "ids_permuted"})
-NOT_BOXES = frozenset({"files_mispaired", "labels_missing", "classes_swapped", "classes_merged", "cannot_tell"})
+OF_CLASSES = frozenset({"ids_shifted", "ids_alphabetical", "ids_as_strings", "ids_coco91", "ids_permuted"})
+NOT_BOXES = frozenset(
+    {"files_mispaired", "labels_missing", "classes_swapped", "classes_merged", "ids_rolled", "cannot_tell"}
+)
 
 
 def with_symptoms(systematic: Sequence[Finding], of_files: Iterable[Finding]) -> list[Finding]:

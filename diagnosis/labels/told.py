@@ -9,29 +9,32 @@ import numpy as np
 from ..findings import CODES, Finding
 from . import severity
 from .beyond import brought_back
-from .by_edges import LEAST
-from .by_model import ABOVE_CHANCE
 from .class_pairs import ClassPair
+from .file_votes import FileVotes
 from .how_to_mend import asked_for, in_python
-from .material import Material
 from .mends import mendable, part_classes, rest_of
 from .reading import Reading
 from .rest import Rest
 from .symptoms import BRINGS_BACK
+from .told_classes import class_names, told_of_classes, told_of_roll
+from .told_doubt import cannot_tell
 from .verdict import Verdict, class_map_of, files_of, run_of
+from .words import where
 
 NAMED = 100  # files that a finding names
-ENOUGH = 16  # images that are never too few by themselves
-ABSURD = 20  # times the images that were looked at, from which on it is no advice to fetch so many
-ON_EDGES = LEAST / 2  # what boxes must score on edges, at least
+ANEW = "Label them anew; what they are is not in the files."
+UNKNOWN = "What all ids mean there is not known, so that none is mended: look at report.suspects."
+NOT_MENDED = {"classes_merged": ANEW}
+FEW = 0.1  # of the boxes of files that vote for a reading, which may fit worse so
+SEVERAL = 3  # findings of few files each, from which on they are summed up
 AGAIN = "Run the check again after that."
 
 
 def findings_of(verdict: Verdict) -> list[Finding]:
     """All findings of one split."""
     found = [*_pairing(verdict), *_geometry(verdict), *_classes(verdict), *_class_pairs(verdict)]
-    found += [*_partial(verdict), *_missing(verdict)]
-    return [*(found or _cannot_tell(verdict)), *_ids(verdict)]
+    found += [*told_of_roll(verdict), *told_of_classes(verdict), *_partial(verdict), *_missing(verdict)]
+    return [*(found or cannot_tell(verdict)), *_ids(verdict)]
 
 
 def _geometry(verdict: Verdict) -> Iterator[Finding]:
@@ -61,6 +64,10 @@ def _geometry(verdict: Verdict) -> Iterator[Finding]:
         evidence["contested"] = True
         words.append(_contest(geometry.by))
     weight = severity.of_geometry(geometry)
+    right = [one for entry in verdict.by_class if not entry.reading.codes for one in entry.classes]
+    if right:
+        evidence["right_as_written"] = right
+        words.append(f"but boxes of {class_names(verdict.material, right)} are right as they are written, and stay so")
     for code in reading.codes:
         mend = _mend(weight, reading.codes)
         text = f"{_where(verdict)}{CODES[code]} (read as: {reading}); {'; '.join(words)}. {mend}"
@@ -173,7 +180,7 @@ def _class_pair(verdict: Verdict, pair: ClassPair) -> Finding:
             f"{other!r} is never labelled, but the model sees it at {pair.for_each_other} of {pair.pairs} labels of "
             f"{one!r}"
         )
-        mend = "Label them anew; what they are is not in the files."
+        mend = ANEW
     evidence = {
         "first": one,
         "second": other,
@@ -194,17 +201,20 @@ def _partial(verdict: Verdict) -> Iterator[Finding]:
         held = "as the rest" if entry.reading is not None else "as written"
         weight = severity.of_votes(entry)
         rest = rest_of(verdict, entry)
+        scattered = _scattered(verdict) if entry is verdict.votes[0] else ""
         for code in codes:
             mended = entry.reading is not None or part_classes(verdict, entry)
-            mend = _mend(weight, codes) if mended else "Label them anew; what they are is not in the files."
+            mend = _mend(weight, codes) if mended else NOT_MENDED.get(code, UNKNOWN)
             text = (
-                f"{_where(verdict)}in {len(images)} of {entry.could} files that could tell, {CODES[code]}, such as "
-                f"{images[0].name}; read so they fit what the model sees, {held} they do not."
-                f"{'' if rest is None else f' {rest}.'} {mend}"
+                f"{_where(verdict)}in {len(images)} of {entry.could} files in which the model sees what is labelled, "
+                f"{CODES[code]}, such as {images[0].name}; read so they fit what the model sees, {held} they do not."
+                f"{_mixed(entry)}{'' if rest is None else f' {rest}.'}{scattered} {mend}"
             )
             evidence = {
                 "by": "model",
                 "share": len(images) / entry.could,
+                "boxes_better": entry.better,
+                "boxes_worse": entry.worse,
                 "probability": entry.probability,
                 "reading": str(entry.reading or ""),
                 "k": entry.k,
@@ -214,6 +224,29 @@ def _partial(verdict: Verdict) -> Iterator[Finding]:
                 **_left(rest),
             }
             yield Finding(code, weight, None, text, evidence)
+
+
+def _mixed(entry: FileVotes) -> str:
+    """That part of the boxes of the files contradicts."""
+    told = entry.better + entry.worse
+    if entry.worse <= FEW * told:
+        return ""
+    return (
+        f" But only {entry.better} of the {told} boxes of these files that tell fit better so: mend them whole only if "
+        "the figure says so."
+    )
+
+
+def _scattered(verdict: Verdict) -> str:
+    """That several findings of few files each hold for most files together."""
+    votes = verdict.votes
+    files, could = sum(len(entry.files) for entry in votes), max(entry.could for entry in votes)
+    if len(votes) < SEVERAL or files <= could / 2:
+        return ""
+    return (
+        f" {len(votes)} findings hold for {files} of {could} files together: most files deviate, by no single reading. "
+        "Look at what wrote them before you mend parts."
+    )
 
 
 def _left(rest: Rest | None) -> dict[str, Any]:
@@ -259,62 +292,6 @@ def _missing(verdict: Verdict) -> Iterator[Finding]:
         yield Finding("labels_missing", "warning", None, text, evidence)
 
 
-def _cannot_tell(verdict: Verdict) -> Iterator[Finding]:
-    model, edges, count = verdict.model, verdict.edges, len(verdict.material.looked)
-    if verdict.geometry.by and not (model is not None and not model.capable):
-        return
-    evidence: dict[str, Any] = {"images": count, "split": verdict.material.split, "by": verdict.geometry.by}
-    words = _strange(verdict.material)
-    if model is not None and model.capable:
-        words.append(
-            f"the model has no class for most of these labels; what it sees fits them best if they are read as "
-            f"{model.reading}, but it may see other things"
-        )
-    elif model is not None:
-        evidence |= {"model_above_chance": model.above_chance.mean, "model_se": model.above_chance.se}
-        words.append(
-            f"labels fit what the model sees in {model.above_chance.images} images by {model.above_chance.mean:+.2f} ± "
-            f"{model.above_chance.se:.2f} beyond chance, which must exceed {model.above_chance.least(ABOVE_CHANCE):.2f}"
-        )
-    if edges is not None and not edges.capable:
-        evidence |= {"edges": edges.on_edges.mean, "edge_se": edges.on_edges.se}
-        words.append(
-            f"boxes lie on edges by {edges.on_edges.mean:+.3f} ± {edges.on_edges.se:.3f} beyond chance, which must "
-            f"exceed {edges.on_edges.least(ON_EDGES):.3f}"
-        )
-    elif edges is not None:
-        words.append("the edges speak for the labels as they are read, but say nothing of classes")
-    if not words:
-        words.append(f"{count} image(s) with labels to look at are too few")
-    needed = _needed(verdict)
-    evidence["images_needed"] = needed
-    advice = "More images of this kind would tell no more; another model may."
-    if needed is not None and needed > ABSURD * max(count, ENOUGH):
-        advice = "More images would hardly tell; another model may."
-    elif needed is not None:
-        advice = f"About {needed} images would do if model and labels are of one kind; a better model does with fewer."
-    text = f"{_where(verdict)}whether the labels are right cannot be told: {'; '.join(words)}. {advice}"
-    yield Finding("cannot_tell", "warning", None, text, evidence)
-
-
-def _strange(material: Material) -> list[str]:
-    """That model and labels are of other classes, the likeliest cause; [] where they are not."""
-    common = material.in_common
-    if common is None or len(common) > 1 or len(common) == len(material.names):
-        return []
-    shared = f"only {common[0]!r}" if common else "nothing"
-    return [f"the class names of the model and of the labels share {shared}"]
-
-
-def _needed(verdict: Verdict) -> int | None:
-    """With how many images it might be told, always more than were looked at; None where no number would do."""
-    model, edges, count = verdict.model, verdict.edges, len(verdict.material.looked)
-    found = [model.above_chance.needed()] if model is not None and not model.capable else []
-    found += [edges.on_edges.needed()] if model is None and edges is not None else []
-    found += [ENOUGH]
-    return max((number for number in found if number is not None and number > count), default=None)
-
-
 def _share(verdict: Verdict) -> dict[str, Any]:
     """The part of the files that a finding about the whole split holds for."""
     others = sum(len(entry.files) for entry in verdict.votes)
@@ -327,4 +304,4 @@ def _files(images: Sequence[Path]) -> dict[str, Any]:
 
 
 def _where(verdict: Verdict) -> str:
-    return f"{verdict.material.split}: " if verdict.material.split else ""
+    return where(verdict.material.split)

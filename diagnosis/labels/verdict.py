@@ -1,5 +1,6 @@
 """The verdict on one split: evidence of both kinds, brought together into findings and mends."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from .by_ids import ByIds, judge_by_ids
 from .by_model import ByModel, judge_by_model
 from .class_maps import ClassChoice, ClassMap, choose_map, class_maps
 from .class_pairs import ClassPair, class_pairs, crossing
+from .class_readings import ClassReading, class_readings, of_classes, straightened
+from .class_rolls import ClassRoll, find_roll
 from .file_votes import FileVotes, vote_by_files
 from .grammar import readings
 from .matched import Matched, match
@@ -39,7 +42,8 @@ class Geometry:
 @dataclass(frozen=True)
 class Verdict:
     """What was found in one split, before it is told. ``model`` and ``edges`` None where there is no such evidence;
-    ``ids``: what the class ids alone suggest, where nothing was seen of the classes."""
+    ``ids``: what the class ids alone suggest, where nothing was seen of the classes; ``by_class``: classes
+    that are read in their own way in all files; ``roll``: class ids that stand a row too far on in each file."""
 
     material: Material
     geometry: Geometry
@@ -50,6 +54,8 @@ class Verdict:
     pairs: tuple[ClassPair, ...] = ()
     votes: tuple[FileVotes, ...] = ()
     missing: Missing | None = None
+    by_class: tuple[ClassReading, ...] = ()
+    roll: ClassRoll | None = None
     extra: tuple[Finding, ...] = field(default=())
 
 
@@ -68,29 +74,56 @@ def judge(material: Material) -> Verdict:
     if model is None or not model.capable or material.seen is None or not material.classes_known:
         ids = judge_by_ids(material.names, material.used.tolist())
         return Verdict(material=material, geometry=geometry, model=model, edges=edges, ids=ids)
-    reading = model.reading
-    matched = match(rows, material.seen, reading)
-    classes = choose_map(matched, class_maps(material.names, material.used))
-    held = classes.map
-    pairs = _pairs(rows, matched, held, material)
-    crossed = crossing(matched, pairs, held.meant)
-    votes = vote_by_files(rows, material, model, matched, held, crossed)
-    if pairs and any(entry.code for entry in votes):  # what only files of other ids show is no exchange of two classes
-        votes = vote_by_files(rows, material, model, matched, held, np.zeros(len(matched), bool))
-        odd = [np.empty(0, np.int64), *(entry.files for entry in votes if entry.code)]
-        rest = matched.chosen(~np.isin(matched.image, np.concatenate(odd)))
-        pairs = _pairs(rows, rest, held, material)
-    others = np.concatenate([np.empty(0, np.int64), *(entry.files for entry in votes if entry.reading is not None)])
+    parts = _parts(rows, material, model, {})
+    found = ()
+    if geometry.reading == model.reading:
+        found = class_readings(rows, material.seen, model, parts.matched, parts.votes)
+    by_class = of_classes(found)
+    if found:
+        parts = _parts(straightened(rows, material.seen, model.reading, found), material, model, by_class)
+    others = np.concatenate([np.empty(0, np.int64), *(one.files for one in parts.votes if one.reading is not None)])
+    read = as_read(rows, material.seen, model.reading, parts.votes, by_class)
     return Verdict(
         material=material,
         geometry=geometry,
         model=model,
         edges=edges,
-        classes=classes,
-        pairs=tuple(pairs),
-        votes=tuple(votes),
-        missing=find_missing(as_read(rows, material.seen, reading, votes), material.seen, Reading(), others),
+        classes=parts.classes,
+        pairs=parts.pairs,
+        votes=parts.votes,
+        missing=find_missing(read, material.seen, Reading(), others),
+        by_class=found,
+        roll=parts.roll,
     )
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What pairs of a label and a detection say of classes, and of single files."""
+
+    matched: Matched
+    classes: ClassChoice
+    pairs: tuple[ClassPair, ...]
+    votes: tuple[FileVotes, ...]
+    roll: ClassRoll | None
+
+
+def _parts(rows: Rows, material: Material, model: ByModel, apart: Mapping[int, Reading]) -> _Parts:
+    """Classes, and single files; ``apart``: ids whose boxes are read in their own way in all files."""
+    matched = match(rows, material.seen or [], model.reading)
+    classes = choose_map(matched, class_maps(material.names, material.used))
+    held = classes.map
+    roll = None if classes.proven else find_roll(rows, matched)
+    pairs = _pairs(rows, matched, held, material)
+    votes = vote_by_files(rows, material, model, matched, held, crossing(matched, pairs, held.meant), apart)
+    if pairs and any(entry.code for entry in votes):  # what only files of other ids show is no exchange of two classes
+        votes = vote_by_files(rows, material, model, matched, held, np.zeros(len(matched), bool), apart)
+        odd = [np.empty(0, np.int64), *(entry.files for entry in votes if entry.code)]
+        rest = matched.chosen(~np.isin(matched.image, np.concatenate(odd)))
+        pairs = _pairs(rows, rest, held, material)
+    if roll is not None:  # of which other maps of ids are fragments
+        pairs, votes = [], [entry for entry in votes if not entry.code]
+    return _Parts(matched=matched, classes=classes, pairs=tuple(pairs), votes=tuple(votes), roll=roll)
 
 
 def _pairs(rows: Rows, matched: Matched, held: ClassMap, material: Material) -> list[ClassPair]:

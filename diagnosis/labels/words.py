@@ -1,5 +1,6 @@
-"""Readings in words."""
+"""Readings and lists in words."""
 
+from collections.abc import Sequence
 from typing import Any
 
 ORDER_WORDS = {
@@ -51,3 +52,19 @@ def reading_in_words(reading: Any) -> str:
     if reading.shift != (0, 0):
         parts.append(f"shifted by {reading.shift[0]:+.2%} of the width and {reading.shift[1]:+.2%} of the height")
     return "; ".join(filter(None, parts)) or "as written"
+
+
+def several(names: Sequence[str], most: int = 3) -> str:
+    """The first of some names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def counted(count: int, what: str) -> str:
+    """So many of what is named in the plural; of one, in the singular."""
+    return f"{count} {what.removesuffix('s') if count == 1 else what}"
+
+
+def where(split: str) -> str:
+    """The split that a sentence is about, "" where there is only one."""
+    return f"{split}: " if split else ""

@@ -88,6 +88,16 @@ def test_the_code_is_told_in_words_and_boxes_off_the_photograph_are_counted(data
     assert "corner_as_centre: the upper left corner in place of the centre" in figure.legends[0].get_title().get_text()
 
 
+def test_only_boxes_of_a_class_move_where_it_alone_is_mended(data, artists):
+    figure = viz.labels(reported(data, by_class={1: CORNER}, codes=("corner_as_centre",)))
+    ax = panels(figure)["landscape.png"]
+    drawn, scale = hulls(artists, ax, "meant"), np.tile(SIZES["landscape"], 2)
+    moved = np.abs(drawn - RIGHT[1] * scale).max(1) < 1e-6
+    assert moved.sum() == 1 and not (np.abs(drawn - RIGHT[0] * scale).max(1) < 1e-6).any()
+    text = " ".join(figure.legends[0].get_title().get_text().split())
+    assert f"corner_as_centre, {NAMES[1]} alone: the upper left corner" in text
+
+
 def test_where_classes_change_both_names_stand_there_and_boxes_that_stay_are_drawn_once(data, artists):
     figure = viz.labels(reported(data, classes={0: 2}, codes=("ids_shifted",)), images=1)
     assert [note.get_text() for note in artists(figure, "label")] == ["was car → is $lorry$"]

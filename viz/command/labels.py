@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -102,7 +102,7 @@ def labels(
         say = partial(print, file=sys.stderr if json == "-" else sys.stdout, flush=True)
         if json is not None:
             _write_json(report.to_json(), json)
-        for line in _told(report):
+        for line in _told(report, also or ()):
             say(line)
         _check_mendable(report, also)
         for line in _drawn(report, figures, fix):
@@ -153,29 +153,36 @@ def _write_json(text: str, place: str) -> None:
         Path(place).write_text(text + "\n", encoding="utf-8")
 
 
-def _told(report: Any) -> Iterator[str]:
+def _told(report: Any, also: Sequence[str]) -> Iterator[str]:
     """The findings, the problems of the files counted by code, and what would be mended."""
-    yield f"{report.subject}: {report.images} images, {len(report.errors)} errors, {len(report.warnings)} warnings"
     from diagnosis.labels.how_to_mend import for_command_line
+    from diagnosis.labels.words import counted
+
+    counts = ((report.images, "images"), (len(report.errors), "errors"), (len(report.warnings), "warnings"))
+    yield f"{report.subject}: {', '.join(counted(*one) for one in counts)}"
 
     for finding in report.findings:
         message = for_command_line(finding.message, finding.evidence.get("also", ()))
         yield f"  {finding.severity}: {finding.code}: {message}"
     for mend in report.mends:
-        yield from _would_mend(mend)
+        yield from _would_mend(mend, also)
     for what, codes in (("problems of the files", report.problems["code"]), ("suspects", report.suspects["kind"])):
         counts = codes.value_counts(sort=True).iter_rows()
         if len(codes):
             yield f"  {what}: {', '.join(f'{count} {code}' for code, count in counts)}"
 
 
-def _would_mend(mend: Any) -> Iterator[str]:
-    """What a mend does by itself, and what of it must be asked for."""
-    where = f"{len(mend.images)} files{f' of {mend.split}' if mend.split else ''}"
-    if mend.sure.does:
-        yield f"  would mend {where}: {' + '.join(mend.sure.all_codes)}"
-    if mend.doubtful:
-        yield f"  would mend {where} if asked: {' '.join(f'--also {code}' for code in mend.doubtful)}"
+def _would_mend(mend: Any, also: Sequence[str]) -> Iterator[str]:
+    """What a mend does by itself and because it is asked for, and what of it must yet be asked for."""
+    from diagnosis.labels.words import counted
+
+    where = f"{counted(len(mend.images), 'files')}{f' of {mend.split}' if mend.split else ''}"
+    done = [*(mend.sure.all_codes if mend.sure.does else ()), *(code for code in mend.doubtful if code in also)]
+    left = [code for code in mend.doubtful if code not in also]
+    if done:
+        yield f"  {'mends' if also else 'would mend'} {where}: {' + '.join(dict.fromkeys(done))}"
+    if left:
+        yield f"  would mend {where} if asked: {' '.join(f'--also {code}' for code in left)}"
 
 
 def _drawn(report: Any, figures: str | None, fix: str | None) -> Iterator[str]:
@@ -229,5 +236,7 @@ def _not_mended(report: Any, also: tuple[str, ...]) -> Iterator[str]:
             continue
         elif code == CUT or DUPLICATES.get(code, code) in DROPS:
             yield f"not mended: {code}; add --also {code} to {'cut the boxes' if code == CUT else 'drop the rows'}"
+        elif code == "ids_rolled":
+            yield f"not mended: {code}; ids are not moved between rows here: mend what wrote the files"
         else:
             yield f"not mended: {code}; it is not in the files what would be right"

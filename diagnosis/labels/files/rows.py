@@ -11,12 +11,37 @@ from ...findings import Finding
 from ...objects.reading import ImageLabels, LabelledSet, Problem
 from ...objects.reading.label_paths import orphans
 from ...objects.reading.rows import TOLERANCE
+from ..words import counted
 from .severity import FAULTS, Fault
 
 NAMED = 100  # files that evidence names
 SHOWN = 3  # places that a message names
 KEPT = 1000  # problems of a code that are kept one by one
 MOST = 0.5  # share of empty files above which they are told
+VERBS = {
+    "are": "is",
+    "belong": "belongs",
+    "cannot": "cannot",
+    "have": "has",
+    "hold": "holds",
+    "lack": "lacks",
+    "leave": "leaves",
+    "lie": "lies",
+    "name": "names",
+    "stand": "stands",
+}
+NOUNS = {
+    "annotations": "annotation",
+    "boxes": "box",
+    "files": "file",
+    "folders": "folder",
+    "ids": "id",
+    "images": "image",
+    "lines": "line",
+    "rows": "row",
+}
+ONE = {**VERBS, **NOUNS}
+"""What faults are told in, of many and of one."""
 FEW = 0.02  # share of files that may hold polygons, or boxes, among others and not be meant
 
 
@@ -120,15 +145,24 @@ def files_of(paths: Sequence[Path]) -> dict[str, Any]:
 def _finding(fault: Fault, seen: Seen, images: int) -> Finding:
     files, share = list(seen.files), min(1.0, len(seen.files) / max(1, images))
     places = [problem.path if problem.line is None else f"{problem.path}:{problem.line}" for problem in seen.first]
-    where = f" in {len(files)} files" if seen.first[0].line is not None else ""
+    where = f" in {counted(len(files), 'files')}" if seen.first[0].line is not None else ""
     example = f", {seen.first[0].message.rstrip('.')}" if where else ""
     return Finding(
         code=fault.code,
         severity=fault.severity,
         level=None,
-        message=f"{seen.count} {fault.what}{where}: {_places(places)}{example}. {fault.mend}",
+        message=f"{_what(fault, seen.count)}{where}: {_places(places)}{example}. {fault.mend}",
         evidence={"count": seen.count, "share": share, **files_of(files), "first": tuple(map(str, places[:SHOWN]))},
     )
+
+
+def _what(fault: Fault, count: int) -> str:
+    """What was found, of one in the singular."""
+    words = fault.what.split()
+    if count == 1:
+        verb = next(place for place, word in enumerate(words) if word in VERBS)
+        words[: verb + 1] = [ONE.get(word, word) for word in words[: verb + 1]]
+    return f"{count} {' '.join(words)}"
 
 
 def _places(places: Sequence[Path | str]) -> str:

@@ -72,9 +72,7 @@ FAULTS = {
     "outside": Fault(
         "outside", "error", "boxes leave the image, and Ultralytics leaves their images out", "Clip them to [0, 1]."
     ),
-    "barely_outside": Fault(
-        "outside", "warning", "boxes leave the image by less than 1 %", "Ultralytics lets it pass; clip them to [0, 1]."
-    ),
+    "barely_outside": Fault("outside", "warning", "boxes leave the image by less than 1 %", "Clip them to [0, 1]."),
     "off_image": Fault(
         "off_image", "error", "boxes lie off the image altogether", "Are these px, or the labels of other images?"
     ),

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from anatomy.arguments import shown
 
 from ...findings import CODES
-from ..reading import Reading
+from ..reading import READING_CODES, Reading
 from ..report import PAIRING, LabelReport, Mend
 from ..rest import Rest
 
@@ -27,6 +27,10 @@ DROPS = (
 """Rows that are left out where their code is asked for; by themselves they stay as they stand."""
 CUT = "outside"
 """Boxes that leave the image are cut at its edges where this is asked for."""
+
+OF_IDS = ("ids_shifted", "ids_alphabetical", "ids_as_strings", "ids_coco91", "ids_permuted", "classes_swapped")
+MENDABLE = {*READING_CODES, *OF_IDS, PAIRING, *DUPLICATES, *DROPS, CUT}
+LETTERS = 4  # of a word, from which on the codes that hold it are likely meant
 
 
 @dataclass(frozen=True)
@@ -71,13 +75,15 @@ def check_codes(codes: Iterable[str]) -> None:
     known = {*CODES, *DROPS, CUT}
     for code in codes:
         if code not in known:
-            raise ValueError(f"Codes are of findings, or of rows to drop, but {code!r} is none.{_meant(code, known)}")
+            meant = _meant(code, known) or f" Codes of what can be mended: {', '.join(sorted(MENDABLE))}."
+            raise ValueError(f"Codes are of findings, or of rows to drop, but {code!r} is none.{meant}")
 
 
 def _meant(code: str, known: Iterable[str]) -> str:
     """The code that a word is likely to mean, as a question; "" none."""
-    near = get_close_matches(code, sorted(known), n=1)
-    return f" Did you mean {near[0]}?" if near else ""
+    holding = sorted(one for one in known if len(code) >= LETTERS and code in one)
+    near = get_close_matches(code, sorted(known), n=1) or holding
+    return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
 def _nothing(report: LabelReport) -> str:
@@ -122,10 +128,18 @@ def _narrowed(mend: Mend, asked: set[str]) -> Mend:
         reading=mend.reading if reading & asked else Reading(),
         classes=mend.classes if asked.intersection(mend.class_codes) else {},
         pairing=mend.pairing if PAIRING in asked else 0,
+        by_class=_of_classes(mend, asked),
         codes=tuple(code for code in mend.codes if code in asked),
         proven=None,
         rest=mend.rest if mend.rest is not None and asked.issuperset(mend.rest.codes) else None,
     )
+
+
+def _of_classes(mend: Mend, asked: set[str]) -> dict[int, Reading]:
+    """The readings of single classes that are asked for; where only others are, these classes stay as they stand."""
+    others = bool(set(mend.reading.codes) & asked)
+    chosen = {one: own if asked.intersection(own.codes) else Reading() for one, own in mend.by_class.items()}
+    return {one: own for one, own in chosen.items() if others or own.departures}
 
 
 def _beside(sure: Mend, asked: Mend) -> Mend:
@@ -133,6 +147,7 @@ def _beside(sure: Mend, asked: Mend) -> Mend:
     return replace(
         sure,
         reading=asked.reading if asked.reading.departures else sure.reading,
+        by_class={**sure.by_class, **asked.by_class},
         classes=asked.classes or sure.classes,
         pairing=asked.pairing or sure.pairing,
         codes=tuple(dict.fromkeys((*sure.codes, *asked.codes))),

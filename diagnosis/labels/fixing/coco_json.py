@@ -66,15 +66,15 @@ class _Json:
         mend = self.choice.mends.get(image)
         if mend is not None:
             size = belongs.size or header_size(target)
-            if size is None and mend.reading.departures:
+            if size is None and mend.departures:
                 self.changes.leave_out(UNREADABLE, image)
-            elif mend.reading.departures:
-                self._read_anew(held, mend.reading, size or (1, 1))
+            elif mend.departures:
+                self._read_anew(held, mend, size or (1, 1))
             if mend.classes:
                 self._rename(held, mend)
             if mend.pairing:
                 self._move(held, belongs)
-        if self.choice.cut and not (mend is not None and mend.reading.departures):
+        if self.choice.cut and not (mend is not None and mend.departures):
             self._cut(held, held.size or header_size(image))
         if self.choice.drop:
             self._drop(held, held.size or header_size(image) or (1, 1))
@@ -94,15 +94,14 @@ class _Json:
     def _entries(self) -> list[Entry]:
         return self.data.get("annotations") or []
 
-    def _read_anew(self, held: CocoImage, reading: Reading, size: Size) -> None:
+    def _read_anew(self, held: CocoImage, mend: Mend, size: Size) -> None:
         rows, _ = annotation_rows(self.path, held.annotations, size)
-        rows = [row for row in rows if np.isfinite(row.cxcywh).all()]
-        if not rows:
-            return
-        quads = np.array([row.cxcywh for row in rows])
-        boxes = zip(Reading().boxes(quads, size), reading.boxes(quads, size), strict=True)
         moved = 0
-        for row, (written, meant) in zip(rows, boxes, strict=True):
+        for row in rows:
+            reading = mend.reading_of(int(row.class_id))
+            if not reading.departures or not np.isfinite(row.cxcywh).all():
+                continue
+            written, meant = Reading().boxes([row.cxcywh], size)[0], reading.boxes([row.cxcywh], size)[0]
             entry = self._entries[row.line]
             outline = entry.get("segmentation")
             if mend_annotation(entry, written, meant, reading, size):
@@ -112,7 +111,8 @@ class _Json:
                 self.changes.leave_out(OFF, self.path, row.line)
             if outline and not entry.get("segmentation"):
                 self.changes.leave_out(MASK, self.path, row.line)
-        self.changes.count(reading.codes, moved)
+        if moved:
+            self.changes.count(mend.reading_codes, moved)
 
     def _rename(self, held: CocoImage, mend: Mend) -> None:
         categories = {class_id: category for category, class_id in self.classes.items()}

@@ -46,7 +46,7 @@ def fix_labels(
     """
     choice = chosen(report, codes, also)
     parts = open_parts(data)
-    _check_same(choice, parts)
+    _check_same(report, choice, parts)
     place = open_place(out, (*_folders(parts), *_root(parts)))
     changes = Changes(source=str(data), rests=choice.rests)
     with draft_of(place) as draft, tqdm(total=parts.images, desc="labels", unit="image", disable=not progress) as bar:
@@ -58,15 +58,29 @@ def fix_labels(
     return place / entry
 
 
-def _check_same(choice: Choice, parts: Parts) -> None:
-    """Raise ValueError where mends are about images that the data does not have."""
-    there = set(parts.paths())
-    foreign = [image for image in choice.mends if image not in there]
+def _check_same(report: LabelReport, choice: Choice, parts: Parts) -> None:
+    """Raise ValueError where mends, or the report itself, are about images that the data does not have."""
+    there, about = set(parts.paths()), list(choice.mends) or _about(report, parts)
+    foreign = [image for image in about if image not in there]
     if foreign:
+        where = str(parts.source) if isinstance(parts.source, str | os.PathLike) else shown(parts.source)
         raise ValueError(
-            f"A report mends the data that it is about, but {len(foreign)} of its {len(choice.mends)} images, such as "
-            f"{foreign[0]!r}, are not in {shown(parts.source)}. Check these labels, and mend by that report."
+            f"A report mends the data that it is about, but {len(foreign)} of its {len(about)} images, such as "
+            f"{foreign[0]!r}, are not in {where}. Check these labels, and mend by that report."
         )
+
+
+def _about(report: LabelReport, parts: Parts) -> list[str]:
+    """The images that a report is about, where it was given other data than these."""
+    if report.data is None or report.data is parts.source or str(report.data) == str(parts.source):
+        return []
+    try:
+        return list(dict.fromkeys(open_parts(report.data).paths()))
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"A report mends the data that it is about, but {shown(report.data)} is not there any more: {error} Check "
+            "these labels, and mend by that report."
+        ) from error
 
 
 def _root(parts: Parts) -> Iterator[str]:

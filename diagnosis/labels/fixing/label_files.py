@@ -82,16 +82,23 @@ def _correction(choice: Choice, source: str, image: str) -> Correction | None:
     mend = choice.mends.get(source)
     if mend is None:
         return Correction(drop=choice.drop, cut=choice.cut)
-    needed = not NEED_SIZE.isdisjoint(mend.reading.departures)
+    needed = not NEED_SIZE.isdisjoint(mend.departures)
     size = header_size(image) if needed else (1, 1)
     if size is None:
         return None
-    return Correction(reading=mend.reading, classes=mend.classes, drop=choice.drop, cut=choice.cut, size=size)
+    return Correction(
+        reading=mend.reading,
+        by_class=mend.by_class,
+        classes=mend.classes,
+        drop=choice.drop,
+        cut=choice.cut,
+        size=size,
+    )
 
 
 def _count(changes: Changes, mend: Mend | None, path: str, text: MendedText) -> None:
     if mend is not None:
-        changes.count(mend.reading.codes if text.moved else (), text.moved)
+        changes.count(mend.reading_codes if text.moved else (), text.moved)
         changes.count(mend.class_codes if text.renamed else (), text.renamed)
         changes.count((PAIRING,) if mend.pairing else (), text.rows)
     if text.cut:

@@ -21,12 +21,14 @@ Lines = dict[int, str]
 class Correction:
     """What is done to the labels of one image.
 
-    ``reading``: how its numbers are to be read, None as they are; ``classes`` {id written: id meant}; ``drop``: codes
+    ``reading``: how its numbers are to be read, None as they are, and those of single classes ``by_class`` {id written:
+    reading}; ``classes`` {id written: id meant}; ``drop``: codes
     of rows that are left out; ``cut``: boxes out of [0, 1] are cut; ``size`` (width, height) px of the image, which a
     reading needs.
     """
 
     reading: Reading | None = None
+    by_class: Mapping[int, Reading] = field(default_factory=dict)
     classes: Mapping[int, int] = field(default_factory=dict)
     drop: frozenset[str] = frozenset()
     cut: bool = False
@@ -35,7 +37,12 @@ class Correction:
     @property
     def does(self) -> bool:
         """Whether it changes anything."""
-        return bool(self.classes or self.drop or self.cut or (self.reading is not None and self.reading.departures))
+        return bool(self.classes or self.drop or self.cut or self.moves)
+
+    @property
+    def moves(self) -> bool:
+        """Whether any numbers are read otherwise than they are written."""
+        return any(one is not None and one.departures for one in (self.reading, *self.by_class.values()))
 
 
 @dataclass(frozen=True)
@@ -116,9 +123,18 @@ def _parsed(lines: Lines, path: Path, form: LabelForm) -> tuple[list[Row], list[
 
 
 def _numbers(rows: list[Row], correction: Correction, form: LabelForm) -> dict[int, Values]:
-    if correction.reading is None or correction.size is None or not correction.reading.departures:
+    if correction.size is None or not correction.moves:
         return {}
-    return mended_numbers(rows, correction.reading, correction.size, form.keypoints)
+    by_reading: dict[Reading, list[Row]] = {}
+    for row in rows:
+        reading = correction.by_class.get(int(row.class_id), correction.reading) if row.class_id % 1 == 0 else None
+        reading = correction.reading if reading is None else reading
+        if reading is not None and reading.departures:
+            by_reading.setdefault(reading, []).append(row)
+    found: dict[int, Values] = {}
+    for reading, listed in by_reading.items():
+        found |= mended_numbers(listed, reading, correction.size, form.keypoints)
+    return found
 
 
 def _to_drop(lines: Lines, path: Path, codes: frozenset[str], form: LabelForm) -> dict[int, str]:

@@ -49,7 +49,7 @@ def parse_rows(path: Path, text: str, keypoints: Keypoints, problems: list[Probl
             continue
         values = _numbers(words)
         if isinstance(values, str):
-            message = f"{values[:20]!r} is no number; the row is left out."
+            message = f"{values[:20]!r} is no number; the row is left out.{_slip(values)}"
             problems.append(Problem(path, line, "not_a_number", message))
         elif len(values) in (BOX, pose):
             if len(values) != pose:
@@ -69,6 +69,15 @@ def _numbers(words: list[str]) -> tuple[float, ...] | str:
         return tuple(map(float, words))
     except ValueError:
         return next(word for word in words if not _is_number(word))
+
+
+def _slip(word: str) -> str:
+    """What a word that is no number is likely to be."""
+    if ";" in word:
+        return " Semicolons stand where spaces belong."
+    if word.count(",") == 1 and _is_number(word.replace(",", ".")):
+        return " This is a decimal comma, where a point belongs."
+    return " Commas stand where spaces belong." if "," in word else ""
 
 
 def _is_number(word: str) -> bool:

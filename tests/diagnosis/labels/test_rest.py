@@ -45,7 +45,9 @@ def test_every_file_of_a_split_is_accounted_for(voted):
     assert Path("anna_019.jpg") in rest.could_not_tell and len(rest.left_as_written) >= 8
     assert all(path.name.startswith("anna") for path in rest.left_as_written)
     (finding,) = [one for one in findings_of(voted) if one.code == "corner_as_centre"]
-    assert f"{20 - len(mend.images)} files are left as they are: {len(rest.left_as_written)} fit so" in finding.message
+    left, fit = 20 - len(mend.images), len(rest.left_as_written)
+    told = f"The other {left} files of this split are left as they are: in {fit} the labels fit better"
+    assert told in finding.message
     assert "look at these" in finding.message and "are named bob_…" in finding.message
     assert str(rest.could_not_tell[0]) in finding.evidence["could_not_tell"]
 
@@ -81,7 +83,7 @@ def test_what_was_left_is_written_and_told_only_where_the_vote_was_mended(tmp_pa
     (left,) = json.loads((tmp_path / "all/mended.json").read_text())["left"]
     assert left["left_as_written"] == [str(images[1])] and left["could_not_tell"] == list(map(str, images[2:]))
     (line,) = [line for line in told_changes(tmp_path / "all") if "left as they" in line]
-    assert line.startswith("corner_as_centre of val: 3 files are left as they are: 1 fit so, 2 could not")
+    assert line.startswith("corner_as_centre of val: The other 3 files of this split are left as they are: in 1 the")
     assert line.endswith("all are named so")
 
 

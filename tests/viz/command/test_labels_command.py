@@ -56,7 +56,7 @@ def test_findings_are_told_with_what_would_be_mended_and_errors_have_a_status(st
     done = call("labels", "data.yaml")
     assert (done.exit_code, done.stderr) == (1, "")
     assert done.stdout.splitlines() == [
-        "labels of data.yaml: 2 images, 1 errors, 1 warnings",
+        "labels of data.yaml: 2 images, 1 error, 1 warning",
         "  error: corner_as_centre: corners stand where centres belong.",
         "  warning: cannot_tell: too few images.",
         "  would mend 2 files of val: corner_as_centre",
@@ -219,6 +219,23 @@ def test_the_command_names_its_options_and_not_python(staged, call):
 def test_a_report_of_labels_counts_images():
     text = str(LabelReport(subject="set", findings=(CORNER,), probes=2, images=3))
     assert text.splitlines() == [
-        "set: 1 error(s), 0 warning(s) in 3 images, of which 2 were looked at",
+        "set: 1 error, 0 warnings in 3 images, of which 2 were looked at",
         "  error: corner_as_centre: corners stand where centres belong.",
     ]
+
+
+def test_what_is_asked_for_is_not_told_as_yet_to_be_asked_for(staged, call):
+    staged.mends = (replace(staged.mends[0], proven=Mend(images=staged.mends[0].images, split="val")),)
+    told = call("labels", "data.yaml").stdout
+    assert "would mend 2 files of val if asked: --also corner_as_centre" in told
+    told = call("labels", "data.yaml", "--fix", "mended", "--also", "corner_as_centre").stdout
+    assert "if asked" not in told and "  mends 2 files of val: corner_as_centre" in told
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("corner", "Did you mean centre_as_corner or corner_as_centre"), ("zzz", "can be mended: axes_swapped, bad_ann")],
+)
+def test_a_code_that_is_none_is_answered_by_those_that_it_could_be(staged, call, code, told):
+    done = call("labels", "data.yaml", "--fix", "mended", "--also", code)
+    assert f"{code!r} is none" in done.stderr and told in " ".join(done.stderr.split())

@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 
 from diagnosis import CODES
 from diagnosis.labels import Mend, Preview
+from diagnosis.labels.words import several
 
 from ...canvas.frame import corners
 from ...canvas.labels import Label, write_labels
@@ -28,7 +29,7 @@ def draw_mends(previews: Sequence[Preview], names: Mapping[int, str], most: int,
     for ax, preview in zip(axes, previews, strict=True):
         hang(ax, preview.pixels)
         ax.set_title(short(preview.image.name))
-    notes = wrapped([*map(_words, _once(previews)), *_off(previews)], figure)
+    notes = wrapped([*(_words(mend, names) for mend in _once(previews)), *_off(previews)], figure)
     handles = [Line2D([], [], color=MEANT, linewidth=1.4, label="as it would be")]
     if any(_moved(preview).any() for preview in previews):
         handles.insert(0, Line2D([], [], color=WRITTEN, linewidth=1.2, linestyle=DASHES, label="as written"))
@@ -80,11 +81,16 @@ def _once(previews: Sequence[Preview]) -> list[Mend]:
     return list({id(preview.mend): preview.mend for preview in previews}.values())
 
 
-def _words(mend: Mend) -> str:
+def _words(mend: Mend, names: Mapping[int, str]) -> str:
     """What a mend is about, by its codes and in words, and how many files it mends."""
     reading = mend.reading.codes
     told = [f"{' + '.join(reading)}: {mend.reading}"] if reading else []
-    told += [f"{code}: {CODES.get(code, code)}" for code in mend.codes if code not in reading]
+    for own in dict.fromkeys(mend.by_class.values()):
+        ids = [one for one, theirs in mend.by_class.items() if theirs == own]
+        told.append(
+            f"{' + '.join(own.codes) or 'no change'}, {several([names.get(one, str(one)) for one in ids])} alone: {own}"
+        )
+    told += [f"{code}: {CODES.get(code, code)}" for code in mend.codes if code not in mend.reading_codes]
     where = f" of {mend.split}" if mend.split else ""
     asked = f"; only if asked for: {', '.join(mend.doubtful)}" if mend.doubtful else ""
     return f"{'; '.join(told)} ({len(mend.images)} files{where}{asked})"
