@@ -4,8 +4,12 @@ from itertools import chain
 from operator import attrgetter
 
 import torch
+from ultralytics.nn.modules import conv
 
 import anatomy
+
+# Ultralytics gives one activation to the networks of a whole process: whoever trains one of them sets its flag for all.
+SHARED = {id(kind.default_act) for kind in vars(conv).values() if hasattr(kind, "default_act")}
 
 hooks_of = attrgetter("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -19,7 +23,7 @@ def portrait(model) -> dict:
         "values": {name: value.clone() for name, value in head.net.state_dict().items()},
         "modules": [id(module) for module in modules],
         "parameters": [(id(value), value.requires_grad) for value in parameters if value is not None],
-        "training": [module.training for module in modules],
+        "training": [module.training for module in modules if id(module) not in SHARED],
         "names": dict(head.names),
         "hooks": [sum(map(len, hooks_of(module))) for module in modules],
     }
