@@ -1,6 +1,6 @@
 """Findings as they are gathered: one entry a fault, levels joined, symptoms folded under their cause."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..findings import Finding
@@ -37,6 +37,18 @@ MENDS = {
     "mixed_batch": "Keep the batch dimension apart in every reshape, and select detections image by image.",
     "raises": "Mend the exception first; what it hides cannot be judged.",
 }
+OF_DECODERS = {
+    "class_leak": "Take class probabilities as they come, with no second sigmoid, and sort by the class given out.",
+    "class_wrong": "Give out a class by its place among the class channels, counted from 0.",
+    "objectness_wrong": "Multiply class probabilities by the objectness, once, before anything is selected.",
+    "wrong_output": "Return one of these.",
+}
+OF_LOSSES = {
+    "class_leak": "Apply sigmoid or softmax once; a loss that takes logits is asked with prepare=.",
+    "wrong_output": "Return the sum or the mean as one number.",
+}
+"""What to do where it is no encoder that has a fault."""
+
 MEANT = {
     "object_lost": "Where that is on purpose, ignore this; else give every object at least one cell.",
     "level_unused": "Where the images to come are no larger, send objects there or leave the level out.",
@@ -64,9 +76,10 @@ class Entry:
 
 @dataclass
 class Notes:
-    """Gathers faults; ``findings()`` joins the levels of one code and adds the mend."""
+    """Gathers faults; ``findings()`` joins the levels of one code and adds the mend, its own or one of ``mends``."""
 
     levels: int
+    mends: Mapping[str, str] = field(default_factory=dict)
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
     folded: dict[str, list[str]] = field(default_factory=dict)
 
@@ -103,7 +116,8 @@ class Notes:
             levels = sorted(entry.said, key=lambda level: -1 if level is None else level)
             everywhere = None in levels or {level for level in levels if level is not None} >= used
             for group in [levels] if everywhere else [[level] for level in levels]:
-                mend = MEANT.get(code, MENDS[code]) if severity == "warning" else MENDS[code]
+                mend = self.mends.get(code, MENDS[code])
+                mend = MEANT.get(code, mend) if severity == "warning" else mend
                 message = f"{entry.message(group)}. {mend}"
                 evidence = {
                     name if level is None else f"{name}, level {level}": value

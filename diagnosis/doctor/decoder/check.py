@@ -9,7 +9,7 @@ from ...findings import Report
 from ..boxes.writing import Size
 from ..copying import copied
 from ..layout import TargetLayout
-from ..notes import Notes
+from ..notes import OF_DECODERS, Notes
 from .asking import Asker, Unreadable
 from .images import alike, mixed
 from .judging import Level, judge
@@ -43,7 +43,7 @@ def check_decoder(
     if not callable(decode) or not isinstance(layout, TargetLayout):
         raise TypeError(f"A callable and a TargetLayout are needed, not {type(decode)} and {type(layout)}.")
     sizes = _checked((image_size,) if image_size is not None else image_sizes, layout, batch)
-    asker, notes = Asker(decode, layout, prepare), Notes(len(layout.strides))
+    asker, notes = Asker(decode, layout, prepare), Notes(len(layout.strides), OF_DECODERS)
     spare = copied(decode)
     rng = np.random.default_rng(seed)
     levels: list[Level] = [Level(index) for index in range(len(layout.strides))]

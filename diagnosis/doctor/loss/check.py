@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...findings import Report
 from ..layout import TargetLayout
-from ..notes import Notes
+from ..notes import OF_LOSSES, Notes
 from . import scores
 from .asking import Asker, Failed
 from .astray import jolted
@@ -154,7 +154,7 @@ def _calls(asker: Asker) -> list[Said]:
 
 def _noted(said: Sequence[Said], levels: int, *, infinite: bool) -> Notes:
     """All that was said, without what follows from a cause in the same part of the loss."""
-    notes = Notes(levels)
+    notes = Notes(levels, OF_LOSSES)
     for one in said:
         cause = next((other for other in said if _follows(one, other, infinite=infinite)), None)
         if cause is not None:

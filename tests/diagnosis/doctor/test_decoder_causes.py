@@ -169,3 +169,10 @@ def test_outputs_of_several_tensors_a_level_are_asked_as_plain_ones_are(fault, o
     whole = lambda levels: plain([torch.cat((one["box"], one["classes"]), 1) for one in levels])  # noqa: E731
     report = check_decoder(whole, LOGS, image_sizes=SIZES, prepare=apart)
     assert report.ok == ok and report.codes == check_decoder(plain, LOGS, image_sizes=SIZES).codes
+
+
+def test_a_decoder_is_given_the_mend_of_a_decoder():
+    report = check_decoder(lambda levels: None, SIDES, image_sizes=SIZES)
+    (finding,) = report.errors
+    assert finding.code == "wrong_output" and "but NoneType came" in finding.message
+    assert finding.message.endswith("Return one of these.")
