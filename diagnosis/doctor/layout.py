@@ -1,6 +1,6 @@
 """What each channel of a target or output tensor means, how it is stored, and how to read boxes out of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -81,10 +81,16 @@ class TargetLayout:
 
     def __repr__(self) -> str:
         """As it would be written: of the fields beyond the first eight those alone that say something."""
-        known = {one.name: getattr(self, one.name) for one in fields(self)}
-        told = [one.name for one in fields(self)[:8]]
-        told += [one.name for one in fields(self)[8:] if known[one.name] != one.default]
-        return f"TargetLayout({', '.join(f'{name}={known[name]!r}' for name in told)})"
+        return self.written([one.name for one in fields(self)[:8]])
+
+    def written(self, always: Collection[str]) -> str:
+        """The layout as a call: the fields ``always``, and of the others those that are not as by default."""
+        plain, told = TargetLayout(), []
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name in always or value != getattr(plain, one.name):
+                told.append(f"{one.name}={value!r}")
+        return f"TargetLayout({', '.join(told)})"
 
     def _check_words(self) -> None:
         if self.format not in FORMATS or self.unit not in UNITS:

@@ -1,7 +1,7 @@
 """Propose the layout of an encoder that says nothing of itself: the same search with nothing declared."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -134,7 +134,9 @@ def _inferred(encode: Callable, form: Form, sizes: list, classes: int | None) ->
     )
     other = next((one for one in ranked[1:] if one.fields["box"] is not None and one.share > LEAST), None)
     said = "" if other is None else f"{_fields(other.fields)} explains {other.share:.1%}"
-    return InferredLayout(layout=layout, code=as_code(layout), explained=best.share, runner_up=said)
+    return InferredLayout(
+        layout=layout, code=layout.written(("classes", "strides")), explained=best.share, runner_up=said
+    )
 
 
 def _rows(asker: Asker, sizes: list, classes: int | None) -> Rows | None:
@@ -205,16 +207,6 @@ def _offset(rows: Rows, best: Candidate, strides: Sequence[float]) -> float:
 def _as_slice(channels: tuple[int, ...]) -> slice | tuple[int, ...]:
     run = tuple(range(channels[0], channels[0] + len(channels)))
     return slice(run[0], run[-1] + 1) if channels == run and len(run) > 1 else channels
-
-
-def as_code(layout: TargetLayout) -> str:
-    """The layout as a call, without what is as it is by default."""
-    plain, said = TargetLayout(), []
-    for one in fields(layout):
-        value = getattr(layout, one.name)
-        if value != getattr(plain, one.name) or one.name in ("classes", "strides"):
-            said.append(f"{one.name}={value!r}")
-    return f"TargetLayout({', '.join(said)})"
 
 
 def _fields(chosen: dict) -> str:
