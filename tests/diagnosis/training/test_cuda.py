@@ -8,7 +8,7 @@ from detectors.pafpn import draw_batches, half_width
 from tests.cuda import DEVICE, needs_cuda
 
 from .test_laws import Spy
-from .trainings import fresh, train, write_set
+from .trainings import break_a_layer, fresh, train, write_set
 
 pytestmark = needs_cuda
 AMP = [False, True, "bf16"]
@@ -80,16 +80,9 @@ def test_a_batch_that_breaks_is_named_and_replayed_on_the_cpu(data, tmp_path):
     states = []
     for watched in (False, True):
         torch.manual_seed(0)
-        model, broken = fresh(), []
-
-        def break_a_layer(trainer, broken=broken):
-            if trainer.epoch == 1 and not broken:
-                broken.append(True)
-                with torch.no_grad():
-                    trainer.model.model[-1].cv2[1][2].weight.mul_(1e20).mul_(1e19)
-
+        model = fresh()
         watch = diagnosis.watch(model, every=3, out=tmp_path / "rows") if watched else None
-        model.add_callback("on_train_batch_start", break_a_layer)
+        break_a_layer(model)
         trainer = trained(model, data, tmp_path, amp=False, save=True)
         states.append(torch.load(trainer.last, weights_only=False)["model"].state_dict())
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
@@ -104,16 +97,9 @@ def test_a_batch_that_breaks_is_named_and_replayed_on_the_cpu(data, tmp_path):
 @pytest.mark.parametrize("amp", [True, False])
 def test_a_batch_that_breaks_under_a_scaler_is_kept_with_the_weights_that_broke(data, tmp_path, amp):
     """The scaler leaves such a step out; the weights that are kept are those that the batch met."""
-    model, met = fresh(), {}
-
-    def break_a_layer(trainer):
-        if trainer.epoch == 1 and not met:
-            with torch.no_grad():
-                trainer.model.model[-1].cv2[1][2].weight.mul_(1e20).mul_(1e19)
-            met.update({name: value.clone() for name, value in trainer.model.named_parameters()})
-
+    model = fresh()
     watch = diagnosis.watch(model, every=3, out=tmp_path / "rows")
-    model.add_callback("on_train_batch_start", break_a_layer)
+    met = break_a_layer(model)
     trained(model, data, tmp_path, amp=amp, save=True)
     (kept,) = watch.broken
     state = kept.load()["state"]

@@ -8,7 +8,7 @@ import torch
 
 import diagnosis
 
-from .trainings import fresh, train
+from .trainings import break_a_layer, fresh, train
 
 DATED = {"date", "train_results", "train_args"}  # when it was, how long it took, and the paths
 
@@ -155,16 +155,9 @@ def test_the_trainers_own_recovery_from_nan_works_and_ends_in_the_same_weights(d
     states = []
     for watched in (False, True):
         torch.manual_seed(0)
-        model, broken = fresh(), []
-
-        def break_a_layer(trainer, broken=broken):
-            if trainer.epoch == 1 and not broken:
-                broken.append(True)
-                with torch.no_grad():
-                    trainer.model.model[-1].cv2[1][2].weight.mul_(1e20).mul_(1e19)
-
+        model = fresh()
         watch = diagnosis.watch(model, every=3, out=tmp_path / "rows") if watched else None
-        model.add_callback("on_train_batch_start", break_a_layer)
+        broken = break_a_layer(model)
         trainer = train(model, data, tmp_path, epochs=2)
         assert trainer.nan_recovery_attempts in (0, 1)
         assert broken

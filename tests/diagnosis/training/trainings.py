@@ -7,6 +7,7 @@ from tempfile import mkdtemp
 
 import cv2
 import numpy as np
+import torch
 import yaml
 
 from tests.ultralytics_nets import narrow
@@ -79,6 +80,23 @@ def fresh(name: str = "yolov8n"):
 
     KNOWN.update(dict.fromkeys(("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb"), False))
     return YOLO(plan(name))
+
+
+def break_a_layer(model) -> dict:
+    """Once, before the second epoch's first batch, a convolution of P4's boxes grows beyond float32.
+
+    Returns the weights by name that this batch meets; empty until then.
+    """
+    met = {}
+
+    def grow(trainer):
+        if trainer.epoch == 1 and not met:
+            with torch.no_grad():
+                trainer.model.model[-1].cv2[1][2].weight.mul_(1e20).mul_(1e19)
+            met.update({name: value.clone() for name, value in trainer.model.named_parameters()})
+
+    model.add_callback("on_train_batch_start", grow)
+    return met
 
 
 def train(model, data: Path, project: Path, **settings):
