@@ -13,23 +13,29 @@ from anatomy import Trace
 
 from .maps.baselines import box_fill, centre_prior, edge_detector
 from .maps.cam import cam, eigencam
+from .maps.cam_levels import layercam_levels
 from .maps.drise import drise
-from .maps.influence import influence
+from .maps.multiscale import multiscale
 from .maps.perturbation import ablation, integrated_gradients, kernel_shap, occlusion
 from .result import Attribution, Heat
 from .subject import Subject, Wanted, subjects
 
-DEFAULT = "influence"
+NAMED: dict[str, tuple[str, dict]] = {  # what people ask for, and the method and options that it is
+    "default": ("multiscale", {}),
+    "quick": ("layercam", {}),
+    "thorough": ("multiscale", {"budget": 48.0}),
+}
 
 
 @dataclass(frozen=True)
 class Method:
-    """``run`` takes subjects of one trace, and options, to one ``Heat`` each; ``words`` for titles.
+    """``run`` takes subjects of one trace, and options, to one ``Heat`` each, None where an interrupt left nothing;
+    ``words`` for titles.
 
     ``slow``: it takes seconds for each subject and shares nothing among them.
     """
 
-    run: Callable[..., list[Heat]]
+    run: Callable[..., Sequence[Heat | None]]
     words: str
     slow: bool = False
 
@@ -40,11 +46,12 @@ class Method:
 
 
 METHODS: dict[str, Method] = {
-    "influence": Method(influence, "internal influence"),
+    "multiscale": Method(multiscale, "ablation at several scales"),
     "gradcam": Method(partial(cam, method="gradcam"), "Grad-CAM"),
     "gradcam++": Method(partial(cam, method="gradcam++"), "Grad-CAM++"),
     "layercam": Method(partial(cam, method="layercam"), "LayerCAM"),
     "odam": Method(partial(cam, method="odam"), "ODAM"),
+    "layercam levels": Method(layercam_levels, "LayerCAM of all levels"),
     "eigencam": Method(eigencam, "Eigen-CAM"),
     "integrated gradients": Method(integrated_gradients, "integrated gradients", slow=True),
     "occlusion": Method(occlusion, "occlusion", slow=True),
@@ -62,7 +69,7 @@ BASELINES: dict[str, Method] = {
 def attribute(
     trace: Trace,
     detection: Wanted = 0,
-    method: str = DEFAULT,
+    method: str = "default",
     *,
     what: str = "logit",
     class_id: int | str | None = None,
@@ -71,10 +78,11 @@ def attribute(
 ) -> Attribution:
     """Say which part of the photograph made one number of a detection; returns an ``Attribution``.
 
-    ``detection``, ``what``, ``class_id`` and ``against`` as ``subject`` takes them, or a ``Subject``. ``method``: a key
-    of ``METHODS``, or of ``BASELINES`` to compare with. ``options`` go to the method: ``layer`` for class activation
-    maps, see ``cam``; numbers of samples and seeds for the others, see ``perturbation`` and ``drise``. The network is
-    left as it was. Raises IndexError, ValueError and UnsupportedModelError.
+    ``detection``, ``what``, ``class_id`` and ``against`` as ``subject`` takes them, or a ``Subject``. ``method``:
+    "default" (at most 16 predicts), "quick" (0.3), "thorough" (48), a key of ``METHODS``, or of ``BASELINES`` to
+    compare with. ``options`` go to the method: ``budget`` in predicts for the default, see ``multiscale``; ``layer``
+    for class activation maps, see ``cam``; numbers of samples and seeds for the others, see ``perturbation`` and
+    ``drise``. The network is left as it was. Raises IndexError, ValueError and UnsupportedModelError.
     """
     return attribute_all(trace, [detection], method, what=what, class_id=class_id, against=against, **options)[0]
 
@@ -82,7 +90,7 @@ def attribute(
 def attribute_all(
     trace: Trace,
     detections: Iterable[Wanted] | None = None,
-    method: str = DEFAULT,
+    method: str = "default",
     *,
     what: str = "logit",
     class_id: int | str | None = None,
@@ -91,11 +99,15 @@ def attribute_all(
 ) -> tuple[Attribution, ...]:
     """As ``attribute``, of several detections (None: all) at once, which costs less than one after the other.
 
-    The slow methods go from one to the next; an interrupt then returns those that are finished, if there are any.
+    An interrupt returns the maps that are there, if there are any: those that the slow methods, which go from one to
+    the next, have finished; of the default all, as far as they are.
     """
     known = METHODS | BASELINES
+    if method in NAMED:
+        method, preset = NAMED[method]
+        options = preset | options
     if method not in known:
-        raise ValueError(f"method must be one of {', '.join(known)}, but {method!r} was given.")
+        raise ValueError(f"method must be one of {', '.join((*NAMED, *known))}, but {method!r} was given.")
     if detections is not None and all(isinstance(one, Subject) for one in detections):
         chosen = tuple(detections)
         if any(one.trace is not trace for one in chosen):
@@ -133,13 +145,15 @@ def explain(chosen: Sequence[Subject], method: str, options: Mapping) -> tuple[A
     seconds = (time.perf_counter() - start) / len(chosen)
     made = []
     for one, heat in zip(chosen, heats, strict=True):
+        if heat is None:
+            continue
         made.append(Attribution(subject=one, method=method, heat=heat, seconds=seconds, options=dict(options)))
     return tuple(made)
 
 
 def again(attribution: Attribution, subject: Subject) -> Attribution:
-    """The same method with the same options on another subject, without a progress bar."""
-    options = dict(attribution.options)
+    """The same method with the same options in the same places on another subject, without a progress bar."""
+    options = {**attribution.options, **attribution.heat.settled}
     if "progress" in (METHODS | BASELINES)[attribution.method].options:
         options["progress"] = False
     return explain([subject], attribution.method, options)[0]

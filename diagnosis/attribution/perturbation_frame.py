@@ -38,21 +38,31 @@ def emptied(trace: Trace, by: str = "mean") -> Tensor:
 def superpixels(trace: Trace, count: int) -> Tensor:
     """About ``count`` regions of alike px of the network input, (1, 1, H, W) int64 from 0; padding is region 0.
 
-    By SLIC, https://doi.org/10.1109/TPAMI.2012.120; a region may fall apart. Raises ValueError for less than two.
+    As ``segments`` makes them. Raises ValueError for less than two.
     """
-    from skimage.segmentation import slic
-
     if count < 2:
         raise ValueError(f"regions must be at least 2, but {count!r} was given.")
     inside = photo_area(trace)
     rows, cols = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
     place = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
     frame = trace.head.network_input(trace.run)[0]
-    photo = frame.detach().float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()[place]
     regions = np.zeros(inside.shape, np.int64)
-    regions[place] = slic(photo, count, COMPACT, sigma=SOFT, enforce_connectivity=False, start_label=1)
+    regions[place] = 1 + segments(frame[(slice(None), *place)], count)
     _, dense = np.unique(regions, return_inverse=True)
     return torch.from_numpy(dense.reshape(1, 1, *inside.shape)).to(frame.device)
+
+
+def segments(photo: Tensor, count: int) -> np.ndarray:
+    """About ``count`` regions of alike px of a picture (3, h, w) in [0, 1], (h, w) int64 from 0, none of them empty.
+
+    By SLIC, https://doi.org/10.1109/TPAMI.2012.120; a region may fall apart.
+    """
+    from skimage.segmentation import slic
+
+    pixels = photo.detach().float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+    found = slic(pixels, count, COMPACT, sigma=SOFT, enforce_connectivity=False, start_label=0)
+    _, dense = np.unique(found, return_inverse=True)
+    return dense.reshape(found.shape)
 
 
 def _blurred(frame: Tensor) -> Tensor:

@@ -49,6 +49,11 @@ class Subject:
             del kept["pick"]
         return _arrived, (kept, chosen)
 
+    @property
+    def against(self) -> int | None:
+        """The class that a difference is taken to; None of any other number."""
+        return self.pick.other if isinstance(self.pick, Picker) and self.what == "difference" else None
+
     def of_inputs(self, x: Tensor, row: int | None = None, col: int | None = None) -> Tensor:
         """The number (B,) from what the head of its level reads (B, c, h, w); differentiable.
 
@@ -133,6 +138,11 @@ def _one(trace: Trace, cell: Cell, question: Question, outputs: dict[int, tuple[
     chosen = cell.class_id if question.class_id is None else question.class_id
     if chosen is None:
         chosen = int(trace.logits[level][:, row, col].argmax())
+    if chosen == question.against:
+        raise ValueError(
+            f"against must be another class than the one explained, but both are {trace.names[chosen]!r}: their "
+            "difference is 0 whatever the photograph shows."
+        )
     if level not in outputs:
         outputs[level] = _answers(trace, level)
     pick = _picker(trace.head, level, question.what, chosen, question.against)
