@@ -1,20 +1,26 @@
-"""Which maps can be believed, and what they cost: methods and baselines over photographs, as a table.
+"""Which maps can be believed, and what they cost: methods and baselines over photographs, as the README's table.
 
-    python benchmarks/attribution.py --weights yolov8n.pt --images folder [--skip 5] [--most 10] [--write README.md]
+    python benchmarks/attribution.py --weights yolov8n.pt --development dev --held-out held --write README.md
 
-Of every photograph up to ``--boxes`` detections are explained, the surest of a level, levels in turn. Times are in
-predicts, measured beside the maps in the same run. ``--skip n`` leaves out every n-th photograph, from the first: those
-that the default method was chosen on are every fifth; ``--only n`` takes no other. ``--keep file.json`` keeps the rows
-of the table, so that the slow methods can be measured in a run of their own.
+Two folders of photographs: those that the methods were developed on, and those by which they are judged. Halves of one
+folder, by name, as links:
+
+    mkdir dev held
+    ls -d "$PWD"/images/*.jpg | head -64 | xargs ln -st dev
+    ls -d "$PWD"/images/*.jpg | tail -64 | xargs ln -st held
+
+Boxes are of three sizes in equal numbers, the surest of its size in its photograph. ``--keep`` is a file of records to
+which every box is added as it is finished: a run that was broken off goes on, and methods can be measured in runs of
+their own. Predicts are counted: one pass at the full size of the network input, of a smaller input in proportion to its
+area; of methods that go through the head alone they are measured by time, beside ``predict()``.
 """
 
 import argparse
 import json
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 from time import perf_counter
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -28,102 +34,90 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import anatomy  # noqa: E402
 import diagnosis  # noqa: E402
+from benchmarks.attribution_boxes import Box, chosen, photographs  # noqa: E402
+from benchmarks.attribution_table import table  # noqa: E402
 from benchmarks.table import write_table  # noqa: E402
+from diagnosis.attribution.evidence.curves import curves as curves_of_map  # noqa: E402
+from diagnosis.attribution.evidence.randomization import without_weights  # noqa: E402
 
-CHEAP = ("influence", "odam", "layercam", "gradcam", "gradcam++", "eigencam")
-SLOW = ("integrated gradients", "occlusion", "ablation", "kernelshap", "drise")
-QUICK = {  # what the slow methods may spend on a box
+METHODS = ("default", "layercam", "odam", "layercam levels", "box fill")
+EVERY = (*diagnosis.METHODS, "thorough", "default", *diagnosis.BASELINES)
+OPTIONS = {  # what the slow methods may spend on a box
     "occlusion": {"progress": False},
     "ablation": {"regions": 48, "progress": False},
     "kernelshap": {"regions": 32, "samples": 128, "progress": False},
     "drise": {"masks": 512, "progress": False},
+    "default": {"progress": False},
+    "thorough": {"progress": False},
 }
-HEAD = ("method", "insertion", "deletion", "difference", "absolute", "pointing", "energy", "completeness error")
-HEAD += ("randomization", "seconds a box", "predicts a box")
 
 
-def seconds(run, *args, **options) -> tuple[object, float]:
+def explained(trace, box: Box, method: str, options, further: bool) -> dict:
+    """The record of one box by one method; ``further``: with the tests of the weights, which explain it again."""
+    predict = median(_seconds(lambda: trace.recomputed()) for _ in range(3))
     start = perf_counter()
-    made = run(*args, **options)
-    return made, perf_counter() - start
+    made = diagnosis.attribute(trace, box.detection, method, **OPTIONS.get(method, {}))
+    made.map  # noqa: B018 -- laying it on the photograph counts
+    seconds = perf_counter() - start
+    found = {by: diagnosis.faithfulness(made, ("curves", "box"), steps=options.steps, replace=by) for by in REPLACED}
+    record = {by: one.difference for by, one in found.items()}
+    first = found["mean"]
+    record |= {"whole": first.curves.whole, "pointing": first.pointing, "energy": first.energy, "size": box.size}
+    record |= {"seconds": seconds, "predicts": made.heat.passes or seconds / predict}
+    if further and method not in diagnosis.BASELINES:
+        record |= tested(made, options)
+    return record
 
 
-def chosen(trace, most: int, turn: int) -> list[int]:
-    """The surest detection of each level, beginning with another level at every turn."""
-    found = trace.detections
-    first = {int(level): i for i, level in reversed(list(enumerate(found.level)))}
-    levels = sorted(first)
-    return [first[levels[(turn + k) % len(levels)]] for k in range(min(most, len(levels)))]
+REPLACED = ("mean", "blur")
 
 
-def photographs(folder: Path, options) -> list[Path]:
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    if options.skip:
-        paths = [path for i, path in enumerate(paths) if i % options.skip]
-    if options.only:
-        paths = paths[:: options.only]
-    return paths[: options.most]
+def tested(made, options) -> dict:
+    """What the tests of the weights say of a map: the randomization test, and the score of the map without weights."""
+    test = diagnosis.faithfulness(made, ("randomization",)).randomization
+    values = without_weights(made)
+    curves, _ = curves_of_map(made.subject, values, steps=options.steps, replace="mean", batch=8)
+    return {
+        "passes": test.passes,
+        "class_row": float(test.correlation[0]),
+        "all_weights": float(test.correlation[-1]),
+        "threshold": test.threshold,
+        "shuffled": curves.area("insertion") - curves.area("deletion"),
+    }
 
 
-def measure(model, paths, methods, options) -> tuple[dict[str, list[dict]], Path]:
-    """A record for every method and box, and the photograph of most detections; an interrupt ends both early."""
-    records: dict[str, list[dict]] = {method: [] for method in methods}
-    found: dict[Path, int] = {}
-    with suppress(KeyboardInterrupt):
-        for turn, path in enumerate(tqdm(paths, unit="photograph")):
-            found[path] = add_photograph(model, path, turn, options, records)
-    return records, max(found, key=found.get, default=paths[0])
+def _seconds(run) -> float:
+    start = perf_counter()
+    run()
+    return perf_counter() - start
 
 
-def add_photograph(model, path, turn: int, options, records: dict[str, list[dict]]) -> int:
-    """Explain the chosen boxes of one photograph by every method that has records; returns how many it has."""
-    model.predict(path, imgsz=options.imgsz, verbose=False)
-    _, predict = seconds(model.predict, path, imgsz=options.imgsz, verbose=False)
-    trace = anatomy.trace(model, path, imgsz=options.imgsz)
-    for i in chosen(trace, options.boxes, turn):
-        for method, kept in records.items():
-            start = perf_counter()
-            made = diagnosis.attribute(trace, i, method, **QUICK.get(method, {}))
-            made.map  # noqa: B018 -- laying it on the photograph counts
-            spent = perf_counter() - start
-            randomize = method in diagnosis.METHODS and len(kept) < options.random  # baselines know no weights
-            parts = ["curves", "box"] + ["randomization"] * randomize
-            found = diagnosis.faithfulness(made, parts, steps=options.steps)
-            kept.append({"found": found, "seconds": spent, "predicts": spent / predict})
-    return len(trace.detections)
+def measured(model, folder: Path, options, kept: dict[str, dict], keep: Path | None) -> dict[str, dict]:
+    """The records of a folder by method and box; those that are ``kept`` are not measured again."""
+    records = {method: {} for method in options.methods} | kept.setdefault(str(folder), {})
+    boxes = chosen(model, folder, options.boxes, options.imgsz)
+    todo = [(n, box, method) for n, box in enumerate(boxes) for method in options.methods]
+    todo = [(n, box, method) for n, box, method in todo if box.name not in records[method]]
+    try:
+        for n, box, method in tqdm(todo, unit="map"):
+            trace = anatomy.trace(model, box.path, imgsz=options.imgsz)
+            records[method][box.name] = explained(trace, box, method, options, n < options.tested)
+            kept[str(folder)] = records
+            if keep:
+                keep.write_text(json.dumps(kept, indent=1))
+    except KeyboardInterrupt:
+        print("Interrupted: the table has what is finished.", file=sys.stderr)
+    return records
 
 
-def row(method: str, records: list[dict]) -> str:
-    found = [record["found"] for record in records]
-    complete = [one.completeness for one in found if one.completeness is not None]
-    random = [one.randomization for one in found if one.randomization is not None]
-    cells = [f"{mean(getattr(one, name) for one in found):.3f}" for name in ("insertion", "deletion", "difference")]
-    cells.append(f"{mean(one.difference * one.curves.whole for one in found):.3f}")
-    cells += [f"{mean(one.pointing for one in found):.0%}", f"{mean(one.energy for one in found):.0%}"]
-    cells.append(f"{median(complete):.1%}" if complete else "")
-    passed = f"{sum(one.passes for one in random)} of {len(random)}"
-    cells.append(f"{passed}, ρ {mean(one.correlation[-1] for one in random):.2f}" if random else "")
-    cells += [f"{median(record[name] for record in records):.2f}" for name in ("seconds", "predicts")]
-    return f"| {method} | " + " | ".join(cells) + " |"
-
-
-def costs(model, path, imgsz: int, rounds: int) -> list[str]:
-    """What the quick methods cost: for one detection, and for all of a photograph."""
-    trace = anatomy.trace(model, path, imgsz=imgsz)
-    lines = [
-        f"What maps cost, in predicts: medians of {rounds} rounds on a photograph of {len(trace.detections)} boxes."
-    ]
-    lines += ["", "| method | one box | all boxes together |", "|---|---|---|"]
-    for method in CHEAP:
-        taken: tuple[list[float], ...] = ([], [], [])
-        for _ in range(rounds):
-            taken[0].append(seconds(model.predict, path, imgsz=imgsz, verbose=False)[1])
-            taken[1].append(seconds(lambda name=method: diagnosis.attribute(trace, 0, name).map)[1])
-            every = lambda name=method: [one.map for one in diagnosis.attribute_all(trace, method=name)]  # noqa: E731
-            taken[2].append(seconds(every)[1])
-        predict, one, together = map(median, taken)
-        lines.append(f"| {method} | {one / predict:.2f} | {together / predict:.2f} |")
-    return lines
+def together(model, folder: Path, imgsz: int, boxes: int) -> str:
+    """What the default costs where many boxes of a photograph are explained at once, in a sentence."""
+    traces = (anatomy.trace(model, path, imgsz=imgsz) for path in photographs(folder))
+    trace = max(traces, key=lambda one: min(len(one.detections), boxes))
+    count = min(boxes, len(trace.detections))
+    made = diagnosis.attribute_all(trace, range(count), progress=False)
+    each = sum(one.heat.passes for one in made) / count
+    return f"Of {count} boxes of a photograph together the default costs {each:.1f} predicts a box."
 
 
 def main() -> None:
@@ -131,34 +125,31 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", default="yolov8n.pt")
-    parser.add_argument("--images", type=Path, required=True)
+    parser.add_argument("--development", type=Path, help="folder of photographs that the default was developed on")
+    parser.add_argument("--held-out", type=Path, help="folder of photographs by which it is judged")
     parser.add_argument("--imgsz", type=int, default=640)
-    parser.add_argument("--most", type=int, default=10, help="photographs")
-    parser.add_argument("--boxes", type=int, default=1, help="boxes a photograph")
-    parser.add_argument("--steps", type=int, default=10, help="of the curves")
-    parser.add_argument("--random", type=int, default=3, help="boxes a method that the weights are randomized for")
-    parser.add_argument("--skip", type=int, default=0)
-    parser.add_argument("--only", type=int, default=0)
-    parser.add_argument("--methods", nargs="+", choices=(*CHEAP, *SLOW), default=CHEAP)
-    parser.add_argument("--rounds", type=int, default=5, help="of the measurement of costs; 0: none")
-    parser.add_argument("--keep", type=Path, help="add to the rows in this file, and print them all")
-    parser.add_argument("--write", type=Path, help="put the table between the attribution marks of this file")
+    parser.add_argument("--boxes", type=int, default=42, help="of each folder, a third of each size")
+    parser.add_argument("--steps", type=int, default=7, help="of the curves")
+    parser.add_argument("--tested", type=int, default=9, help="boxes whose maps are put to the tests of the weights")
+    parser.add_argument("--methods", nargs="+", choices=EVERY, default=METHODS)
+    parser.add_argument("--keep", type=Path, help="file of records: add to it, and print them all")
+    parser.add_argument("--write", type=Path, help="put the tables between the attribution marks of this file")
     options = parser.parse_args()
+    folders = {"Development": options.development, "Held out": options.held_out}
+    if not any(folders.values()):
+        parser.error("--development or --held-out must be given, the folders of photographs.")
     model = YOLO(options.weights)
-    paths = photographs(options.images, options)
-    records, busiest = measure(model, paths, (*options.methods, *diagnosis.BASELINES), options)
-    rows = json.loads(options.keep.read_text()) if options.keep and options.keep.exists() else {}
-    rows |= {method: row(method, found) for method, found in records.items() if found}
-    if options.keep:
-        options.keep.write_text(json.dumps(rows, indent=1))
-    lines = ["| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
-    lines += [rows[method] for method in (*CHEAP, *SLOW, *diagnosis.BASELINES) if method in rows]
-    lines += ["", f"{len(next(iter(records.values())))} boxes on {len(paths)} photographs."]
-    if options.rounds:
-        lines += ["", *costs(model, busiest, options.imgsz, options.rounds)]
+    kept = json.loads(options.keep.read_text()) if options.keep and options.keep.exists() else {}
+    lines = []
+    for name, folder in folders.items():
+        if folder:
+            found = measured(model, folder, options, kept, options.keep)
+            count = max(len(one) for one in found.values())
+            lines += [f"{name}: {count} boxes, curves of {options.steps} steps.", "", *table(found), ""]
+            lines += [together(model, folder, options.imgsz, 20), ""]
     print("\n".join(lines))
     if options.write:
-        write_table(options.write, "attribution", lines)
+        write_table(options.write, "attribution", lines[:-1])
 
 
 if __name__ == "__main__":

@@ -59,10 +59,11 @@ WINGS = {
     "diagnosis.attribution": {
         "place": set(),
         "subject": set(),
-        "presence": {"subject"},
+        "windows": set(),
+        "presence": {"subject", "windows"},
         "perturbation_frame": {"place"},
         "result": {"place", "subject"},
-        "maps": {"place", "subject", "presence", "perturbation_frame", "result"},
+        "maps": {"place", "subject", "windows", "presence", "perturbation_frame", "result"},
         "methods": {"subject", "result", "maps"},
         "evidence": {"place", "subject", "presence", "perturbation_frame", "result", "methods"},
     },

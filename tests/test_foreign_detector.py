@@ -105,7 +105,7 @@ def test_its_receptive_field_is_its_cell(net, picture):
     assert ((field.extent >= (64, 48, 64, 48)) & (field.extent <= (80, 64, 80, 64))).all()
 
 
-@pytest.mark.parametrize("method", ["layercam", "influence"])
+@pytest.mark.parametrize("method", ["layercam", "multiscale"])
 def test_its_detections_are_explained(trace, method):
     made = diagnosis.attribute(trace, 0, method)
     place = trace.places([made.subject.anchor])

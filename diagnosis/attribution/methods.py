@@ -153,7 +153,15 @@ def explain(chosen: Sequence[Subject], method: str, options: Mapping) -> tuple[A
 
 def again(attribution: Attribution, subject: Subject) -> Attribution:
     """The same method with the same options in the same places on another subject, without a progress bar."""
-    options = {**attribution.options, **attribution.heat.settled}
-    if "progress" in (METHODS | BASELINES)[attribution.method].options:
-        options["progress"] = False
-    return explain([subject], attribution.method, options)[0]
+    return explain([subject], attribution.method, {**_quiet(attribution), **attribution.heat.settled})[0]
+
+
+def explain_others(attribution: Attribution, chosen: Sequence[Subject]) -> tuple[Attribution, ...]:
+    """The same method with the same options on other subjects, together, without a progress bar."""
+    return explain(chosen, attribution.method, _quiet(attribution))
+
+
+def _quiet(attribution: Attribution) -> dict:
+    """The options that a map was made with, but for its progress bar."""
+    quiet = {"progress": False} if "progress" in (METHODS | BASELINES)[attribution.method].options else {}
+    return {**attribution.options, **quiet}

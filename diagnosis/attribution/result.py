@@ -16,9 +16,9 @@ class Heat:
 
     ``grid`` (h, w) float32, in ``unit``; its values stand ``step`` (x, y) px of the network input apart, the first at
     ``offset`` steps. ``signed``: negative values speak against; otherwise all are at least 0. ``layer`` in words, what
-    was weighed. ``passes`` through the whole network, forward and backward, one an image; of a smaller input in proportion
-    to its area. ``completeness``: by how
-    much the sum of the values misses what it should be, as a share of it; None where a method promises no sum.
+    was weighed. ``passes`` through the whole network, forward and backward, one an image; of a smaller input in
+    proportion to its area. ``completeness``: by how much the sum of the values misses what it should be, as a share of
+    it; None where a method promises no sum.
     ``note``: what else a reader should know, such as an early end. ``settled``: options that a method chose for
     itself; given to it, it looks at the same places again.
     """

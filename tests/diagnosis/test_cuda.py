@@ -164,13 +164,14 @@ def test_scales_over_steps_and_under_autocast():
 
 
 OPTIONS = {
+    "multiscale": {"budget": 2, "progress": False},
     "integrated gradients": {"steps": 4},
     "occlusion": {"progress": False},
     "ablation": {"regions": 8, "progress": False},
     "kernelshap": {"regions": 8, "samples": 16, "progress": False},
     "drise": {"masks": 16, "batch": 8, "progress": False},
 }
-METHODS = ("influence", "gradcam", "gradcam++", "layercam", "odam", "eigencam", *OPTIONS)
+METHODS = ("layercam levels", "gradcam", "gradcam++", "layercam", "odam", "eigencam", *OPTIONS)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..methods import again
 from ..place import within
 from ..result import Attribution
 from .curves import STEPS, Curves, curves
@@ -69,7 +68,8 @@ class Faithfulness:
         if self.randomization is not None:
             last = self.randomization
             verdict = "passed" if last.passes else "failed"
-            words.append(f"randomization {verdict} (rank correlation {last.correlation[-1]:.2f})")
+            asked = [value for stage, value in zip(last.stages, last.correlation, strict=True) if stage in last.asked]
+            words.append(f"randomization {verdict} (rank correlation {max(asked):.2f} of {last.threshold:.2f} allowed)")
         return words
 
 
@@ -88,8 +88,11 @@ def faithfulness(
 
     ``box`` (4,) xyxy px of the original for the pointing games: by default what the explained cell predicts. ``steps``
     stretches of each curve, ``replace`` what a px becomes that is taken away ("mean" colour of the photograph, "blur",
-    "black"), ``batch`` images at once, ``seed`` of the shuffling, which explains again once a stage, and at the last as
-    often as there are ``shuffles``. The network is left as it was. Raises ValueError.
+    "black"), ``batch`` images at once, ``seed`` of the shuffling, which explains again once a stage, and as often as
+    there are ``shuffles`` where the map must be another, see ``Randomization``. The network is left as it was.
+
+    Insertion and deletion reward knowing where the box is: a filled box, which never saw the network, does well on
+    them. Only the randomization test tells it from an explanation. Raises ValueError.
     """
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
@@ -107,9 +110,7 @@ def faithfulness(
         pointing, energy = _in_box(attribution.map, subject.box if box is None else np.asarray(box, dtype=np.float64))
     if "randomization" in parts:
         with subject.trace.head.undisturbed():  # whose weights are others meanwhile
-            random = randomize(
-                subject, attribution.heat.grid, lambda other: again(attribution, other).heat.grid, seed, shuffles
-            )
+            random = randomize(attribution, seed, shuffles)
     seconds = time.perf_counter() - start
     return Faithfulness(
         curves=made,

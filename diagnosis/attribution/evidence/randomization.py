@@ -1,111 +1,143 @@
 """The randomization test: does a map change when the weights that it claims to explain are no longer theirs?"""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..subject import Subject
+from ..methods import again, explain_others
+from ..presence import CLASS
+from ..result import Attribution
+from ..subject import Subject, subjects
+from .weights import shuffled
 
-CHANGED = 0.5  # rank correlation below which a map counts as another
+OTHERS = 5  # boxes of the image whose maps say how alike unrelated maps of a method are
+LOOKED = 2000  # anchors, the surest of the image, among which they are looked for
+APART = 0.3  # IoU below which two boxes are of different things
+SAMPLES = 48  # a side of the square of box and surroundings that maps are compared on
+AROUND = 1.0  # sides of the box around it that are compared
+FAINT = 0.01  # of the largest size of a map: what is below counts as nothing
+MOST = 0.9  # what has a rank correlation above this has not changed, however alike unrelated maps are
 
 
 @dataclass(frozen=True)
 class Randomization:
-    """Sanity Checks for Saliency Maps, https://arxiv.org/abs/1810.03292: weights shuffled from the class row downwards.
+    """Sanity Checks for Saliency Maps, https://arxiv.org/abs/1810.03292: weights shuffled from the class rows down.
 
-    ``stages`` what was shuffled last, ``correlation`` (k,) the size of Spearman's rank correlation of the map then with
-    the map before, over the values where either is not zero; the last, when all is shuffled, is the mean over several
-    shuffles, as two broad maps can agree by chance. ``passes``: it lies below ``CHANGED``.
+    ``stages`` what was shuffled last; ``correlation`` (k,) the size of Spearman's rank correlation of the map then with
+    the map before, over the box and one side around it: the mean over several shuffles at the ``asked`` stages, and of
+    one shuffle at the others. ``null`` (m,): the same of the map with the method's own maps of other boxes of the
+    image, each laid box upon box: how alike unrelated maps of this method are.
     """
 
     stages: tuple[str, ...]
     correlation: np.ndarray
+    null: np.ndarray
+    asked: tuple[str, ...]
+
+    @property
+    def threshold(self) -> float:
+        """The most that the map may be like itself: as much as any unrelated map is, and no more than ``MOST``."""
+        return float(min(self.null.max(initial=0.0), MOST))
 
     @property
     def passes(self) -> bool:
-        """Whether the map changes with the weights."""
-        return bool(self.correlation[-1] < CHANGED)
+        """Whether the map is no more itself at any ``asked`` stage: with the class rows shuffled, if it is of a class,
+        and with all weights."""
+        asked = [value for stage, value in zip(self.stages, self.correlation, strict=True) if stage in self.asked]
+        return bool(max(asked) < self.threshold)
 
 
-def randomize(
-    subject: Subject, grid: np.ndarray, explain: Callable[[Subject], np.ndarray], seed: int, shuffles: int
-) -> Randomization:
-    """Shuffle class convolution, head, neck and backbone in turn, each on top of the last, and explain again each time.
+def randomize(attribution: Attribution, seed: int, shuffles: int) -> Randomization:
+    """Shuffle class rows, head, neck and backbone in turn, each on top of the last, and explain again each time.
 
-    ``grid``: the map to compare with; ``explain`` makes one of a subject. Every weight tensor keeps its values, in
-    another order; all of them are shuffled ``shuffles`` times. Afterwards the network has its weights back, bit for
-    bit, whatever happened.
+    All of it ``shuffles`` times, of which the later ones explain at the stages asked alone. Afterwards the network has
+    its weights back, bit for bit, whatever happened.
     """
-
-    def alike() -> float:
-        other = replace(subject, trace=subject.trace.recomputed())
-        with torch.inference_mode(False), torch.no_grad():
-            value = float(other.of_inputs(other.trace.inputs[subject.level][None])[0])
-        return abs(rank_correlation(grid, explain(replace(other, value=value))))
-
-    with _shuffled(subject, seed) as cascade:
-        stages, found = zip(*((stage, alike()) for stage in cascade), strict=True)
-    last = [found[-1]]
-    for more in range(1, shuffles):
-        with _shuffled(subject, seed + more) as cascade:
-            list(cascade)
-            last.append(alike())
-    return Randomization(stages, np.array([*found[:-1], np.mean(last)]))
-
-
-@contextmanager
-def _shuffled(subject: Subject, seed: int) -> Iterator[Iterator[str]]:
-    """An iterator that shuffles one more part at each step and names it; at the end of the block all is as before."""
-    head = subject.trace.head
-    parameters = dict(head.running.named_parameters())
-    kept = {name: value.detach().clone() for name, value in parameters.items()}
-    generator = torch.Generator().manual_seed(seed)
-
-    def cascade() -> Iterator[str]:
-        for stage, names in _stages(subject, parameters).items():
-            for name in names:
-                _fill(parameters[name], _in_disorder(kept[name], generator))
-            yield stage
-
-    try:
-        yield cascade()
-    finally:
-        for name, value in parameters.items():
-            _fill(value, kept[name])
+    subject, asked = attribution.subject, ()
+    found: dict[str, list[float]] = {}
+    before = in_box(attribution.map, subject.box)
+    null = [rank_correlation(before, in_box(one.map, one.subject.box)) for one in _of_others(attribution)]
+    for more in range(shuffles):
+        with shuffled(subject, seed + more) as cascade:
+            for stage in cascade:
+                if more == 0 or stage in asked:
+                    found.setdefault(stage, []).append(rank_correlation(before, in_box(_now(attribution), subject.box)))
+        asked = _asked(subject, tuple(found))
+    return Randomization(
+        stages=tuple(found),
+        correlation=np.array([np.mean(np.abs(values)) for values in found.values()]),
+        null=np.abs(null),
+        asked=asked,
+    )
 
 
-def _stages(subject: Subject, names) -> dict[str, list[str]]:
-    """Parameter names by the part of the detector that they belong to, in the order of the cascade."""
-    head = subject.trace.head
-    parts, row = head.parts(), head.levels[subject.level].paths[subject.trace.branch]
-    stages: dict[str, list[str]] = {"class row": [], "head": [], "neck": [], "backbone": []}
-    for name in names:
-        above = [path for path in parts if name == path or name.startswith(f"{path}.")]
-        part = parts[max(above, key=len)] if above else "backbone"
-        stage = "class row" if name.startswith(f"{row}.") else part.split()[0]
-        stages[stage if stage in stages else "backbone"].append(name)
-    return {stage: found for stage, found in stages.items() if found}
+def without_weights(attribution: Attribution, seed: int = 0) -> np.ndarray:
+    """The map (H, W) that the same method makes when all weights are shuffled, which are then as they were."""
+    with shuffled(attribution.subject, seed) as cascade:
+        list(cascade)
+        return _now(attribution)
 
 
-@torch.inference_mode()
-def _fill(parameter, values) -> None:
-    parameter.copy_(values)
+def _now(attribution: Attribution) -> np.ndarray:
+    """The map of the same subject by the same method with the weights as they are now."""
+    subject = attribution.subject
+    other = replace(subject, trace=subject.trace.recomputed())
+    with torch.inference_mode(False), torch.no_grad():
+        value = float(other.of_inputs(other.trace.inputs[subject.level][None])[0])
+    return again(attribution, replace(other, value=value)).map
 
 
-def _in_disorder(values, generator):
-    order = torch.randperm(values.numel(), generator=generator).to(values.device)
-    return values.flatten()[order].view_as(values)
+def _asked(subject: Subject, stages: tuple[str, ...]) -> tuple[str, ...]:
+    """The stages at which a map must be another: class rows make no edge, so only maps of a class answer for them."""
+    first = [stage for stage in stages if stage == "class row" and subject.what in CLASS]
+    return tuple(dict.fromkeys((*first, stages[-1])))
+
+
+def _of_others(attribution: Attribution) -> tuple[Attribution, ...]:
+    """The method's maps of the surest boxes of the image that are of other things than the one explained."""
+    from torchvision.ops import box_iou
+
+    subject = attribution.subject
+    trace = subject.trace
+    order = trace.head.scores(trace.run).amax(0).argsort(descending=True)[:LOOKED]
+    boxes = torch.as_tensor(trace.decode(order.tolist()))
+    taken = torch.as_tensor(trace.letterbox.to_input(subject.box))[None].to(boxes)
+    chosen: list[dict] = []
+    for anchor, box in zip(order.tolist(), boxes, strict=True):
+        if len(chosen) < OTHERS and float(box_iou(box[None], taken).max()) < APART:
+            chosen.append({"anchor": anchor})
+            taken = torch.cat((taken, box[None]))
+    what = subject.what if subject.what != "difference" else "logit"
+    return explain_others(attribution, subjects(trace, chosen, what)) if chosen else ()
+
+
+def in_box(values: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """A map (H, W) seen from a box (4,) xyxy px: samples of it and one side around, NaN beyond the photograph."""
+    import cv2
+
+    x1, y1, x2, y2 = np.asarray(box, dtype=np.float64)
+    place = (np.arange(SAMPLES) + 0.5) / SAMPLES * (1 + 2 * AROUND) - AROUND
+    x, y = (x1 + place * (x2 - x1) - 0.5).astype(np.float32), (y1 + place * (y2 - y1) - 0.5).astype(np.float32)
+    cols, rows = np.meshgrid(x, y)
+    strong = np.where(np.abs(values) < FAINT * np.abs(values).max(), 0, values).astype(np.float32)
+    smooth = cv2.blur(strong, _pixels(values.shape, (x2 - x1, y2 - y1)))  # of what a sample stands for
+    return cv2.remap(smooth, cols, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=np.nan)
+
+
+def _pixels(shape: tuple[int, ...], sides: tuple[float, float]) -> tuple[int, int]:
+    """Columns and rows of the photograph that one sample stands for."""
+    cols, rows = (max(round(side * (1 + 2 * AROUND) / SAMPLES), 1) for side in sides)
+    return min(cols, shape[1]), min(rows, shape[0])
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's, over the values where either array is not zero; 1 where both are constant there, 0 where one is."""
+    """Spearman's, over the values known in both where either is not zero; 1 where both are constant there, 0 where one
+    is."""
     from scipy.stats import spearmanr
 
-    used = (first != 0) | (second != 0)
+    used = np.isfinite(first) & np.isfinite(second) & ((first != 0) | (second != 0))
     constant = [not used.any() or np.ptp(values[used]) == 0 for values in (first, second)]
     if any(constant):
         return float(all(constant))

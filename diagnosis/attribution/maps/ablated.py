@@ -53,7 +53,13 @@ class Ablated:
                 yield len(some) * share
         finally:
             if tried == len(order) or (tried and self.layers):
-                self.layers.append(_sized(fallen[:, regions]))
+                counted = fallen if self.signed else fallen.clip(0)
+                self.layers.append(_sized(counted[:, regions]))
+
+    @property
+    def signed(self) -> bool:
+        """Whether a number that rises counts: of all but a class, whose small rises are noise where the class falls."""
+        return self.subjects[0].what not in ("logit", "score")
 
     def map(self, k: int) -> np.ndarray:
         """The sum of all scales for the k-th subject, (h, w) on the px that the network reads."""

@@ -1,9 +1,8 @@
-"""The default: what of a detection falls when superpixels of several sizes are taken away, in a window around its box."""
+"""The default: what falls when superpixels of several sizes are taken away, in a window around the box."""
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from torch import Tensor
 
 from ..perturbation_frame import emptied, whole
 from ..result import Heat
@@ -15,6 +14,7 @@ from .fitting import fitted
 BUDGET = 16.0  # predicts for one box
 TOGETHER = 6.0  # predicts for each of many boxes
 SCALES = (6, 16, 40)  # regions of a window
+REACH, FAINT = 0.5, 1e-3  # geometric means of the box's sides, and how strongly a map goes on around what it found
 FINER = (1.0, 1.6, 0.75, 2.2, 1.25)  # times as many regions, round after round, while the budget lasts
 
 
@@ -27,12 +27,14 @@ def multiscale(
     window: Window | None = None,
     progress: bool = True,
 ) -> list[Heat | None]:
-    """How far IoU times probability falls when a superpixel is replaced, at several scales, each of mean size 1, summed.
+    """How far IoU times probability falls when a superpixel is replaced: the sum of scales, each of mean size 1.
 
     In a window around each box, see ``fitted``, or in the ``window`` given. About 6 regions are taken away one by one,
     then 16, then 40, of which only those where the coarser maps move. A ``budget`` that lasts longer goes on with
-    other scales, up to five rounds: more makes the map better. Of a "difference" it is the fall for one class less that for the
-    other; of edges and entropy the fall of the number. The map is signed, its largest size 1.
+    other scales, up to five rounds: more makes the map better. Of a "difference" it is the fall for one class less that
+    for the other; of edges and entropy the fall of the number. These are signed; a class that rises counts as one that
+    stays. The largest size of a value is 1; a thousandth of the map, spread by half a box, orders the px that were not
+    seen to matter.
 
     ``budget``: predicts for each box, all of which is shared; by default 16 of one box, falling to 6 of each of seven
     or more. A predict is one pass at the full size of the network input, a window counts in proportion to its area.
@@ -90,18 +92,27 @@ def _heat(part: Ablated, k: int, search: float, end: str) -> Heat | None:
     """The map of the k-th subject of a window; None where there is none yet."""
     if not part.layers:
         return None
-    grid = part.map(k)
+    place, (height, width), one = part.window, part.window.shape, part.subjects[k]
+    grid = _extended(place.spread(part.map(k), one.trace.input_shape), one)
     most = np.abs(grid).max()
     if not np.isfinite(most):
-        raise FloatingPointError(f"The map of the {part.subjects[k].words} is not finite; see diagnosis.numerics.")
-    place, (height, width) = part.window, part.window.shape
+        raise FloatingPointError(f"The map of the {one.words} is not finite; see diagnosis.numerics.")
     return Heat(
-        grid=place.spread(grid / most if most else grid, part.subjects[k].trace.input_shape),
+        grid=grid / most if most else grid,
         step=(1.0, 1.0),
         unit="evidence, largest 1",
-        signed=True,
+        signed=part.signed,
         layer=f"a window of {place.width} × {place.height} px, read at {width} × {height}",
         passes=search + part.number.spent / len(part.subjects),
         note=end,
         settled={"window": place},
     )
+
+
+def _extended(grid: np.ndarray, subject: Subject) -> np.ndarray:
+    """The map with a faint blur of itself: of px that were not seen to matter the nearer ones come first."""
+    import cv2
+
+    x1, y1, x2, y2 = subject.trace.letterbox.to_input(subject.box)
+    sigma = REACH * max((x2 - x1) * (y2 - y1), 1.0) ** 0.5
+    return grid + FAINT * cv2.GaussianBlur(grid, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)

@@ -7,7 +7,7 @@ import torch
 import anatomy
 import diagnosis
 
-CAMS = ("gradcam", "gradcam++", "layercam", "odam", "eigencam", "influence")
+CAMS = ("gradcam", "gradcam++", "layercam", "odam", "eigencam", "layercam levels")
 HEADS = [
     ("yolov8n", None, False),
     ("yolov8n", None, True),
@@ -58,7 +58,7 @@ def test_every_head_is_explained_by_the_branch_that_ran(traced, case):
             assert subject.value == pytest.approx(
                 float(trace.logits[subject.level][subject.class_id, subject.row, subject.col]), abs=1e-3
             )
-            if method != "influence":
+            if method != "layercam levels":
                 assert trace.levels[subject.level].name in made.layer
 
 
@@ -130,7 +130,7 @@ def test_nothing_detected_is_said_and_a_cell_can_still_be_explained(build, pictu
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"method": "magic"}, ValueError, "method must be one of influence, gradcam"),
+        ({"method": "magic"}, ValueError, "method must be one of default, quick, thorough, multiscale, gradcam"),
         ({"what": "colour"}, ValueError, "what must be one of logit, score"),
         ({"what": "difference"}, ValueError, "needs against="),
         ({"detection": 10_000}, IndexError, "Detection 10000 does not exist: this trace has"),
@@ -139,9 +139,13 @@ def test_nothing_detected_is_said_and_a_cell_can_still_be_explained(build, pictu
         ({"method": "odam", "layer": "model.22"}, ValueError, "must put out one batch of feature maps"),
         ({"method": "occlusion", "replace": "pink"}, ValueError, "replaced by one of mean, blur, black"),
         ({"method": "kernelshap", "regions": 1}, ValueError, "regions must be at least 2, but 1"),
-        ({"smooth": -1}, ValueError, "smooth must be at least 0, but -1"),
-        ({"steps": 0}, ValueError, "steps must be at least 1, but 0"),
-        ({"patches": 3}, TypeError, "'influence' takes replace, smooth, steps, but patches was given"),
+        ({"budget": 0}, ValueError, "budget must be above 0 predicts, but 0"),
+        (
+            {"patches": 3},
+            TypeError,
+            "'multiscale' takes batch, budget, progress, replace, window, but patches was given",
+        ),
+        ({"what": "difference", "class_id": 5, "against": 5}, ValueError, "against must be another class than the one"),
     ],
 )
 def test_errors_at_the_door(traced, arguments, error, message):
@@ -163,6 +167,7 @@ def test_the_network_is_left_as_it_was(traced, case):
     net.train()
     before = state(net)
     quick = {
+        "multiscale": {"budget": 1},
         "drise": {"masks": 8, "progress": False},
         "kernelshap": {"samples": 8, "regions": 4},
         "ablation": {"regions": 4},
@@ -171,7 +176,7 @@ def test_the_network_is_left_as_it_was(traced, case):
     }
     for method in diagnosis.METHODS:
         made = diagnosis.attribute(trace, 0, method, **quick.get(method, {}))
-        if method in ("influence", "odam"):
+        if method == "odam":
             diagnosis.faithfulness(made, steps=2)
     after = state(net)
     assert before[1:] == after[1:]
