@@ -99,7 +99,7 @@ def test_a_class_against_itself_is_refused(scene):
 def test_an_interrupt_returns_every_map_as_far_as_it_is(scene, monkeypatch, limit, left):
     """Three passes find two windows; each of these then has a pass of its own and, in batches of 20, its regions."""
     trace, _ = scene
-    cells = [{"anchor": trace.anchor(0, *cell)} for cell in ((9, 9), (35, 35))]
+    cells = [{"anchor": trace.anchor(0, *cell)} for cell in ((12, 12), (35, 35))]
     forward, calls = trace.head.forward, []
 
     def interrupted(frames, branch):
