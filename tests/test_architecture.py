@@ -65,7 +65,7 @@ WINGS = {
         "result": {"place", "subject"},
         "maps": {"place", "subject", "windows", "presence", "perturbation_frame", "result"},
         "methods": {"subject", "result", "maps"},
-        "evidence": {"place", "subject", "presence", "perturbation_frame", "result", "methods"},
+        "evidence": {"place", "subject", "windows", "presence", "perturbation_frame", "result", "methods"},
     },
     "diagnosis.doctor": {
         "families": set(),

@@ -2,6 +2,7 @@
 
 from .evidence.curves import Curves
 from .evidence.faithfulness import Faithfulness, faithfulness
+from .evidence.odexai import Odexai, odexai
 from .evidence.randomization import Randomization
 from .methods import BASELINES, METHODS, attribute, attribute_all
 from .result import Attribution, Heat
@@ -14,11 +15,13 @@ __all__ = [
     "Curves",
     "Faithfulness",
     "Heat",
+    "Odexai",
     "Randomization",
     "Subject",
     "attribute",
     "attribute_all",
     "faithfulness",
+    "odexai",
     "subject",
     "subjects",
 ]

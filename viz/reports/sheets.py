@@ -22,6 +22,7 @@ from ..figures.features import features
 from ..figures.heatmaps import heatmaps
 
 SKETCH = 110  # dpi of a figure that is drawn for the page alone
+BUDGET, STEPS = 6.0, 8  # of a map in predicts, and of its curves: a report has many
 QUALITY = 75  # of a JPEG in the page
 
 
@@ -99,8 +100,8 @@ def _of_features(trace: Trace, style: Style) -> Iterator[Sheet]:
 
 def _of_attributions(trace: Trace, surest: Sequence[int], style: Style) -> Iterator[Sheet]:
     for i in surest:
-        which = f"detection {_named(trace, i)} and which against it"
-        text = f"Which pixels speak for {which}, and the tests of the map."
+        which = f"detection {_named(trace, i)}"
+        text = f"Which pixels speak for {which}, and how the detection fades and returns in the order of the map."
         yield Sheet(f"attribution_{i}", text, partial(_explained, trace, i, style))
 
 
@@ -110,8 +111,8 @@ def _named(trace: Trace, i: int) -> str:
 
 
 def _explained(trace: Trace, i: int, style: Style) -> Picture:
-    made = attribute(trace, i)
-    return attribution(made, faithfulness(made), style=style)
+    made = attribute(trace, i, budget=BUDGET, progress=False)
+    return attribution(made, faithfulness(made, ("curves", "box"), steps=STEPS), style=style)
 
 
 def write(sheet: Sheet, folder: Path, formats: Sequence[str], dpi: int, side: int | None) -> Thumbnail | None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from anatomy import Trace
+
 from ..perturbation_frame import emptied, whole
 from ..place import photo_area, to_input
 from ..presence import CLASS, presences
@@ -45,7 +47,7 @@ def curves(subject: Subject, values: np.ndarray, *, steps: int, replace: str, ba
     """
     trace, held = subject.trace, presences([subject])
     frame, empty = whole(trace), emptied(trace, replace)
-    rank = torch.from_numpy(_ranks(trace, values)).to(frame.device)
+    rank = torch.from_numpy(ranks(trace, values)).to(frame.device)
     share = np.linspace(0, 1, steps + 1) ** 2
     with torch.inference_mode(False), torch.no_grad():
         full, none = (float(held(ends)[0]) for ends in (frame, empty))
@@ -67,7 +69,7 @@ def _left(subject: Subject, numbers: np.ndarray, full: float, none: float) -> np
     return (1 - np.abs(numbers - full) / max(abs(none - full), 1e-9)).clip(0, 1)
 
 
-def _ranks(trace, values: np.ndarray) -> np.ndarray:
+def ranks(trace: Trace, values: np.ndarray) -> np.ndarray:
     """The place of each px of the network input in the order of a map, (h, w) in [0, 1); padding has 2."""
     inside = photo_area(trace)
     heat = to_input(trace, values)[inside]

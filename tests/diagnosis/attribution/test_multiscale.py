@@ -95,7 +95,7 @@ def test_a_class_against_itself_is_refused(scene):
         diagnosis.attribute(scene[0], what="difference", against="red")
 
 
-@pytest.mark.parametrize(("limit", "left"), [(3, 0), (4, 1), (9, 2)])
+@pytest.mark.parametrize(("limit", "left"), [(3, 0), (4, 1), (6, 2)])
 def test_an_interrupt_returns_every_map_as_far_as_it_is(scene, monkeypatch, limit, left):
     """Three passes find two windows; each of these then has a pass of its own and, in batches of 20, its regions."""
     trace, _ = scene
