@@ -47,10 +47,12 @@ def fitted(subjects: Sequence[Subject], frame: Tensor) -> tuple[list[tuple[Windo
     found, spent = [], whole.spent
     for window, group in _grouped(subjects):
         members = [detections[i] for i in group]
-        chosen, left, cost = _first_standing(members, full[group], _shapes(members[0], window, shrink), frame)
-        spent += cost
-        if chosen is not None:
-            found.append((chosen, [group[k] for k in range(len(group)) if k not in left]))
+        left = list(range(len(group)))
+        if len(group) > 1:
+            chosen, left, cost = _first_standing(members, full[group], _shapes(members[0], window, shrink), frame)
+            spent += cost
+            if chosen is not None:
+                found.append((chosen, [group[k] for k in range(len(group)) if k not in left]))
         for k in left:
             wider = _windows(members[k], shrink)
             alone, _, cost = _first_standing([members[k]], full[group[k] : group[k] + 1], wider, frame)
