@@ -18,7 +18,8 @@ from .tables import TABLES, schema
 
 ABOUT, FINDINGS, PARTS, BROKEN, FORMAT = "watch.json", "findings.json", "parts", "broken", 1
 EVERY_SECONDS = 5.0  # rows are written at least so far apart,
-SHARE, MOST_SECONDS = 0.01, 300.0  # or this share of the time that has passed, so that parts stay few
+SHARE, MOST_SECONDS = 0.01, 300.0  # or this share of the time that has passed, so that parts stay few,
+WORTH = 500  # or so many times what the last part took: disks can be slow
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Record:
     _parts: int = 0
     _began: float = field(default_factory=time.monotonic)
     _written: float = -float("inf")
+    _took: float = 0.0  # s, the last part
 
     @classmethod
     def create(
@@ -135,7 +137,8 @@ class Record:
     def write(self, *, now: bool = False) -> None:
         """Write what is new, if the last part is long enough ago, or ``now``."""
         time_ = time.monotonic()
-        pause = min(max(self.pause, SHARE * (time_ - self._began)), max(MOST_SECONDS, self.pause))
+        wanted = max(self.pause, SHARE * (time_ - self._began), WORTH * self._took if self.pause else 0.0)
+        pause = min(wanted, max(MOST_SECONDS, self.pause))
         if not any(self._new.values()) or not (now or time_ - self._written >= pause):
             return
         tables = {name: _frame(name, rows) for name, rows in self._new.items()}
@@ -144,7 +147,7 @@ class Record:
         for name, frame in tables.items():
             self._done[name].append(frame)
             self._new[name] = []
-        self._parts, self._written = self._parts + 1, time_
+        self._parts, self._written, self._took = self._parts + 1, time_, time.monotonic() - time_
 
     def table(self, name: str) -> DataFrame:
         """All rows of a table, in the order of the training."""

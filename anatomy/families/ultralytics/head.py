@@ -19,7 +19,7 @@ from ultralytics.nn.modules import head as heads
 from ultralytics.nn.tasks import BaseModel
 
 from ...errors import UnsupportedModelError
-from ...head.batch_targets import BatchTargets
+from ...head.batch_targets import BatchTargets, Reads
 from ...head.batches import Batch
 from ...head.following import Follower
 from ...head.forward import Candidates, Limits, Outputs, Pass, Targets
@@ -32,7 +32,7 @@ from . import validation
 from .arguments import check_predict_args
 from .candidates import seen_by_nms, xywh_to_xyxy
 from .criteria.batch import Given
-from .criteria.listening import listening
+from .criteria.listening import listening, noting
 from .criteria.single import targets_of
 from .declared import Branch, Network, Predictor, Stream, Yolo, detection_head, last_conv
 from .decoding import level_boxes
@@ -219,6 +219,10 @@ class UltralyticsHead(Head):
     def listening(self, criterion: Any) -> AbstractContextManager[list[BatchTargets]]:
         """Of the criterion that ``init_criterion`` makes, with one branch or both."""
         return listening(criterion)
+
+    def noting(self, criterion: Any, take: Callable[[Reads], Any]) -> AbstractContextManager[None]:
+        """What ``take`` gets is told before the trainer goes backward."""
+        return noting(criterion, take)
 
     @property
     def running(self) -> Network:
