@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch import Tensor
 from anatomy.head.following import BatchLabels, Training
 
 from .backward import GradientMark
-from .broken import Forward, keep_broken
+from .broken import Forward, Random, keep_broken
 from .history import History, Seen
 from .label_faults import LabelCount
 from .listening import Listening, Watched, add_gradients, loss_of, place_of
@@ -36,11 +37,13 @@ class Session:
     def __init__(self, training: Training, record: Record, every: int, teller: Teller):
         self.training, self.record, self.every, self.teller = training, record, every, teller
         self.parts = network_parts(training.head)
+        self.device = next((weight.device for weight in self.parts.weights), torch.device("cpu"))
         self.modules = {} if training.compiled else level_modules(training.head)
         self.history = History()
         self.labels = LabelCount(classes=len(training.head.names), rotated=training.head.rotated)
         self.reader = Reader(apart=training.lasting)
-        self.spared = SparedWeights(self.parts.weights) if training.lasting and not training.scaled else None
+        spares = training.lasting and not training.scaled and len(self.parts.weights) > 0
+        self.spared = SparedWeights(self.parts.weights) if spares else None
         self.began = time.monotonic()
         self.step = _last_step(training, record)  # batches before the one under way
         self.epoch, self.batch = -1, -1
@@ -88,10 +91,10 @@ class Session:
         if self.labels.outside or self.labels.strange:
             self.teller.labels(self.labels, len(labels.label), step)
 
-    def forward_begins(self, forward: Forward) -> None:
+    def forward_begins(self, inputs: Any, targets: Any) -> None:
         """Listen to this batch, if its turn has come."""
         self.step, self.batch, self.accumulated = self.step + 1, self.batch + 1, self.accumulated + 1
-        self._forward = forward
+        self._forward = Forward(inputs, targets, Random.now(self.device))
         if self.step % self.every == 0:
             self._listening = Listening(self.training, self.modules, self.reader)
 
@@ -113,11 +116,12 @@ class Session:
         """
         came = self._backward_came()
         self._measure()
-        self._told = self._told_finite(gradient=came)
-        if self.spared is not None:
-            self.spared.renew()
-        elif not self.training.scaled:
-            self._judge()
+        if not self.training.scaled:
+            self._told = self._told_finite(gradient=came)
+            if self.spared is None:
+                self._judge()
+            else:
+                self.spared.renew()
         fault = None if self.loop is None else self.loop.block_ends(came=came)
         if fault is not None:
             self.teller.loop(fault, self.step)
@@ -130,8 +134,8 @@ class Session:
     def batch_ends(self) -> None:
         """A batch without a step is measured now; its gradient waits for the next step."""
         self._measure()
-        if not self._stepped:
-            self._told = self._told_finite(gradient=True)
+        if self._told is None:
+            self._told = self._told_finite(gradient=not self._stepped)
         self._judge()
         if self._stepped:
             self._finish()
@@ -181,11 +185,10 @@ class Session:
         A scaler tries scales until gradients fit, so with one only the loss is looked at.
         """
         training, first = self.training, self.parts.first
-        loss = loss_of(training)
-        told = None if loss is None else loss.float().reshape(())
+        told = loss_of(training)
         if gradient and first is not None and first.grad is not None and not training.scaled:
             total = first.grad.sum(dtype=torch.float32)
-            told = total if told is None else told + total
+            told = total if told is None else total + told.reshape(())
         return told
 
     def _judge(self) -> None:

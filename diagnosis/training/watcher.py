@@ -5,12 +5,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import torch
-
 from anatomy.head.following import BatchLabels, Training
 
 from ..findings import Finding
-from .broken import Forward
 from .record import Record
 from .session import Session
 from .telling import Teller
@@ -77,7 +74,7 @@ class Watcher:
     @guarded
     def forward_begins(self, batch: Any, targets: Any = None) -> None:
         if self.session is not None:
-            self.session.forward_begins(Forward(batch, targets, torch.get_rng_state()))
+            self.session.forward_begins(batch, targets)
 
     @guarded
     def backward_is_due(self) -> None:
