@@ -35,7 +35,7 @@ from diagnosis.training.watcher import Watcher  # noqa: E402
 
 EVERY, TARGET = 10, 1.0  # percent
 NETWORKS = ("yolov8n", "yolo26n")
-LOADED = 4  # batches that a training on a GPU goes through again and again
+LOADED = 5  # batches that a training on a GPU goes through again and again, so often in every block
 
 
 @dataclass(frozen=True)

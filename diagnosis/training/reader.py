@@ -2,9 +2,17 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Value = TypeVar("Value")
+Later = Callable[[Callable[[], Any]], "Future[Any]"]  # who does a piece of work, and what will come of it
+
+
+def at_once(work: Callable[[], Value]) -> "Future[Value]":
+    """The work done, here and now; what it raises is raised here."""
+    done: Future[Value] = Future()
+    done.set_result(work())
+    return done
 
 
 class Reader:
@@ -20,11 +28,7 @@ class Reader:
 
     def later(self, work: Callable[[], Value]) -> "Future[Value]":
         """The result to come of ``work``, with what it raises."""
-        if self._thread is not None:
-            return self._thread.submit(work)
-        done: Future[Value] = Future()
-        done.set_result(work())
-        return done
+        return at_once(work) if self._thread is None else self._thread.submit(work)
 
     def close(self) -> None:
         """Wait for the work under way, and leave out what has not begun."""

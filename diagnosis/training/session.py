@@ -42,8 +42,7 @@ class Session:
         self.history = History()
         self.labels = LabelCount(classes=len(training.head.names), rotated=training.head.rotated)
         self.reader = Reader(apart=training.lasting)
-        spares = training.lasting and not training.scaled and len(self.parts.weights) > 0
-        self.spared = SparedWeights(self.parts.weights) if spares else None
+        self.spared = SparedWeights(self.parts.weights) if training.lasting and not training.scaled else None
         self.began = time.monotonic()
         self.step = _last_step(training, record)  # batches before the one under way
         self.epoch, self.batch = -1, -1
@@ -140,7 +139,7 @@ class Session:
         if self._stepped:
             self._finish()
         self._take_over()
-        self.record.write()
+        self.record.write(self.reader.later)
 
     def end(self) -> None:
         """Write what is left."""
@@ -231,7 +230,7 @@ class Session:
         for rule in RULES:
             for finding in rule(self.record.about, self.history):
                 self.teller.tell(finding)
-        self.record.write(now=seen.row.get("non_finite") is not None)
+        self.record.write(self.reader.later, now=seen.row.get("non_finite") is not None)
 
 
 def _last_step(training: Training, record: Record) -> int:

@@ -135,4 +135,5 @@ class Watcher:
         self.error, session, self.session = error, self.session, None
         if session is not None:
             session.break_off()
+            session.reader.close()
         warnings.warn(f"The watch has ended ({error!r}); the training goes on without it.", stacklevel=3)
