@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import (
+    Tensor,
     _foreach_copy_,  # pyright: ignore[reportPrivateImportUsage]  # no public name; all copies in one call
     nn,
 )
@@ -14,7 +15,7 @@ class SparedWeights:
     """A copy of ``weights`` on their device, renewed before each step."""
 
     def __init__(self, weights: Sequence[nn.Parameter]):
-        self._weights = list(weights)
+        self._weights: list[Tensor] = list(weights)
         self._copy = [weight.detach().clone() for weight in weights]
 
     @torch.no_grad()
