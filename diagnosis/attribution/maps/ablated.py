@@ -47,7 +47,8 @@ class Ablated:
         tried = 0
         try:
             while tried < len(order) and spent + share <= most:
-                some = order[tried : tried + min(batch, int((most - spent) / share) if most < np.inf else batch)]
+                affordable = max(int(min((most - spent) / share, batch)), 1)
+                some = order[tried : tried + affordable]
                 fallen[:, some] = self.full - self.number(self._without(regions, some))
                 spent, tried = spent + len(some) * share, tried + len(some)
                 yield len(some) * share

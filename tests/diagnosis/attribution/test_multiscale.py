@@ -116,3 +116,16 @@ def test_an_interrupt_returns_every_map_as_far_as_it_is(scene, monkeypatch, limi
     made = diagnosis.attribute_all(trace, cells, progress=False, batch=20)
     assert len(made) == left and made[0].map.any()
     assert all(one.heat.note.startswith("interrupted after ") for one in made)
+
+
+def test_what_is_just_affordable_is_a_region_and_never_an_empty_batch(scene):
+    """Shares of a frame are no round numbers: what is left may be a region's price and yet divide to less than one."""
+    trace, _ = scene
+    one, window = diagnosis.subject(trace), Window(x=0, y=0, width=192, height=192, shape=(192, 192))
+    for regions in range(1, 12):
+        part = Ablated([one], window, whole(trace), emptied(trace))
+        share, most = part.number.share, 0.0
+        for _ in range(regions + 1):  # with the pass of the whole window
+            most += share
+        costs = list(part.steps(16, 2, most, quiet=False))
+        assert min(costs) >= share and sum(costs) <= most + 1e-9
