@@ -64,6 +64,8 @@ def explained(trace, box: Box, method: str, options, further: bool) -> dict:
     first = found["mean"]
     record |= {"whole": first.curves.whole, "pointing": first.pointing, "energy": first.energy, "size": box.size}
     record |= {"seconds": seconds, "predicts": made.heat.passes or seconds / predict}
+    if further:
+        record["odexai"] = diagnosis.odexai(made).overall
     if further and method not in diagnosis.BASELINES:
         record |= tested(made, options)
     return record

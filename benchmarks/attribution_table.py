@@ -6,7 +6,16 @@ from statistics import mean, median
 from benchmarks.attribution_boxes import SIZES
 
 HEAD = ("method", "mean colour", "less box fill", "blur", "less box fill", *SIZES, "absolute")
-HEAD += ("all weights shuffled", "randomization", "pointing", "energy", "predicts a box", "seconds a box", "boxes")
+HEAD += (
+    "ODExAI's OA",
+    "all weights shuffled",
+    "randomization",
+    "pointing",
+    "energy",
+    "predicts a box",
+    "seconds a box",
+    "boxes",
+)
 BESIDE = "box fill"
 
 
@@ -26,6 +35,7 @@ def _row(method: str, found: dict[str, dict], beside: dict[str, dict]) -> str:
         cells.append(_with_error(pairs, sign="+") if pairs and method != BESIDE else "")
     cells += [_by_size(every, size) for size in SIZES]
     cells.append(f"{mean(one['mean'] * one['whole'] for one in every):.2f}")
+    cells.append(_published([one["odexai"] for one in every if "odexai" in one]))
     cells.append(_shuffled([one for one in every if "shuffled" in one]))
     cells.append(_randomized([one for one in every if "passes" in one]))
     cells += [f"{mean(one[name] for one in every):.0%}" for name in ("pointing", "energy")]
@@ -49,6 +59,10 @@ def _by_size(every: Sequence[dict], size: str) -> str:
     if not these:
         return ""
     return f"{mean(one['mean'] for one in these):.2f} / {mean(one['blur'] for one in these):.2f}"
+
+
+def _published(values: Sequence[float]) -> str:
+    return f"{mean(values):.2f} ({len(values)})" if values else ""
 
 
 def _shuffled(some: Sequence[dict]) -> str:
