@@ -5,9 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from tests.diagnosis.surveys.evaluation.validation import copy_of_photographs
 
@@ -43,6 +41,9 @@ ERRORS = {  # of each report of the doctor that a notebook prints, in their orde
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A function that runs a notebook, with variables of its environment set, and returns it with its outputs."""
+    import nbformat  # here, since every worker collects this file and few run it: these cost seconds
+    from nbclient import NotebookClient
+
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))))
     for name in ("MPLBACKEND", "WORKBENCH_WEIGHTS", "WORKBENCH_LEARNING", "WORKBENCH_SURVEY"):
         monkeypatch.delenv(name, raising=False)
