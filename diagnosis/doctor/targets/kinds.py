@@ -18,6 +18,8 @@ VOID = "set on an image without objects"
 
 def set_classes(seen: Seen, layout: TargetLayout) -> list[tuple[int, ...]]:
     """The classes that each picked cell says: those near the largest, all of one hot; of ids the one that stands."""
+    if not len(seen.values):
+        return []
     channels = list(layout.class_channels)
     values, ground = seen.values[:, channels], seen.ground[:, channels]
     if layout.class_values == "ids":

@@ -78,12 +78,11 @@ def best_sizes(seen: list[Sighting], asked: dict[float, int], least: float) -> l
     return chosen
 
 
-def fit_cells(seen: list[Sighting], stride: float, layout: TargetLayout, prior: CellMap | None = None) -> CellMap:
+def fit_cells(table: Table, stride: float, layout: TargetLayout, prior: CellMap | None = None) -> CellMap:
     """The simplest map under which each object's cells lie around its centre; ``fit`` says how well it does.
 
     ``prior``: a map found on other levels, whose exchanges are to be expected here.
     """
-    table = as_table(seen)
     strides = {stride, *layout.strides, stride / 2, stride * 2}
     measured = _measured(np.stack((table.y, table.x), 1)[table.clear], table.middles["row"][table.clear])
     if measured and all(abs(measured / other - 1) > 0.15 for other in strides):
@@ -97,7 +96,7 @@ def fit_cells(seen: list[Sighting], stride: float, layout: TargetLayout, prior: 
             rarer += [_best(table, [stride], ((False, False),), stride, prior, square=side) for side in sides]
         other = max(rarer, key=lambda found: found[0])
         best = other if other[0] > best[0] + 0.1 else best
-    return replace(best[1], fit=best[2], seen=len(seen))
+    return replace(best[1], fit=best[2], seen=len(table.x))
 
 
 def _best(
