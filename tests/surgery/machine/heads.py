@@ -78,8 +78,20 @@ def _ultralytics(name: str, classes: int) -> nn.Module:
     """The head of one Ultralytics model file, a sixteenth as wide, on no more of a body than it needs."""
     torch.manual_seed(0)
     net = narrow(name, classes, bodiless=True).model.eval()
+    _shorten(net.model[-1])
     net.names = dict(enumerate(NAMES[:classes]))
     return _enlivened(net, ultralytics_convs(net))
+
+
+def _shorten(head: nn.Module) -> None:
+    """One block before the last convolution of every level: most steps of a sequence cost as much as it has modules."""
+    from ultralytics.nn.modules import Conv
+
+    for part in (part for part in head.children() if isinstance(part, nn.ModuleList)):
+        for index, level in enumerate(part):
+            if isinstance(level, nn.Sequential) and len(level) > 2:
+                first = next(module for module in level.modules() if isinstance(module, nn.Conv2d))
+                part[index] = nn.Sequential(Conv(first.in_channels, level[-1].in_channels, 1), level[-1]).eval()
 
 
 @cache
