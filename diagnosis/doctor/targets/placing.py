@@ -103,6 +103,7 @@ def _best(
     table: Table, strides: list[float], flips: Sequence, stride: float, prior: CellMap | None, square: str = ""
 ) -> Any:
     best: Any = None
+    half = np.median(table.half)
     usual = (stride, stride / 2, stride * 2, 8, 16, 32, 64, 128)
     turns = (False, True) if len(table.middles) > 1 else (False,)
     for other, swapped, rescaled, order, flipped in product(strides, (False, True), turns, table.middles, flips):
@@ -110,7 +111,7 @@ def _best(
         off, _ = offsets(table, candidate)
         typical = np.median(off, 0)
         fit = float((np.abs(off - typical).max(1) < 0.8 + 0.5 * table.half / max(other, stride)).mean())
-        room = 1.2 if other not in usual else 1.8 + 0.5 * np.median(table.half) / max(other, stride)
+        room = 1.2 if other not in usual else 1.8 + 0.5 * half / max(other, stride)
         if np.abs(typical).max() > room:
             fit *= 0.5
         scored = fit - 0.05 * np.abs(off - typical).clip(max=4).mean() - 0.06 * candidate.cost(stride)

@@ -61,8 +61,8 @@ def _of_one(exam: Examination, level: int, answer: Answer, one: Seen) -> tuple[n
     there = intended(exam, level, rows, columns, answer)
     return (
         np.repeat(answer.probe.boxes, count, 0),
-        np.tile(np.array(answer.probe.image_size, float), (count, 1)),
-        np.tile(grid, (count, 1)),
+        np.array([answer.probe.image_size] * count, float),
+        np.array([grid] * count),
         np.stack((columns, rows), 1).astype(float),
         there,
         one.anchors[cells],

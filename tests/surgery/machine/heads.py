@@ -1,10 +1,10 @@
 """The heads that the machine takes: tiny random networks of each family, built once and copied for every sequence."""
 
-import pickle
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, partial
+from io import BytesIO
 
 import numpy as np
 import torch
@@ -46,7 +46,7 @@ class Kind:
 
     def fresh(self) -> nn.Module:
         """The network as it was built."""
-        return pickle.loads(_built(self.name))
+        return torch.load(BytesIO(_built(self.name)), weights_only=False)
 
     def owner(self, net: nn.Module):
         """A YOLO object that holds this network."""
@@ -63,7 +63,9 @@ class Kind:
 
 @cache
 def _built(name: str) -> bytes:
-    return pickle.dumps(KINDS[name].make())
+    file = BytesIO()
+    torch.save(KINDS[name].make(), file)
+    return file.getvalue()
 
 
 @cache
