@@ -157,7 +157,11 @@ def test_the_shift_of_one_level_is_not_that_of_the_others():
     maps = {level: CellMap(8.0, seen=24) for level in range(3)}
     layout = replace(layout, strides=(8.0, 8.0, 8.0))
     seen = {0: sightings(-1.0), 1: sightings(0.0), 2: sightings(-0.2)}
-    assert [one.shift for one in shifted(maps, seen, as_tables(seen), layout).values()] == [(0.0, -1.0), (0.0, 0.0), (0.0, 0.0)]
+    assert [one.shift for one in shifted(maps, seen, as_tables(seen), layout).values()] == [
+        (0.0, -1.0),
+        (0.0, 0.0),
+        (0.0, 0.0),
+    ]
 
 
 def test_cells_that_were_rounded_are_told_where_each_object_has_one():
