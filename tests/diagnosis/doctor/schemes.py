@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -26,23 +27,28 @@ class Places:
     stride: Tensor
     level: Tensor
 
-    @property
+    @cached_property
     def boxes(self) -> Tensor:
         return torch.cat((self.points - self.priors / 2, self.points + self.priors / 2), 1)
 
 
 def places(layout: TargetLayout, image_size) -> Places:
-    """Rows, columns, anchors of each level, one after the other."""
+    """Rows, columns, anchors of each level, one after the other; not to be written to."""
+    return _places(layout.strides, layout.grid_offset, layout.anchors, tuple(image_size))
+
+
+@lru_cache(16)
+def _places(strides, grid_offset, anchors, image_size) -> Places:
     found = []
-    for level, stride in enumerate(layout.strides):
+    for level, stride in enumerate(strides):
         rows, columns = -(-image_size[0] // stride), -(-image_size[1] // stride)
-        priors = torch.tensor(layout.anchors[level] if layout.anchors else [(stride, stride)], dtype=torch.float32)
+        priors = torch.tensor(anchors[level] if anchors else [(stride, stride)], dtype=torch.float32)
         y, x, a = torch.meshgrid(torch.arange(rows), torch.arange(columns), torch.arange(len(priors)), indexing="ij")
         cell = torch.stack((x, y), -1).reshape(-1, 2).float()
         size = torch.full((len(cell),), float(stride))
         found.append(
             (
-                (cell + layout.grid_offset) * stride,
+                (cell + grid_offset) * stride,
                 cell * stride,
                 priors[a.reshape(-1)],
                 size,
