@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
 
 import torch
@@ -19,13 +19,17 @@ LEAST = 1e-3
 
 @dataclass(frozen=True)
 class Places:
-    """All anchors of all levels, flat: ``points`` (n, 2) px, ``priors`` (n, 2) px, ``stride`` (n,), ``level`` (n,)."""
+    """All anchors of all levels, flat: ``points`` (n, 2) px, ``priors`` (n, 2) px, ``stride`` (n,), ``level`` (n,).
+
+    ``which`` (n,): the place of each prior among those of its level.
+    """
 
     points: Tensor
     corners: Tensor
     priors: Tensor
     stride: Tensor
     level: Tensor
+    which: Tensor
 
     @cached_property
     def boxes(self) -> Tensor:
@@ -53,6 +57,7 @@ def _places(strides, grid_offset, anchors, image_size) -> Places:
                 priors[a.reshape(-1)],
                 size,
                 torch.full_like(size, level),
+                a.reshape(-1),
             )
         )
     return Places(*(torch.cat(parts) for parts in zip(*found, strict=True)))
@@ -110,9 +115,7 @@ def best_prior(boxes, at, layout, ignore=True, every_scale=False, also=None):
     chosen = alike == alike.amax(-1 if every_scale else (1, 2), keepdim=True)
     if also is not None:
         chosen = chosen | (alike > also)
-    index = at.priors[:, None] == table[at.level.long()]
-    which = index.all(-1).int().argmax(1)
-    mask = in_cell(boxes, at) & chosen[:, at.level.long(), which]
+    mask = in_cell(boxes, at) & chosen[:, at.level.long(), at.which]
     owner = last_wins(mask)
     if ignore:
         near = overlaps(at.boxes, boxes).amax(1) > 0.5
@@ -250,7 +253,7 @@ class Scheme:
         layout = self.layout
         held, out = torch.nonzero(owner >= 0)[:, 0], torch.nonzero(owner == -2)[:, 0]
         mine = boxes[owner[held]]
-        few = Places(*(getattr(at, name)[held] for name in ("points", "corners", "priors", "stride", "level")))
+        few = Places(*(getattr(at, field.name)[held] for field in fields(at)))
         flat[held[:, None], torch.tensor(layout.box)] = channels(mine, few, layout, image_size)
         value = torch.ones(len(held))
         if self.soft:
