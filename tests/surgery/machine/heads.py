@@ -114,6 +114,8 @@ def ultralytics_convs(net: nn.Module) -> dict[Place, nn.Conv2d]:
 
 def _torchvision(family: str) -> nn.Module:
     net = tiny(family, classes=4, levels=3, min_size=SIDE, max_size=SIDE)
+    for part in (net.head.classification_head, net.head.regression_head):
+        part.conv = part.conv[: len(part.conv) // 4]  # one block of four, as with Ultralytics
     net.names = NAMES[:4]
     return net
 
