@@ -13,9 +13,6 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # a second thread that spins beside a
 
 import numpy as np
 import pytest
-import torch
-
-torch.set_num_threads(1)
 
 ROOT = Path(__file__).parent.parent
 
@@ -43,6 +40,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def _one_thread():
+    import torch  # here, since the process that hands tests to workers needs none
+
     torch.set_num_threads(1)
 
 
