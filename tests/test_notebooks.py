@@ -8,8 +8,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.kernels.forked import Nursery, managers, python_path
 from tests.diagnosis.surveys.evaluation.validation import copy_of_photographs
+from tests.kernels.forked import Nursery, managers, python_path
 
 pytestmark = pytest.mark.long
 

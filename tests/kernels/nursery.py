@@ -58,7 +58,7 @@ def be_kernel(command: list[str]) -> None:
     """Do what ``python -m ipykernel_launcher …`` does in a process of its own, to the end of the process."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # the nursery's answers are not mixed with what a kernel's libraries print
-    numpy.random.seed()  # which every process does when it loads numpy; Python's own does it in every fork
+    numpy.random.seed()  # noqa: NPY002 - as when numpy is loaded; Python's own generator does it in every fork
     sys.argv = [ipykernel_launcher.__file__, *command[command.index("ipykernel_launcher") + 1 :]]
     kernelapp.launch_new_instance()
     sys.exit()
