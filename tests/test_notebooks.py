@@ -9,7 +9,7 @@ import pytest
 from nbclient import NotebookClient
 
 from tests.diagnosis.surveys.evaluation.validation import copy_of_photographs
-from tests.kernels.forked import Nursery, managers, python_path
+from tests.kernels.forked import python_path
 
 pytestmark = pytest.mark.long
 
@@ -38,13 +38,6 @@ ERRORS = {  # of each report of the doctor that a notebook prints, in their orde
         set(),
     ],
 }
-
-
-@pytest.fixture(scope="module")
-def kernels():
-    """Managers of kernels: a process each, forked from one that has loaded the libraries that all of them load."""
-    with Nursery() as nursery:
-        yield managers(nursery)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ class Nursery:
     def __enter__(self) -> "Nursery":
         env = os.environ | {"PYTHONPATH": python_path()}
         env.pop("MPLBACKEND", None)
-        command = [sys.executable, "-m", "tests.kernels.nursery"]
+        command = [sys.executable, str(Path(__file__).with_name("nursery.py"))]
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )

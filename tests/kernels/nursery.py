@@ -1,6 +1,6 @@
 """A process that loads what every notebook's kernel loads first, once, and forks a kernel from itself when asked.
 
-``python -m tests.kernels.nursery`` reads a JSON value a line and answers each with one: ``{"command", "folder",
+``python tests/kernels/nursery.py`` reads a JSON value a line and answers each with one: ``{"command", "folder",
 "environment"}`` starts a kernel and is answered by its process id; ``{"poll"}`` or ``{"wait"}`` with such an id, by the
 code that it ended with, or null where it still runs. It ends when its input does.
 
@@ -24,7 +24,7 @@ LOADED = ("cv2", "matplotlib.pyplot", "scipy.optimize", "torch", "torch._dynamo"
 
 def main() -> int:
     """Load, and serve until the input ends."""
-    del sys.path[0]  # the folder that this was started in
+    del sys.path[0]  # the folder of this file
     for name in LOADED:
         importlib.import_module(name)
     if threads() != 1:
@@ -60,7 +60,7 @@ def be_kernel(command: list[str]) -> None:
     os.dup2(2, 1)  # the nursery's answers are not mixed with what a kernel's libraries print
     numpy.random.seed()  # noqa: NPY002 - as when numpy is loaded; Python's own generator does it in every fork
     sys.argv = [ipykernel_launcher.__file__, *command[command.index("ipykernel_launcher") + 1 :]]
-    kernelapp.launch_new_instance()
+    kernelapp.launch_new_instance(parent_handle=os.getppid())  # whom the module looked for when it was loaded
     sys.exit()
 
 
