@@ -37,7 +37,8 @@ class Nursery:
 
     def ask(self, **asked):
         """The answer to one question."""
-        self.process.stdin.write(json.dumps(asked) + "\n")
+        if self.process.poll() is None:
+            self.process.stdin.write(json.dumps(asked) + "\n")
         answer = self.process.stdout.readline()
         if not answer:
             raise RuntimeError(f"The nursery of kernels has ended, with {self.process.wait()}.")
