@@ -15,6 +15,7 @@ import torch
 import anatomy
 import surgery
 
+from ...canvas.style import STYLE
 from ...figures.anchor_grid import anchor_grid
 from ...figures.compare import compare
 from ...figures.detections import detections
@@ -87,6 +88,6 @@ def write_figures(name: str, before: anatomy.Trace, after: anatomy.Trace, out: P
         "anchors": anchor_grid(before),
     }
     for kind, figure in figures.items():
-        for ending in ("png", "pdf"):
-            figure.savefig(out / f"{name}-{kind}.{ending}")
+        (out / f"{name}-{kind}.png").write_bytes(figure.png(STYLE["savefig.dpi"]))
+        figure.savefig(out / f"{name}-{kind}.pdf")
     return [f"{name}-{kind}" for kind in figures]
