@@ -1,9 +1,10 @@
-"""What it costs to watch a training: the same training with and without, batch by batch in turns; prints the table.
+"""What it costs to watch a training: one training, watched in every second block of batches; prints the table.
 
-python benchmarks/watch.py [--batches 71] [--device 0] [--write README.md]
+python benchmarks/watch.py [--blocks 14] [--device 0] [--write README.md]
 
 On the CPU its time is counted, loading included. On a GPU it is the time from a batch that lies ready, on a quiet
-device, until the device is quiet again; the batches are loaded before, so that no step can hide behind loading.
+device, until the device and the watch's own thread are quiet again; the batches are loaded before, so that no step can
+hide behind loading.
 """
 
 import argparse
@@ -11,8 +12,7 @@ import contextlib
 import os
 import sys
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -30,11 +30,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import diagnosis  # noqa: E402
 from benchmarks.table import write_table  # noqa: E402
 from detectors.scenes.kinds import write_kinds  # noqa: E402
+from diagnosis.training.session import Session  # noqa: E402
 from diagnosis.training.watcher import Watcher  # noqa: E402
 
 EVERY, TARGET = 10, 1.0  # percent
 NETWORKS = ("yolov8n", "yolo26n")
-LOADED = 4  # batches that a training on a GPU goes through again and again
+LOADED = 5  # batches that a training on a GPU goes through again and again, so often in every block
 
 
 @dataclass(frozen=True)
@@ -99,110 +100,86 @@ def _pinned(batch: dict) -> dict:
     return {name: value.pin_memory() if isinstance(value, torch.Tensor) else value for name, value in batch.items()}
 
 
-class Turns:
-    """Two trainings in threads of their own, one batch of each in turn; the time of each batch is noted."""
+class Blocks:
+    """The clock of a training whose watch is deaf in every second block of ``EVERY`` batches."""
 
-    def __init__(self, now: Callable[[], float]):
-        self._now = now
-        self.gone: set[int] = set()
-        self.taken: tuple[list[float], list[float]] = ([], [])
-        self._turn, self._change = 0, threading.Condition()
+    def __init__(self, place: Place, watch: diagnosis.Watch, batches: int):
+        assert watch._watcher is not None
+        self._place, self._watcher, self._batches = place, watch._watcher, batches
+        self._session: Session | None = None  # while it is deaf
         self._begun = 0.0
-
-    def wait(self, which: int) -> None:
-        """Until it is this one's turn; then its clock runs."""
-        with self._change:
-            self._change.wait_for(lambda: self._turn == which or 1 - which in self.gone)
-        self.begin()
+        self.taken: list[float] = []
 
     def begin(self) -> None:
-        """Let the clock run from here."""
-        self._begun = self._now()
+        """A batch begins."""
+        self._begun = self._place.now()
 
-    def give(self, which: int) -> None:
-        """Note the time and let the other go."""
-        self.taken[which].append(self._now() - self._begun)
-        with self._change:
-            self._turn = 1 - which
-            self._change.notify_all()
+    def end(self) -> None:
+        """It is over, what is read apart included: that is counted so as if nothing went on beside it."""
+        session = self._watcher.session
+        if session is not None:
+            session.reader.later(int).result()
+        self.taken.append(self._place.now() - self._begun)
+        deaf = len(self.taken) // EVERY % 2 == 1 and len(self.taken) < self._batches - 1
+        if deaf and session is not None:
+            self._session, self._watcher.session = session, None
+        elif not deaf and session is None:
+            self._watcher.session = self._session
+        if not self._place.gpu:
+            self.begin()  # the next one begins with its loading
+
+    def seconds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of each block, the first two left out: those that were not watched, and the watched ones before them."""
+        whole = np.array(self.taken[: len(self.taken) // (2 * EVERY) * 2 * EVERY]).reshape(-1, 2, EVERY).sum(2)
+        return whole[1:, 1], whole[1:, 0]
 
 
-def trained(name: str, place: Place, work: Path, turns: Turns, which: int, batches: int) -> None:
-    """Train for an epoch, in turns with the other; the second of the two is watched."""
+def measured(name: str, place: Place, batches: int) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds of every block of batches, without and with a watch."""
     from ultralytics import YOLO
 
     torch.set_num_threads(1)
-    turns.wait(which)
-    try:
-        _train(YOLO(f"{name}.yaml"), place, work, turns, which, batches)
-    finally:
-        turns.gone.add(which)
-        turns.give(which)
-
-
-def _train(model, place: Place, work: Path, turns: Turns, which: int, batches: int) -> None:
-    if place.gpu:
-        model.add_callback("on_pretrain_routine_end", lambda trainer: _preload(trainer, batches))
-        model.add_callback("on_train_batch_start", lambda _: turns.begin())
-    if which:
-        diagnosis.watch(model, every=EVERY, out=work / "rows")
-    model.add_callback("on_train_batch_end", lambda _: _next(turns, which))
-    model.train(
-        data=str(work / "set" / "data.yaml"),
-        imgsz=place.side,
-        batch=place.batch,
-        epochs=1,
-        device=place.device if place.device == "cpu" else int(place.device),
-        workers=0,
-        amp=place.amp,
-        val=False,
-        plots=False,
-        verbose=False,
-        optimizer="SGD",
-        nbs=place.batch,
-        project=str(work),
-        name=f"run{which}",
-    )
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
+        work = Path(folder)
+        write_kinds(work / "set", (LOADED if place.gpu else batches) * place.batch, 2, side=place.side)
+        model = YOLO(f"{name}.yaml")
+        if place.gpu:
+            model.add_callback("on_pretrain_routine_end", lambda trainer: _preload(trainer, batches))
+        blocks = Blocks(place, diagnosis.watch(model, every=EVERY, out=work / "rows"), batches)
+        model.add_callback("on_train_batch_start" if place.gpu else "on_train_epoch_start", lambda _: blocks.begin())
+        model.add_callback("on_train_batch_end", lambda _: blocks.end())
+        model.train(
+            data=str(work / "set" / "data.yaml"),
+            imgsz=place.side,
+            batch=place.batch,
+            epochs=1,
+            device=place.device if place.device == "cpu" else int(place.device),
+            workers=0,
+            amp=place.amp,
+            val=False,
+            plots=False,
+            verbose=False,
+            optimizer="SGD",
+            nbs=place.batch,
+            project=str(work),
+        )
+    return blocks.seconds()
 
 
 def _preload(trainer, batches: int) -> None:
     trainer.train_loader = Loaded(trainer.train_loader, batches)
 
 
-def _next(turns: Turns, which: int) -> None:
-    turns.give(which)
-    turns.wait(which)
-
-
-def measured(name: str, place: Place, batches: int) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds of every batch but the first ``EVERY``, without and with a watch."""
-    turns = Turns(place.now)
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
-        work = Path(folder)
-        write_kinds(work / "set", (LOADED if place.gpu else batches) * place.batch, 2, side=place.side)
-        runs = [threading.Thread(target=trained, args=(name, place, work, turns, which, batches)) for which in (0, 1)]
-        for run in runs:
-            run.start()
-        for run in runs:
-            run.join()
-    plain, watched = (np.array(taken[EVERY : batches - 1]) for taken in turns.taken)
-    return plain, watched
-
-
-def overhead(plain: np.ndarray, watched: np.ndarray) -> float:
-    """Percent, by the median of the differences of as many batches as from one that is measured to the next."""
-    extra = (watched - plain)[: len(plain) // EVERY * EVERY].reshape(-1, EVERY).sum(1)
-    return 100 * float(np.median(extra)) / (EVERY * float(np.median(plain)))
-
-
 def row(name: str, place: Place, batches: int) -> str:
     """One line of the table."""
     OWN.clear()
     plain, watched = measured(name, place, batches)
-    times = f"{np.median(watched) * 1e3:.1f} ms | {np.median(plain) * 1e3:.1f} ms"
-    own = f"{100 * sum(OWN) / sum(watched):.2f} %"
+    extra = 100 * (watched - plain) / np.median(plain)
+    error = 1.25 * 1.48 * np.median(np.abs(extra - np.median(extra))) / len(extra) ** 0.5  # of a median
+    times = f"{np.median(watched) / EVERY * 1e3:.1f} ms | {np.median(plain) / EVERY * 1e3:.1f} ms"
+    own = f"{100 * sum(OWN) / sum(watched) * len(watched) / (len(watched) + 1):.2f} %"
     return (
-        f"| {name}, {place} | {len(plain) // EVERY * EVERY} | {times} | {overhead(plain, watched):+.2f} % | {own} "
+        f"| {name}, {place} | {len(plain) * EVERY} | {times} | {np.median(extra):+.2f} ± {error:.2f} % | {own} "
         f"| < {TARGET:g} % |"
     )
 
@@ -216,7 +193,7 @@ def places(device: str) -> list[Place]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batches", type=int, default=71)
+    parser.add_argument("--blocks", type=int, default=14, help="of ten batches, half of them watched")
     parser.add_argument("--device", default="cpu", help='"cpu", or the number of a GPU')
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--write", type=Path, help="put the table between the watch marks of this file")
@@ -230,12 +207,18 @@ def main() -> None:
     for name_ in ("batch_comes", "forward_begins", "before_step", "batch_ends"):
         setattr(Watcher, name_, timed(getattr(Watcher, name_)))
     what = "CPU" if options.device == "cpu" else torch.cuda.get_device_name(int(options.device))
-    head = (f"`diagnosis.watch(every={EVERY})` on", "batches", f"{what}, a batch", "without", "difference")
+    head = (
+        f"`diagnosis.watch(every={EVERY})` on",
+        "batches of either kind",
+        f"{what}, a batch",
+        "without",
+        "difference",
+    )
     lines = [f"| {' | '.join((*head, 'in the watch', 'bar'))} |"]
     lines.append("|---|---|---|---|---|---|---|")
     for place in places(options.device):
         for name in options.networks:
-            lines.append(row(name, place, options.batches))
+            lines.append(row(name, place, options.blocks * EVERY))
             print(lines[-1], flush=True)
     if options.write:
         write_table(options.write, "watch" if options.device == "cpu" else "watch-gpu", lines)

@@ -1,6 +1,6 @@
 """What training made of one batch: which cells answer for which objects, and what each cell pays."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -56,3 +56,6 @@ class BatchTargets(PickledAtRest):
     def by_level(self, values: Tensor) -> Tensor:
         """The sums of values (…, B, A) over the cells of each level, (…, levels)."""
         return torch.stack([values[..., here].sum((-2, -1)) for here in self.pyramid.slices], -1)
+
+
+Reads = Sequence[Callable[[], BatchTargets]]  # what reads each branch of a batch, one after the other

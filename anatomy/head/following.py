@@ -85,6 +85,12 @@ class Training(Protocol):
         ...
 
     @property
+    def lasting(self) -> bool:
+        """Whether a batch may be read while the training goes on: it runs on a device that it would have to wait for,
+        and what a batch was made of, its labels and gradients' norms included, stays as it is."""
+        ...
+
+    @property
     def scaled(self) -> bool:
         """Whether gradients are multiplied until the optimizer steps; asking waits for no device."""
         ...

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from inspect import signature
 from os import PathLike
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ..errors import UnsupportedModelError
-from .batch_targets import BatchTargets
+from .batch_targets import BatchTargets, Reads
 from .batches import Batch, in_parts
 from .following import Follower, Following
 from .forward import Candidates, Limits, Outputs, Pass, Targets
@@ -194,6 +195,17 @@ class Head(ABC):
             f"{type(self.net).__name__} does not say how its training can be listened to. Give its head a method "
             "listening(criterion), a context manager whose list is filled with anatomy.BatchTargets."
         )
+
+    @contextmanager
+    def noting(self, criterion: Any, take: Callable[[Reads], Any]) -> Iterator[None]:
+        """As ``listening``, for who wants to read later: ``take`` is called for each batch with functions, one a branch
+        in order, that read what became of it, in any thread, and wait for the device.
+
+        Unless overridden, all of the block is one batch, of which is told at its end.
+        """
+        with self.listening(criterion) as told:
+            yield
+        take([partial(told.__getitem__, branch) for branch in range(len(told))])
 
     @property
     def running(self) -> nn.Module:

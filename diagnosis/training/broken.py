@@ -41,8 +41,8 @@ class BrokenBatch:
 
     def load(self) -> dict[str, Any]:
         """ "inputs", "targets" (as the network and its loss got them), "state" of the network before the step,
-        "trained" (paths of weights) and "resting" (of modules not in training mode), "random" (torch's), "scale" and
-        "settings" of the training."""
+        "trained" (paths of weights) and "resting" (of modules not in training mode), "random" (torch's, of the kind of
+        device "random_on"), "scale" and "settings" of the training."""
         return torch.load(self.path, weights_only=True)
 
     def replay(self, model: Any, loss: Callable[..., Tensor] | None = None) -> Numerics:
@@ -66,17 +66,38 @@ class BrokenBatch:
         train_as(net, set(held["trained"]), set(held["resting"]))
         given = held["inputs"] if held["targets"] is None else [(held["inputs"], held["targets"])]
         with torch.random.fork_rng():
-            torch.set_rng_state(held["random"])
+            if held.get("random_on", "cpu") == "cpu":  # those of a GPU are none of the CPU's
+                torch.set_rng_state(held["random"])
             return numerics(net, given, scaled(loss, held["scale"]), progress=False)
 
 
 @dataclass(frozen=True)
+class Random:
+    """Torch's random state of one device at one moment."""
+
+    device: torch.device
+    state: Tensor
+
+    @classmethod
+    def now(cls, device: torch.device) -> "Random":
+        """No device is waited for."""
+        return cls(device, torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state())
+
+    def again(self) -> None:
+        """Let the same random numbers come."""
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(self.state, self.device)
+        else:
+            torch.set_rng_state(self.state)
+
+
+@dataclass(frozen=True)
 class Forward:
-    """What the network and its loss got for one batch, and torch's random state before it."""
+    """What the network and its loss got for one batch, and what random numbers came then."""
 
     inputs: Any
     targets: Any
-    random: Tensor
+    random: Random
 
 
 def keep_broken(
@@ -95,7 +116,8 @@ def keep_broken(
         "place": place,
         "inputs": plain(forward.inputs),
         "targets": plain(forward.targets),
-        "random": forward.random,
+        "random": forward.random.state,
+        "random_on": forward.random.device.type,
         "state": at_rest(dict(training.net.state_dict())),
         "trained": [path for path, weight in training.net.named_parameters() if weight.requires_grad],
         "resting": [path for path, module in training.net.named_modules() if not module.training],
@@ -125,7 +147,7 @@ def replayed(net: nn.Module, forward: Forward, loss: Callable[..., Tensor], scal
     """The pass again in place, on the device and in the precision that are in force; the network is left as it is."""
     given = forward.inputs if forward.targets is None else [(forward.inputs, forward.targets)]
     with torch.random.fork_rng(), _eager(net):
-        torch.set_rng_state(forward.random)
+        forward.random.again()
         return numerics(net, given, scaled(loss, scale), progress=False)
 
 

@@ -1,6 +1,7 @@
 """Labels of a batch, after augmentation, that contradict the image or the classes; cheap enough for every batch."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,13 +34,21 @@ class LabelCount:
     corners: bool = False
     files: dict[str, None] = field(default_factory=dict)
 
+    def add_sound(self, batches: Sequence[BatchLabels]) -> bool:
+        """Count batches if nothing is to be said of any; whether it was so."""
+        if not batches:
+            return True
+        label = np.concatenate([labels.label for labels in batches])
+        boxes = np.concatenate([labels.boxes for labels in batches])
+        if not (_all_known(label, self.classes) and _all_within(boxes)):
+            return False
+        self.outside, self.strange, self.reach, self.corners = 0, 0, None, False
+        self.objects.update(label.astype(int).tolist())
+        return True
+
     def add(self, labels: BatchLabels) -> None:
         """Count one batch."""
         label = labels.label
-        if _all_known(label, self.classes) and _all_within(labels.boxes):
-            self.outside, self.strange, self.reach, self.corners = 0, 0, None, False
-            self.objects.update(label.astype(int).tolist())
-            return
         misplaced = _misplaced(labels.boxes, rotated=self.rotated)
         strange = ~((label >= 0) & (label < self.classes) & (label == np.floor(label)))
         self.outside, self.strange = int(misplaced.sum()), int(strange.sum())

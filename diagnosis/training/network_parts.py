@@ -55,7 +55,7 @@ class NetworkParts:
         """Norms of the gradients that are there now; they stay on their device, and nothing waits for it."""
         there = [place for place, weight in enumerate(self.weights) if weight.grad is not None]
         held = [weight.grad for weight in self.weights if weight.grad is not None]
-        return Gradients(self, there, torch.stack(_foreach_norm(held)) if held else torch.zeros(0))
+        return Gradients(self, there, _foreach_norm(held) if held else ())
 
 
 @dataclass(frozen=True)
@@ -82,18 +82,19 @@ class Grouping(Generic[Kind]):
 
 @dataclass(frozen=True)
 class Gradients:
-    """The norms of the weights' gradients: ``norms`` (k,) of the weights at ``there``."""
+    """The norms of the weights' gradients: one of ``norms`` for each of the weights at ``there``."""
 
     parts: NetworkParts
     there: list[int]
-    norms: Tensor
+    norms: Sequence[Tensor]
 
     def read(self, scale: float | None) -> tuple[dict[str, float], dict[Stack, float]]:
         """ "grad", "grad_backbone" and so on, and the norm of each stack, without the scale; fetched in one transfer.
 
         A part none of whose weights has a gradient is left out.
         """
-        squares = np.square(self.norms.double().cpu().numpy() / (scale or 1.0))
+        norms = torch.stack(list(self.norms)) if self.norms else torch.zeros(0)
+        squares = np.square(norms.double().cpu().numpy() / (scale or 1.0))
         by_part = self.parts.by_coarse.norms(self.there, squares)
         coarse = {f"grad_{name}": value for name, value in by_part.items()}
         return {"grad": math.sqrt(squares.sum())} | coarse, self.parts.by_stack.norms(self.there, squares)

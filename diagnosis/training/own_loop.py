@@ -25,6 +25,7 @@ class OwnLoop:
     images: tuple[int, int] | None = None  # not known
     labelled: Mapping[int, int] | None = None  # likewise
     rate = float("nan")
+    lasting = False  # what the loop does with its tensors after a step is not known
     settings: Mapping[str, Any] = MappingProxyType({})
     gains: Mapping[str, float] = MappingProxyType({})  # not known
 

@@ -3,7 +3,9 @@
 import json
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,13 @@ from anatomy.archive.whole import write_whole
 
 from ..findings import Finding
 from ..parts import clear_drafts, is_whole, write_part
+from .reader import Later, at_once
 from .tables import TABLES, schema
 
 ABOUT, FINDINGS, PARTS, BROKEN, FORMAT = "watch.json", "findings.json", "parts", "broken", 1
 EVERY_SECONDS = 5.0  # rows are written at least so far apart,
-SHARE, MOST_SECONDS = 0.01, 300.0  # or this share of the time that has passed, so that parts stay few
+SHARE, MOST_SECONDS = 0.01, 300.0  # or this share of the time that has passed, so that parts stay few,
+WORTH = 500  # or so many times what the last part took: disks can be slow
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,8 @@ class Record:
     _parts: int = 0
     _began: float = field(default_factory=time.monotonic)
     _written: float = -float("inf")
+    _took: float = 0.0  # s, the last part
+    _writing: "Future[float] | None" = None  # the part that is being written
 
     @classmethod
     def create(
@@ -132,19 +138,29 @@ class Record:
             text = json.dumps([asdict(one) for one in self.findings], indent=1)
             write_whole(self.folder / FINDINGS, lambda file: file.write(text.encode()))
 
-    def write(self, *, now: bool = False) -> None:
-        """Write what is new, if the last part is long enough ago, or ``now``."""
+    def write(self, later: Later = at_once, *, now: bool = False) -> None:
+        """Write what is new, if the last part is long enough ago, or ``now``; ``later``: who does it, and when.
+
+        What the disk refused is raised by the next call.
+        """
+        if self._writing is not None and (now or self._writing.done()):
+            writing, self._writing = self._writing, None
+            self._took = writing.result()
         time_ = time.monotonic()
-        pause = min(max(self.pause, SHARE * (time_ - self._began)), max(MOST_SECONDS, self.pause))
-        if not any(self._new.values()) or not (now or time_ - self._written >= pause):
+        wanted = max(self.pause, SHARE * (time_ - self._began), WORTH * self._took if self.pause else 0.0)
+        pause = min(wanted, max(MOST_SECONDS, self.pause))
+        due = self._writing is None and (now or time_ - self._written >= pause)
+        if not any(self._new.values()) or not due:
             return
         tables = {name: _frame(name, rows) for name, rows in self._new.items()}
-        if self.folder is not None:
-            write_part(tables, self.folder / PARTS / f"{self._parts:06d}")
         for name, frame in tables.items():
             self._done[name].append(frame)
             self._new[name] = []
+        if self.folder is not None:
+            self._writing = later(partial(_written, tables, self.folder / PARTS / f"{self._parts:06d}"))
         self._parts, self._written = self._parts + 1, time_
+        if now:
+            self.write(now=True)
 
     def table(self, name: str) -> DataFrame:
         """All rows of a table, in the order of the training."""
@@ -154,3 +170,10 @@ class Record:
 
 def _frame(table: str, rows: list[dict]) -> DataFrame:
     return DataFrame(rows, schema=schema(table, rows))
+
+
+def _written(tables: Mapping[str, DataFrame], place: Path) -> float:
+    """The seconds that it took to write a part."""
+    began = time.monotonic()
+    write_part(tables, place)
+    return time.monotonic() - began

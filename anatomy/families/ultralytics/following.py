@@ -96,6 +96,11 @@ class UltralyticsTraining:
         return getattr(self.trainer, "loss_items", None) or {}
 
     @property
+    def lasting(self) -> bool:
+        """On a GPU: the trainer changes no batch in place."""
+        return self.trainer.device.type == "cuda"
+
+    @property
     def scaled(self) -> bool:
         """Whether a gradient scaler is at work."""
         return self.trainer.scaler.is_enabled()
@@ -206,7 +211,8 @@ class UltralyticsFollowing:
         prepare, step, follower = trainer.preprocess_batch, trainer.optimizer_step, self._follower
 
         def preprocess_batch(batch: dict) -> dict:
-            follower.batch_comes(lambda: BatchLabels.of_flat(batch))
+            loaded = dict(batch)  # which the trainer will move to its device
+            follower.batch_comes(lambda: BatchLabels.of_flat(loaded))
             batch = prepare(batch)
             follower.forward_begins(batch)
             return batch

@@ -19,20 +19,20 @@ from ultralytics.nn.modules import head as heads
 from ultralytics.nn.tasks import BaseModel
 
 from ...errors import UnsupportedModelError
-from ...head.batch_targets import BatchTargets
+from ...head.batch_targets import BatchTargets, Reads
 from ...head.batches import Batch
 from ...head.following import Follower
 from ...head.forward import Candidates, Limits, Outputs, Pass, Targets
 from ...head.head import Head
 from ...head.levels import Level, level_name
-from ...head.mark import Mark, is_marked, mark_of, unmarked
+from ...head.mark import unmarked
 from ...head.pyramid import Pyramid
 from ...head.turns import turns
 from . import validation
 from .arguments import check_predict_args
 from .candidates import seen_by_nms, xywh_to_xyxy
 from .criteria.batch import Given
-from .criteria.listening import listening
+from .criteria.listening import listening, noting
 from .criteria.single import targets_of
 from .declared import Branch, Network, Predictor, Stream, Yolo, detection_head, last_conv
 from .decoding import level_boxes
@@ -40,7 +40,7 @@ from .following import UltralyticsFollowing, criterion_of, ready_to_train
 from .layout import BOXES, BRANCHES, check_names, detect_module, wants
 from .lock import PredictorLock, joined_lock
 from .opening import open_checkpoint, wrap
-from .runners import Kinds, holders, look_around, predictors, runners, strange
+from .runners import Kinds, holders, known_mark, predictors, runners, strange
 from .tap import Tap, apart, overridden, running_network
 
 KINDS = Kinds(holder=Model, predictor=BasePredictor)
@@ -57,7 +57,7 @@ class UltralyticsHead(Head):
         self._given = model
         self.net = self.network(model)
         self.detect = detect_module(self.net)
-        self.mark = _mark(self.net)
+        self.mark = known_mark(self.net, KINDS)
         if isinstance(model, Model):
             self.mark.holders.add(model)
         self.yolo = cast(Yolo, model) if isinstance(model, Model) else next(holders(self.mark, model), None)
@@ -220,6 +220,10 @@ class UltralyticsHead(Head):
         """Of the criterion that ``init_criterion`` makes, with one branch or both."""
         return listening(criterion)
 
+    def noting(self, criterion: Any, take: Callable[[Reads], Any]) -> AbstractContextManager[None]:
+        """What ``take`` gets is told before the trainer goes backward."""
+        return noting(criterion, take)
+
     @property
     def running(self) -> Network:
         """The copy that the predictor made, or ``net`` as long as there is none."""
@@ -379,22 +383,3 @@ class UltralyticsHead(Head):
             _predictors[self.net] = predictor
         else:
             self.yolo.predictor = predictor
-
-
-def _mark(net: nn.Module) -> Mark:
-    """The mark of a network; when it is new, what was made of the network before is looked for once.
-
-    Interrupted meanwhile, it takes the mark off again, so that the next one looks.
-    """
-    if is_marked(net):
-        return mark_of(net, KINDS.maker)
-    before = vars(net).copy()
-    try:
-        mark = mark_of(net, KINDS.maker)
-        look_around(net, mark, KINDS)
-        return mark
-    except BaseException:
-        for copy_of_it in (*mark_of(net).runners, net):
-            unmarked(copy_of_it)
-        vars(net).update(before)
-        raise

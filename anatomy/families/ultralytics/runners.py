@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from ...head.mark import Mark, runner_of
+from ...head.mark import Mark, is_marked, mark_of, runner_of, unmarked
 
 LISTS = ("cv3", "one2one_cv3", "cv2", "one2one_cv2")  # class and box convolutions of both branches
 
@@ -200,3 +200,22 @@ def _all_subclasses(kind: type) -> set[type]:
     for below in type.__subclasses__(kind):
         found |= _all_subclasses(below)
     return found
+
+
+def known_mark(net: nn.Module, kinds: Kinds) -> Mark:
+    """The mark of a network; when it is new, what was made of the network before is looked for once.
+
+    Interrupted meanwhile, it takes the mark off again, so that the next one looks.
+    """
+    if is_marked(net):
+        return mark_of(net, kinds.maker)
+    before = vars(net).copy()
+    try:
+        mark = mark_of(net, kinds.maker)
+        look_around(net, mark, kinds)
+        return mark
+    except BaseException:
+        for copy_of_it in (*mark_of(net).runners, net):
+            unmarked(copy_of_it)
+        vars(net).update(before)
+        raise

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ultralytics.utils.loss import E2EDetectLoss, E2ELoss, v8DetectionLoss
 
 from ....errors import UnsupportedModelError
-from ....head.batch_targets import BatchTargets
+from ....head.batch_targets import BatchTargets, Reads
 from ..tap import overridden
 from .notes import Call, Casting, Note
 from .reading import read_note
@@ -30,19 +30,35 @@ def listening(criterion: Any) -> Iterator[list[BatchTargets]]:
     a criterion that is no detection loss of Ultralytics.
     """
     told: list[BatchTargets] = []
-    with noted(criterion) as notes:
+    notes: list[Note] = []
+    with noted(criterion, notes):
         yield told
     told.extend(map(read_note, notes))
 
 
 @contextmanager
-def noted(criterion: Any) -> Iterator[list[Note]]:
-    """As ``listening``, with the notes as they are."""
+def noting(criterion: Any, take: Callable[[Reads], Any]) -> Iterator[None]:
+    """As ``listening``, but ``take`` is called as soon as the criterion has asked all its branches, with what reads
+    each: at once or later, in this thread or another."""
     notes: list[Note] = []
+    branches = len(branches_of(criterion))
+
+    def whole() -> None:
+        if len(notes) == branches:
+            take([partial(read_note, note) for note in notes])
+            notes.clear()
+
+    with noted(criterion, notes, whole):
+        yield
+
+
+@contextmanager
+def noted(criterion: Any, notes: list[Note], done: Callable[[], Any] = lambda: None) -> Iterator[None]:
+    """Within the block every call of a branch adds its note, as it is; then ``done`` is called."""
     with ExitStack() as stack:
         for branch in branches_of(criterion):
-            Listener(branch, notes).lay(stack)
-        yield notes
+            Listener(branch, notes, done).lay(stack)
+        yield
 
 
 @dataclass(frozen=True)
@@ -73,10 +89,10 @@ def branches_of(criterion: Any) -> list[Branch]:
 
 
 class Listener:
-    """Notes every call of the loss of one branch, and of its parts within that call, into ``notes``."""
+    """Notes every call of the loss of one branch, and of its parts within that call, into ``notes``, and says so."""
 
-    def __init__(self, branch: Branch, notes: list[Note]):
-        self._branch, self._loss, self._notes = branch, branch.loss, notes
+    def __init__(self, branch: Branch, notes: list[Note], done: Callable[[], Any]):
+        self._branch, self._loss, self._notes, self._done = branch, branch.loss, notes, done
         self._whole = branch.loss.loss
         self._now: Note | None = None  # of the call that runs
 
@@ -98,6 +114,7 @@ class Listener:
             self._now = None
         note.items = answer[1]
         self._notes.append(note)
+        self._done()
         return answer
 
     def _blank(self, preds: Any, batch: Any) -> Note:

@@ -96,7 +96,8 @@ def targets_of(net: Network, run: Pass, branch: str, given: Given) -> Targets:
     asked = trained(net, run, branch, given)
     device = asked.raw["scores"].device
     image = batch_of(_moved(given, device), run.input_shape, asked.settings)
-    with noted(asked.criterion) as notes:
+    notes: list[Note] = []
+    with noted(asked.criterion, notes):
         asked.criterion.loss(asked.raw, image.batch)
     logits = None if branch == run.branch else asked.raw["scores"][0]
     return replace(_read(notes[0], image), branch=branch, logits=logits, left_out=asked.left_out)
