@@ -15,12 +15,13 @@ import torch
 import anatomy
 import surgery
 
-from ...canvas.style import STYLE
 from ...figures.anchor_grid import anchor_grid
 from ...figures.compare import compare
 from ...figures.detections import detections
 from ...figures.heatmaps import heatmaps
 from .table import table
+
+DPI = 300  # of a figure's PNG
 
 
 def experiment(model: Any, pictures: Mapping[str, Any], moves: Mapping[int, int], *, conf: float, out: Path) -> None:
@@ -88,6 +89,6 @@ def write_figures(name: str, before: anatomy.Trace, after: anatomy.Trace, out: P
         "anchors": anchor_grid(before),
     }
     for kind, figure in figures.items():
-        (out / f"{name}-{kind}.png").write_bytes(figure.png(STYLE["savefig.dpi"]))
+        (out / f"{name}-{kind}.png").write_bytes(figure.png(DPI))
         figure.savefig(out / f"{name}-{kind}.pdf")
     return [f"{name}-{kind}" for kind in figures]
