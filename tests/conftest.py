@@ -55,6 +55,15 @@ def real() -> Path:
 
 
 @pytest.fixture(scope="session")
+def kernels():
+    """Managers of notebooks' kernels: a process each, forked from one that has loaded what all of them load."""
+    from tests.kernels.forked import Nursery, managers
+
+    with Nursery() as nursery:
+        yield managers(nursery)
+
+
+@pytest.fixture(scope="session")
 def picture() -> np.ndarray:
     """A (128, 192, 3) uint8 BGR image with some structure; both sides are multiples of every stride up to 64."""
     rng = np.random.default_rng(7)
