@@ -13,9 +13,6 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # a second thread that spins beside a
 
 import numpy as np
 import pytest
-import torch
-
-torch.set_num_threads(1)
 
 ROOT = Path(__file__).parent.parent
 
@@ -43,6 +40,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def _one_thread():
+    import torch  # here, since the process that hands tests to workers needs none
+
     torch.set_num_threads(1)
 
 
@@ -53,6 +52,15 @@ def real() -> Path:
     if not (folder / "weights" / "yolov8n_coco.pt").exists():
         pytest.skip(f"no real weights and photographs at {folder} (set WORKBENCH_REAL to point to them)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def kernels():
+    """Managers of notebooks' kernels: a process each, forked from one that has loaded what all of them load."""
+    from tests.kernels.forked import Nursery, managers
+
+    with Nursery() as nursery:
+        yield managers(nursery)
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,18 @@ def imports(source: str, home: str = "") -> Iterator[tuple[str, tuple[str, ...]]
 @cache
 def _import_nodes(source: str) -> tuple[ast.Import | ast.ImportFrom | ast.Call, ...]:
     """The statements and calls of a source that import: it is read once, whoever asks."""
-    return tuple(node for node in ast.walk(ast.parse(source)) if _imports(node))
+    tree = ast.parse(source)
+    nodes = ast.walk(tree) if any(name in source for name in DYNAMIC) else _statements(tree)
+    return tuple(node for node in nodes if _imports(node))
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every statement within a node: an import as a statement lies in no expression."""
+    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+        inside = getattr(node, field, [])
+        for statement in inside if isinstance(inside, list) else ():
+            yield statement
+            yield from _statements(statement)
 
 
 def _imports(node: ast.AST) -> bool:

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -118,9 +119,14 @@ LONGEST = 400  # lines of a source file
 
 PACKAGES = [name for name in ARROWS if (ROOT / name / "__init__.py").is_file()]
 MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
-FILES = graph(MODULES, ROOT)
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 BRINGS_FUNCTIONS = ("notebooks/11_someone_elses_encoder.ipynb",)  # which are what it is about
+
+
+@cache
+def files() -> dict[str, set[str]]:
+    """By file of the packages: the files that it imports."""
+    return graph(MODULES, ROOT)
 
 
 def project_files() -> list[Path]:
@@ -188,7 +194,7 @@ def _among(module: str, known: tuple[str, ...]) -> bool:
 @pytest.mark.parametrize("room", WINGS)
 def test_no_arrow_between_wings_points_the_wrong_way(room):
     wings, wrong = WINGS[room], []
-    for module, targets in FILES.items():
+    for module, targets in files().items():
         wing = _wing(module, room)
         for target in targets if wing else ():
             other = _wing(target, room)
@@ -212,7 +218,7 @@ def _wing(module: str, room: str) -> str | None:
 
 
 def test_no_files_import_each_other_in_a_circle():
-    assert circles(FILES) == []
+    assert circles(files()) == []
 
 
 def test_a_circle_is_found_wherever_its_arrows_stand():

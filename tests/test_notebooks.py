@@ -1,13 +1,10 @@
 """Every notebook runs from top to bottom, in an empty folder; those that take weights or a set also with real ones."""
 
-import os
 import re
 import shlex
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from tests.diagnosis.surveys.evaluation.validation import copy_of_photographs
 
@@ -41,9 +38,14 @@ ERRORS = {  # of each report of the doctor that a notebook prints, in their orde
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(tmp_path, monkeypatch, kernels):
     """A function that runs a notebook, with variables of its environment set, and returns it with its outputs."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))))
+    import nbformat  # here, since every worker collects this file and few run it: these cost seconds
+    from nbclient import NotebookClient
+
+    from tests.kernels.forked import python_path
+
+    monkeypatch.setenv("PYTHONPATH", python_path())
     for name in ("MPLBACKEND", "WORKBENCH_WEIGHTS", "WORKBENCH_LEARNING", "WORKBENCH_SURVEY"):
         monkeypatch.delenv(name, raising=False)
 
@@ -53,7 +55,8 @@ def run(tmp_path, monkeypatch):
         before = path.read_bytes()
         notebook = nbformat.reads(before.decode(), as_version=4)
         folder = {"metadata": {"path": str(tmp_path)}}
-        notebook = NotebookClient(notebook, timeout=300, kernel_name="python3", resources=folder).execute()
+        how = {"timeout": 300, "kernel_name": "python3", "kernel_manager_class": kernels}
+        notebook = NotebookClient(notebook, resources=folder, **how).execute()
         assert path.read_bytes() == before
         assert list(tmp_path.iterdir()) == [], "A notebook leaves nothing behind in the folder it was started in."
         return notebook

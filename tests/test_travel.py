@@ -1,7 +1,6 @@
 """Every result can be pickled, opened in another process and deep-copied; what needs the model afterwards says so."""
 
 import copy
-import io
 import json
 import os
 import pickle
@@ -175,9 +174,7 @@ def test_explanations_that_travelled_keep_their_maps_and_name_what_they_need(res
 
 def drawn(figure) -> bytes:
     figure.set_layout_engine("none")  # where things stand is not at issue
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=30)
-    return file.getvalue()
+    return figure.png(30)
 
 
 @pytest.mark.parametrize("name", ["yolov8n", "yolov8n-obb", "fcos", "pafpn as described"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -142,7 +143,7 @@ class TargetLayout:
         """
         return cls(**{**family(name, classes, strides, anchors), **changes})
 
-    @property
+    @cached_property
     def class_channels(self) -> tuple[int, ...]:
         """The channel of each class (the one of the ids, with ids); ValueError for a slice without an end."""
         if isinstance(self.classes, slice):

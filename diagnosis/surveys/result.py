@@ -1,6 +1,7 @@
 """A finished survey: its tables, and the questions that they answer."""
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -126,15 +127,15 @@ class Survey:
 
     def scores(self, *, engine: str = "hotcoco") -> dict[str, float]:
         """AP by COCO's rules and mAP by Ultralytics', each under its own name; see ``evaluation.scores``."""
-        return evaluation.scores(self, engine=engine)
+        return self._once(evaluation.scores, engine)
 
     def scores_by_class(self, *, engine: str = "hotcoco") -> "DataFrame":
         """The same scores of every class; see ``evaluation.scores_by_class``."""
-        return evaluation.scores_by_class(self, engine=engine)
+        return self._once(evaluation.scores_by_class, engine)
 
     def worth(self, *, engine: str = "hotcoco") -> "DataFrame":
         """The scores without each level, and without each class row, and what changes; see ``evaluation.worth``."""
-        return evaluation.worth(self, engine=engine)
+        return self._once(evaluation.worth, engine)
 
     def show(self, where: "Where" = None, n: int = 9, table: str = "objects") -> Photographs:
         """The photographs behind any number: the first ``n`` rows that fit, worst first; see ``photographs.show``."""
@@ -151,6 +152,17 @@ class Survey:
     def to_fiftyone(self, name: str) -> Any:
         """A FiftyOne data set of the survey; see ``answers.to_fiftyone``."""
         return answers.to_fiftyone(self, name)
+
+    def _once(self, compute: Callable[..., Any], engine: str) -> Any:
+        """What takes seconds is computed once; each caller gets a copy, to do with as he likes."""
+        key = compute.__name__, engine
+        if key not in self._computed:
+            self._computed[key] = compute(self, engine=engine)
+        return copy.copy(self._computed[key])
+
+    @cached_property
+    def _computed(self) -> dict[tuple[str, str], Any]:
+        return {}
 
     @cached_property
     def _counts(self) -> dict[str, int]:

@@ -27,7 +27,7 @@ def net():
 
 
 def of_targets(net):
-    return check_targets(net.encode, TargetLayout(**net.layout)).codes
+    return check_targets(net.encode, TargetLayout(**net.layout), image_sizes=((256, 256), (192, 320))).codes
 
 
 def of_decoder(net, select=False):

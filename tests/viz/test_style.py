@@ -103,6 +103,17 @@ def test_the_style_lasts_when_the_figure_is_drawn_and_saved(trace):
     assert width == 3.5 * viz.STYLE["savefig.dpi"]
 
 
+@pytest.mark.parametrize(
+    ("dpi", "style"), [(None, None), (40, None), (40, {"savefig.bbox": "tight"}), (40, {"savefig.facecolor": "red"})]
+)
+def test_a_png_is_the_file_that_savefig_writes(trace, dpi, style):
+    figure, same = (viz.heatmaps(trace, level=0, width=2, style=style) for _ in range(2))
+    own, canvas, png = figure.dpi, figure.canvas, io.BytesIO()
+    same.savefig(png, format="png", dpi=dpi or own, pil_kwargs={"compress_level": 3})
+    assert figure.png(dpi) == png.getvalue()
+    assert figure.dpi == own and figure.canvas is canvas
+
+
 @unlaid
 def test_a_notebook_displays_the_figure_without_pyplot(trace):
     formatter = pytest.importorskip("IPython.core.formatters").DisplayFormatter()

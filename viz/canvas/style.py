@@ -10,7 +10,9 @@ import matplotlib
 from matplotlib import style as mpl_style
 from matplotlib.axis import Axis
 from matplotlib.backend_bases import RendererBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.ticker import LogFormatterSciNotation
 from matplotlib.typing import RcStyleType
 
@@ -46,6 +48,9 @@ STYLE = {
 }
 VERBATIM = {"text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False}
 """Class and file names are shown as they are written: no text of a figure is mathtext or TeX."""
+AS_DRAWN = {"savefig.bbox": None, "savefig.transparent": False}
+AS_DRAWN |= {"savefig.facecolor": "auto", "savefig.edgecolor": "auto"}
+"""Styles in which a file shows the figure as it is drawn: nothing is cut off, and no colour is another."""
 
 
 class Picture(Figure):
@@ -78,10 +83,34 @@ class Picture(Figure):
         with matplotlib.rc_context(_rc(self._style)):
             super().savefig(*args, **kwargs)
 
+    def png(self, dpi: float | None = None, compress_level: int = 3) -> bytes:
+        """The file that ``savefig`` writes as PNG, at the figure's own ``dpi`` or another, drawn once.
+
+        ``savefig`` draws twice: without ink first, to lay out, which the drawing itself does as well.
+        """
+        dpi = self.dpi if dpi is None else dpi
+        file, pil = io.BytesIO(), {"compress_level": compress_level}
+        if any(self._style[key] != value for key, value in AS_DRAWN.items()):
+            self.savefig(file, format="png", dpi=dpi, pil_kwargs=pil)
+            return file.getvalue()
+        with matplotlib.rc_context(_rc(self._style)), self._drawn_by_agg(dpi) as canvas:
+            canvas.draw()
+            imsave(file, canvas.buffer_rgba(), format="png", origin="upper", dpi=dpi, pil_kwargs=pil)
+        return file.getvalue()
+
+    @contextmanager
+    def _drawn_by_agg(self, dpi: float) -> Iterator[FigureCanvasAgg]:
+        """Within the block the figure has this resolution and a canvas of pixels; then again what it had."""
+        canvas, own = self.canvas, self.dpi
+        try:
+            self.set_dpi(dpi)
+            yield FigureCanvasAgg(self)
+        finally:
+            self.set_canvas(canvas)
+            self.set_dpi(own)
+
     def _repr_png_(self) -> bytes:
-        png = io.BytesIO()
-        self.savefig(png, format="png", dpi=self.dpi)
-        return png.getvalue()
+        return self.png()
 
 
 @contextmanager

@@ -122,22 +122,16 @@ def write(sheet: Sheet, folder: Path, formats: Sequence[str], dpi: int, side: in
     raster = None
     for ending in formats:
         if ending == "png":
-            raster = _png(figure, dpi)
+            raster = figure.png(dpi)
             (folder / f"{sheet.name}.png").write_bytes(raster)
         else:
             figure.savefig(folder / f"{sheet.name}.{ending}", dpi=dpi)
     if side is None:
         return None
-    with Image.open(io.BytesIO(raster or _png(figure, SKETCH))) as picture:
+    with Image.open(io.BytesIO(raster or figure.png(SKETCH))) as picture:
         small = picture.convert("RGB")
     small.thumbnail((side, 4 * side), Image.Resampling.LANCZOS)
     jpeg = io.BytesIO()
     small.save(jpeg, "jpeg", quality=QUALITY, optimize=True)
     source = f"data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode()}"
     return Thumbnail(sheet, source, width=small.width, height=small.height)
-
-
-def _png(figure: Picture, dpi: int) -> bytes:
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=dpi, pil_kwargs={"compress_level": 3})
-    return png.getvalue()

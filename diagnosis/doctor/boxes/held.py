@@ -50,18 +50,20 @@ class Held:
 
     def quantity(self, name: str) -> np.ndarray:
         """(n,) px: cx, cy, x1, y1, x2, y2, w or h; zeros for none."""
-        x1, y1, x2, y2 = self.boxes.T
-        return {
-            "cx": (x1 + x2) / 2,
-            "cy": (y1 + y2) / 2,
-            "x1": x1,
-            "y1": y1,
-            "x2": x2,
-            "y2": y2,
-            "w": x2 - x1,
-            "h": y2 - y1,
-            "": np.zeros_like(x1),
-        }[name]
+        return MEASURED[name](*self.boxes.T)
+
+
+MEASURED = {
+    "cx": lambda x1, y1, x2, y2: (x1 + x2) / 2,
+    "cy": lambda x1, y1, x2, y2: (y1 + y2) / 2,
+    "x1": lambda x1, y1, x2, y2: x1,
+    "y1": lambda x1, y1, x2, y2: y1,
+    "x2": lambda x1, y1, x2, y2: x2,
+    "y2": lambda x1, y1, x2, y2: y2,
+    "w": lambda x1, y1, x2, y2: x2 - x1,
+    "h": lambda x1, y1, x2, y2: y2 - y1,
+    "": lambda x1, y1, x2, y2: np.zeros_like(x1),
+}
 
 
 def axis_of(quantity: str) -> int:

@@ -1,8 +1,10 @@
 """Every term of the grammar held against one channel at once; those that explain nearly all cells are kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -62,11 +64,30 @@ def _screened(held: Held, channel: int, declared: Term) -> Iterator[Term]:
     yield from _stuck(held, value)
 
 
+def _right(value: np.ndarray, guess: np.ndarray, slack: np.ndarray) -> np.ndarray:
+    """(…, n) bool: where guesses agree with value (n,)."""
+    with np.errstate(all="ignore"):
+        return np.abs(guess - value) <= slack + 1e-3 * np.abs(guess) + 1e-6
+
+
 def _hits(value: np.ndarray, guess: np.ndarray, slack: np.ndarray) -> np.ndarray:
     """The indices, one row each, of the guesses (…, n) that agree with nearly all of value (n,)."""
-    with np.errstate(all="ignore"):
-        right = np.abs(guess - value) <= slack + 1e-3 * np.abs(guess) + 1e-6
-    return np.argwhere(right.mean(-1) >= ENOUGH)
+    return np.argwhere(_right(value, guess, slack).mean(-1) >= ENOUGH)
+
+
+def _hits_among(value: np.ndarray, guesses: Callable[..., tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """The same of guesses that are made for some cells at first, which rule out most of them.
+
+    ``guesses(cells)``: guess and slack, (…, m), for some of the n cells; ``guesses(cells, at)``: (k, m) of those whose
+    indices are the rows of ``at`` (k, …).
+    """
+    count = len(value)
+    missed = sum((count - i) / count >= ENOUGH for i in range(1, count))  # that a guess may miss
+    cells = np.unique(np.linspace(0, count - 1, min(missed + 3, count)).round().astype(int))
+    at = np.argwhere(_right(value[cells], *guesses(cells)).sum(-1) >= len(cells) - missed)
+    if not len(at):
+        return at
+    return at[_right(value, *guesses(slice(None), at)).mean(-1) >= ENOUGH]
 
 
 def _sizes(held: Held, value: np.ndarray) -> Iterator[Term]:
@@ -92,13 +113,21 @@ def _places(held: Held, value: np.ndarray, declared: Term) -> Iterator[Term]:
     at = [np.stack([point.point(held, axis) for point in points]) for axis in (0, 1)]
     for quantity in PLACES:
         apart = held.quantity(quantity) - at[axis_of(quantity)]
-        guess = apart[:, None] / divided
         for sign, name in product((1, -1), functions):
-            with np.errstate(all="ignore"):
-                shown = FUNCTIONS[name](sign * guess)
-                slack = np.nan_to_num(np.abs(FUNCTIONS[name](sign * guess + SLACK / divided) - shown), posinf=0.0)
-            for point, unit in _hits(value, shown, slack):
+            for point, unit in _hits_among(value, partial(_shown, apart, divided, sign, name)):
                 yield Term(quantity, lengths[unit], points[point], sign, name)
+
+
+def _shown(
+    apart: np.ndarray, divided: np.ndarray, sign: int, name: str, cells: Any, at: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distances (p, n) in units (u, n) through a function, and how far a little slack moves them."""
+    far, unit = (apart[:, None, cells], divided[:, cells]) if at is None else (apart[at[:, 0]], divided[at[:, 1]])
+    function = FUNCTIONS[name]
+    with np.errstate(all="ignore"):
+        guess = sign * (far / unit)
+        shown = function(guess)
+        return shown, np.nan_to_num(np.abs(function(guess + SLACK / unit) - shown), posinf=0.0)
 
 
 def _stuck(held: Held, value: np.ndarray) -> Iterator[Term]:
@@ -120,9 +149,8 @@ def _stuck(held: Held, value: np.ndarray) -> Iterator[Term]:
             if scale == 1.0 and name == "identity":
                 continue
             inside = FUNCTIONS[name](apart) * scale
-            guess = (inside[:, None] + after)[:, :, None] / divided
-            slack = np.broadcast_to(SLACK / divided, guess.shape) * (0.2 if name == "clamp" else 1.0)
-            for i, j, k in _hits(value, guess, slack):
+            less = 0.2 if name == "clamp" else 1.0
+            for i, j, k in _hits_among(value, partial(_upon, inside, after, divided, less)):
                 if scale == 1.0 and lengths[k].name == "px" and points[j] is None:
                     yield Term(quantity, Unit("stride", held.stride), inner[i], function=name)
                     continue
@@ -140,6 +168,19 @@ def _stuck(held: Held, value: np.ndarray) -> Iterator[Term]:
             guess = (constant * held.stride + after)[:, None] / divided
             for j, k in _hits(value, guess, np.broadcast_to(SLACK / divided, guess.shape)):
                 yield Term(quantity, lengths[k], inner=held.stride, added=points[j], constant=constant)
+
+
+def _upon(
+    inside: np.ndarray, after: np.ndarray, divided: np.ndarray, less: float, cells: Any, at: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets (i, n) upon points (j, n) in units (k, n), and their slack."""
+    if at is None:
+        unit = divided[:, cells]
+        guess = (inside[:, None, cells] + after[:, cells])[:, :, None] / unit
+    else:
+        unit = divided[at[:, 2]]
+        guess = (inside[at[:, 0]] + after[at[:, 1]]) / unit
+    return guess, SLACK / unit * less
 
 
 def matching(held: Held, terms: Sequence[Term]) -> np.ndarray:

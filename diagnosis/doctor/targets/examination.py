@@ -10,7 +10,7 @@ from ..storage import Storage, order
 from .asking import Answer, Asker
 from .cell_map import CellMap
 from .faults import Fault
-from .placing import Sighting, best_sizes, fit_cells
+from .placing import Sighting, as_table, best_sizes, fit_cells
 from .probes import Probe
 from .seeing import Seen, best_storage, see
 from .shifting import by_floor, shifted
@@ -123,17 +123,18 @@ def stored(exam: Examination) -> list[Fault]:
 
 def place(exam: Examination) -> Examination:
     """How each level chooses its cells."""
-    layout, asked, enough, maps = exam.layout, _asked(exam), {}, {}
+    layout, asked, enough, tables, maps = exam.layout, _asked(exam), {}, {}, {}
     for level, stride in enumerate(layout.strides):
         seen = _sightings(exam, level)
         if len(seen) >= 6:
             overlap = layout.anchors is not None and not by_floor(layout)
             least = 0.8 * float(layout.priors(level).min()) if overlap else 0.0
             enough[level] = best_sizes(seen, asked, least)
-            maps[level] = fit_cells(enough[level], stride, layout)
+            tables[level] = as_table(enough[level])
+            maps[level] = fit_cells(tables[level], stride, layout)
     prior = max(maps.values(), key=lambda found: found.fit * found.seen, default=None)
-    maps = {level: fit_cells(seen, layout.strides[level], layout, prior) for level, seen in enough.items()}
-    maps = shifted(maps, enough, layout)
+    maps = {level: fit_cells(table, layout.strides[level], layout, prior) for level, table in tables.items()}
+    maps = shifted(maps, enough, tables, layout)
     for level in exam.used - set(enough):
         if prior is None:
             continue

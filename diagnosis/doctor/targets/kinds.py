@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -18,6 +19,8 @@ VOID = "set on an image without objects"
 
 def set_classes(seen: Seen, layout: TargetLayout) -> list[tuple[int, ...]]:
     """The classes that each picked cell says: those near the largest, all of one hot; of ids the one that stands."""
+    if not len(seen.values):
+        return []
     channels = list(layout.class_channels)
     values, ground = seen.values[:, channels], seen.ground[:, channels]
     if layout.class_values == "ids":
@@ -49,8 +52,17 @@ def bare(seen: Seen, layout: TargetLayout) -> np.ndarray:
     return seen.classed & ~seen.boxed & ~seen.chanced
 
 
+_usual: WeakKeyDictionary[Examination, dict[tuple[int, int], Counter]] = WeakKeyDictionary()
+
+
 def usual_classes(exam: Examination) -> dict[tuple[int, int], Counter]:
-    """How often each set of classes stands in the cells of an object: (level, label) -> sets."""
+    """How often each set of classes stands in the cells of an object: (level, label) -> sets; counted once."""
+    if exam not in _usual:
+        _usual[exam] = _counted(exam)
+    return _usual[exam]
+
+
+def _counted(exam: Examination) -> dict[tuple[int, int], Counter]:
     found: dict[tuple[int, int], Counter] = {}
     for answer, seen in zip(exam.answers, exam.seen, strict=True):
         for level, one in enumerate(seen or ()):

@@ -78,12 +78,11 @@ def best_sizes(seen: list[Sighting], asked: dict[float, int], least: float) -> l
     return chosen
 
 
-def fit_cells(seen: list[Sighting], stride: float, layout: TargetLayout, prior: CellMap | None = None) -> CellMap:
+def fit_cells(table: Table, stride: float, layout: TargetLayout, prior: CellMap | None = None) -> CellMap:
     """The simplest map under which each object's cells lie around its centre; ``fit`` says how well it does.
 
     ``prior``: a map found on other levels, whose exchanges are to be expected here.
     """
-    table = as_table(seen)
     strides = {stride, *layout.strides, stride / 2, stride * 2}
     measured = _measured(np.stack((table.y, table.x), 1)[table.clear], table.middles["row"][table.clear])
     if measured and all(abs(measured / other - 1) > 0.15 for other in strides):
@@ -97,13 +96,14 @@ def fit_cells(seen: list[Sighting], stride: float, layout: TargetLayout, prior: 
             rarer += [_best(table, [stride], ((False, False),), stride, prior, square=side) for side in sides]
         other = max(rarer, key=lambda found: found[0])
         best = other if other[0] > best[0] + 0.1 else best
-    return replace(best[1], fit=best[2], seen=len(seen))
+    return replace(best[1], fit=best[2], seen=len(table.x))
 
 
 def _best(
     table: Table, strides: list[float], flips: Sequence, stride: float, prior: CellMap | None, square: str = ""
 ) -> Any:
     best: Any = None
+    half = np.median(table.half)
     usual = (stride, stride / 2, stride * 2, 8, 16, 32, 64, 128)
     turns = (False, True) if len(table.middles) > 1 else (False,)
     for other, swapped, rescaled, order, flipped in product(strides, (False, True), turns, table.middles, flips):
@@ -111,7 +111,7 @@ def _best(
         off, _ = offsets(table, candidate)
         typical = np.median(off, 0)
         fit = float((np.abs(off - typical).max(1) < 0.8 + 0.5 * table.half / max(other, stride)).mean())
-        room = 1.2 if other not in usual else 1.8 + 0.5 * np.median(table.half) / max(other, stride)
+        room = 1.2 if other not in usual else 1.8 + 0.5 * half / max(other, stride)
         if np.abs(typical).max() > room:
             fit *= 0.5
         scored = fit - 0.05 * np.abs(off - typical).clip(max=4).mean() - 0.06 * candidate.cost(stride)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -48,11 +49,25 @@ class Seen:
 
 def roles(layout: TargetLayout, channels: int) -> np.ndarray:
     """(C,): 1 for box channels, 2 for objectness, 3 for classes, else 0."""
+    return _roles(tuple(layout.box), layout.class_channels, layout.objectness, channels)
+
+
+@lru_cache
+def _roles(box: tuple[int, ...], classes: tuple[int, ...], objectness: int | None, channels: int) -> np.ndarray:
     found = np.zeros(channels, int)
-    found[list(layout.box)] = 1
-    found[list(layout.class_channels)] = 3
-    if layout.objectness is not None:
-        found[layout.objectness] = 2
+    found[list(box)] = 1
+    found[list(classes)] = 3
+    if objectness is not None:
+        found[objectness] = 2
+    found.flags.writeable = False
+    return found
+
+
+@lru_cache(4096)
+def spread(count: int, most: int) -> np.ndarray:
+    """Indices of at most so many of ``count`` things, evenly from the first to the last."""
+    found = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
+    found.flags.writeable = False
     return found
 
 
@@ -75,12 +90,13 @@ def see(memory: Memory, layout: TargetLayout, storage: Storage, *, by_box: bool 
     cell = (at["A"] * shape["H"] + at["H"]) * shape["W"] + at["W"]
     said = evidence(layout, role, memory.value, memory.ground[memory.index])
     said = (said | (role == 1)) if by_box else said
-    cells = np.unique(cell[said])
-    held = [_among(cells, cell[said & (role == kind)]) for kind in (3, 2)]
-    boxed = _among(cells, cell[role == 1])
+    total = shape["A"] * shape["H"] * shape["W"]
+    cells = np.flatnonzero(_marked(total, cell[said]))
+    held = [_marked(total, cell[said & (role == kind)])[cells] for kind in (3, 2)]
+    boxed = _marked(total, cell[role == 1])[cells]
     a, rest = np.divmod(cells, shape["H"] * shape["W"])
     rows, columns = np.divmod(rest, shape["W"])
-    picked = np.unique(np.linspace(0, len(cells) - 1, min(PICKED, len(cells))).round().astype(int))
+    picked = spread(len(cells), PICKED)
     values, ground = gather(memory, storage, dims, a[picked], rows[picked], columns[picked])
     return Seen(
         anchors=a,
@@ -95,11 +111,10 @@ def see(memory: Memory, layout: TargetLayout, storage: Storage, *, by_box: bool 
     )
 
 
-def _among(cells: np.ndarray, some: np.ndarray) -> np.ndarray:
-    found = np.zeros(len(cells), bool)
-    at = np.searchsorted(cells, some).clip(max=max(len(cells) - 1, 0))
-    if len(cells):
-        found[at[cells[at] == some]] = True
+def _marked(total: int, cells: np.ndarray) -> np.ndarray:
+    """(total,) bool: a level's cells that are among these."""
+    found = np.zeros(total, bool)
+    found[cells] = True
     return found
 
 
@@ -175,11 +190,10 @@ def _together(memory: Memory, layout: TargetLayout, storage: Storage) -> tuple[f
     if layout.class_values == "gaussian":
         said = said & (role != 1)
         role = np.where((role == 3) & ~said, 0, role)
-    kinds = [np.unique(cell[(role == 1) if kind == 1 else (role == kind) & said]) for kind in (1, 2, 3)]
-    wanted = [cells for kind, cells in zip((1, 2, 3), kinds, strict=True) if kind != 2 or layout.objectness is not None]
-    every = np.unique(np.concatenate([*wanted, cell[role == 0][:0]]))
-    common = every
-    for cells in wanted:
-        common = np.intersect1d(common, cells)
+    kinds = (1, 3) if layout.objectness is None else (1, 2, 3)
+    total = shape["A"] * shape["H"] * shape["W"]
+    wanted = [_marked(total, cell[(role == 1) if kind == 1 else (role == kind) & said]) for kind in kinds]
+    every = np.flatnonzero(np.logical_or.reduce(wanted))
+    common = np.count_nonzero(np.logical_and.reduce(wanted))
     rows, columns = np.divmod(every % (shape["H"] * shape["W"]), shape["W"])
-    return len(common) / max(len(every), 1), rows, columns
+    return common / max(len(every), 1), rows, columns

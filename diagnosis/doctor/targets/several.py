@@ -9,6 +9,7 @@ from . import probes as ask
 from .asking import Answer, Asker
 from .examination import Examination
 from .faults import PLACING, Fault
+from .filled import Filled, filled
 from .kinds import silent
 from .probes import Probe
 from .reading import Reading
@@ -22,6 +23,7 @@ class _Asked:
     exam: Examination
     asker: Asker
     answers: dict = field(default_factory=dict)
+    cells: dict = field(default_factory=dict)
 
     def alone(self, probe: Probe, i: int) -> Answer:
         """The answer to object i by itself."""
@@ -30,6 +32,13 @@ class _Asked:
         if key not in self.answers:
             self.answers[key] = self.asker.ask(Probe("single", box[None], (label,), probe.image_size))
         return self.answers[key]
+
+    def filled(self, single: Answer) -> list[Filled]:
+        """What each level of an answer to a single object holds; read once, as the answers are kept here."""
+        key = id(single)
+        if key not in self.cells:
+            self.cells[key] = [filled(self.exam, single, level) for level in range(self.exam.levels)]
+        return self.cells[key]
 
 
 def neighbours(
@@ -49,7 +58,7 @@ def neighbours(
             if not exam.explained(answer) and "edge_crash" not in known:
                 faults.append(Fault("raises", f"several objects ({probe.note}) raise {answer.error}"))
             continue
-        told, kept, free = judged(exam, readings, answer, parts)
+        told, kept, free = judged(exam, readings, answer, [asked.filled(part) for part in parts])
         if exam.cut(answer):  # objects that lie beyond the grid are brought back into the same cells
             continue
         faults += told

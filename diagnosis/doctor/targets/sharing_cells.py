@@ -14,12 +14,14 @@ SHARES = "an object that shares cells with another"
 
 
 def judged(
-    exam: Examination, readings: dict[int, Reading], answer: Answer, alone: Sequence[Answer]
+    exam: Examination, readings: dict[int, Reading], answer: Answer, there: Sequence[Sequence[Filled]]
 ) -> tuple[list[Fault], np.ndarray, np.ndarray]:
-    """The faults of one answer, how many cells each object has, and how many of its own no other one claims."""
-    objects, faults = range(len(alone)), []
-    kept, free = np.zeros(len(alone), int), np.zeros(len(alone), int)
-    there = [[filled(exam, single, level) for level in range(exam.levels)] for single in alone]
+    """The faults of one answer, how many cells each object has, and how many of its own no other one claims.
+
+    ``there``: by object, what each level holds of it when it is alone.
+    """
+    objects, faults = range(len(there)), []
+    kept, free = np.zeros(len(there), int), np.zeros(len(there), int)
     kinds = [kind_of(levels) for levels in there]
     plain = {level for level, reading in readings.items() if reading.plain}
     for level in range(exam.levels):

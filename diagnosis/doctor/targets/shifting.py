@@ -7,7 +7,7 @@ import numpy as np
 
 from ..layout import TargetLayout
 from .cell_map import CellMap
-from .placing import Sighting, Table, as_table, offsets
+from .placing import Sighting, Table, offsets
 
 
 def by_floor(layout: TargetLayout) -> bool:
@@ -17,14 +17,16 @@ def by_floor(layout: TargetLayout) -> bool:
     )
 
 
-def shifted(maps: dict[int, CellMap], seen: dict[int, list[Sighting]], layout: TargetLayout) -> dict[int, CellMap]:
+def shifted(
+    maps: dict[int, CellMap], seen: dict[int, list[Sighting]], tables: dict[int, Table], layout: TargetLayout
+) -> dict[int, CellMap]:
     """The maps with how far cells lie off, in halves: what all levels show together, unless one is clearly otherwise.
 
     Points at corners may lie half a cell before their cell's middle.
     """
     floor = by_floor(layout) or (layout.anchors is not None and layout.unit != "prior" and _alone(seen))
     loose = layout.grid_offset < 0.5 and not floor
-    off = {level: _displaced(as_table(seen[level]), found) for level, found in maps.items() if found.fit >= 0.7}
+    off = {level: _displaced(tables[level], found) for level, found in maps.items() if found.fit >= 0.7}
     if not off:
         return maps
     sound = [level for level in off if maps[level].stride == layout.strides[level]]

@@ -6,7 +6,7 @@ from ..boxes.held import Held
 from ..layout import TargetLayout
 from .asking import Answer
 from .examination import Examination
-from .seeing import Seen
+from .seeing import Seen, spread
 
 KINDS = ("place", "class", "edge")
 EACH = 5
@@ -53,7 +53,7 @@ def _of_one(exam: Examination, level: int, answer: Answer, one: Seen) -> tuple[n
     """Boxes, sizes, grids, cells, cells that were meant, anchors, values and ground of one object's cells."""
     grid, box = answer.levels[level].grid, list(exam.layout.box)
     known = np.flatnonzero(one.core[one.picked])
-    at = known[np.unique(np.linspace(0, len(known) - 1, min(EACH, len(known))).round().astype(int))]
+    at = known[spread(len(known), EACH)]
     count, cells = len(at), one.picked[at]
     if not count:
         return None
@@ -61,8 +61,8 @@ def _of_one(exam: Examination, level: int, answer: Answer, one: Seen) -> tuple[n
     there = intended(exam, level, rows, columns, answer)
     return (
         np.repeat(answer.probe.boxes, count, 0),
-        np.tile(np.array(answer.probe.image_size, float), (count, 1)),
-        np.tile(grid, (count, 1)),
+        np.array([answer.probe.image_size] * count, float),
+        np.array([grid] * count),
         np.stack((columns, rows), 1).astype(float),
         there,
         one.anchors[cells],

@@ -123,7 +123,7 @@ class Encoder:
                 clamped = (centre / stride).clamp(0, 1) * stride
                 first = clamped if layout.relative else clamped + anchor - layout.grid_offset * stride
             values = torch.cat((first, size), -1)
-        return values / torch.tensor(scale).repeat(2)
+        return values / torch.tensor(scale * 2)
 
 
 @cache

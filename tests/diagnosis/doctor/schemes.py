@@ -4,7 +4,8 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -18,35 +19,45 @@ LEAST = 1e-3
 
 @dataclass(frozen=True)
 class Places:
-    """All anchors of all levels, flat: ``points`` (n, 2) px, ``priors`` (n, 2) px, ``stride`` (n,), ``level`` (n,)."""
+    """All anchors of all levels, flat: ``points`` (n, 2) px, ``priors`` (n, 2) px, ``stride`` (n,), ``level`` (n,).
+
+    ``which`` (n,): the place of each prior among those of its level.
+    """
 
     points: Tensor
     corners: Tensor
     priors: Tensor
     stride: Tensor
     level: Tensor
+    which: Tensor
 
-    @property
+    @cached_property
     def boxes(self) -> Tensor:
         return torch.cat((self.points - self.priors / 2, self.points + self.priors / 2), 1)
 
 
 def places(layout: TargetLayout, image_size) -> Places:
-    """Rows, columns, anchors of each level, one after the other."""
+    """Rows, columns, anchors of each level, one after the other; not to be written to."""
+    return _places(layout.strides, layout.grid_offset, layout.anchors, tuple(image_size))
+
+
+@lru_cache(16)
+def _places(strides, grid_offset, anchors, image_size) -> Places:
     found = []
-    for level, stride in enumerate(layout.strides):
+    for level, stride in enumerate(strides):
         rows, columns = -(-image_size[0] // stride), -(-image_size[1] // stride)
-        priors = torch.tensor(layout.anchors[level] if layout.anchors else [(stride, stride)], dtype=torch.float32)
+        priors = torch.tensor(anchors[level] if anchors else [(stride, stride)], dtype=torch.float32)
         y, x, a = torch.meshgrid(torch.arange(rows), torch.arange(columns), torch.arange(len(priors)), indexing="ij")
         cell = torch.stack((x, y), -1).reshape(-1, 2).float()
         size = torch.full((len(cell),), float(stride))
         found.append(
             (
-                (cell + layout.grid_offset) * stride,
+                (cell + grid_offset) * stride,
                 cell * stride,
                 priors[a.reshape(-1)],
                 size,
                 torch.full_like(size, level),
+                a.reshape(-1),
             )
         )
     return Places(*(torch.cat(parts) for parts in zip(*found, strict=True)))
@@ -104,9 +115,7 @@ def best_prior(boxes, at, layout, ignore=True, every_scale=False, also=None):
     chosen = alike == alike.amax(-1 if every_scale else (1, 2), keepdim=True)
     if also is not None:
         chosen = chosen | (alike > also)
-    index = at.priors[:, None] == table[at.level.long()]
-    which = index.all(-1).int().argmax(1)
-    mask = in_cell(boxes, at) & chosen[:, at.level.long(), which]
+    mask = in_cell(boxes, at) & chosen[:, at.level.long(), at.which]
     owner = last_wins(mask)
     if ignore:
         near = overlaps(at.boxes, boxes).amax(1) > 0.5
@@ -244,7 +253,7 @@ class Scheme:
         layout = self.layout
         held, out = torch.nonzero(owner >= 0)[:, 0], torch.nonzero(owner == -2)[:, 0]
         mine = boxes[owner[held]]
-        few = Places(*(getattr(at, name)[held] for name in ("points", "corners", "priors", "stride", "level")))
+        few = Places(*(getattr(at, field.name)[held] for field in fields(at)))
         flat[held[:, None], torch.tensor(layout.box)] = channels(mine, few, layout, image_size)
         value = torch.ones(len(held))
         if self.soft:

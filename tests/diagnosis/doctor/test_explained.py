@@ -16,7 +16,7 @@ from diagnosis.doctor.boxes.search import Fit, fits
 from diagnosis.doctor.boxes.terms import Term, declared
 from diagnosis.doctor.boxes.writing import at_cells, channels, drawn, every_cell
 from diagnosis.doctor.targets.cell_map import CellMap
-from diagnosis.doctor.targets.placing import Sighting
+from diagnosis.doctor.targets.placing import Sighting, as_table
 from diagnosis.doctor.targets.saying import told
 from diagnosis.doctor.targets.shifting import shifted
 from tests.diagnosis.doctor.schemes import SCHEMES_BY_NAME as SCHEMES
@@ -148,18 +148,27 @@ def sightings(shift, count=24):
     ]
 
 
+def as_tables(seen):
+    return {level: as_table(mine) for level, mine in seen.items()}
+
+
 def test_the_shift_of_one_level_is_not_that_of_the_others():
     layout = TargetLayout.of("yolov5", classes=3)
     maps = {level: CellMap(8.0, seen=24) for level in range(3)}
     layout = replace(layout, strides=(8.0, 8.0, 8.0))
     seen = {0: sightings(-1.0), 1: sightings(0.0), 2: sightings(-0.2)}
-    assert [one.shift for one in shifted(maps, seen, layout).values()] == [(0.0, -1.0), (0.0, 0.0), (0.0, 0.0)]
+    assert [one.shift for one in shifted(maps, seen, as_tables(seen), layout).values()] == [
+        (0.0, -1.0),
+        (0.0, 0.0),
+        (0.0, 0.0),
+    ]
 
 
 def test_cells_that_were_rounded_are_told_where_each_object_has_one():
     layout = TargetLayout.of("yolov3", classes=3, unit="normalized", size_unit=None, relative=False)
     layout = replace(layout, size_function="identity", grid_offset=0.0)
-    found = shifted({0: CellMap(8.0, seen=24)}, {0: sightings(0.5)}, layout)
+    seen = {0: sightings(0.5)}
+    found = shifted({0: CellMap(8.0, seen=24)}, seen, as_tables(seen), layout)
     assert found[0].shift == (0.0, 0.5)
 
 

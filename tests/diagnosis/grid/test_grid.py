@@ -152,7 +152,7 @@ class Shifted:
 def test_labels_tell_the_offset_of_the_decoder(cells, code):
     scenes = [draw_scene(seed) for seed in range(4)]
     data = [(scene.image[..., ::-1].copy(), scene.boxes, scene.labels) for scene in scenes]
-    report = diagnosis.check_grid(Shifted(YOLO(demo_weights()), cells), data, sight=False)
+    report = diagnosis.check_grid(Shifted(YOLO(demo_weights()), cells), data, **STEP, sight=False)
     assert report.codes == (() if code is None else (code,)), str(report)
     assert {finding.level for finding in report} == (set() if code is None else {0, 1, 2})
     for finding in report:
@@ -249,7 +249,7 @@ class Rearranged(Shifted):
     ],
 )
 def test_rearranged_logits_are_named_without_labels(change, code, words):
-    report = diagnosis.check_grid(Rearranged(YOLO(demo_weights()), change))
+    report = diagnosis.check_grid(Rearranged(YOLO(demo_weights()), change), **STEP)
     assert report.codes == (code,), str(report)
     assert re.search(words, report.findings[0].message)
     assert report.findings[0].severity == "error"

@@ -1,10 +1,10 @@
 """The heads that the machine takes: tiny random networks of each family, built once and copied for every sequence."""
 
-import pickle
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, partial
+from io import BytesIO
 
 import numpy as np
 import torch
@@ -46,7 +46,7 @@ class Kind:
 
     def fresh(self) -> nn.Module:
         """The network as it was built."""
-        return pickle.loads(_built(self.name))
+        return torch.load(BytesIO(_built(self.name)), weights_only=False)
 
     def owner(self, net: nn.Module):
         """A YOLO object that holds this network."""
@@ -63,7 +63,9 @@ class Kind:
 
 @cache
 def _built(name: str) -> bytes:
-    return pickle.dumps(KINDS[name].make())
+    file = BytesIO()
+    torch.save(KINDS[name].make(), file)
+    return file.getvalue()
 
 
 @cache
@@ -78,8 +80,20 @@ def _ultralytics(name: str, classes: int) -> nn.Module:
     """The head of one Ultralytics model file, a sixteenth as wide, on no more of a body than it needs."""
     torch.manual_seed(0)
     net = narrow(name, classes, bodiless=True).model.eval()
+    _shorten(net.model[-1])
     net.names = dict(enumerate(NAMES[:classes]))
     return _enlivened(net, ultralytics_convs(net))
+
+
+def _shorten(head: nn.Module) -> None:
+    """One block before the last convolution of every level: most steps of a sequence cost as much as it has modules."""
+    from ultralytics.nn.modules import Conv
+
+    for part in (part for part in head.children() if isinstance(part, nn.ModuleList)):
+        for index, level in enumerate(part):
+            if isinstance(level, nn.Sequential) and len(level) > 2:
+                first = next(module for module in level.modules() if isinstance(module, nn.Conv2d))
+                part[index] = nn.Sequential(Conv(first.in_channels, level[-1].in_channels, 1), level[-1]).eval()
 
 
 @cache
@@ -100,6 +114,8 @@ def ultralytics_convs(net: nn.Module) -> dict[Place, nn.Conv2d]:
 
 def _torchvision(family: str) -> nn.Module:
     net = tiny(family, classes=4, levels=3, min_size=SIDE, max_size=SIDE)
+    for part in (net.head.classification_head, net.head.regression_head):
+        part.conv = part.conv[: len(part.conv) // 4]  # one block of four, as with Ultralytics
     net.names = NAMES[:4]
     return net
 

@@ -21,6 +21,8 @@ from ...figures.detections import detections
 from ...figures.heatmaps import heatmaps
 from .table import table
 
+DPI = 300  # of a figure's PNG
+
 
 def experiment(model: Any, pictures: Mapping[str, Any], moves: Mapping[int, int], *, conf: float, out: Path) -> None:
     """Trace, shift, predict, compare, undo; prints the tables and writes the figures."""
@@ -87,6 +89,6 @@ def write_figures(name: str, before: anatomy.Trace, after: anatomy.Trace, out: P
         "anchors": anchor_grid(before),
     }
     for kind, figure in figures.items():
-        for ending in ("png", "pdf"):
-            figure.savefig(out / f"{name}-{kind}.{ending}")
+        (out / f"{name}-{kind}.png").write_bytes(figure.png(DPI))
+        figure.savefig(out / f"{name}-{kind}.pdf")
     return [f"{name}-{kind}" for kind in figures]

@@ -1,15 +1,13 @@
 """A training drawn while it runs: a picture in a notebook, drawn anew in the training's own thread."""
 
-import io
 import time
 from pathlib import Path
 
 import ipywidgets as w
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from diagnosis import Watch
 
-from ...canvas.style import Picture, Style
+from ...canvas.style import Style
 from .picture import picture
 
 DOTS = 100  # dots an inch
@@ -51,7 +49,7 @@ class LiveWatch(w.VBox):
         """Draw what is known by now."""
         began = time.monotonic()
         figure = picture(self.watch, branch=self._branch, most=self._most, width=self._width, style=self._style)
-        self._image.value = png(figure)
+        self._image.value = figure.png(DOTS)
         now = time.monotonic()
         self.seconds, self.drawn = now - began, self.drawn + 1
         self._due = now + max(self.pause, self.seconds / SHARE)
@@ -68,11 +66,3 @@ class LiveWatch(w.VBox):
     def _told(self, over: bool) -> None:
         if over or (time.monotonic() >= self._due and len(self.watch)):
             self.redraw(over=over)
-
-
-def png(figure: Picture, dots: float = DOTS) -> bytes:
-    """A figure as a PNG file of ``dots`` an inch, drawn once."""
-    figure.set_dpi(dots)
-    file = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(file)
-    return file.getvalue()

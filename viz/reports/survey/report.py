@@ -1,7 +1,6 @@
 """One page about a survey, in a single file: its verdict, figures, tables, and the photographs behind each number."""
 
 import base64
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +107,4 @@ def _figures(survey: Any, compare: Any, style: Style) -> Iterator[Picture]:
 
 
 def _picture(name: str, figure: Any) -> Picture:
-    held = io.BytesIO()
-    figure.savefig(held, format="png", dpi=DPI, pil_kwargs={"optimize": True})
-    return Picture(name, TEXTS[name], base64.b64encode(held.getvalue()).decode())
+    return Picture(name, TEXTS[name], base64.b64encode(figure.png(DPI, compress_level=9)).decode())

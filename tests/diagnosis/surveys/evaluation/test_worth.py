@@ -18,7 +18,9 @@ from tests.diagnosis.surveys.evaluation.validation import (
 )
 from tests.ultralytics_nets import small
 
-KINDS = pytest.mark.parametrize(("name", "arguments"), [("yolov8n", {}), ("yolo26n", {"nms": False})])
+KINDS = pytest.mark.parametrize(
+    ("name", "arguments"), [("yolov8n", {"imgsz": 320}), ("yolo26n", {"imgsz": 320, "nms": False})]
+)
 ULTRALYTICS = ["mAP50", "mAP50_95"]
 
 
