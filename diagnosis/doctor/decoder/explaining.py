@@ -10,6 +10,8 @@ from ..boxes.motion import ceiling, motion, whole
 from ..boxes.search import fits
 from ..boxes.terms import Term
 from .activations import activated
+from .apart import apart
+from .curves import curved
 from .forms import forms
 from .other_cells import elsewhere
 from .points import pointed
@@ -22,7 +24,7 @@ FEW = 8
 
 def reason(seen: Seen) -> Reason | None:
     """The first that explains nearly all of: a ceiling, another form given out, activations, cells, terms, a motion."""
-    for found in (_ceiling, forms, _rounded, activated, elsewhere, sized, _terms, pointed, _moved):
+    for found in (_ceiling, forms, _rounded, activated, elsewhere, sized, apart, _terms, pointed, _moved, curved):
         explained = found(seen)
         if explained is not None:
             return explained

@@ -52,8 +52,27 @@ def cancelled(truth: Truth, asker: Asker) -> list[Said]:
         mixed = max(apart) - cost.least
         if same > cost.slack and mixed <= 0.02 * same:
             found.append(name)
+    if not found:
+        return _paired(truth, asker, cost)
     words = f"errors of opposite sign in the {' and '.join(found)} box channel cancel"
-    return [Said("not_minimal", words, "boxes")] if found else []
+    return [Said("not_minimal", words, "boxes")]
+
+
+def _paired(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
+    """Errors of two box channels, each of which costs something, that cost nothing together."""
+    targets = truth.levels()
+    alone = [
+        asker(truth.nudged(channel, 0.25), targets, f"boxes wrong in the {name} channel") - cost.least
+        for channel, name in enumerate(NAMES)
+    ]
+    for (i, j), sign in product(combinations(range(4), 2), (1, -1)):
+        if min(alone[i], alone[j]) <= cost.slack:
+            continue
+        value = asker(truth.jointly((i, j), (0.25, sign * 0.25)), targets, "boxes wrong in two channels")
+        if value - cost.least <= 0.01 * min(alone[i], alone[j]):
+            words = f"errors in the {NAMES[i]} and the {NAMES[j]} box channel cancel"
+            return [Said("not_minimal", words, "boxes")]
+    return []
 
 
 def misplaced(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
