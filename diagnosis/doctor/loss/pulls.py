@@ -77,6 +77,11 @@ def _boxes(truth: Truth, asker: Asker, draws: Sequence[Sequence[Tensor]], *, ord
     words = "boxes are not pulled at where there is an object"
     found = [Said("no_gradient", words, "boxes", level=int(level)) for level in silent]
     heard = ~np.isin(levels, silent)
+    labels = np.concatenate([one.labels for one in truth.objects])
+    dumb = [int(label) for label in np.unique(labels) if dead[mine := heard & (labels == label)][asked[mine]].all()]
+    if dumb and heard.any() and len(dumb) < len(np.unique(labels[heard])):
+        found.append(Said("no_gradient", f"boxes of objects of class {dumb} are not pulled at", "boxes"))
+        heard &= ~np.isin(labels, dumb)
     dull = [c for c in range(4) if dead[heard, c].sum() == asked[heard, c].sum() > 0]
     if dull:
         names = " and ".join(NAMES[channel] for channel in dull)
