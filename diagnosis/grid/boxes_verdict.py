@@ -51,6 +51,9 @@ def outputs_fault(level: GridLevel, step: int) -> Finding | None:
         return None
     moves = (found.right, found.down)
     evidence: dict[str, Any] = {"box_outputs_moved": tuple((move.rows, move.cols) for move in moves)}
+    if found.right.flat and min(level.cells) > 1:
+        words = "a patch changes its box outputs in all cells alike. Check means and expansions."
+        return finding(level, "scrambled_layout", words, **evidence)
     if lost(level, found.agreement, found.signal):
         words = "what a patch changes in its box outputs moves nowhere with it, as its classes do. Check reshapes."
         return finding(level, "scrambled_layout", words, **evidence)

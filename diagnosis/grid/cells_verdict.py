@@ -23,6 +23,8 @@ def torn_fault(level: GridLevel) -> Finding | None:
 def motion_fault(level: GridLevel, step: int) -> Finding | None:
     """The cells moved otherwise than declared: not at all as a whole, along the other axis, or by another number."""
     x, y = level.right, level.down
+    if x.flat and level.signal >= SEEN and min(level.cells) > 1:
+        return finding(level, "scrambled_layout", "a patch changes all of its cells alike. Check means and expansions.")
     if lost(level, level.agreement, level.signal):
         words = "what a patch changes moves nowhere with it. Check reshapes and indices."
         return finding(level, "scrambled_layout", words)

@@ -27,7 +27,7 @@ def curved(seen: Seen) -> Reason | None:
     cut = _cut(one[sound], other[sound])
     if cut is not None:
         code = "range_ceiling" if cut[0] is None else "saturated_offset"
-        said = " and ".join(f"at {end:.4g}" for end in cut if end is not None)
+        said = " and ".join(f"at {round(end, 3) + 0.0:g}" for end in cut if end is not None)
         return Reason((code,), f"the channels of {name} are cut {said}", 1.0)
     if not _lie_on_a_curve(one[sound], other[sound]):
         return None

@@ -10,8 +10,8 @@ from ..boxes.writing import Size, at_cells, channels
 from ..notes import Notes
 from .asking import Asker, Unreadable
 from .explaining import reason
-from .levels import Told, description, fold, note, unexplained
 from .flooding import mislaid
+from .levels import Told, description, fold, note, unexplained
 from .origins import changes, origin
 from .scores import loud
 from .seen import Reason, Seen, first_wrong, shifted
@@ -52,7 +52,11 @@ def upside_down(levels: Sequence[Level]) -> bool:
 
 
 def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng: np.random.Generator) -> Told:
-    if _mixed_images(level, notes):
+    talking = _talking(level, asker)
+    if talking and mislaid(asker, level.trials[-1]):
+        notes.add("scrambled_layout", "what is said of one cell is read from many", level=level.index)
+        return Told("what is said of one cell is read from many", 0, 0)
+    if not talking and _mixed_images(level, notes):
         return Told("predictions come out in other images too", 0, 0)
     crowded = _crowded(level, asker, notes)
     lost = sum(int((~trial.came).sum()) for trial in level.trials)
@@ -95,6 +99,12 @@ def _viewed(
     words = "the raw channels of the four sides are taken as (bins, 4), not as (4, bins)"
     notes.add("scrambled_layout", words)
     return {level: replace(one, words=f"{words}; then {one.words}") for level, one in found.items()}
+
+
+def _talking(level: Level, asker: Asker) -> bool:
+    """Whether something comes out as sure of an image that holds no prediction, where most cells are silent."""
+    trial = next((trial for trial in level.trials if trial.elsewhere and not loud(trial)), None)
+    return trial is not None and any(len(one.sure(0.5).boxes) for one in asker(trial.noise))
 
 
 def _mixed_images(level: Level, notes: Notes) -> bool:

@@ -42,7 +42,8 @@ def note(told: dict[int, Told], notes: Notes, strides: Sequence[float]) -> None:
         notes.fold("levels_reversed", "wrong_stride")
         told = {level: _less(one) if level in turned else one for level, one in told.items()}
     told = _together(told)
-    named = any(one.reason is not None and one.reason.severity == "error" for one in told.values() if not one.unexplained)
+    known = [one.reason for one in told.values() if one.reason is not None and not one.unexplained]
+    named = any(reason.severity == "error" for reason in known)
     for level, one in told.items():
         if named and one.unexplained:  # what is known of other levels is the likely cause here too
             continue
@@ -54,7 +55,8 @@ def note(told: dict[int, Told], notes: Notes, strides: Sequence[float]) -> None:
 
 def _alike_in_size(told: dict[int, Told]) -> dict[int, Told]:
     """The same; sizes that are multiplied by one number on all levels are told as that, not as priors of others."""
-    ratios = [one.reason.ratio if one.reason is not None else None for one in told.values() if one.shown and not one.unexplained]
+    known = [one for one in told.values() if one.shown and not one.unexplained]
+    ratios = [one.reason.ratio if one.reason is not None else None for one in known]
     if len(ratios) < 2 or any(ratio is None or abs(ratio / (ratios[0] or 1) - 1) > STEADY for ratio in ratios):
         return told
     code, words = multiplied(ratios[0] or 1)

@@ -29,7 +29,8 @@ class Asker:
     """Asks, counts, and keeps which questions had no finite answer; ``changed``: whether arguments were changed.
 
     ``fresh``: each question is put to a new copy of the loss as it was in the beginning, for one that remembers.
-    ``device``: where ``prepare`` puts predictions, and so targets too. ``seeded``: random numbers are the same at each question, for one that draws some. ``hopeless``: none of it helps.
+    ``seeded``: random numbers are the same at each question, for one that draws some. ``hopeless``: none of it helps.
+    ``device``: where ``prepare`` puts predictions, and so targets too.
     """
 
     loss: Callable
