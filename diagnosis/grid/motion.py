@@ -43,7 +43,7 @@ def measure_motion(before: np.ndarray, after: np.ndarray, expected: tuple[float,
         cols=int(col) - width + 1,
         agreement=float(worth[row, col]),
         declared=float(worth[*at]) if on else None,
-        flat=bool(0 < np.abs(before).max() and np.ptp(before, (1, 2)).max() < FLAT * np.abs(before).max()),
+        flat=bool(np.abs(before).max() > 0 and np.ptp(before, (1, 2)).max() < FLAT * np.abs(before).max()),
         torn=_torn(before, after, (round(expected[0]), round(expected[1]))) if on else 0.0,
     )
 

@@ -13,7 +13,7 @@ from ..notes import OF_DECODERS, Notes
 from .asking import Asker, Unreadable
 from .images import alike, mixed
 from .judging import Level, judge
-from .scores import class_alone, doubled, quiet
+from .scores import SURE, class_alone, doubled, quiet
 from .trials import SMALL, Trial, ask, background, expressible, predictions, singly
 
 FOLLOWS = ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak")
@@ -145,7 +145,7 @@ def _silent(asker: Asker, first: Trial, notes: Notes) -> None:
         return
     said, twice = quiet(first), doubled(first)
     code = "class_leak" if asker.layout.objectness is None else "objectness_wrong"
-    if first.floor >= 0.5:
+    if first.floor >= SURE:
         notes.add(code, said)
         for symptom in ("class_wrong", "object_lost", "mixed_batch"):
             notes.drop(symptom, code)

@@ -54,11 +54,18 @@ def _cut(one: np.ndarray, other: np.ndarray) -> tuple[float | None, float | None
 
 
 def _lie_on_a_curve(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether each point, but for the ends, lies near the line between its neighbours, on a curve that rises."""
+    """Whether each point, but for the ends, lies near the line between its neighbours, on a curve that rises.
+
+    Numbers that are hardly changed lie on none: they may be off by as much anyhow.
+    """
     order = np.argsort(one)
     x, y = one[order], other[order]
     span = np.ptp(y)
-    if span <= 1e-9 or np.corrcoef(np.argsort(order), np.argsort(np.argsort(other)))[0, 1] < 0.97:
+    if (
+        span <= 1e-9
+        or (np.abs(y - x) <= NEAR * span).mean() >= ENOUGH
+        or np.corrcoef(np.argsort(order), np.argsort(np.argsort(other)))[0, 1] < 0.97
+    ):
         return False
     gap = np.maximum(x[2:] - x[:-2], 1e-9)
     between = y[:-2] + (y[2:] - y[:-2]) * (x[1:-1] - x[:-2]) / gap

@@ -19,7 +19,7 @@ from .priors import sized
 from .seen import Reason, Seen
 
 FEW = 8
-"""A ceiling below so many strides is an error, above it a warning."""
+"""A ceiling at so many strides, or at half of that for distances, is an error, above it a warning."""
 
 
 def reason(seen: Seen) -> Reason | None:
@@ -40,7 +40,7 @@ def _ceiling(seen: Seen) -> Reason | None:
         codes=("range_ceiling",),
         words=f"no side or distance comes out larger than {top:.1f} px, {top / stride:.2f} strides",
         share=1.0,
-        severity="error" if top < FEW * stride * (0.5 if seen.terms[0].sign < 0 else 1.0) else "warning",
+        severity="error" if top <= 1.01 * FEW * stride * (0.5 if seen.terms[0].sign < 0 else 1.0) else "warning",
         evidence={"ceiling_px": top, "strides": top / stride},
     )
 

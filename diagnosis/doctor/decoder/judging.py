@@ -13,7 +13,7 @@ from .explaining import reason
 from .flooding import mislaid
 from .levels import Told, description, fold, note, unexplained
 from .origins import changes, origin
-from .scores import loud
+from .scores import SURE, loud
 from .seen import Reason, Seen, first_wrong, shifted
 from .trials import Trial, ask, background
 
@@ -48,7 +48,7 @@ def judge(
 
 def upside_down(levels: Sequence[Level]) -> bool:
     """Whether cells without an object come out as sure."""
-    return any(trial.floor >= 0.5 for level in levels for trial in level.trials)
+    return any(trial.floor >= SURE for level in levels for trial in level.trials)
 
 
 def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng: np.random.Generator) -> Told:

@@ -7,6 +7,8 @@ from .trials import LOW, Trial, laid
 
 LOUD = 0.2
 """A score of a cell whose probabilities are 0.002 that no product or mean of them explains."""
+SURE = 0.9
+"""A score of most cells without an object that stands for sureness the wrong way round."""
 CLOSE = 0.25
 """Of the highest score, a share that such cells reach after two activations alone."""
 
