@@ -87,7 +87,8 @@ def _order(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
             level[:, :, channels] = np.roll(level[:, :, channels], shift, 2)
         values[shift] = asker(moved, targets, "classes moved by one")
     best = min(values, key=lambda shift: values[shift])
-    if values[best] < min(cost.least - cost.slack, inverted(truth, asker)):
+    turned = asker(toward(truth, channels, 1.0, "all"), targets, "classes the wrong way round")
+    if values[best] < min(cost.least - cost.slack, turned):
         return [Said("class_wrong", f"classes moved by {best:+d} cost less than right ones", "classes")]
     if values[best] <= cost.least + 1e-3 * cost.slack:
         words = "a prediction of another class costs no more than one of the right class"
