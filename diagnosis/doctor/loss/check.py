@@ -172,6 +172,8 @@ def _follows(one: Said, cause: Said, *, infinite: bool) -> bool:
     """Whether what was said follows from a cause: of the same part, or of all of it."""
     if one.weak and cause is not one and cause.part == one.part:
         return True
+    if cause.code == "mixed_batch" and one.code == "not_minimal" and one.part != "boxes":  # an activation is another
+        return False
     if cause.code == "gradient_leak" and not one.whole:  # a mask the wrong way round leaves objects out
         return False
     if one.code not in FOLLOWS.get(cause.code, ()) or (cause.code == "non_finite" and (cause.mild or not infinite)):
