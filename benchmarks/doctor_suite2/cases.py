@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +13,8 @@ from .planting import Fault, module
 
 KINDS = ("decoders", "losses", "grids")
 GROUPS = ("correct", "single", "pair")
-HERE = __package__
+FILES = {"decoders": "decoder", "losses": "loss", "grids": "grid"}  # how the files of a kind begin
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ ASKED: dict[str, Callable[[ModuleType], Any]] = {"decoders": ask_decoder, "losse
 
 def cases(kind: str, third: int) -> list[Case]:
     """All cases of a kind in a third: bases, single faults, pairs."""
-    home = importlib.import_module(f"{HERE}.third{third}.{kind.removesuffix('es' if kind == 'losses' else 's')}_faults")
+    home = importlib.import_module(f"{__package__}.third{third}.{FILES[kind]}_faults")
     known = {one.form: one for one in home.FAULTS}
     found = [Case(kind, "correct", third, base) for base in bases(kind, third)]
     found += [Case(kind, "single", third, one.base, (one,)) for one in home.FAULTS]
@@ -75,16 +77,8 @@ def cases(kind: str, third: int) -> list[Case]:
 
 def bases(kind: str, third: int) -> list[str]:
     """Names of the modules that are right."""
-    package = importlib.import_module(f"{HERE}.third{third}")
-    singular = kind.removesuffix("es" if kind == "losses" else "s")
-    names = sorted(path.stem for path in _folder(package).glob(f"{singular}_*.py"))
+    names = sorted(path.stem for path in HERE.glob(f"third{third}/{FILES[kind]}_*.py"))
     return [name for name in names if not name.endswith("_faults")]
-
-
-def _folder(package: ModuleType) -> Any:
-    from pathlib import Path
-
-    return Path(str(package.__file__)).parent
 
 
 @dataclass(frozen=True)

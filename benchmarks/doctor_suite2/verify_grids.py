@@ -35,7 +35,9 @@ def wrong(case: Case) -> Iterator[str]:
     made = case.make()
     for size in SIZES:
         head, grey = passed(made, picture(size, 0, 0, 0))
-        first, right, down = (passed(made, picture(size, x, y))[1] for x, y in ((96, 96), (96 + STEP, 96), (96, 96 + STEP)))
+        first, right, down = (
+            passed(made, picture(size, x, y))[1] for x, y in ((96, 96), (96 + STEP, 96), (96, 96 + STEP))
+        )
         for level, entry in enumerate(head.levels):
             steps = int(STEP / entry.stride)
             for what, made_of in (("classes", logits), ("boxes", boxes)):

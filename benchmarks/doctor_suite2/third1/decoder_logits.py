@@ -1,4 +1,4 @@
-"""Raw outputs of YOLOv5's head, (B, A, h, w, 5 + classes) after a view: centres (2 s - 0.5), sides (2 s)^2 of a prior."""
+"""Raw outputs of YOLOv5's head: centres (2 s - 0.5) from the corner of a cell, sides (2 s)^2 of a prior."""
 
 import torch
 

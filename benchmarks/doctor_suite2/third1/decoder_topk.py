@@ -1,4 +1,4 @@
-"""Detections by name, the best thousand of each level, image by image; distances in px of the image, as FCOS has them."""
+"""Detections by name, the best thousand of each level, image by image; distances in px, as FCOS has them."""
 
 import torch
 from torchvision.ops import batched_nms

@@ -27,7 +27,9 @@ FAULTS = (
         moved(BOXES, "windowed", 0),
     ),
     cells("boxes: blocks turned", "grid_bins", "scrambled_layout axes_swapped", moved(BOXES, "blocks_turned", 0)),
-    cells("classes: the middle enlarged", "grid_towers", "wrong_stride scrambled_layout", moved(CLASSES, "enlarged", 1)),
+    cells(
+        "classes: the middle enlarged", "grid_towers", "wrong_stride scrambled_layout", moved(CLASSES, "enlarged", 1)
+    ),
     fault(
         "half a cell of the finest level on every level",
         "grid_towers",
@@ -103,7 +105,10 @@ FAULTS = (
         "points half a cell up",
         "grid_priors",
         "half_cell_offset",
-        ("torch.stack((grid_x.flatten(), grid_y.flatten()))", "torch.stack((grid_x.flatten(), grid_y.flatten() - 0.5))"),
+        (
+            "torch.stack((grid_x.flatten(), grid_y.flatten()))",
+            "torch.stack((grid_x.flatten(), grid_y.flatten() - 0.5))",
+        ),
     ),
 )
 

@@ -46,7 +46,9 @@ class Darknet(nn.Module):
     def decode(self, level, raw, shape):
         """``raw`` (4, h * w * 3)."""
         rows, cols = shape
-        grid_y, grid_x = (part.float() for part in torch.meshgrid(torch.arange(rows), torch.arange(cols), indexing="ij"))
+        grid_y, grid_x = (
+            part.float() for part in torch.meshgrid(torch.arange(rows), torch.arange(cols), indexing="ij")
+        )
         cells = torch.stack((grid_x.flatten(), grid_y.flatten())).repeat_interleave(3, 1)
         priors = torch.tensor(PRIORS[level]).float().T.repeat(1, rows * cols)
         centre = (raw[:2].sigmoid() + cells) * STRIDES[level]

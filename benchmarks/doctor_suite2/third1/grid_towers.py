@@ -23,8 +23,8 @@ class Towers(nn.Module):
         self.box = nn.ModuleList(nn.Conv2d(12, 4, 1) for _ in STRIDES)
         with torch.no_grad():
             for level in range(len(STRIDES)):
-                self.cls[level].weight.mul_(25 * 1.6**level)
-                self.box[level].weight.mul_(6 * 1.3**level)
+                self.cls[level].weight.mul_(30 * 2.5**level)
+                self.box[level].weight.mul_(14 * 2**level)
 
     def declared_strides(self):
         return STRIDES
@@ -56,7 +56,7 @@ class Towers(nn.Module):
 
     def decode(self, level, raw, shape):
         points = self.locations(level, *shape)
-        distance = (0.3 * raw).clamp(-2, 2).exp() * STRIDES[level]
+        distance = (0.3 * raw).clamp(-3, 2.5).exp() * STRIDES[level]
         return torch.cat((points - distance[:2], points + distance[2:]))
 
     def describe_head(self):

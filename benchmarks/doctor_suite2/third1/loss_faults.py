@@ -141,7 +141,10 @@ FAULTS = (
         "the worse the box, the higher the score",
         "loss_quality",
         "not_minimal",
-        ("overlaps(pred[mine, :4], true[mine, :4])[0].detach()", "1 - overlaps(pred[mine, :4], true[mine, :4])[0].detach()"),
+        (
+            "overlaps(pred[mine, :4], true[mine, :4])[0].detach()",
+            "1 - overlaps(pred[mine, :4], true[mine, :4])[0].detach()",
+        ),
     ),
     fault(
         "logits clamped where a sigmoid belongs",

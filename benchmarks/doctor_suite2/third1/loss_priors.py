@@ -30,7 +30,7 @@ def prepare(targets):
     found = []
     for level in targets:
         part = level.unflatten(1, (A, 5 + K))
-        logit = part.clamp(1e-5, 1 - 1e-5).logit()
+        logit = part.clamp(1e-3, 1 - 1e-3).logit()
         found.append(torch.cat((part[:, :, :4], logit[:, :, 4:]), 2).flatten(1, 2))
     return found
 
