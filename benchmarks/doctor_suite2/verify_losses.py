@@ -32,7 +32,7 @@ def wrong(case: Case) -> Iterator[str]:
     truth, _ = filled(layout, size_of(made), np.random.default_rng(0), 0.05)
     raw = raw_of(made, truth)
     best = float(made.loss(raw, truth))
-    for step in (0.02, 0.1, 0.5, 2.0):
+    for step in (0.02, 0.1, 0.5, 2.0, 60.0):
         worse = float(made.loss(noisy(raw, step, generator), truth))
         if not worse > best:
             yield f"{worse} with noise of {step}, {best} at the truth"
@@ -74,7 +74,7 @@ def seen(case: Case) -> list[Any]:
         if share == 0.0:
             truth = truth * 0 if isinstance(truth, Tensor) else [level * 0 for level in truth]
         raw = raw_of(made, truth)
-        for step in (0.0, 0.3, 3.0):
+        for step in (0.0, 0.3, 3.0, 60.0):
             asked, wanted = noisy(raw, step, generator), copied(truth)
             told.append(_called(made, asked, wanted))
             told.append(_left(made, asked, wanted))
