@@ -2,7 +2,7 @@
 
 Correct decoders give back what was written by hand; correct losses are least at the truth, finite without objects and
 take images in any order; correct grids lie on their images as declared; every fault changes what can be seen, also
-beside the other fault of its pair; no form of a fault stands in two thirds.
+beside the other fault of its pair; no form of a fault stands in two thirds, and no pair can be told by one name.
 ``python -m benchmarks.doctor_suite2.verify`` (``--shard``, ``--kind`` as in ``run``).
 """
 
@@ -41,10 +41,19 @@ def complaints(kind: str, third: int) -> Iterator[str]:
             case.make().layout(diagnosis.TargetLayout)  # which refuses what cannot be
         for words in proof.wrong(case) if case.group == "correct" else ():
             yield f"{case.key}: {words}"
+        for words in raised(case, seen(case, case.faults)):
+            yield f"{case.key}: {words}"
         for one in case.faults:
             others = tuple(other for other in case.faults if other is not one)
             if same(seen(case, case.faults), seen(case, others)):
                 yield f"{case.key}: {one.form} changes nothing"
+
+
+def raised(case: Case, told: Sequence[Any]) -> Iterator[str]:
+    """Exceptions where no fault of the case is to raise any; a slip in an edit would look like one."""
+    codes = frozenset[str]().union(*(one.codes for one in case.faults))
+    if not codes & {"raises", "wrong_output"}:
+        yield from {words for words in told if isinstance(words, str)}
 
 
 def repeated() -> Iterator[str]:
@@ -52,6 +61,15 @@ def repeated() -> Iterator[str]:
     for kind in KINDS:
         forms = [case.faults[0].form for third in THIRDS for case in cases(kind, third) if case.group == "single"]
         yield from (f"{kind}: {form} stands twice" for form in set(forms) if forms.count(form) > 1)
+
+
+def misnamed() -> Iterator[str]:
+    """Names that the doctor does not have, and pairs whose faults could be told by one name."""
+    for case in [case for kind in KINDS for third in THIRDS for case in cases(kind, third)]:
+        for one in case.faults:
+            yield from (f"{case.key}: there is no code {code}" for code in one.codes - set(diagnosis.CODES))
+        if case.group == "pair" and case.faults[0].codes & case.faults[1].codes:
+            yield f"{case.key}: both faults have a name in common"
 
 
 def amounts() -> str:
@@ -71,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--shard", default="1/1")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    found = list(repeated())
+    found = [*repeated(), *misnamed()]
     for kind in options.kind:
         for third in thirds(options.shard):
             found += complaints(kind, third)

@@ -17,8 +17,9 @@ CLOSE = 0.05  # px
 
 def sizes(made: ModuleType) -> tuple[tuple[int, int], ...]:
     """Those that a base takes."""
-    only = getattr(made, "OPTIONS", {}).get("image_size")
-    return (only,) if only else SIZES
+    options = getattr(made, "OPTIONS", {})
+    only = options.get("image_size")
+    return (only,) if only else options.get("image_sizes", SIZES)
 
 
 def raw_of(made: ModuleType, outputs: Any) -> Any:

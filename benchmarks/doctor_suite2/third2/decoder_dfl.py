@@ -1,9 +1,9 @@
-"""Points and strides of all levels in two flat tensors, eight bins a side: YOLOv8's form."""
+"""Points and strides of all levels in two flat tensors, twenty bins a side: YOLOv8's form."""
 
 import torch
 
 STRIDES = (8, 16, 32)
-R = 8
+R = 20
 
 
 def layout(make):

@@ -106,7 +106,10 @@ FAULTS = (
         "lists as defaults of arguments",
         "decoder_deltas",
         "state_leak",
-        ("def decode(outputs):\n    all_boxes, all_scores = [], []\n", "def decode(outputs, all_boxes=[], all_scores=[]):\n"),
+        (
+            "def decode(outputs):\n    all_boxes, all_scores = [], []\n",
+            "def decode(outputs, all_boxes=[], all_scores=[]):\n",
+        ),
     ),
     fault(
         "the first image alone comes out",

@@ -35,7 +35,7 @@ FAULTS = (
     fault(
         "classes: padded on the left alone",
         "grid_single",
-        "off_by_one_cell",
+        "off_by_one_cell scrambled_layout",
         moved(CLASSES, "padded_left", 0),
     ),
     fault(
@@ -133,5 +133,5 @@ FAULTS = (
 PAIRS = (
     ("the coarser level decoded with the finer stride", "classes: columns drawn"),
     ("points of the coarsest level a column further", "boxes: even columns first"),
-    ("points counted from the bottom", "classes: padded on the left alone"),
+    ("stride declared twice as large", "classes: padded on the left alone"),
 )

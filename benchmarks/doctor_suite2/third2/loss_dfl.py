@@ -1,4 +1,4 @@
-"""Complete overlap and distribution focal loss of ten bins a side, cross-entropy of classes: YOLOv8's form."""
+"""Complete overlap and distribution focal loss of sixteen bins a side, cross-entropy of classes: YOLOv8's form."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 STRIDES = (8, 16, 32)
-R, CLASSES = 10, 3
+R, CLASSES = 16, 3
 OPTIONS = {"box_channels": range(4 * R)}
 
 

@@ -7,7 +7,10 @@ FAULTS = (
         "the overlap of centres and sizes taken for corners",
         "loss_images",
         "not_minimal wrong_box_format no_gradient",
-        ("found, wanted = to_corners(pred[:, :4]), to_corners(true[:, :4])", "found, wanted = pred[:, :4], true[:, :4]"),
+        (
+            "found, wanted = to_corners(pred[:, :4]), to_corners(true[:, :4])",
+            "found, wanted = pred[:, :4], true[:, :4]",
+        ),
     ),
     fault(
         "height by width against width by height",
@@ -131,19 +134,28 @@ FAULTS = (
         "the last positive is noted, where there may be none",
         "loss_flat",
         "raises",
-        ("count = fg.sum().clamp(min=1)\n", 'count = fg.sum().clamp(min=1)\n    CACHE["last"] = fg.nonzero()[-1].tolist()\n'),
+        (
+            "count = fg.sum().clamp(min=1)\n",
+            'count = fg.sum().clamp(min=1)\n    CACHE["last"] = fg.nonzero()[-1].tolist()\n',
+        ),
     ),
     fault(
         "targets cut to whole bins",
         "loss_dfl",
         "not_minimal",
-        ("sides = true[foreground][:, :4].clamp(0, R - 1.01)", "sides = true[foreground][:, :4].clamp(0, R - 1.01).floor()"),
+        (
+            "sides = true[foreground][:, :4].clamp(0, R - 1.01)",
+            "sides = true[foreground][:, :4].clamp(0, R - 1.01).floor()",
+        ),
     ),
     fault(
         "the number of cells of an image of 640 px",
         "loss_flat",
         "raises",
-        ("focal(predictions[..., 4:], targets[..., 4:])", "focal(predictions.view(-1, 8400, 9)[..., 4:], targets[..., 4:])"),
+        (
+            "focal(predictions[..., 4:], targets[..., 4:])",
+            "focal(predictions.view(-1, 8400, 9)[..., 4:], targets[..., 4:])",
+        ),
     ),
     fault(
         "softmax over the batch",
