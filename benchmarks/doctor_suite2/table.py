@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from .cases import GROUPS, KINDS
+from .void import VOID
 
 Answer = dict[str, Any]
 HEAD = "| kind | third | single faults, by their cause alone | pairs | correct, without an error | slowest check |"
 
 
 def table(answers: Sequence[Answer], asked: int, *, failures: bool = False) -> str:
-    """Rates by kind and third, the slowest check of each; and what was missed."""
-    parts = [f"{len(answers)} of {asked} cases answered.", rates(answers)]
-    return "\n\n".join([*parts, missed(answers)] if failures else parts)
+    """Rates by kind and third, the slowest check of each, without the cases that are void; and what was missed."""
+    counted = [one for one in answers if one["key"] not in VOID]
+    parts = [f"{len(answers)} of {asked} cases answered, {len(answers) - len(counted)} of them void.", rates(counted)]
+    return "\n\n".join([*parts, missed(counted)] if failures else parts)
 
 
 def rates(answers: Sequence[Answer]) -> str:

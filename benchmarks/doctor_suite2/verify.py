@@ -22,6 +22,7 @@ from .cases import KINDS, Case, cases
 from .planting import Fault
 from .run import THIRDS, fingerprint, thirds
 from .verify_decoders import same
+from .void import VOID
 
 PROOFS: dict[str, ModuleType] = {"decoders": verify_decoders, "losses": verify_losses, "grids": verify_grids}
 
@@ -64,8 +65,10 @@ def repeated() -> Iterator[str]:
 
 
 def misnamed() -> Iterator[str]:
-    """Names that the doctor does not have, and pairs whose faults could be told by one name."""
-    for case in [case for kind in KINDS for third in THIRDS for case in cases(kind, third)]:
+    """Names that the doctor does not have, pairs whose faults could be told by one name, void cases that are none."""
+    every = [case for kind in KINDS for third in THIRDS for case in cases(kind, third)]
+    yield from (f"{key} is void, and no case" for key in set(VOID) - {case.key for case in every})
+    for case in every:
         for one in case.faults:
             yield from (f"{case.key}: there is no code {code}" for code in one.codes - set(diagnosis.CODES))
         if case.group == "pair" and case.faults[0].codes & case.faults[1].codes:
