@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..findings import Finding
+from .aim import STRAIGHT_CURVE
 from .cells_verdict import MARGIN
 from .probe import CLEAR, SEEN, GridLevel
 from .slopes import FEWEST, away, fewer, finding, lost, shrunk, slope_fault
@@ -31,6 +32,7 @@ def boxes_fault(level: GridLevel, step: int) -> Finding | None:
     elif level.agreement < CLEAR or level.signal < SEEN:
         return None
     least = 0.3 if level.aim.offset is None else EXACTLY if level.aim.scatter < EXACT else ASTRAY
+    least = STRAIGHT_CURVE if level.aim.exact else least
     if not np.isfinite(moves).all() or np.abs(moves - np.eye(2)).max() < least:
         return None
     if np.abs(np.diag(moves)).max() < 0.3 and min(moves[0, 1], moves[1, 0]) > 0.3:
@@ -39,6 +41,10 @@ def boxes_fault(level: GridLevel, step: int) -> Finding | None:
     if np.abs(moves - scale * np.eye(2)).max() < 0.15 * scale:
         stride = level.stride * scale
         return finding(level, "wrong_stride", f"{words}: decoded with stride {stride:.3g}.", measured_stride=stride)
+    if level.aim.exact and np.diag(moves).min() > 0 and np.abs(np.diag(moves[:, ::-1])).max() < STRAIGHT_CURVE:
+        strides = tuple((level.stride * np.diag(moves)).tolist())
+        words = f"{words}: decoded with stride {strides[0]:.3g} along x and {strides[1]:.3g} along y."
+        return finding(level, "wrong_stride", words, measured_stride=max(strides, key=lambda one: abs(one - level.stride)))
     if level.agreement > 0.9 or told:
         return finding(level, "scrambled_layout", f"{words}. The decoder does not place boxes at their cells.")
     return None
@@ -61,6 +67,9 @@ def outputs_fault(level: GridLevel, step: int) -> Finding | None:
     if torn:
         words = f"{torn:.0%} of the answer of its box outputs lies in rows or columns that do not move with the others."
         return finding(level, "scrambled_layout", f"{words} Check reshapes.", **evidence)
+    if found.strewn:
+        words = f"at {found.strewn:.0%} of places its box outputs answer in other cells than those of what changed."
+        return finding(level, "scrambled_layout", f"{words} Check reshapes and indices.", strewn=found.strewn)
     if all(move.declared is not None and move.declared > move.agreement - MARGIN for move in moves):
         return _beside_fault(level)
     if found.agreement < CLEAR:
@@ -96,7 +105,7 @@ def offset_fault(level: GridLevel) -> Finding | None:
         words = f"boxes lie {away(known.offset)} of {len(known.each)} labelled objects"
         evidence |= {"spread": tuple(known.spread.tolist()), "objects": len(known.each)}
         return _offset_finding(level, known.offset, f"{words}. Check the grid offset of the decoder.", **evidence)
-    if point is None or np.abs(point).max() < HALF:
+    if point is None or np.abs(point).max() < (CLEAN if level.aim.exact else HALF):
         return None
     words = f"boxes are measured from a point {away(point)} of the points of their cells"
     if known is not None:

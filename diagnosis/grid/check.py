@@ -9,9 +9,10 @@ import anatomy
 from anatomy import Head, UnsupportedModelError, whole_number
 
 from ..findings import Finding, Report
-from .box_outputs import with_beside
+from .box_outputs import with_places
 from .boxes_verdict import HALF
 from .offset import object_offsets
+from .places import Places
 from .probe import LOOKS, ROUNDS, GridLevel, probe, read_level, sights, touches
 from .sight import Sight
 from .verdict import as_reversal, check_shapes, judge, with_labels
@@ -65,17 +66,18 @@ def check_grid(
     found = list(as_reversal(head, misfits))
     if not readings:
         return GridReport(subject, tuple(found), probes)
-    view, seen, beside, blind = _look(head, step, args) if sight and not misfits else (None, {}, {}, "")
+    view, seen, places, blind = _look(head, step, args) if sight and not misfits else (None, {}, {}, "")
     blind = "While grids are of other sizes than declared, no cell is asked where it looks." if misfits else blind
     offsets, more = object_offsets(model, data, predict_args) if data is not None and not misfits else ({}, 0)
-    if not seen and not beside and any(np.abs(one.offset).max() >= HALF for one in offsets.values()):
-        beside = touches(head, step, args)  # whether boxes or labels are to blame
+    if not seen and not places and any(np.abs(one.offset).max() >= HALF for one in offsets.values()):
+        places = touches(head, step, args)  # whether boxes or labels are to blame
     levels = tuple(
         replace(
             reading,
             sight=seen.get(i),
             objects=offsets.get(i),
-            box_outputs=with_beside(reading.box_outputs, beside.get(i)),
+            box_outputs=with_places(reading.box_outputs, places.get(i, Places())),
+            strewn=places.get(i, Places()).classes,
         )
         for i, reading in sorted(readings.items())
     )
@@ -111,17 +113,17 @@ def _readings(head: Head, step: int, seed: int, args: dict) -> tuple[dict[int, G
 
 def _look(
     head: Head, step: int, args: dict
-) -> tuple[np.ndarray | None, dict[int, Sight], dict[int, np.ndarray | None], str]:
+) -> tuple[np.ndarray | None, dict[int, Sight], dict[int, Places], str]:
     """The network input that cells were asked about, the sight of each level, and why there is none.
 
-    Third: how far beside its classes a level's boxes look, or where no gradient can be had, answer.
+    Third: where the classes and boxes of each level answer to small changes.
     """
     with head.undisturbed():
         try:
-            view, seen, beside = sights(head, step, args)
+            view, seen, places = sights(head, step, args)
         except UnsupportedModelError as error:
             return None, {}, touches(head, step, args), f"No gradient tells where the cells look: {error}"
-    return view, seen, beside, ""
+    return view, seen, places, ""
 
 
 def _told(level: GridLevel) -> str:

@@ -1,6 +1,7 @@
 """What the readings of a grid say against what the head declares."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -47,7 +48,26 @@ def check_shapes(head: Head, pass_: Pass) -> list[Finding]:
 
 
 def judge(level: GridLevel, step: int) -> Iterator[Finding]:
-    """What one level's reading says against its declaration: its cells first, then its boxes."""
+    """What one level's reading says against its declaration: its cells, its decoder, and its box outputs.
+
+    A decoder whose points its own curves tell is judged whatever its cells do; what else boxes say needs right cells.
+    """
+    cells = list(_cells(level, step))
+    yield from cells
+    decoder = boxes_fault(level, step)
+    if any(fault.code != "undecided" and fault.code != "off_by_one_cell" for fault in cells):
+        if level.aim.exact:
+            alone = decoder or offset_fault(replace(level, objects=None))
+            yield from () if alone is None else (alone,)
+        return
+    placed = None if decoder is not None and not level.aim.exact else outputs_fault(level, step)
+    if decoder is None and (placed is None or level.aim.exact):
+        decoder = offset_fault(level if placed is None else replace(level, objects=None))
+    yield from (fault for fault in (decoder, placed) if fault is not None)
+
+
+def _cells(level: GridLevel, step: int) -> Iterator[Finding]:
+    """What its classes say."""
     torn = torn_fault(level)
     if torn is not None:
         yield torn
@@ -58,16 +78,11 @@ def judge(level: GridLevel, step: int) -> Iterator[Finding]:
         fault = None if sight.straight else sight_fault(level) or fault
     if fault is not None:
         yield fault
-        if fault.code != "undecided":
-            return
     elif sight is not None and sight.straight:
         offset, doubt = sight.offset, 2 * sight.error
         if offset.min() < FIRST - doubt or offset.max() > LAST + doubt:
             words = f"its cells look {away(offset)} of their points. Look for a roll, a padding or a crop on the way."
             yield finding(level, "off_by_one_cell", words, offset=tuple(offset.tolist()))
-    fault = boxes_fault(level, step) or outputs_fault(level, step) or offset_fault(level)
-    if fault is not None:
-        yield fault
 
 
 def as_reversal(head: Head, findings: Sequence[Finding]) -> list[Finding]:
