@@ -61,11 +61,12 @@ def _curved(
 ) -> Aim | None:
     """The aim from curves about the declared points, or about those of a known mistake; cells as of ``_cells``."""
     middle, boxes, sides = cells
-    read = partial(read_curves, boxes=boxes, raw=sides, grid_offset=head.grid_offset, binned=head.reg_max > 1)
+    shape, offset = _grid(head, passes[0], level)
+    read = partial(read_curves, boxes=boxes, raw=sides, grid_offset=offset, binned=head.reg_max > 1)
     found = read(middle)
     if found is not None and _straight(found.slope):
         return Aim(found.slope, found.offset, found.scatter, exact=True)
-    for grid in mistaken(*_grid(head, passes[0], level)):
+    for grid in mistaken(shape, offset):
         other = read(np.tile(grid.points, (len(passes), 1)))
         if other is not None and _straight(other.slope) and _small(other):
             return Aim(np.eye(2) if found is None else found.slope, None, other.scatter, mistake=grid, exact=True)

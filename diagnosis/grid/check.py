@@ -15,7 +15,7 @@ from .offset import object_offsets
 from .places import Places
 from .probe import LOOKS, ROUNDS, GridLevel, probe, read_level, sights, touches
 from .sight import Sight
-from .verdict import as_reversal, check_shapes, judge, with_labels
+from .verdict import as_measured, as_reversal, check_shapes, judge, sights_apart, with_labels
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,10 @@ def check_grid(
     readings, misfits, probes = _readings(head, step, seed, args)
     subject = f"grid of {type(head.net).__name__}"
     found = list(as_reversal(head, misfits))
+    fitted = as_measured(head, misfits, step)
+    if fitted is not None:  # the rest is judged by the strides that the grids have
+        readings, misfits, more = _readings(fitted, step, seed, args)
+        head, probes = fitted, probes + more
     if not readings:
         return GridReport(subject, tuple(found), probes)
     view, seen, places, blind = _look(head, step, args) if sight and not misfits else (None, {}, {}, "")
@@ -78,13 +82,16 @@ def check_grid(
             objects=offsets.get(i),
             box_outputs=with_places(reading.box_outputs, places.get(i, Places())),
             strewn=places.get(i, Places()).classes,
+            at=places.get(i, Places()).at,
         )
         for i, reading in sorted(readings.items())
     )
     findings: list[Finding] = []
     for level in levels:
         findings += judge(level, step)
-    findings = [*found, *as_reversal(head, with_labels(levels, findings))]
+    findings += sights_apart(levels, findings)
+    findings = [one for one in findings if not (found and one.code == "wrong_stride")]  # told by the grids already
+    findings = [*found, *as_reversal(head, with_labels(levels, [*found, *findings])[len(found) :])]
     probes += more + LOOKS * bool(seen)
     return GridReport(subject=subject, findings=tuple(findings), probes=probes, levels=levels, image=view, blind=blind)
 

@@ -25,10 +25,12 @@ FEWEST, SHARE = 2, 0.12  # places, and of all places, that answer elsewhere wher
 class Places:
     """``beside`` (2,) xy in cells: how far from its classes a level's boxes answer, None where that cannot be told.
 
+    ``at`` (2,) xy in cells: how far from what changed its classes answer, None likewise.
     ``classes``, ``boxes``: the share of places that answer elsewhere than the others do, 0 where all do alike.
     """
 
     beside: np.ndarray | None = None
+    at: np.ndarray | None = None
     classes: float = 0.0
     boxes: float = 0.0
 
@@ -46,14 +48,19 @@ def read_places(head: Head, pass_: Pass, outputs: Outputs, shown: Sequence[np.nd
         within = _within(head, outputs.inputs[level], level, pass_.branch)
         moved = _handed_over(pass_, outputs, level, shown[level])
         steps = [one for one in (within, moved) if one is not None]
-        parts = [agreed((boxes - classes)[:, :2]) for classes, boxes in steps]
-        known = [part for part in parts if part is not None]
         found[level] = Places(
-            beside=np.sum(known, 0) if len(known) == 2 else None,
+            beside=_together([boxes - classes for classes, boxes in steps]),
+            at=_together([classes for classes, _ in steps]),
             classes=max((_elsewhere(classes) for classes, _ in steps), default=0.0),
             boxes=max((_elsewhere(boxes) for _, boxes in steps), default=0.0),
         )
     return found
+
+
+def _together(steps: Sequence[np.ndarray]) -> np.ndarray | None:
+    """The sum (2,) of how far both steps lead from cells (n, 3); None where one of them cannot tell."""
+    known = [part for part in (agreed(step[:, :2]) for step in steps) if part is not None]
+    return np.sum(known, 0) if len(known) == 2 else None
 
 
 def _within(head: Head, x: Tensor, level: int, branch: str) -> tuple[np.ndarray, np.ndarray] | None:

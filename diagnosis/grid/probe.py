@@ -39,7 +39,8 @@ class GridLevel:
     strongly it answered, a share of its largest logit. ``aim``: where its boxes are placed; ``sight``: where its cells
     look, None where no gradient could be had; ``objects``: how far boxes lie from labelled objects, None without
     labels; ``box_outputs``: how its raw box outputs answered, None where a head keeps none. ``strewn``: the share of
-    places whose classes answer elsewhere than where they do at the others.
+    places whose classes answer elsewhere than where they do at the others; ``at`` (2,) xy in cells: how far from a
+    change of its feature map they answer, None where that cannot be told. ``offset``: of declared points in cells.
     """
 
     index: int
@@ -56,6 +57,8 @@ class GridLevel:
     objects: ObjectOffset | None = None
     box_outputs: BoxOutputs | None = None
     strewn: float = 0.0
+    at: np.ndarray | None = None
+    offset: float = 0.5
 
     @property
     def agreement(self) -> float:
@@ -101,6 +104,7 @@ def read_level(head: Head, passes: list[Pass], level: int, step: int) -> GridLev
         boxes_down=_box_motion(head, passes[1], passes[3], level, y, change),
         signal=float(change.max() / max(np.abs(grey).max(), 1e-12)),
         aim=read_aim(head, passes, level),
+        offset=head.grid_offset,
         box_outputs=read_box_outputs(head, passes[:MOVES], level, moved),
     )
 
