@@ -1,5 +1,6 @@
 """What a level's boxes say: whether they lie in the cells of the classes, and are decoded about their points."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -67,14 +68,11 @@ def outputs_fault(level: GridLevel, step: int) -> Finding | None:
     if torn:
         words = f"{torn:.0%} of the answer of its box outputs lies in rows or columns that do not move with the others."
         return finding(level, "scrambled_layout", f"{words} Check reshapes.", **evidence)
-    if found.strewn:
-        words = f"at {found.strewn:.0%} of places its box outputs answer in other cells than those of what changed."
-        return finding(level, "scrambled_layout", f"{words} Check reshapes and indices.", strewn=found.strewn)
     if all(move.declared is not None and move.declared > move.agreement - MARGIN for move in moves):
-        return _beside_fault(level)
+        return _strewn_fault(level) or _beside_fault(level)
     if found.agreement < CLEAR:
         if max(found.right.declared or 0, found.down.declared or 0) > 0.3 or min(level.cells) < FEWEST:
-            return None
+            return _strewn_fault(level)
         words = "what a patch changes in its box outputs does not move with it, as its classes do. Check reshapes."
         return finding(level, "scrambled_layout", words, **evidence)
     slope = np.array([[move.cols, move.rows] for move in moves]) * level.stride / step
@@ -84,6 +82,15 @@ def outputs_fault(level: GridLevel, step: int) -> Finding | None:
     return slope_fault(level, slope, words, 0.01) or finding(
         level, "scrambled_layout", f"{words}, its classes as declared. Check reshapes.", **evidence
     )
+
+
+def _strewn_fault(level: GridLevel) -> Finding | None:
+    """Box outputs that answer elsewhere at some places than at the others."""
+    if level.box_outputs is None or not level.box_outputs.strewn:
+        return None
+    share = level.box_outputs.strewn
+    words = f"at {share:.0%} of places its box outputs answer in other cells than where they do at the others."
+    return finding(level, "scrambled_layout", f"{words} Check reshapes and indices.", strewn=share)
 
 
 def _beside_fault(level: GridLevel) -> Finding | None:
@@ -105,7 +112,7 @@ def offset_fault(level: GridLevel) -> Finding | None:
         words = f"boxes lie {away(known.offset)} of {len(known.each)} labelled objects"
         evidence |= {"spread": tuple(known.spread.tolist()), "objects": len(known.each)}
         return _offset_finding(level, known.offset, f"{words}. Check the grid offset of the decoder.", **evidence)
-    if point is None or np.abs(point).max() < (CLEAN if level.aim.exact else HALF):
+    if point is None or np.abs(point).max() < HALF:
         return None
     words = f"boxes are measured from a point {away(point)} of the points of their cells"
     if known is not None:
@@ -114,6 +121,24 @@ def offset_fault(level: GridLevel) -> Finding | None:
         )
         return _offset_finding(level, point, words, "warning", **evidence)
     return _offset_finding(level, point, f"{words}. Check the grid offset of the decoder.", **evidence)
+
+
+def points_apart(levels: Sequence[GridLevel], findings: Sequence[Finding]) -> list[Finding]:
+    """Levels whose boxes are measured from points a part of a cell aside, where those of another level are not.
+
+    What all levels share may be a convention; a part of a cell on some of them is none.
+    """
+    accused = {one.level for one in findings if one.severity == "error"}
+    points = {level.index: level.aim.offset for level in levels if level.aim.exact and level.aim.offset is not None}
+    right = [index for index, point in points.items() if np.abs(point).max() < EXACT]
+    found = []
+    for level in levels:
+        point = points.get(level.index)
+        if level.index in accused or point is None or not right or np.abs(point).max() < CLEAN:
+            continue
+        words = f"boxes are measured from a point {away(point)} of the points of their cells, on other levels from these"
+        found.append(_offset_finding(level, point, f"{words}. Check the grid offset of the decoder."))
+    return found
 
 
 def _offset_finding(level: GridLevel, offset: np.ndarray, words: str, severity: str = "error", **more: Any) -> Finding:

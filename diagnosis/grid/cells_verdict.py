@@ -12,15 +12,20 @@ SHARP = 0.3  # cells: a scatter up to which sights alone accuse a level of its a
 
 
 def torn_fault(level: GridLevel) -> Finding | None:
-    """Some rows or columns of its cells moved as declared, or some places answer where they should; others do not."""
+    """Some rows or columns of its cells moved as declared, and all others did not."""
     share = max(level.right.torn, level.down.torn)
-    if level.signal >= SEEN and level.strewn and not share:
-        words = f"at {level.strewn:.0%} of places its classes answer in other cells than those of what changed there."
-        return finding(level, "scrambled_layout", f"{words} Check reshapes and indices.", strewn=level.strewn)
     if level.signal < SEEN or not share:
         return None
     words = f"{share:.0%} of its answer lies in rows or columns that do not move with the others. Check reshapes."
     return finding(level, "scrambled_layout", words, torn=share)
+
+
+def strewn_fault(level: GridLevel) -> Finding | None:
+    """Some places answer where the others do not."""
+    if level.signal < SEEN or not level.strewn:
+        return None
+    words = f"at {level.strewn:.0%} of places its classes answer in other cells than where they do at the others."
+    return finding(level, "scrambled_layout", f"{words} Check reshapes and indices.", strewn=level.strewn)
 
 
 def motion_fault(level: GridLevel, step: int) -> Finding | None:

@@ -10,7 +10,7 @@ from anatomy import Head, UnsupportedModelError, whole_number
 
 from ..findings import Finding, Report
 from .box_outputs import with_places
-from .boxes_verdict import HALF
+from .boxes_verdict import HALF, points_apart
 from .offset import object_offsets
 from .places import Places
 from .probe import LOOKS, ROUNDS, GridLevel, probe, read_level, sights, touches
@@ -89,7 +89,7 @@ def check_grid(
     findings: list[Finding] = []
     for level in levels:
         findings += judge(level, step)
-    findings += sights_apart(levels, findings)
+    findings += [*sights_apart(levels, findings), *points_apart(levels, findings)]
     findings = [one for one in findings if not (found and one.code == "wrong_stride")]  # told by the grids already
     findings = [*found, *as_reversal(head, with_labels(levels, [*found, *findings])[len(found) :])]
     probes += more + LOOKS * bool(seen)

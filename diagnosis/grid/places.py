@@ -13,7 +13,7 @@ from anatomy.tracing.gradient import SAME
 
 from .sight import middle_of
 
-ROWS, COLS = 4, 5  # parts of a feature map in each of which a cell is changed,
+ROWS, COLS = 4, 4  # parts of a feature map in each of which a cell is changed,
 EDGE = 2  # so far from its borders
 NEAR = 2.0  # cells: the width of the window in which the middle of a change is sought
 STEADY = 0.5  # cells: where single places differ by more, nothing is concluded

@@ -11,7 +11,7 @@ from anatomy import Head, Pass
 
 from ..findings import Finding
 from .boxes_verdict import HALF, WHOLE, boxes_fault, offset_fault, outputs_fault
-from .cells_verdict import motion_fault, sight_fault, steady_sight, torn_fault
+from .cells_verdict import motion_fault, sight_fault, steady_sight, strewn_fault, torn_fault
 from .probe import CLEAR, GridLevel
 from .sight import Sight
 from .slopes import away, finding
@@ -96,6 +96,8 @@ def _cells(level: GridLevel, step: int) -> Iterator[Finding]:
     sight = steady_sight(level, STEADY)
     if fault is not None and level.agreement < CLEAR and sight is not None:
         fault = None if sight.straight else sight_fault(level) or fault
+    if fault is None or fault.code == "undecided":
+        fault = strewn_fault(level) or fault
     if fault is not None:
         yield fault
     elif level.at is not None and np.abs(level.at).max() >= WHOLE:
