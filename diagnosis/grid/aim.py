@@ -28,7 +28,8 @@ class Aim:
     x, y (rows). ``offset`` (2,) xy in cells, from the middle of a cell to the point from which its box is measured;
     None where boxes are no four sides of one point. ``scatter`` in cells, around the fit. ``mistake``: the grid of
     points on which boxes lie exactly, where it is not the declared one. ``exact``: the slope was read from curves by
-    which places rise with raw outputs, not from how boxes lie on the whole.
+    which places rise with raw outputs, not from how boxes lie on the whole. ``reach``: of heads with bins, strides by
+    which a side grows for each stride that its bins say.
     """
 
     slope: np.ndarray
@@ -36,6 +37,7 @@ class Aim:
     scatter: float
     mistake: PointGrid | None = None
     exact: bool = False
+    reach: float | None = None
 
 
 def read_aim(head: Head, passes: Sequence[Pass], level: int) -> Aim:
@@ -65,7 +67,7 @@ def _curved(
     read = partial(read_curves, boxes=boxes, raw=sides, grid_offset=offset, binned=head.reg_max > 1)
     found = read(middle)
     if found is not None and _straight(found.slope):
-        return Aim(found.slope, found.offset, found.scatter, exact=True)
+        return Aim(found.slope, found.offset, found.scatter, exact=True, reach=found.reach)
     for grid in mistaken(shape, offset):
         other = read(np.tile(grid.points, (len(passes), 1)))
         if other is not None and _straight(other.slope) and _small(other):

@@ -18,7 +18,7 @@ class BoxOutputs:
 
     ``signal``: how strongly, a share of the largest output. ``beside`` (2,) xy in cells: how far from where its classes
     answer its boxes do; None where that cannot be told. ``strewn``: the share of places where they answer elsewhere
-    than where they do at the others.
+    than where they do at the others; ``even``: all of them say the same of ``beside``, to a part of a cell.
     """
 
     right: Motion
@@ -26,6 +26,7 @@ class BoxOutputs:
     signal: float
     beside: np.ndarray | None = None
     strewn: float = 0.0
+    even: bool = False
 
     @property
     def agreement(self) -> float:
@@ -76,4 +77,4 @@ def touched(head: Head, passes: Sequence[Pass], level: int) -> Places:
 
 def with_places(found: BoxOutputs | None, places: Places) -> BoxOutputs | None:
     """The same with a measure of where boxes lie."""
-    return None if found is None else replace(found, beside=places.beside, strewn=places.boxes)
+    return None if found is None else replace(found, beside=places.beside, strewn=places.boxes, even=places.even)

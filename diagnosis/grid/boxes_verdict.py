@@ -15,6 +15,7 @@ SCATTER = 0.15  # cells: boxes that follow their cells so closely tell the decod
 CLEAN = 0.15  # cells: an offset of the decoder's points below which boxes off labels are the labels' affair
 HALF, WHOLE = 0.3, 0.75  # cells: an offset of boxes beyond these is half a cell, and a whole one
 ASTRAY = 0.08  # by which the slope of points may differ from that of their cells,
+REACH = 0.1  # of a stride: by which the sides that bins make may be decoded with another
 EXACT, EXACTLY = 0.05, 0.02  # and where they scatter by fewer cells than the first, by the second
 
 
@@ -24,6 +25,10 @@ def boxes_fault(level: GridLevel, step: int) -> Finding | None:
     if mistake is not None:
         words = f"its boxes lie exactly about points {mistake.words}. Look at how the decoder builds its grid."
         return finding(level, mistake.code, words)
+    if level.aim.reach is not None and abs(level.aim.reach - 1) > REACH:
+        stride = level.stride * level.aim.reach
+        words = f"the sides of its boxes are its bins times a stride of {stride:.3g}, not {level.stride:g}."
+        return finding(level, "wrong_stride", words, measured_stride=stride)
     moves = np.stack((level.boxes_right, level.boxes_down)) / step  # identity where all is well
     words = f"for {step} px to the right its boxes moved {np.round(level.boxes_right, 1).tolist()} px"
     told = level.aim.scatter < SCATTER
@@ -94,12 +99,15 @@ def _strewn_fault(level: GridLevel) -> Finding | None:
 
 
 def _beside_fault(level: GridLevel) -> Finding | None:
-    """Box outputs that lie a whole cell beside the classes."""
+    """Box outputs that lie a whole cell beside the classes, or exactly a part of one."""
     beside = None if level.box_outputs is None else level.box_outputs.beside
-    if beside is None or np.abs(beside).max() < WHOLE:
+    if level.box_outputs is None or beside is None:
+        return None
+    if np.abs(beside).max() < (HALF if level.box_outputs.even else WHOLE):
         return None
     words = f"its cells look {away(-beside)} of where its boxes answer. Look for a roll, a padding or a crop of either."
-    return finding(level, "off_by_one_cell", words, beside=tuple(beside.tolist()))
+    code = "half_cell_offset" if np.abs(beside).max() < WHOLE else "off_by_one_cell"
+    return finding(level, code, words, beside=tuple(beside.tolist()))
 
 
 def offset_fault(level: GridLevel) -> Finding | None:

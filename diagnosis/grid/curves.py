@@ -22,11 +22,15 @@ SPREAD = 0.04  # cells: by which places must differ before they tell a curve of 
 
 @dataclass(frozen=True)
 class Curves:
-    """``slope`` (2, 2) as in ``Aim``; ``offset`` (2,) xy in cells, None where curves do not tell; ``scatter`` cells."""
+    """``slope`` (2, 2) as in ``Aim``; ``offset`` (2,) xy in cells, None where curves do not tell; ``scatter`` cells.
+
+    ``reach``: cells by which sides grow for 1 of a raw output that is a distance already; None of others.
+    """
 
     slope: np.ndarray
     offset: np.ndarray | None
     scatter: float
+    reach: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,10 @@ def _of_sides(middle: np.ndarray, boxes: np.ndarray, raw: np.ndarray, functions:
     slope = np.stack([(known[axis].slope + known[axis + 2].slope) / 2 for axis in range(2)], 1)
     told = [_between(known[axis], known[axis + 2], functions) for axis in range(2)]
     offset = np.array(told, float) if None not in told else None
-    return Curves(slope, offset, max(curve.scatter for curve in known))
+    grown = [start_of_side(curve.raw, curve.place, LINE) for curve in known] if functions == SIDES[:1] else []
+    factors = [abs(start.factor) for start in grown if start is not None]
+    reach = float(np.median(factors)) if len(factors) == 4 else None
+    return Curves(slope, offset, max(curve.scatter for curve in known), reach)
 
 
 def _of_centres(middle: np.ndarray, boxes: np.ndarray, raw: np.ndarray, grid_offset: float) -> Curves | None:

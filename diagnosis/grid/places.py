@@ -17,6 +17,7 @@ ROWS, COLS = 4, 4  # parts of a feature map in each of which a cell is changed,
 EDGE = 2  # so far from its borders
 NEAR = 2.0  # cells: the width of the window in which the middle of a change is sought
 STEADY = 0.5  # cells: where single places differ by more, nothing is concluded
+EVEN = 0.2  # cells: where no two places differ by more, parts of a cell are told
 WHOLE = 0.75  # cells: a place that answers so far from where most do answers elsewhere
 FEWEST, SHARE = 2, 0.12  # places, and of all places, that answer elsewhere where cells are strewn
 
@@ -25,7 +26,8 @@ FEWEST, SHARE = 2, 0.12  # places, and of all places, that answer elsewhere wher
 class Places:
     """``beside`` (2,) xy in cells: how far from its classes a level's boxes answer, None where that cannot be told.
 
-    ``at`` (2,) xy in cells: how far from what changed its classes answer, None likewise.
+    ``at`` (2,) xy in cells: how far from what changed its classes answer, None likewise. ``even``: all places say the
+    same of ``beside``, to a part of a cell.
     ``classes``, ``boxes``: the share of places that answer elsewhere than the others do, 0 where all do alike.
     """
 
@@ -33,6 +35,7 @@ class Places:
     at: np.ndarray | None = None
     classes: float = 0.0
     boxes: float = 0.0
+    even: bool = False
 
 
 def read_places(head: Head, pass_: Pass, outputs: Outputs, shown: Sequence[np.ndarray | None]) -> dict[int, Places]:
@@ -51,6 +54,7 @@ def read_places(head: Head, pass_: Pass, outputs: Outputs, shown: Sequence[np.nd
         found[level] = Places(
             beside=_together([boxes - classes for classes, boxes in steps]),
             at=_together([classes for classes, _ in steps]),
+            even=all(np.ptp((boxes - classes)[:, :2], 0).max() < EVEN for classes, boxes in steps),
             classes=max((_elsewhere(classes) for classes, _ in steps), default=0.0),
             boxes=max((_elsewhere(boxes) for _, boxes in steps), default=0.0),
         )
@@ -143,7 +147,9 @@ def agreed(away: np.ndarray) -> np.ndarray | None:
     if not np.isfinite(away).all():
         return None
     middle = np.median(away, 0)
-    return middle if (np.median(np.abs(away - middle), 0) <= STEADY).all() else None
+    apart = np.abs(away - middle)
+    steady = (np.median(apart, 0) <= STEADY).all() and (apart.max(1) > WHOLE + STEADY).mean() < SHARE
+    return middle if steady else None
 
 
 def _elsewhere(answers: np.ndarray) -> float:
@@ -154,5 +160,5 @@ def _elsewhere(answers: np.ndarray) -> float:
     away, wide = answers[:, :2], answers[:, 2]
     apart = np.abs(away[:, None] - away).max(2)
     most = apart[(apart < STEADY).sum(1).argmax()]
-    other = most > WHOLE + wide
+    other = most > WHOLE + wide / 2
     return float(other.mean()) if other.sum() >= FEWEST and other.mean() >= SHARE else 0.0
