@@ -10,10 +10,11 @@ from anatomy import Head, UnsupportedModelError, whole_number
 
 from ..findings import Finding, Report
 from .box_outputs import with_places
+from .box_order import order_fault
 from .boxes_verdict import HALF, points_apart
 from .offset import object_offsets
 from .places import Places
-from .probe import LOOKS, ROUNDS, GridLevel, probe, read_level, sights, touches
+from .probe import LOOKS, MOVES, ROUNDS, GridLevel, probe, read_level, sights, touches
 from .sight import Sight
 from .verdict import as_measured, as_reversal, check_shapes, judge, sights_apart, with_labels
 
@@ -61,12 +62,12 @@ def check_grid(
     if step <= 0 or (step % strides).any():
         raise ValueError(f"step must be a multiple of every stride {strides.tolist()} px, but {step!r} was given.")
     args = {"conf": 0.9, "iou": 0.7, **predict_args}
-    readings, misfits, probes = _readings(head, step, seed, args)
+    readings, misfits, probes, order = _readings(head, step, seed, args)
     subject = f"grid of {type(head.net).__name__}"
     found = list(as_reversal(head, misfits))
     fitted = as_measured(head, misfits, step)
     if fitted is not None:  # the rest is judged by the strides that the grids have
-        readings, misfits, more = _readings(fitted, step, seed, args)
+        readings, misfits, more, order = _readings(fitted, step, seed, args)
         head, probes = fitted, probes + more
     if not readings:
         return GridReport(subject, tuple(found), probes)
@@ -86,18 +87,29 @@ def check_grid(
         )
         for i, reading in sorted(readings.items())
     )
-    findings: list[Finding] = []
+    cells: list[Finding] = []
+    boxes: list[Finding] = []
     for level in levels:
-        findings += judge(level, step)
-    findings += [*sights_apart(levels, findings), *points_apart(levels, findings)]
+        of_cells, of_boxes = judge(level, step)
+        cells += of_cells
+        boxes += of_boxes
+    cells += sights_apart(levels, cells)
+    boxes += points_apart(levels, boxes)
+    findings = [*cells, *(boxes if order is None else [order])]
     findings = [one for one in findings if not (found and one.code == "wrong_stride")]  # told by the grids already
     findings = [*found, *as_reversal(head, with_labels(levels, [*found, *findings])[len(found) :])]
     probes += more + LOOKS * bool(seen)
     return GridReport(subject=subject, findings=tuple(findings), probes=probes, levels=levels, image=view, blind=blind)
 
 
-def _readings(head: Head, step: int, seed: int, args: dict) -> tuple[dict[int, GridLevel], list[Finding], int]:
-    """The readings of levels whose grids are of the declared size, what is wrong with the others, and the passes."""
+def _readings(
+    head: Head, step: int, seed: int, args: dict
+) -> tuple[dict[int, GridLevel], list[Finding], int, Finding | None]:
+    """The readings of levels whose grids are of the declared size, what is wrong with the others, and the passes.
+
+    Last: what is wrong with the order of the box outputs.
+    """
+    order: Finding | None = None
     readings: dict[int, GridLevel] = {}
     misfits: list[Finding] = []
     probes = 0
@@ -111,11 +123,13 @@ def _readings(head: Head, step: int, seed: int, args: dict) -> tuple[dict[int, G
         probes += len(passes)
         misfits = check_shapes(head, passes[0])
         unfit = {finding.level for finding in misfits}
+        if not turn and not unfit:
+            order = order_fault(head, passes[:MOVES], step)
         for i in [i for i in levels if i not in unfit]:
             reading = read_level(head, passes, i, step)
             if i not in readings or (not readings[i].settled and reading.agreement > readings[i].agreement):
                 readings[i] = reading
-    return readings, misfits, probes
+    return readings, misfits, probes, order
 
 
 def _look(

@@ -143,13 +143,13 @@ def _place(made: Tensor, shown: np.ndarray, row: int, col: int) -> tuple[int, in
 
 
 def agreed(away: np.ndarray) -> np.ndarray | None:
-    """The median of (n, 2); None where places disagree."""
+    """The mean of (n, 2) near their median; None where places disagree."""
     if not np.isfinite(away).all():
         return None
     middle = np.median(away, 0)
     apart = np.abs(away - middle)
     steady = (np.median(apart, 0) <= STEADY).all() and (apart.max(1) > WHOLE + STEADY).mean() < SHARE
-    return middle if steady else None
+    return away[apart.max(1) <= WHOLE].mean(0) if steady and (apart.max(1) <= WHOLE).any() else None
 
 
 def _elsewhere(answers: np.ndarray) -> float:

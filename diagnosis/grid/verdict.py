@@ -67,23 +67,20 @@ def as_measured(head: Head, misfits: Sequence[Finding], step: int) -> Head | Non
     return fitted
 
 
-def judge(level: GridLevel, step: int) -> Iterator[Finding]:
-    """What one level's reading says against its declaration: its cells, its decoder, and its box outputs.
+def judge(level: GridLevel, step: int) -> tuple[list[Finding], list[Finding]]:
+    """What one level's reading says against its declaration: its cells, and then its decoder and its box outputs.
 
     A decoder whose points its own curves tell is judged whatever its cells do; what else boxes say needs right cells.
     """
     cells = list(_cells(level, step))
-    yield from cells
     decoder = boxes_fault(level, step)
-    if any(fault.code != "undecided" and fault.code != "off_by_one_cell" for fault in cells):
-        if level.aim.exact:
-            alone = decoder or offset_fault(replace(level, objects=None))
-            yield from () if alone is None else (alone,)
-        return
+    if any(fault.code not in ("undecided", "off_by_one_cell") for fault in cells):
+        alone = (decoder or offset_fault(replace(level, objects=None))) if level.aim.exact else None
+        return cells, [] if alone is None else [alone]
     placed = None if decoder is not None and not level.aim.exact else outputs_fault(level, step)
     if decoder is None and (placed is None or level.aim.exact):
         decoder = offset_fault(level if placed is None else replace(level, objects=None))
-    yield from (fault for fault in (decoder, placed) if fault is not None)
+    return cells, [fault for fault in (decoder, placed) if fault is not None]
 
 
 def _cells(level: GridLevel, step: int) -> Iterator[Finding]:
@@ -101,7 +98,7 @@ def _cells(level: GridLevel, step: int) -> Iterator[Finding]:
     if fault is not None:
         yield fault
     elif level.at is not None and np.abs(level.at).max() >= WHOLE:
-        words = f"its classes answer {away(level.at)} of what changes in its feature map. Look for a roll or a padding."
+        words = f"its cells look {away(-level.at)} of their places in its feature map. Look for a roll or a padding."
         yield finding(level, "off_by_one_cell", words, answers=tuple(level.at.tolist()))
     elif sight is not None and sight.straight:
         offset, doubt = _from_middle(level, sight), 2 * sight.error
@@ -116,7 +113,10 @@ def _from_middle(level: GridLevel, sight: Sight) -> np.ndarray:
 
 
 def sights_apart(levels: Sequence[GridLevel], findings: Sequence[Finding]) -> list[Finding]:
-    """Levels whose cells all look the same part of a cell aside, where those of the other levels look as usual."""
+    """Levels whose cells all look the same part of a cell aside, where those of the other levels look as usual.
+
+    ``findings``: of cells; a level that has one is left out.
+    """
     accused = {one.level for one in findings if one.severity == "error"}
     sharp = {level.index: steady_sight(level, EVEN) for level in levels}
     looks = {
