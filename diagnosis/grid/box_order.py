@@ -25,7 +25,9 @@ def order_fault(head: Head, passes: Sequence[Pass], step: int) -> Finding | None
     pyramid = head.pyramid(passes[0])
     shapes, many = pyramid.shapes, pyramid.anchors_per_cell
     sizes = [rows * cols * many for rows, cols in shapes]
-    if not 1 < len(sizes) <= MOST or any(one is None or one.dim() != 2 or one.shape[1] != sum(sizes) for one in outputs):
+    if not 1 < len(sizes) <= MOST or any(
+        one is None or one.dim() != 2 or one.shape[1] != sum(sizes) for one in outputs
+    ):
         return None
     grey, still, right, down = (one.double().cpu().numpy() for one in outputs)
 

@@ -50,7 +50,9 @@ def boxes_fault(level: GridLevel, step: int) -> Finding | None:
     if level.aim.exact and np.diag(moves).min() > 0 and np.abs(np.diag(moves[:, ::-1])).max() < STRAIGHT_CURVE:
         strides = tuple((level.stride * np.diag(moves)).tolist())
         words = f"{words}: decoded with stride {strides[0]:.3g} along x and {strides[1]:.3g} along y."
-        return finding(level, "wrong_stride", words, measured_stride=max(strides, key=lambda one: abs(one - level.stride)))
+        return finding(
+            level, "wrong_stride", words, measured_stride=max(strides, key=lambda one: abs(one - level.stride))
+        )
     if level.agreement > 0.9 or told:
         return finding(level, "scrambled_layout", f"{words}. The decoder does not place boxes at their cells.")
     return None
@@ -144,7 +146,9 @@ def points_apart(levels: Sequence[GridLevel], findings: Sequence[Finding]) -> li
         point = points.get(level.index)
         if level.index in accused or point is None or not right or np.abs(point).max() < CLEAN:
             continue
-        words = f"boxes are measured from a point {away(point)} of the points of their cells, on other levels from these"
+        words = (
+            f"boxes are measured from a point {away(point)} of the points of their cells, on other levels from these"
+        )
         found.append(_offset_finding(level, point, f"{words}. Check the grid offset of the decoder."))
     return found
 

@@ -9,14 +9,14 @@ import anatomy
 from anatomy import Head, UnsupportedModelError, whole_number
 
 from ..findings import Finding, Report
-from .box_outputs import with_places
 from .box_order import order_fault
+from .box_outputs import with_places
 from .boxes_verdict import HALF, points_apart
 from .offset import object_offsets
 from .places import Places
 from .probe import LOOKS, MOVES, ROUNDS, GridLevel, probe, read_level, sights, touches
 from .sight import Sight
-from .verdict import as_measured, as_reversal, check_shapes, judge, sights_apart, with_labels
+from .verdict import as_measured, as_reversal, check_shapes, judge_apart, sights_apart, with_labels
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def check_grid(
     cells: list[Finding] = []
     boxes: list[Finding] = []
     for level in levels:
-        of_cells, of_boxes = judge(level, step)
+        of_cells, of_boxes = judge_apart(level, step)
         cells += of_cells
         boxes += of_boxes
     cells += sights_apart(levels, cells)
@@ -132,9 +132,7 @@ def _readings(
     return readings, misfits, probes, order
 
 
-def _look(
-    head: Head, step: int, args: dict
-) -> tuple[np.ndarray | None, dict[int, Sight], dict[int, Places], str]:
+def _look(head: Head, step: int, args: dict) -> tuple[np.ndarray | None, dict[int, Sight], dict[int, Places], str]:
     """The network input that cells were asked about, the sight of each level, and why there is none.
 
     Third: where the classes and boxes of each level answer to small changes.

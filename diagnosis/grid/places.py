@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ ROWS, COLS = 4, 4  # parts of a feature map in each of which a cell is changed,
 EDGE = 2  # so far from its borders
 NEAR = 2.0  # cells: the width of the window in which the middle of a change is sought
 STEADY = 0.5  # cells: where single places differ by more, nothing is concluded
+FAINT = 1e-7  # of the strongest energy of an answer: less is no part of it
 EVEN = 0.2  # cells: where no two places differ by more, parts of a cell are told
 WHOLE = 0.75  # cells: a place that answers so far from where most do answers elsewhere
 FEWEST, SHARE = 2, 0.12  # places, and of all places, that answer elsewhere where cells are strewn
@@ -68,7 +70,7 @@ def _together(steps: Sequence[np.ndarray]) -> np.ndarray | None:
 
 
 def _within(head: Head, x: Tensor, level: int, branch: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """(n, 3): how far from a changed cell classes answer, and boxes, xy in cells, and how widely, by the level alone."""
+    """(n, 3): how far from a changed cell classes and boxes answer, xy in cells, and how widely, by the level alone."""
     rows, cols = x.shape[2:]
     if min(rows, cols) < 2 * EDGE + 1:
         return None
@@ -81,9 +83,7 @@ def _within(head: Head, x: Tensor, level: int, branch: str) -> tuple[np.ndarray,
     with torch.no_grad():
         before = head.level_outputs(level, x.detach(), branch)
         after = head.level_outputs(level, changed, branch)
-    changes = [
-        (late - early).double().square().sum(1).cpu().numpy() for early, late in zip(before, after, strict=True)
-    ]
+    changes = [(late - early).double().square().sum(1).cpu().numpy() for early, late in zip(before, after, strict=True)]
     if any(change.shape[1:] != (rows, cols) for change in changes):
         return None
     middle = np.column_stack((places[:, ::-1] + 0.5, np.zeros(len(places))))
@@ -94,14 +94,18 @@ def _within(head: Head, x: Tensor, level: int, branch: str) -> tuple[np.ndarray,
 def _spread(side: int, parts: int, rng: np.random.Generator) -> list[int]:
     """A number from each of so many parts of a side, far from both ends."""
     ends = np.linspace(EDGE, side - EDGE, parts + 1)
-    return [int(rng.integers(int(low), max(int(high), int(low) + 1))) for low, high in zip(ends, ends[1:], strict=False)]
+    return [int(rng.integers(int(low), max(int(high), int(low) + 1))) for low, high in pairwise(ends)]
 
 
 def _answer(change: np.ndarray) -> tuple[float, float, float]:
     """xy in cells of the middle of a change (h, w), and how widely it lies about it."""
     if not change.max() > 0:
         return np.nan, np.nan, np.nan
-    x, y = middle_of(change, NEAR)
+    touched = [np.flatnonzero(change.max(axis) > FAINT * change.max()) for axis in range(2)]
+    if all(2 * np.ptp(line) < side for line, side in zip(touched, change.shape[::-1], strict=True)):
+        x, y = ((line[0] + line[-1] + 1) / 2 for line in touched)  # of the field that a convolution answers in
+    else:
+        x, y = middle_of(change, NEAR)
     rows, cols = np.indices(change.shape) + 0.5
     apart = np.maximum(np.abs(cols - x), np.abs(rows - y))
     near = apart <= 2 * NEAR
@@ -129,7 +133,7 @@ def _handed_over(
 
 
 def _place(made: Tensor, shown: np.ndarray, row: int, col: int) -> tuple[int, int] | None:
-    """How far from a cell, x and y, the network's own outputs (c, h, w) hold what is handed over as it."""
+    """How far a cell, x and y, lies from where the network's own outputs (c, h, w) hold what is handed over as it."""
     if len(shown) != len(made):
         return None
     spread = made.flatten(1).std(1).square().sum().sqrt()
@@ -139,17 +143,17 @@ def _place(made: Tensor, shown: np.ndarray, row: int, col: int) -> tuple[int, in
     if away[row, col] <= SAME * spread:
         return 0, 0
     other = divmod(int(away.argmin()), away.shape[1])
-    return other[1] - col, other[0] - row
+    return col - other[1], row - other[0]
 
 
 def agreed(away: np.ndarray) -> np.ndarray | None:
-    """The mean of (n, 2) near their median; None where places disagree."""
+    """The median of (n, 2); None where places disagree."""
     if not np.isfinite(away).all():
         return None
     middle = np.median(away, 0)
     apart = np.abs(away - middle)
     steady = (np.median(apart, 0) <= STEADY).all() and (apart.max(1) > WHOLE + STEADY).mean() < SHARE
-    return away[apart.max(1) <= WHOLE].mean(0) if steady and (apart.max(1) <= WHOLE).any() else None
+    return middle if steady else None
 
 
 def _elsewhere(answers: np.ndarray) -> float:

@@ -67,8 +67,14 @@ def as_measured(head: Head, misfits: Sequence[Finding], step: int) -> Head | Non
     return fitted
 
 
-def judge(level: GridLevel, step: int) -> tuple[list[Finding], list[Finding]]:
-    """What one level's reading says against its declaration: its cells, and then its decoder and its box outputs.
+def judge(level: GridLevel, step: int) -> list[Finding]:
+    """What one level's reading says against its declaration."""
+    cells, boxes = judge_apart(level, step)
+    return [*cells, *boxes]
+
+
+def judge_apart(level: GridLevel, step: int) -> tuple[list[Finding], list[Finding]]:
+    """The same of its cells, and then of its decoder and its box outputs.
 
     A decoder whose points its own curves tell is judged whatever its cells do; what else boxes say needs right cells.
     """
