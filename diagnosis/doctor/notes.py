@@ -73,13 +73,24 @@ class Entry:
             named += words if level is None else [f"on level {level} {'; '.join(words)}"]
         return "; ".join(dict.fromkeys(named))
 
+    def together(self, levels: Sequence[int]) -> str:
+        """The same of some levels of several in one sentence: levels of which the same was said are told at once."""
+        alike: dict[str, list[int]] = {}
+        for level in levels:
+            alike.setdefault("; ".join(self.said[level]), []).append(level)
+        return "; ".join(f"{_levels(found)} {words}" for words, found in alike.items())
+
 
 @dataclass
 class Notes:
-    """Gathers faults; ``findings()`` joins the levels of one code and adds the mend, its own or one of ``mends``."""
+    """Gathers faults; ``findings()`` joins the levels of one code and adds the mend, its own or one of ``mends``.
+
+    ``joined``: levels of one code stand in one finding even where others do not have it.
+    """
 
     levels: int
     mends: Mapping[str, str] = field(default_factory=dict)
+    joined: bool = False
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
     folded: dict[str, list[str]] = field(default_factory=dict)
 
@@ -110,15 +121,16 @@ class Notes:
             self.fold(cause, code)
 
     def findings(self, used: set[int]) -> tuple[Finding, ...]:
-        """One finding a code where all ``used`` levels have it, else one a level."""
+        """One finding a code where all ``used`` levels have it, or where they are ``joined``, else one a level."""
         found = []
         for (code, severity), entry in self.entries.items():
             levels = sorted(entry.said, key=lambda level: -1 if level is None else level)
             everywhere = None in levels or {level for level in levels if level is not None} >= used
-            for group in [levels] if everywhere else [[level] for level in levels]:
+            for group in [levels] if everywhere or self.joined else [[level] for level in levels]:
                 mend = self.mends.get(code, MENDS[code])
                 mend = MEANT.get(code, mend) if severity == "warning" else mend
-                message = f"{entry.message(group)}. {mend}"
+                some = [] if everywhere else [level for level in group if level is not None]
+                message = f"{entry.together(some) if len(some) > 1 else entry.message(group)}. {mend}"
                 evidence = {
                     name if level is None else f"{name}, level {level}": value
                     for level in group
@@ -128,10 +140,16 @@ class Notes:
                     Finding(
                         code=code,
                         severity=severity,
-                        level=None if everywhere else group[0],
+                        level=None if everywhere or len(group) > 1 else group[0],
                         message=message[0].upper() + message[1:],
                         evidence=evidence,
                         consequences=tuple(dict.fromkeys(self.folded.get(code, ()))),
                     )
                 )
         return tuple(found)
+
+
+def _levels(levels: Sequence[int]) -> str:
+    """ "on level 1", "on levels 0 and 1"."""
+    names = [str(level) for level in levels]
+    return f"on level {names[0]}" if len(names) == 1 else f"on levels {', '.join(names[:-1])} and {names[-1]}"

@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 
 from anatomy import Head, Pass
 
+from .curves import Curves, read_curves
 from .point_grids import PointGrid, mistaken
 
 CALM = 0.25  # of a level's cells: those whose opposite sides differ least tell the point
 EVEN = 0.5  # opposite sides of a point pull the centre apart, the weaker by at least so much of the stronger
 STRAIGHT = 0.05  # by which the slope of points that lie on a grid may differ from that of its cells
 LOOSE = 0.4  # cells: a scatter of centres about points, where each lies somewhere in its cell
+STRAIGHT_CURVE = 0.006  # the same where curves tell the slope
 TIGHT = 0.1  # cells: a wider scatter around the fit tells no point
 
 
@@ -24,13 +27,17 @@ class Aim:
     ``slope`` (2, 2): px that box centres lie farther on along x and y (columns) for each px that their cells lie along
     x, y (rows). ``offset`` (2,) xy in cells, from the middle of a cell to the point from which its box is measured;
     None where boxes are no four sides of one point. ``scatter`` in cells, around the fit. ``mistake``: the grid of
-    points on which boxes lie exactly, where it is not the declared one.
+    points on which boxes lie exactly, where it is not the declared one. ``exact``: the slope was read from curves by
+    which places rise with raw outputs, not from how boxes lie on the whole. ``reach``: of heads with bins, strides by
+    which a side grows for each stride that its bins say.
     """
 
     slope: np.ndarray
     offset: np.ndarray | None
     scatter: float
     mistake: PointGrid | None = None
+    exact: bool = False
+    reach: float | None = None
 
 
 def read_aim(head: Head, passes: Sequence[Pass], level: int) -> Aim:
@@ -40,9 +47,48 @@ def read_aim(head: Head, passes: Sequence[Pass], level: int) -> Aim:
     whatever function makes sides of raw numbers. Where that does not fit, the slope alone, on the plain image.
     """
     cells = [_cells(head, pass_, level) for pass_ in passes]
-    middle, centre, sides = (np.concatenate(part) for part in zip(*cells, strict=True))
-    if not np.isfinite(centre).all():
+    middle, boxes, sides = (np.concatenate(part) for part in zip(*cells, strict=True))
+    if not np.isfinite(boxes).all():
         return Aim(np.full((2, 2), np.nan), None, np.inf)
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    curved = _curved(head, passes, level, (middle, boxes, sides)) if np.isfinite(sides).all() else None
+    if curved is not None and (curved.offset is not None or curved.mistake is not None or not _straight(curved.slope)):
+        return curved
+    aim = _on_the_whole(head, passes, level, (middle, centre, sides))
+    return curved if curved is not None and aim.offset is None and aim.mistake is None else aim
+
+
+def _curved(
+    head: Head, passes: Sequence[Pass], level: int, cells: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> Aim | None:
+    """The aim from curves about the declared points, or about those of a known mistake; cells as of ``_cells``."""
+    middle, boxes, sides = cells
+    shape, offset = _grid(head, passes[0], level)
+    read = partial(read_curves, boxes=boxes, raw=sides, grid_offset=offset, binned=head.reg_max > 1)
+    found = read(middle)
+    if found is not None and _straight(found.slope):
+        return Aim(found.slope, found.offset, found.scatter, exact=True, reach=found.reach)
+    for grid in mistaken(shape, offset):
+        other = read(np.tile(grid.points, (len(passes), 1)))
+        if other is not None and _straight(other.slope) and _small(other):
+            return Aim(np.eye(2) if found is None else found.slope, None, other.scatter, mistake=grid, exact=True)
+    return None if found is None else Aim(found.slope, None, found.scatter, exact=True)
+
+
+def _straight(slope: np.ndarray) -> bool:
+    return bool(np.abs(slope - np.eye(2)).max() < STRAIGHT_CURVE)
+
+
+def _small(curves: Curves) -> bool:
+    """Whether the points of a mistaken grid are met, as far as curves tell."""
+    return curves.offset is None or bool(np.abs(curves.offset).max() < LOOSE)
+
+
+def _on_the_whole(
+    head: Head, passes: Sequence[Pass], level: int, cells: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> Aim:
+    """The aim from how boxes lie on the whole, of middles, box centres and raw sides."""
+    middle, centre, sides = cells
     if np.isfinite(sides).all():
         uneven = np.abs(sides[:, 2:] - sides[:, :2]).max(1)
         calm = uneven <= np.quantile(uneven, CALM)
@@ -77,20 +123,20 @@ def _grid(head: Head, pass_: Pass, level: int) -> tuple[tuple[int, int], float]:
 
 
 def _cells(head: Head, pass_: Pass, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of the cells of a level: middles and box centres (n, 2) xy in cells, raw left, top, right, bottom (n, 4)."""
+    """Of the cells of a level: middles (n, 2) xy and boxes (n, 4) xyxy in cells, raw outputs (n, 4), bins as means."""
     pyramid = head.pyramid(pass_)
     rows, cols = np.indices(pyramid.shapes[level])
     anchors = pyramid.anchor(level, rows.ravel(), cols.ravel())
     index = torch.as_tensor(anchors, device=pass_.boxes.device)
     boxes = head.xyxy(pass_, index).double().cpu().numpy()
     middle = pyramid.points(anchors) / pyramid.steps[level]
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 / pyramid.steps[level]
+    boxes = boxes / np.tile(pyramid.steps[level], 2)
     if pass_.box_logits.shape[0] != 4 * head.reg_max or pass_.box_logits.shape[1] <= index[-1]:
-        return middle, centre, np.full((len(anchors), 4), np.nan)
+        return middle, boxes, np.full((len(anchors), 4), np.nan)
     raw = pass_.box_logits[:, index].double().cpu().unflatten(0, (4, head.reg_max))
     if head.reg_max > 1:  # the mean of the bins
         raw = (raw.softmax(1) * torch.arange(head.reg_max).view(-1, 1)).sum(1, keepdim=True)
-    return middle, centre, raw[:, 0].T.numpy()
+    return middle, boxes, raw[:, 0].T.numpy()
 
 
 def _point(head: Head, middle: np.ndarray, centre: np.ndarray, sides: np.ndarray) -> Aim | None:

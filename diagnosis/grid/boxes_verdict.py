@@ -1,10 +1,12 @@
 """What a level's boxes say: whether they lie in the cells of the classes, and are decoded about their points."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..findings import Finding
+from .aim import STRAIGHT_CURVE
 from .cells_verdict import MARGIN
 from .probe import CLEAR, SEEN, GridLevel
 from .slopes import FEWEST, away, fewer, finding, lost, shrunk, slope_fault
@@ -13,6 +15,7 @@ SCATTER = 0.15  # cells: boxes that follow their cells so closely tell the decod
 CLEAN = 0.15  # cells: an offset of the decoder's points below which boxes off labels are the labels' affair
 HALF, WHOLE = 0.3, 0.75  # cells: an offset of boxes beyond these is half a cell, and a whole one
 ASTRAY = 0.08  # by which the slope of points may differ from that of their cells,
+REACH = 0.1  # of a stride: by which the sides that bins make may be decoded with another
 EXACT, EXACTLY = 0.05, 0.02  # and where they scatter by fewer cells than the first, by the second
 
 
@@ -22,6 +25,10 @@ def boxes_fault(level: GridLevel, step: int) -> Finding | None:
     if mistake is not None:
         words = f"its boxes lie exactly about points {mistake.words}. Look at how the decoder builds its grid."
         return finding(level, mistake.code, words)
+    if level.aim.reach is not None and abs(level.aim.reach - 1) > REACH:
+        stride = level.stride * level.aim.reach
+        words = f"the sides of its boxes are its bins times a stride of {stride:.3g}, not {level.stride:g}."
+        return finding(level, "wrong_stride", words, measured_stride=stride)
     moves = np.stack((level.boxes_right, level.boxes_down)) / step  # identity where all is well
     words = f"for {step} px to the right its boxes moved {np.round(level.boxes_right, 1).tolist()} px"
     told = level.aim.scatter < SCATTER
@@ -31,6 +38,7 @@ def boxes_fault(level: GridLevel, step: int) -> Finding | None:
     elif level.agreement < CLEAR or level.signal < SEEN:
         return None
     least = 0.3 if level.aim.offset is None else EXACTLY if level.aim.scatter < EXACT else ASTRAY
+    least = STRAIGHT_CURVE if level.aim.exact else least
     if not np.isfinite(moves).all() or np.abs(moves - np.eye(2)).max() < least:
         return None
     if np.abs(np.diag(moves)).max() < 0.3 and min(moves[0, 1], moves[1, 0]) > 0.3:
@@ -39,6 +47,12 @@ def boxes_fault(level: GridLevel, step: int) -> Finding | None:
     if np.abs(moves - scale * np.eye(2)).max() < 0.15 * scale:
         stride = level.stride * scale
         return finding(level, "wrong_stride", f"{words}: decoded with stride {stride:.3g}.", measured_stride=stride)
+    if level.aim.exact and np.diag(moves).min() > 0 and np.abs(np.diag(moves[:, ::-1])).max() < STRAIGHT_CURVE:
+        strides = tuple((level.stride * np.diag(moves)).tolist())
+        words = f"{words}: decoded with stride {strides[0]:.3g} along x and {strides[1]:.3g} along y."
+        return finding(
+            level, "wrong_stride", words, measured_stride=max(strides, key=lambda one: abs(one - level.stride))
+        )
     if level.agreement > 0.9 or told:
         return finding(level, "scrambled_layout", f"{words}. The decoder does not place boxes at their cells.")
     return None
@@ -51,6 +65,9 @@ def outputs_fault(level: GridLevel, step: int) -> Finding | None:
         return None
     moves = (found.right, found.down)
     evidence: dict[str, Any] = {"box_outputs_moved": tuple((move.rows, move.cols) for move in moves)}
+    if found.right.flat and min(level.cells) > 1:
+        words = "a patch changes its box outputs in all cells alike. Check means and expansions."
+        return finding(level, "scrambled_layout", words, **evidence)
     if lost(level, found.agreement, found.signal):
         words = "what a patch changes in its box outputs moves nowhere with it, as its classes do. Check reshapes."
         return finding(level, "scrambled_layout", words, **evidence)
@@ -59,10 +76,10 @@ def outputs_fault(level: GridLevel, step: int) -> Finding | None:
         words = f"{torn:.0%} of the answer of its box outputs lies in rows or columns that do not move with the others."
         return finding(level, "scrambled_layout", f"{words} Check reshapes.", **evidence)
     if all(move.declared is not None and move.declared > move.agreement - MARGIN for move in moves):
-        return _beside_fault(level)
+        return _strewn_fault(level) or _beside_fault(level)
     if found.agreement < CLEAR:
         if max(found.right.declared or 0, found.down.declared or 0) > 0.3 or min(level.cells) < FEWEST:
-            return None
+            return _strewn_fault(level)
         words = "what a patch changes in its box outputs does not move with it, as its classes do. Check reshapes."
         return finding(level, "scrambled_layout", words, **evidence)
     slope = np.array([[move.cols, move.rows] for move in moves]) * level.stride / step
@@ -74,13 +91,25 @@ def outputs_fault(level: GridLevel, step: int) -> Finding | None:
     )
 
 
+def _strewn_fault(level: GridLevel) -> Finding | None:
+    """Box outputs that answer elsewhere at some places than at the others."""
+    if level.box_outputs is None or not level.box_outputs.strewn:
+        return None
+    share = level.box_outputs.strewn
+    words = f"at {share:.0%} of places its box outputs answer in other cells than where they do at the others."
+    return finding(level, "scrambled_layout", f"{words} Check reshapes and indices.", strewn=share)
+
+
 def _beside_fault(level: GridLevel) -> Finding | None:
-    """Box outputs that lie a whole cell beside the classes."""
+    """Box outputs that lie a whole cell beside the classes, or exactly a part of one."""
     beside = None if level.box_outputs is None else level.box_outputs.beside
-    if beside is None or np.abs(beside).max() < WHOLE:
+    if level.box_outputs is None or beside is None:
+        return None
+    if np.abs(beside).max() < (HALF if level.box_outputs.even else WHOLE):
         return None
     words = f"its cells look {away(-beside)} of where its boxes answer. Look for a roll, a padding or a crop of either."
-    return finding(level, "off_by_one_cell", words, beside=tuple(beside.tolist()))
+    code = "half_cell_offset" if np.abs(beside).max() < WHOLE else "off_by_one_cell"
+    return finding(level, code, words, beside=tuple(beside.tolist()))
 
 
 def offset_fault(level: GridLevel) -> Finding | None:
@@ -102,6 +131,26 @@ def offset_fault(level: GridLevel) -> Finding | None:
         )
         return _offset_finding(level, point, words, "warning", **evidence)
     return _offset_finding(level, point, f"{words}. Check the grid offset of the decoder.", **evidence)
+
+
+def points_apart(levels: Sequence[GridLevel], findings: Sequence[Finding]) -> list[Finding]:
+    """Levels whose boxes are measured from points a part of a cell aside, where those of another level are not.
+
+    What all levels share may be a convention; a part of a cell on some of them is none.
+    """
+    accused = {one.level for one in findings if one.severity == "error"}
+    points = {level.index: level.aim.offset for level in levels if level.aim.exact and level.aim.offset is not None}
+    right = [index for index, point in points.items() if np.abs(point).max() < EXACT]
+    found = []
+    for level in levels:
+        point = points.get(level.index)
+        if level.index in accused or point is None or not right or np.abs(point).max() < CLEAN:
+            continue
+        words = (
+            f"boxes are measured from a point {away(point)} of the points of their cells, on other levels from these"
+        )
+        found.append(_offset_finding(level, point, f"{words}. Check the grid offset of the decoder."))
+    return found
 
 
 def _offset_finding(level: GridLevel, offset: np.ndarray, words: str, severity: str = "error", **more: Any) -> Finding:

@@ -20,9 +20,19 @@ def torn_fault(level: GridLevel) -> Finding | None:
     return finding(level, "scrambled_layout", words, torn=share)
 
 
+def strewn_fault(level: GridLevel) -> Finding | None:
+    """Some places answer where the others do not."""
+    if level.signal < SEEN or not level.strewn:
+        return None
+    words = f"at {level.strewn:.0%} of places its classes answer in other cells than where they do at the others."
+    return finding(level, "scrambled_layout", f"{words} Check reshapes and indices.", strewn=level.strewn)
+
+
 def motion_fault(level: GridLevel, step: int) -> Finding | None:
     """The cells moved otherwise than declared: not at all as a whole, along the other axis, or by another number."""
     x, y = level.right, level.down
+    if x.flat and level.signal >= SEEN and min(level.cells) > 1:
+        return finding(level, "scrambled_layout", "a patch changes all of its cells alike. Check means and expansions.")
     if lost(level, level.agreement, level.signal):
         words = "what a patch changes moves nowhere with it. Check reshapes and indices."
         return finding(level, "scrambled_layout", words)

@@ -9,12 +9,14 @@ import anatomy
 from anatomy import Head, UnsupportedModelError, whole_number
 
 from ..findings import Finding, Report
-from .box_outputs import with_beside
-from .boxes_verdict import HALF
+from .box_order import order_fault
+from .box_outputs import with_places
+from .boxes_verdict import HALF, points_apart
 from .offset import object_offsets
-from .probe import LOOKS, ROUNDS, GridLevel, probe, read_level, sights, touches
+from .places import Places
+from .probe import LOOKS, MOVES, ROUNDS, GridLevel, probe, read_level, sights, touches
 from .sight import Sight
-from .verdict import as_reversal, check_shapes, judge, with_labels
+from .verdict import as_measured, as_reversal, check_shapes, judge_apart, sights_apart, with_labels
 
 
 @dataclass(frozen=True)
@@ -60,35 +62,54 @@ def check_grid(
     if step <= 0 or (step % strides).any():
         raise ValueError(f"step must be a multiple of every stride {strides.tolist()} px, but {step!r} was given.")
     args = {"conf": 0.9, "iou": 0.7, **predict_args}
-    readings, misfits, probes = _readings(head, step, seed, args)
+    readings, misfits, probes, order = _readings(head, step, seed, args)
     subject = f"grid of {type(head.net).__name__}"
     found = list(as_reversal(head, misfits))
+    fitted = as_measured(head, misfits, step)
+    if fitted is not None:  # the rest is judged by the strides that the grids have
+        readings, misfits, more, order = _readings(fitted, step, seed, args)
+        head, probes = fitted, probes + more
     if not readings:
         return GridReport(subject, tuple(found), probes)
-    view, seen, beside, blind = _look(head, step, args) if sight and not misfits else (None, {}, {}, "")
+    view, seen, places, blind = _look(head, step, args) if sight and not misfits else (None, {}, {}, "")
     blind = "While grids are of other sizes than declared, no cell is asked where it looks." if misfits else blind
     offsets, more = object_offsets(model, data, predict_args) if data is not None and not misfits else ({}, 0)
-    if not seen and not beside and any(np.abs(one.offset).max() >= HALF for one in offsets.values()):
-        beside = touches(head, step, args)  # whether boxes or labels are to blame
+    if not seen and not places and any(np.abs(one.offset).max() >= HALF for one in offsets.values()):
+        places = touches(head, step, args)  # whether boxes or labels are to blame
     levels = tuple(
         replace(
             reading,
             sight=seen.get(i),
             objects=offsets.get(i),
-            box_outputs=with_beside(reading.box_outputs, beside.get(i)),
+            box_outputs=with_places(reading.box_outputs, places.get(i, Places())),
+            strewn=places.get(i, Places()).classes,
+            at=places.get(i, Places()).at,
         )
         for i, reading in sorted(readings.items())
     )
-    findings: list[Finding] = []
+    cells: list[Finding] = []
+    boxes: list[Finding] = []
     for level in levels:
-        findings += judge(level, step)
-    findings = [*found, *as_reversal(head, with_labels(levels, findings))]
+        of_cells, of_boxes = judge_apart(level, step)
+        cells += of_cells
+        boxes += of_boxes
+    cells += sights_apart(levels, cells)
+    boxes += points_apart(levels, boxes)
+    findings = [*cells, *(boxes if order is None else [order])]
+    findings = [one for one in findings if not (found and one.code == "wrong_stride")]  # told by the grids already
+    findings = [*found, *as_reversal(head, with_labels(levels, [*found, *findings])[len(found) :])]
     probes += more + LOOKS * bool(seen)
     return GridReport(subject=subject, findings=tuple(findings), probes=probes, levels=levels, image=view, blind=blind)
 
 
-def _readings(head: Head, step: int, seed: int, args: dict) -> tuple[dict[int, GridLevel], list[Finding], int]:
-    """The readings of levels whose grids are of the declared size, what is wrong with the others, and the passes."""
+def _readings(
+    head: Head, step: int, seed: int, args: dict
+) -> tuple[dict[int, GridLevel], list[Finding], int, Finding | None]:
+    """The readings of levels whose grids are of the declared size, what is wrong with the others, and the passes.
+
+    Last: what is wrong with the order of the box outputs.
+    """
+    order: Finding | None = None
     readings: dict[int, GridLevel] = {}
     misfits: list[Finding] = []
     probes = 0
@@ -102,26 +123,26 @@ def _readings(head: Head, step: int, seed: int, args: dict) -> tuple[dict[int, G
         probes += len(passes)
         misfits = check_shapes(head, passes[0])
         unfit = {finding.level for finding in misfits}
+        if not turn and not unfit:
+            order = order_fault(head, passes[:MOVES], step)
         for i in [i for i in levels if i not in unfit]:
             reading = read_level(head, passes, i, step)
             if i not in readings or (not readings[i].settled and reading.agreement > readings[i].agreement):
                 readings[i] = reading
-    return readings, misfits, probes
+    return readings, misfits, probes, order
 
 
-def _look(
-    head: Head, step: int, args: dict
-) -> tuple[np.ndarray | None, dict[int, Sight], dict[int, np.ndarray | None], str]:
+def _look(head: Head, step: int, args: dict) -> tuple[np.ndarray | None, dict[int, Sight], dict[int, Places], str]:
     """The network input that cells were asked about, the sight of each level, and why there is none.
 
-    Third: how far beside its classes a level's boxes look, or where no gradient can be had, answer.
+    Third: where the classes and boxes of each level answer to small changes.
     """
     with head.undisturbed():
         try:
-            view, seen, beside = sights(head, step, args)
+            view, seen, places = sights(head, step, args)
         except UnsupportedModelError as error:
             return None, {}, touches(head, step, args), f"No gradient tells where the cells look: {error}"
-    return view, seen, beside, ""
+    return view, seen, places, ""
 
 
 def _told(level: GridLevel) -> str:

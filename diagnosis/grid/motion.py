@@ -6,6 +6,7 @@ import numpy as np
 
 OFF, ON = 0.5, 0.9  # agreements of a single row or column that does not move so, and of one that does
 PART, WHOLE = 0.2, 0.93  # of what answers: a part that says something, and nearly all
+FLAT = 1e-3  # of the largest answer: by which those of all cells may differ where they are the same
 LEAST_SHARED = 0.3  # of the cells: displacements that leave less in common are not tried
 
 
@@ -14,7 +15,8 @@ class Motion:
     """Two (c, h, w) maps agree best when the first moves by ``rows`` and ``cols``; ``agreement`` from -1 to 1.
 
     ``declared`` is their agreement at the displacement that was expected, None where that is off the grid. ``torn``:
-    the share of what answers in rows or columns that do not move so, where all others do.
+    the share of what answers in rows or columns that do not move so, where all others do. ``flat``: all cells answer
+    alike.
     """
 
     rows: int
@@ -22,6 +24,7 @@ class Motion:
     agreement: float
     declared: float | None
     torn: float = 0.0
+    flat: bool = False
 
 
 def measure_motion(before: np.ndarray, after: np.ndarray, expected: tuple[float, float]) -> Motion:
@@ -40,6 +43,7 @@ def measure_motion(before: np.ndarray, after: np.ndarray, expected: tuple[float,
         cols=int(col) - width + 1,
         agreement=float(worth[row, col]),
         declared=float(worth[*at]) if on else None,
+        flat=bool(np.abs(before).max() > 0 and np.ptp(before, (1, 2)).max() < FLAT * np.abs(before).max()),
         torn=_torn(before, after, (round(expected[0]), round(expected[1]))) if on else 0.0,
     )
 

@@ -13,14 +13,16 @@ from anatomy.head.sources import nothing_read
 from anatomy.tracing.gradient import differentiate
 
 from .aim import Aim, read_aim
-from .box_outputs import BoxOutputs, beside_classes, read_box_outputs, touched
+from .box_outputs import BoxOutputs, outputs_of, read_box_outputs, touched
 from .motion import Motion, measure_motion, texture
 from .offset import ObjectOffset
+from .places import Places, read_places
 from .sight import Sight, average, look
 
 GREY = 114  # what letterboxes are filled with
 CLEAR = 0.75  # an agreement at least so high is a measurement
 SEEN = 1e-4  # a smaller answer, as a share of the largest logit, may be rounding
+MOVES = 4  # passes that tell how a level moves: grey, a patch, and it moved twice
 ROUNDS = 3  # patches tried before a level counts as undecided
 TOUCHED = ((0.3, 0.3), (0.5, 0.7), (0.7, 0.45), (0.35, 0.6), (0.6, 0.25))  # of an image: places changed
 LOOKS = 2  # textures that the cells are asked about,
@@ -36,7 +38,9 @@ class GridLevel:
     along x and y; ``boxes_right``, ``boxes_down`` (2,) xy how its boxes did, px of the network input. ``signal``: how
     strongly it answered, a share of its largest logit. ``aim``: where its boxes are placed; ``sight``: where its cells
     look, None where no gradient could be had; ``objects``: how far boxes lie from labelled objects, None without
-    labels; ``box_outputs``: how its raw box outputs answered, None where a head keeps none.
+    labels; ``box_outputs``: how its raw box outputs answered, None where a head keeps none. ``strewn``: the share of
+    places whose classes answer elsewhere than where they do at the others; ``at`` (2,) xy in cells: how far from a
+    change of its feature map they answer, None where that cannot be told. ``offset``: of declared points in cells.
     """
 
     index: int
@@ -52,6 +56,9 @@ class GridLevel:
     sight: Sight | None = None
     objects: ObjectOffset | None = None
     box_outputs: BoxOutputs | None = None
+    strewn: float = 0.0
+    at: np.ndarray | None = None
+    offset: float = 0.5
 
     @property
     def agreement(self) -> float:
@@ -65,7 +72,7 @@ class GridLevel:
 
 
 def probe(head: Head, step: int, seed: int, args: dict) -> list[Pass]:
-    """Passes of a grey image, with a patch, with it moved ``step`` px along x, and along y."""
+    """Passes of a grey image, with a patch, with it moved ``step`` px along x, and along y; last of texture alone."""
     shape = (4 * step, 5 * step, 3)
     patch = texture(step, seed)
     grey = np.full(shape, GREY, np.uint8)
@@ -74,12 +81,13 @@ def probe(head: Head, step: int, seed: int, args: dict) -> list[Pass]:
         image = grey.copy()
         image[y * step // 2 : y * step // 2 + step, x * step // 2 : x * step // 2 + step] = patch
         images.append(image)
+    images.append(np.ascontiguousarray(texture(5 * step, seed + 1)[: 4 * step]))
     return [_pass(head, image, imgsz=max(shape), **args) for image in images]
 
 
 def read_level(head: Head, passes: list[Pass], level: int, step: int) -> GridLevel:
-    """What four passes of ``probe`` tell of a level."""
-    grey, still, right, down = (pass_.logits[level].double().cpu().numpy() for pass_ in passes)
+    """What the passes of ``probe`` tell of a level."""
+    grey, still, right, down = (pass_.logits[level].double().cpu().numpy() for pass_ in passes[:MOVES])
     entry = head.levels[level]
     moved = step / entry.stride
     x = measure_motion(still - grey, right - grey, (0, moved))
@@ -96,12 +104,13 @@ def read_level(head: Head, passes: list[Pass], level: int, step: int) -> GridLev
         boxes_down=_box_motion(head, passes[1], passes[3], level, y, change),
         signal=float(change.max() / max(np.abs(grey).max(), 1e-12)),
         aim=read_aim(head, passes, level),
-        box_outputs=read_box_outputs(head, passes, level, moved),
+        offset=head.grid_offset,
+        box_outputs=read_box_outputs(head, passes[:MOVES], level, moved),
     )
 
 
-def touches(head: Head, step: int, args: dict) -> dict[int, np.ndarray | None]:
-    """How far beside its classes each level's box outputs answer to small changes of an image, (2,) xy in cells."""
+def touches(head: Head, step: int, args: dict) -> dict[int, Places]:
+    """How far beside its classes each level's box outputs answer to small changes of an image."""
     image = np.ascontiguousarray(texture(5 * step, 0)[: 4 * step])
     images, side = [image], max(step // 8, 2)
     for y, x in TOUCHED:
@@ -113,10 +122,10 @@ def touches(head: Head, step: int, args: dict) -> dict[int, np.ndarray | None]:
     return {level.index: touched(head, passes, level.index) for level in head.levels}
 
 
-def sights(head: Head, step: int, args: dict) -> tuple[np.ndarray, dict[int, Sight], dict[int, np.ndarray | None]]:
+def sights(head: Head, step: int, args: dict) -> tuple[np.ndarray, dict[int, Sight], dict[int, Places]]:
     """The network input that cells were asked about, (H, W, 3) uint8, and the sight of levels by index.
 
-    Then how far beside their classes the box outputs of levels lie, (2,) xy in cells.
+    Then where their classes and box outputs answer to changes of single cells.
 
     The image is so large that no field is cut off at its borders; a level too coarse for ``LARGEST`` has no sight.
     Raises UnsupportedModelError where no gradient can be had.
@@ -133,11 +142,12 @@ def sights(head: Head, step: int, args: dict) -> tuple[np.ndarray, dict[int, Sig
             looks[level.index].append(look(view, level, head.pyramid(view.run)))
     with torch.no_grad():
         outputs = head.forward(first.pixels.detach(), first.run.branch)
+    shown = [outputs_of(head.pyramid(first.run), first.run, level.index) for level in head.levels]
     try:
-        beside = beside_classes(head, first.run, outputs)
+        places = read_places(head, first.run, outputs, shown)
     except UnsupportedModelError:  # a head whose levels cannot be run alone
-        beside = touches(head, step, args)
-    return _picture(first.pixels), {index: average(found) for index, found in looks.items()}, beside
+        places = touches(head, step, args)
+    return _picture(first.pixels), {index: average(found) for index, found in looks.items()}, places
 
 
 def _picture(pixels: Tensor) -> np.ndarray:

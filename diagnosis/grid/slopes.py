@@ -59,7 +59,7 @@ def fewer(x: Motion, y: Motion, step: int) -> str:
 def slope_fault(level: GridLevel, slope: np.ndarray, words: str, least: float) -> Finding | None:
     """A known fault of axes or stride by how cells move (columns x, y; 1 as declared) for a move along x, y (rows)."""
     along, across = np.diag(slope), np.diag(slope[:, ::-1])
-    if np.abs(across).min() > np.abs(along).max():
+    if np.abs(across).min() > 2 * np.abs(along).max():
         return finding(level, "axes_swapped", f"{words}. Rows and columns change places; transpose the output.")
     if np.abs(across).max() > least:
         return None

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 
 from ..boxes.motion import boxes as meant_boxes
+from ..boxes.motion import lengths
 from .seen import ENOUGH, Reason, Seen
 
 
@@ -52,7 +53,8 @@ def activated(seen: Seen) -> Reason | None:
     best: tuple[int, Reason] | None = None
     functions = {**_functions(seen.given.stride), **LONGER}
     with np.errstate(all="ignore"):
-        for first, last in product(functions, repeat=2):
+        places, sizes = _possible(functions, seen)
+        for first, last in product(places, sizes):
             names = [name for name in (first, last) if name]
             count = len(set(names))
             if not names or (best and count >= best[0]) or not _allowed(first, last, seen):
@@ -65,6 +67,23 @@ def activated(seen: Seen) -> Reason | None:
                 codes = _sorted(functions[name][0] for name in names)
                 best = count, Reason(codes, _words(first, last, seen), share)
     return best[1] if best else None
+
+
+LIKELY = 0.5
+"""Of the boxes, the share that a function of two channels must explain by itself."""
+
+
+def _possible(functions: dict[str, tuple[str, Callable]], seen: Seen) -> tuple[list[str], list[str]]:
+    """Names of the functions that may explain the first two channels, and of those for the last two."""
+    found: tuple[list[str], list[str]] = ([], [])
+    wanted = np.stack([seen.taken.quantity(term.quantity) for term in seen.terms], 1)
+    for name, (_, function) in functions.items():
+        came = lengths(replace(seen.given, values=function(seen.given.values)), seen.terms)
+        right = np.abs(came - wanted) <= 2 * seen.tolerance[:, None]
+        for names, part in zip(found, (right[:, :2], right[:, 2:]), strict=True):
+            if part.all(1).mean() >= LIKELY:
+                names.append(name)
+    return found
 
 
 def _allowed(first: str, last: str, seen: Seen) -> bool:

@@ -76,7 +76,7 @@ class Asker:
         None where that is not stored as the layout says, such as objects with several tensors a level.
         """
         found = _by_level(self.given(levels), self.layout, self._size(levels))
-        return None if found is None else [one.numpy() for one in found]
+        return None if found is None else [one.cpu().numpy() for one in found]
 
     def _size(self, levels: Sequence[np.ndarray]) -> Size:
         rows, columns = levels[0].shape[-2:]
@@ -124,7 +124,7 @@ def _turned(made: Any, layout: TargetLayout, size: Size) -> Any:
     for level in raw:
         count = (level.shape[2] - layout.channels + 4) // 4
         sides = level[:, :, : 4 * count].unflatten(2, (4, count)).transpose(2, 3).flatten(2, 3)
-        levels.append(torch.cat((sides, level[:, :, 4 * count :]), 2).numpy())
+        levels.append(torch.cat((sides, level[:, :, 4 * count :]), 2).cpu().numpy())
     tensors = stored(levels, layout)
     return tensors[0] if isinstance(made, Tensor) else tensors
 

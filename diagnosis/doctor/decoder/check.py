@@ -13,7 +13,7 @@ from ..notes import OF_DECODERS, Notes
 from .asking import Asker, Unreadable
 from .images import alike, mixed
 from .judging import Level, judge
-from .scores import class_alone, doubled, quiet
+from .scores import SURE, class_alone, doubled, quiet
 from .trials import SMALL, Trial, ask, background, expressible, predictions, singly
 
 FOLLOWS = ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak")
@@ -43,7 +43,7 @@ def check_decoder(
     if not callable(decode) or not isinstance(layout, TargetLayout):
         raise TypeError(f"A callable and a TargetLayout are needed, not {type(decode)} and {type(layout)}.")
     sizes = _checked((image_size,) if image_size is not None else image_sizes, layout, batch)
-    asker, notes = Asker(decode, layout, prepare), Notes(len(layout.strides), OF_DECODERS)
+    asker, notes = Asker(decode, layout, prepare), Notes(len(layout.strides), OF_DECODERS, joined=True)
     spare = copied(decode)
     rng = np.random.default_rng(seed)
     levels: list[Level] = [Level(index) for index in range(len(layout.strides))]
@@ -141,8 +141,15 @@ def _conduct(asker: Asker, sizes: Sequence[Size], batch: int, notes: Notes, rng:
 
 def _silent(asker: Asker, first: Trial, notes: Notes) -> None:
     """Cells without an object, and classes without an object's score, must keep silent."""
+    if notes.has("scrambled_layout"):
+        return
     said, twice = quiet(first), doubled(first)
     code = "class_leak" if asker.layout.objectness is None else "objectness_wrong"
+    if first.floor >= SURE:
+        notes.add(code, said)
+        for symptom in ("class_wrong", "object_lost", "mixed_batch"):
+            notes.drop(symptom, code)
+        return
     if twice and not notes.has("class_wrong"):
         notes.add("class_leak", f"{twice}; {said}" if said else twice)
     elif said and not notes.has("object_lost", "class_wrong"):

@@ -10,6 +10,8 @@ from ..boxes.motion import ceiling, motion, whole
 from ..boxes.search import fits
 from ..boxes.terms import Term
 from .activations import activated
+from .apart import apart
+from .curves import curved
 from .forms import forms
 from .other_cells import elsewhere
 from .points import pointed
@@ -17,12 +19,12 @@ from .priors import sized
 from .seen import Reason, Seen
 
 FEW = 8
-"""A ceiling below so many strides is an error, above it a warning."""
+"""A ceiling at so many strides, or at half of that for distances, is an error, above it a warning."""
 
 
 def reason(seen: Seen) -> Reason | None:
     """The first that explains nearly all of: a ceiling, another form given out, activations, cells, terms, a motion."""
-    for found in (_ceiling, forms, _rounded, activated, elsewhere, sized, _terms, pointed, _moved):
+    for found in (_ceiling, forms, _rounded, activated, elsewhere, sized, apart, _terms, pointed, _moved, curved):
         explained = found(seen)
         if explained is not None:
             return explained
@@ -38,7 +40,7 @@ def _ceiling(seen: Seen) -> Reason | None:
         codes=("range_ceiling",),
         words=f"no side or distance comes out larger than {top:.1f} px, {top / stride:.2f} strides",
         share=1.0,
-        severity="error" if top < FEW * stride * (0.5 if seen.terms[0].sign < 0 else 1.0) else "warning",
+        severity="error" if top <= 1.01 * FEW * stride * (0.5 if seen.terms[0].sign < 0 else 1.0) else "warning",
         evidence={"ceiling_px": top, "strides": top / stride},
     )
 

@@ -104,7 +104,21 @@ def forms(seen: Seen) -> Reason | None:
         if share >= ENOUGH:
             said = " and ".join(words for _, words, _ in changes if words)
             best = count, Reason(codes, f"boxes are given out {said}", share, scale=SCALES.get(said))
-    return best[1] if best else None
+    return best[1] if best else _beside(seen)
+
+
+def _beside(seen: Seen) -> Reason | None:
+    """The same in the declared order, of boxes whose anchor points lie half a cell off besides."""
+    for (form, words, change), (unit, more, scale) in product(FORMATS, UNITS):
+        for half in (0.5, -0.5) if form or unit else ():
+            share = seen.share(change(scale(seen.came, seen.given), seen.given) + half * seen.given.stride)
+            if share >= ENOUGH:
+                codes = tuple(code for code in (form, unit, "half_cell_offset") if code)
+                said = " and ".join(part for part in (words, more) if part)
+                return Reason(
+                    codes, f"boxes are given out {said}, half a cell {'before' if half > 0 else 'beyond'}", share
+                )
+    return None
 
 
 def _clipped(seen: Seen) -> bool:

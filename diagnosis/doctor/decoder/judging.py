@@ -10,8 +10,10 @@ from ..boxes.writing import Size, at_cells, channels
 from ..notes import Notes
 from .asking import Asker, Unreadable
 from .explaining import reason
+from .flooding import mislaid
 from .levels import Told, description, fold, note, unexplained
 from .origins import changes, origin
+from .scores import SURE, loud
 from .seen import Reason, Seen, first_wrong, shifted
 from .trials import Trial, ask, background
 
@@ -37,17 +39,31 @@ def judge(
             except Unreadable as error:
                 notes.add(error.code, str(error), level=level.index)
     told = _viewed(levels, told, asker, notes, rng)
+    if notes.has("class_wrong") or upside_down(levels):  # boxes are known again by their scores
+        told = {level: one.without_open(upside_down(levels)) for level, one in told.items()}
     note(told, notes, asker.layout.strides)
     fold(notes)
     return description(told), unexplained(told)
 
 
+def upside_down(levels: Sequence[Level]) -> bool:
+    """Whether cells without an object come out as sure."""
+    return any(trial.floor >= SURE for level in levels for trial in level.trials)
+
+
 def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng: np.random.Generator) -> Told:
-    if _mixed_images(level, notes):
+    talking = _talking(level, asker)
+    if talking and mislaid(asker, level.trials[-1]):
+        notes.add("scrambled_layout", "what is said of one cell is read from many", level=level.index)
+        return Told("what is said of one cell is read from many", 0, 0)
+    if not talking and _mixed_images(level, notes):
         return Told("predictions come out in other images too", 0, 0)
     crowded = _crowded(level, asker, notes)
     lost = sum(int((~trial.came).sum()) for trial in level.trials)
     if lost and not crowded and not _moved_out(level):
+        if _scattered(level, asker):
+            notes.add("scrambled_layout", "what is said of one cell is read from many", level=level.index)
+            return Told("what is said of one cell is read from many", 0, 0)
         notes.add("object_lost", "a sure prediction does not come out", level=level.index, trials=lost)
     seen = _seen(level, asker)
     if seen is None:
@@ -85,8 +101,14 @@ def _viewed(
     return {level: replace(one, words=f"{words}; then {one.words}") for level, one in found.items()}
 
 
+def _talking(level: Level, asker: Asker) -> bool:
+    """Whether something comes out as sure of an image that holds no prediction, where most cells are silent."""
+    trial = next((trial for trial in level.trials if trial.elsewhere and not loud(trial)), None)
+    return trial is not None and any(len(one.sure(0.5).boxes) for one in asker(trial.noise))
+
+
 def _mixed_images(level: Level, notes: Notes) -> bool:
-    elsewhere = sum(trial.elsewhere for trial in level.trials)
+    elsewhere = sum(trial.elsewhere for trial in level.trials if not loud(trial))
     if elsewhere:
         what = "a prediction of one image comes out in another"
         notes.add("mixed_batch", what, level=level.index, trials=elsewhere)
@@ -108,6 +130,12 @@ def _crowded(level: Level, asker: Asker, notes: Notes) -> bool:
         notes.add("mixed_batch", what, level=level.index)
         return True
     return False
+
+
+def _scattered(level: Level, asker: Asker) -> bool:
+    """Whether a level loses more predictions than not because channels are read from other cells."""
+    lost = np.concatenate([~trial.came for trial in level.trials])
+    return bool(lost.mean() > 0.5 and mislaid(asker, level.trials[-1]))
 
 
 def _moved_out(level: Level) -> bool:
@@ -154,7 +182,7 @@ def _classes(level: Level, notes: Notes) -> None:
 def _boxes(level: Level, seen: Seen, asker: Asker, rng: np.random.Generator) -> Told:
     """Why boxes come out wrong: taken from other cells or images, or read otherwise than they are written."""
     wrong = int((~seen.right).sum())
-    found = reason(seen)
+    found = _reason(seen)
     if found is None or found.codes == ("wrong_box",):
         found = _mixing(level, asker, rng) or found
     found = found or _by_size(seen)
@@ -169,6 +197,12 @@ def _boxes(level: Level, seen: Seen, asker: Asker, rng: np.random.Generator) -> 
         shift=shifted(seen),
         evidence={**first_wrong(seen), "wrong": wrong, "explained": round(found.share, 3), **found.evidence},
     )
+
+
+def _reason(seen: Seen) -> Reason | None:
+    """What explains the boxes that the image's edges have not cut, where any of these is wrong, or else all."""
+    left = seen.uncut
+    return reason(seen if left.right.all() else left)
 
 
 def _where(seen: Seen) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ..notes import Notes
+from .apart import STEADY, multiplied
 from .seen import Reason, Shift
 
 
@@ -22,19 +23,45 @@ class Told:
     shift: Shift | None = None
     evidence: dict = field(default_factory=dict)
 
+    @property
+    def unexplained(self) -> bool:
+        """Whether boxes come out wrong for no reason that is known."""
+        return self.reason is not None and self.reason.share == 0
+
+    def without_open(self, certainly: bool) -> "Told":
+        """The same, with no reason for boxes that nothing explains: ``certainly``, or where some are right."""
+        return replace(self, reason=None) if self.unexplained and (certainly or self.open < 0.9 * self.shown) else self
+
 
 def note(told: dict[int, Told], notes: Notes, strides: Sequence[float]) -> None:
     """The reasons of all levels; wrong strides that are those of the opposite order are one fault."""
+    told = _alike_in_size(told)
     turned = _turned(told, strides)
     if turned:
         notes.add("levels_reversed", "levels are decoded with each other's strides or priors, in the opposite order")
         notes.fold("levels_reversed", "wrong_stride")
         told = {level: _less(one) if level in turned else one for level, one in told.items()}
-    for level, one in _together(told).items():
+    told = _together(told)
+    known = [one.reason for one in told.values() if one.reason is not None and not one.unexplained]
+    named = any(reason.severity == "error" for reason in known)
+    for level, one in told.items():
+        if named and one.unexplained:  # what is known of other levels is the likely cause here too
+            continue
         if one.reason is not None:
             for code in _codes(one.reason, level, told, strides):
                 words = f"{one.reason.words}{one.where}"
                 notes.add(code, words, level=level, severity=one.reason.severity, **one.evidence)
+
+
+def _alike_in_size(told: dict[int, Told]) -> dict[int, Told]:
+    """The same; sizes that are multiplied by one number on all levels are told as that, not as priors of others."""
+    known = [one for one in told.values() if one.shown and not one.unexplained]
+    ratios = [one.reason.ratio if one.reason is not None else None for one in known]
+    if len(ratios) < 2 or any(ratio is None or abs(ratio / (ratios[0] or 1) - 1) > STEADY for ratio in ratios):
+        return told
+    code, words = multiplied(ratios[0] or 1)
+    reason = Reason((code,), words, 1.0)
+    return {level: replace(one, reason=reason, words=words) if one.shown else one for level, one in told.items()}
 
 
 def _less(one: Told) -> Told:
@@ -97,7 +124,7 @@ def unexplained(told: dict[int, Told]) -> float | None:
 def fold(notes: Notes) -> None:
     """Symptoms that a cause explains."""
     if notes.has("scrambled_layout"):
-        for symptom in ("mixed_batch", "class_wrong", "object_lost"):
+        for symptom in ("mixed_batch", "class_wrong", "object_lost", "wrong_box"):
             notes.drop(symptom, "scrambled_layout")
     for cause in ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak"):
         if notes.has(cause):

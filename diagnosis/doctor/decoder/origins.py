@@ -32,7 +32,7 @@ def origin(asker: Asker, trial: Trial) -> tuple[str, str] | None:
     """A code and words, where boxes come out that stand at the same place of a list in another order."""
     layout = asker.layout
     outputs = laid(layout, trial.size, trial.noise, trial.given)
-    levels = [_decoded(layout, trial, outputs, level) for level in range(len(layout.strides))]
+    levels = [decoded(layout, trial, outputs, level) for level in range(len(layout.strides))]
     for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
         if _listed(trial, levels, boxes_in, scores_in):
             return code, words
@@ -68,7 +68,7 @@ def _orders(anchors: int) -> dict[str, tuple[str, Order, Order]]:
     return found
 
 
-def _decoded(layout: TargetLayout, trial: Trial, outputs: Sequence[np.ndarray], level: int) -> np.ndarray:
+def decoded(layout: TargetLayout, trial: Trial, outputs: Sequence[np.ndarray], level: int) -> np.ndarray:
     """(B, A, H, W, 4): the boxes of all cells of a level, as declared."""
     cells = every_cell(layout, level, trial.size)
     a, r, c = cells.T
@@ -99,4 +99,4 @@ def _listed(trial: Trial, levels: Sequence[np.ndarray], boxes_in: Order, scores_
     return len(apart) > 0 and bool((apart < 0.5).mean() >= 0.9)
 
 
-__all__ = ["Given", "changes", "origin"]
+__all__ = ["Given", "changes", "decoded", "origin"]

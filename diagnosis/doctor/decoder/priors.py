@@ -18,7 +18,9 @@ def sized(seen: Seen) -> Reason | None:
         half = (held.boxes[:, 2:] - held.boxes[:, :2]) / 2 * priors / held.priors
         share = seen.told(np.concatenate((middle - half, middle + half), 1))
         if share >= ENOUGH:
-            return Reason((code,), f"sizes are decoded with {words}", share, priors_of=level)
+            ratios = priors / held.priors
+            ratio = float(ratios.mean()) if np.ptp(ratios) < 1e-3 * ratios.mean() else None
+            return Reason((code,), f"sizes are decoded with {words}", share, priors_of=level, ratio=ratio)
     return None
 
 

@@ -7,11 +7,20 @@ from .trials import LOW, Trial, laid
 
 LOUD = 0.2
 """A score of a cell whose probabilities are 0.002 that no product or mean of them explains."""
+SURE = 0.9
+"""A score of most cells without an object that stands for sureness the wrong way round."""
+CLOSE = 0.25
+"""Of the highest score, a share that such cells reach after two activations alone."""
+
+
+def loud(trial: Trial) -> bool:
+    """Whether cells without an object come out nearly as sure as those with one."""
+    return trial.floor >= LOUD or trial.floor > CLOSE * trial.top > 0
 
 
 def quiet(trial: Trial) -> str:
     """Words, where cells without an object come out with a score that is no small one; else empty."""
-    if trial.floor < LOUD:
+    if not loud(trial):
         return ""
     twice = 1 / (1 + np.exp(-LOW))
     hint = (

@@ -9,6 +9,8 @@ from ..boxes.terms import Held, Term
 
 ENOUGH = 0.9
 """Of the wrong boxes, the share that an explanation must explain."""
+FEWEST = 8
+"""Boxes that must be left where those that the image has cut are left out."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,7 @@ class Reason:
 
     ``stride``: the one that the level works with, where it is another. ``scale``: how many times as wide and high boxes
     come out, where that is all. ``priors_of``: the level whose priors they are decoded with, where it is another.
+    ``ratio``: by which sizes alone are multiplied, where that is one number.
     """
 
     codes: tuple[str, ...]
@@ -27,6 +30,7 @@ class Reason:
     stride: float | None = None
     scale: float | None = None
     priors_of: int | None = None
+    ratio: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +72,18 @@ class Seen:
 
     def told(self, boxes: np.ndarray) -> float:
         """The same of boxes that an explanation says would come out."""
-        agrees = self.agrees(self.came, boxes)
+        height, width = self.given.sizes.T
+        within = np.clip(boxes, 0, np.stack((width, height, width, height), 1))
+        agrees = self.agrees(self.came, boxes) | self.agrees(self.came, within)
         return float(min(agrees.mean(), agrees[~self.right].mean())) if not self.right.all() else 1.0
+
+    @property
+    def uncut(self) -> "Seen":
+        """Those that no edge of the image has cut, where there are enough of them."""
+        ends = self.given.sizes[:, ::-1]
+        edge = ((self.came[:, :2] == 0) | (self.came[:, 2:] == ends)).any(1)
+        kept = self.inside | ~edge
+        return self.take(kept) if kept.sum() >= FEWEST else self
 
     @property
     def inside(self) -> np.ndarray:

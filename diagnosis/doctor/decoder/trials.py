@@ -46,6 +46,7 @@ class Trial:
     ``noise``: the outputs without the predictions. ``strays``: how often something came that was not given, in an
     image with predictions and in one ``elsewhere``; ``floor``: the score of most cells without object; ``second``: the
     highest score of a class that was not given, beside one that was; ``fewer``: how many too few came out together.
+    ``top``: the highest score.
     """
 
     size: Size
@@ -58,6 +59,7 @@ class Trial:
     floor: float = 0.0
     second: float = 0.0
     fewer: int = 0
+    top: float = 0.0
 
     @property
     def came(self) -> np.ndarray:
@@ -191,6 +193,7 @@ def ask(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: Given) -> 
         floor=_floor(found),
         second=second,
         fewer=fewer,
+        top=max(float(one.scores.max(initial=0.0)) for one in found),
     )
 
 
@@ -206,15 +209,23 @@ def _threshold(found: Sequence[Found]) -> float:
     if not len(scores) or not all(one.dense for one in found):
         return 0.5
     usual, top = float(np.median(scores)), float(scores.max())
-    if usual < 0.5 < top or top - usual < 0.02:
+    if usual < 0.5 < top or top - usual < 0.005 or top < 1.5 * usual:
         return 0.5
     return usual + 0.4 * (top - usual)
 
 
+def _by_image(given: Given, picked: np.ndarray) -> list[np.ndarray]:
+    """The indices picked, one of each image at a time, but for the first of each, which are by themselves."""
+    images = [picked[given.images[picked] == image] for image in np.unique(given.images[picked])]
+    rows = [np.array([row[i] for row in images if len(row) > i]) for i in range(1, max(map(len, images)))]
+    return [*(row[:1] for row in images), *rows]
+
+
 def singly(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: Given, most: int = 12) -> Trial:
-    """What comes of predictions that are given one by one."""
+    """What comes of predictions that are given one by one, or one in each image."""
     picked = np.unique(np.linspace(0, len(given.boxes) - 1, min(most, len(given.boxes))).round().astype(int))
-    trials = [ask(asker, size, noise, given.take(np.array([i]))) for i in picked]
+    trials = [ask(asker, size, noise, given.take(index)) for index in _by_image(given, picked)]
+    picked = np.concatenate(_by_image(given, picked))
     return Trial(
         size=size,
         given=given.take(picked),
@@ -225,4 +236,5 @@ def singly(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: Given, 
         elsewhere=sum(trial.elsewhere for trial in trials),
         floor=max(trial.floor for trial in trials),
         second=max(trial.second for trial in trials),
+        top=max(trial.top for trial in trials),
     )

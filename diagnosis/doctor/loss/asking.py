@@ -30,6 +30,7 @@ class Asker:
 
     ``fresh``: each question is put to a new copy of the loss as it was in the beginning, for one that remembers.
     ``seeded``: random numbers are the same at each question, for one that draws some. ``hopeless``: none of it helps.
+    ``device``: where ``prepare`` puts predictions, and so targets too.
     """
 
     loss: Callable
@@ -42,6 +43,7 @@ class Asker:
     seeded: bool = False
     hopeless: bool = False
     spare: Callable | None = None
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def __post_init__(self):
         self.spare = copied(self.loss)
@@ -53,7 +55,9 @@ class Asker:
             return tensors
         given = tensors[0] if self.flat else tensors
         made = self.prepare(given)
-        return [part.detach().clone() for part in ([made] if isinstance(made, Tensor) else made)]
+        parts = [made] if isinstance(made, Tensor) else list(made)
+        self.device = parts[0].device
+        return [part.detach().cpu().clone() for part in parts]
 
     def tensors(self, levels: Levels) -> list[Tensor]:
         """Levels in the layout's storage."""
@@ -67,9 +71,10 @@ class Asker:
     def value(self, predictions: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
         """The loss, with its graph; Failed where there is none."""
         self.asked += 1
-        wanted = [level.clone() for level in targets]
+        wanted = [level.clone().to(self.device) for level in targets]
+        shown = [level.to(self.device) for level in predictions]
         kept = [level.detach().clone() for level in predictions]
-        given = predictions[0] if self.flat else list(predictions)
+        given = shown[0] if self.flat else list(shown)
         try:
             value = self._call(given, wanted[0] if self.flat else wanted)
         except Exception as error:
@@ -77,10 +82,10 @@ class Asker:
         if not isinstance(value, Tensor) or value.numel() != 1:
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise Failed("wrong_output", f"a scalar tensor is needed, but {shape} came")
-        for name, now, before in (("targets", wanted, targets), ("predictions", predictions, kept)):
-            if any(not torch.equal(a.detach(), b) for a, b in zip(now, before, strict=True)):
+        for name, now, before in (("targets", wanted, targets), ("predictions", shown, kept)):
+            if any(not torch.equal(a.detach().cpu(), b) for a, b in zip(now, before, strict=True)):
                 self.changed = name
-        return value.reshape(())
+        return value.reshape(()).cpu()
 
     def _call(self, *given: object) -> object:
         loss = copied(self.spare) if self.fresh and self.spare is not None else self.loss
@@ -108,6 +113,13 @@ class Asker:
             self.infinite.append("a prediction that is not quite right")
         if not value.requires_grad:
             return None
-        grads = torch.autograd.grad(value, leaves, allow_unused=True)
-        pairs = zip(grads, leaves, strict=True)
+        pairs = zip(gradient(value, leaves), leaves, strict=True)
         return [torch.zeros_like(leaf) if grad is None else grad for grad, leaf in pairs]
+
+
+def gradient(value: Tensor, leaves: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    """The gradient by leaves, None by those that it does not depend on; Failed where autograd raises."""
+    try:
+        return torch.autograd.grad(value, list(leaves), allow_unused=True)
+    except RuntimeError as error:
+        raise Failed("raises", f"its gradient raises {type(error).__name__}: {error}"[:200]) from error

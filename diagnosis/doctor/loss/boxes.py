@@ -52,8 +52,28 @@ def cancelled(truth: Truth, asker: Asker) -> list[Said]:
         mixed = max(apart) - cost.least
         if same > cost.slack and mixed <= 0.02 * same:
             found.append(name)
+    if not found:
+        return _paired(truth, asker, cost)
     words = f"errors of opposite sign in the {' and '.join(found)} box channel cancel"
-    return [Said("not_minimal", words, "boxes")] if found else []
+    return [Said("not_minimal", words, "boxes")]
+
+
+def _paired(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
+    """Errors of two box channels, each of which costs something, that cost nothing together."""
+    targets = truth.levels()
+    alone = [
+        min(asker(truth.nudged(channel, step), targets, f"boxes wrong in the {name} channel") for step in (-0.25, 0.25))
+        - cost.least
+        for channel, name in enumerate(NAMES)
+    ]
+    for (i, j), sign in product(combinations(range(4), 2), (1, -1)):
+        if min(alone[i], alone[j]) <= cost.slack:
+            continue
+        value = asker(truth.jointly((i, j), (0.25, sign * 0.25)), targets, "boxes wrong in two channels")
+        if abs(value - cost.least) <= 0.01 * min(alone[i], alone[j]):
+            words = f"errors in the {NAMES[i]} and the {NAMES[j]} box channel cancel"
+            return [Said("not_minimal", words, "boxes")]
+    return []
 
 
 def misplaced(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
@@ -118,6 +138,8 @@ def _others(truth: Truth) -> Iterator[tuple[str, str, list[np.ndarray]]]:
         code = "axes_swapped" if alike else "wrong_box_format"
         yield code, f"with channels in the order {order}", [values[:, list(order)] for values in plain]
     yield from _corners(truth)
+    for words, values in _converted(plain):
+        yield "wrong_box_format", words, values
     for form in FORMATS:
         if form != layout.format:
             yield "wrong_box_format", f"as {form}", _as(truth, format=form)
@@ -135,6 +157,16 @@ def _others(truth: Truth) -> Iterator[tuple[str, str, list[np.ndarray]]]:
         if layout.relative or layout.format == "ltrb":
             yield "half_cell_offset", "half a cell off", _as(truth, grid_offset=offset)
     yield from _scaled(plain, truth)
+
+
+def _converted(plain: Sequence[np.ndarray]) -> Iterator[tuple[str, list[np.ndarray]]]:
+    """Box channels that become the declared ones by a conversion that is one too many."""
+    ways = {
+        "of which the first two are subtracted from the others": ((1.0, 0.0), (1.0, 1.0)),
+        "that are taken for corners and made a centre and sides": ((1.0, -0.5), (1.0, 0.5)),
+    }
+    for words, ((a, b), (c, d)) in ways.items():
+        yield words, [np.concatenate((a * v[:, :2] + b * v[:, 2:], c * v[:, :2] + d * v[:, 2:]), 1) for v in plain]
 
 
 def _corners(truth: Truth) -> Iterator[tuple[str, str, list[np.ndarray]]]:

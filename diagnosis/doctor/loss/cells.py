@@ -27,6 +27,7 @@ def order(truth: Truth, asker: Asker, known: Sequence[Part], generator: torch.Ge
     before, value = asker.pulls(raw, targets), asker.of_raw(raw, truth.levels(), "a prediction that is not quite right")
     if not np.isfinite(value):
         return []
+    masks = [torch.from_numpy(truth.mask(level)) for level in range(len(truth.objects))]
     found: dict[str, Said] = {}
     for what, at in _orders(truth, generator).items():
         moved = _moved(truth, raw, at, what)
@@ -38,7 +39,8 @@ def order(truth: Truth, asker: Asker, known: Sequence[Part], generator: torch.Ge
                 unstored(grads, truth.layout, truth.size) for grads in (_moved(truth, before, at, what), after)
             )
             for part in known:
-                if not _alike(one, other, part) and part.name not in found:
+                held = [mask.unsqueeze(2) for mask in _ordered(masks, at, what)] if part.name == "boxes" else None
+                if not _alike(one, other, part, held) and part.name not in found:
                     said = f"{part.name} are pulled at otherwise when {words}"
                     found[part.name] = Said("not_permutation_invariant", said, part.name)
         cost = float(asker.value(moved, wanted).detach())
@@ -48,10 +50,14 @@ def order(truth: Truth, asker: Asker, known: Sequence[Part], generator: torch.Ge
     return list(found.values())
 
 
-def _alike(one: Sequence[Tensor], other: Sequence[Tensor], part: Part) -> bool:
-    """Whether two gradients (B, A, C, H, W), a level each, are the same in a part, within a thousandth."""
-    for first, second in zip(one, other, strict=True):
+def _alike(one: Sequence[Tensor], other: Sequence[Tensor], part: Part, held: Sequence[Tensor] | None) -> bool:
+    """Whether two gradients (B, A, C, H, W), a level each, are the same in a part, within a thousandth.
+
+    ``held`` (B, A, 1, H, W) bool: the cells that count; None: all. Boxes without an area may be pulled at anyhow.
+    """
+    for level, (first, second) in enumerate(zip(one, other, strict=True)):
         a, b = (torch.nan_to_num(grad[:, :, list(part.channels)]) for grad in (first, second))
+        a, b = (a, b) if held is None else (a * held[level], b * held[level])
         if ((a - b).abs() > 1e-3 * a.abs().max() + 1e-12).any():
             return False
     return True
@@ -73,8 +79,13 @@ def _orders(truth: Truth, generator: torch.Generator) -> dict[str, list[Tensor]]
 def _moved(truth: Truth, tensors: Sequence[Tensor], at: Sequence[Tensor], what: str) -> list[Tensor]:
     """Tensors with their cells, or their images, in another order."""
     levels = unstored(tensors, truth.layout, truth.size)
-    moved = [level.flatten(3)[..., order].reshape(level.shape) for level, order in zip(levels, at, strict=True)]
-    return _stored([level.flip(0) for level in moved] if what == "images" else moved, truth.layout)
+    return _stored(_ordered(levels, at, what), truth.layout)
+
+
+def _ordered(levels: Sequence[Tensor], at: Sequence[Tensor], what: str) -> list[Tensor]:
+    """(B, …, H, W) a level, with cells or images in another order."""
+    moved = [level.flatten(-2)[..., order].reshape(level.shape) for level, order in zip(levels, at, strict=True)]
+    return [level.flip(0) for level in moved] if what == "images" else moved
 
 
 def _stored(levels: Sequence[Tensor], layout: TargetLayout) -> list[Tensor]:

@@ -27,6 +27,9 @@ FOLLOWS = {
     "not_permutation_invariant": (*SPECIFIC, "not_minimal", "gradient_leak", "no_gradient"),
     "non_finite": ("not_minimal", "no_gradient", *SPECIFIC),
     **dict.fromkeys((*SPECIFIC, "class_leak", "no_gradient"), ("not_minimal",)),
+    "mixed_batch": ("not_minimal", "no_gradient"),
+    "state_leak": ("raises",),
+    "gradient_leak": ("no_gradient",),
 }
 """What each cause brings with it in the same part of a loss."""
 
@@ -154,7 +157,7 @@ def _calls(asker: Asker) -> list[Said]:
 
 def _noted(said: Sequence[Said], levels: int, *, infinite: bool) -> Notes:
     """All that was said, without what follows from a cause in the same part of the loss."""
-    notes = Notes(levels, OF_LOSSES)
+    notes = Notes(levels, OF_LOSSES, joined=True)
     for one in said:
         cause = next((other for other in said if _follows(one, other, infinite=infinite)), None)
         if cause is not None:
@@ -167,8 +170,14 @@ def _noted(said: Sequence[Said], levels: int, *, infinite: bool) -> Notes:
 
 def _follows(one: Said, cause: Said, *, infinite: bool) -> bool:
     """Whether what was said follows from a cause: of the same part, or of all of it."""
+    if one.weak and cause is not one and cause.part == one.part:
+        return True
+    if cause.code == "mixed_batch" and one.code == "not_minimal" and one.part != "boxes":  # an activation is another
+        return False
+    if cause.code == "gradient_leak" and not one.whole:  # a mask the wrong way round leaves objects out
+        return False
     if one.code not in FOLLOWS.get(cause.code, ()) or (cause.code == "non_finite" and (cause.mild or not infinite)):
         return False
-    if cause.code == "no_gradient" and cause.part not in ("objectness", "classes"):
+    if cause.code == "no_gradient" and cause.part not in ("objectness", "classes") and not cause.whole:
         return False
     return cause.part in ("", one.part)

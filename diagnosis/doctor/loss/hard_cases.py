@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from .asking import Asker, Failed
+from .asking import Asker, Failed, gradient
 from .said import Said
 from .truth import Truth
 
@@ -46,7 +46,7 @@ def _finite(targets: list[np.ndarray], asker: Asker, generator: torch.Generator)
         raw = [level + size * torch.randn(level.shape, generator=generator) for level in base]
         raw = [level.requires_grad_() for level in raw]
         value = asker.value(raw, asker.tensors(targets))
-        grads = torch.autograd.grad(value, raw, allow_unused=True) if value.requires_grad else []
+        grads = gradient(value, raw) if value.requires_grad else []
         if not torch.isfinite(value):
             return "the loss is not finite"
         if not all(torch.isfinite(grad).all() for grad in grads if grad is not None):

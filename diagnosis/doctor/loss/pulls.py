@@ -72,11 +72,16 @@ def _boxes(truth: Truth, asker: Asker, draws: Sequence[Sequence[Tensor]], *, ord
         return []
     dead = (table == 0) & asked
     if dead[asked].all():
-        return [Said("no_gradient", "an error of the boxes costs nothing", "boxes")]
+        return [Said("no_gradient", "an error of the boxes costs nothing", "boxes", whole=True)]
     silent = [level for level in np.unique(levels) if dead[levels == level][asked[levels == level]].all()]
     words = "boxes are not pulled at where there is an object"
     found = [Said("no_gradient", words, "boxes", level=int(level)) for level in silent]
     heard = ~np.isin(levels, silent)
+    labels = np.concatenate([one.labels for one in truth.objects])
+    dumb = [int(label) for label in np.unique(labels) if dead[mine := heard & (labels == label)][asked[mine]].all()]
+    if dumb and heard.any() and len(dumb) < len(np.unique(labels[heard])):
+        found.append(Said("no_gradient", f"boxes of objects of class {dumb} are not pulled at", "boxes"))
+        heard &= ~np.isin(labels, dumb)
     dull = [c for c in range(4) if dead[heard, c].sum() == asked[heard, c].sum() > 0]
     if dull:
         names = " and ".join(NAMES[channel] for channel in dull)
@@ -84,7 +89,7 @@ def _boxes(truth: Truth, asker: Asker, draws: Sequence[Sequence[Tensor]], *, ord
     rest = dead[heard][:, [c for c in range(4) if c not in dull]]
     if ordered and rest.size and rest.mean() > DEAD:
         words = f"{rest.sum()} of {rest.size} sides or places of objects that are a little off get no gradient"
-        found.append(Said("no_gradient", words, "boxes"))
+        found.append(Said("no_gradient", words, "boxes", weak=True))
     return found
 
 
@@ -121,7 +126,24 @@ def _scores(truth: Truth, asker: Asker, draws: Sequence[Sequence[Tensor]], part:
         if not pulled.any(2)[mask].all():
             words = f"{part.name} of cells that hold an object get no gradient"
             found.append(Said("no_gradient", words, part.name, level=level))
-    return found or _single(truth, asker, _alive(draws), part)
+    return found or _single(truth, asker, _alive(draws), part) or _own(truth, alive, part)
+
+
+def _own(truth: Truth, alive: Sequence[Tensor], part: Part) -> list[Said]:
+    """Classes of objects, each in a raw channel of its own, that are not pulled at in their cells, or the others."""
+    if part.name != "classes" or len(part.channels) != len(groups(truth)["classes"]) or len(part.channels) < 2:
+        return []
+    own, rest = [], []
+    for level, one in enumerate(truth.objects):
+        a, r, c = one.cells.T
+        pulled = alive[level][one.images, a, :, r, c].numpy()
+        mine = np.arange(pulled.shape[1]) == one.labels[:, None]
+        own.append(pulled[mine])
+        rest.append(pulled[~mine])
+    for name, parts in (("an object's own class", own), ("classes that an object is not of", rest)):
+        if not np.concatenate(parts).any():
+            return [Said("no_gradient", f"{name} gets no gradient in its cell", "classes")]
+    return []
 
 
 def _single(truth: Truth, asker: Asker, alive: Sequence[Tensor], part: Part) -> list[Said]:

@@ -34,6 +34,8 @@ def costs(truth: Truth, asker: Asker, least: float) -> Cost:
 
 def check(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
     """What is wrong with the parts of classes and objectness."""
+    if truth.layout.class_values == "ids":
+        return _ids(truth, asker, cost)
     found = [said for said in _order(truth, asker, cost) if said.code == "class_wrong"]
     for name, channels in groups(truth).items():
         if not (found and name == "classes"):
@@ -85,9 +87,30 @@ def _order(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
             level[:, :, channels] = np.roll(level[:, :, channels], shift, 2)
         values[shift] = asker(moved, targets, "classes moved by one")
     best = min(values, key=lambda shift: values[shift])
-    if values[best] < min(cost.least - cost.slack, inverted(truth, asker)):
+    turned = asker(toward(truth, channels, 1.0, "all"), targets, "classes the wrong way round")
+    if values[best] < min(cost.least - cost.slack, turned):
         return [Said("class_wrong", f"classes moved by {best:+d} cost less than right ones", "classes")]
     if values[best] <= cost.least + 1e-3 * cost.slack:
+        words = "a prediction of another class costs no more than one of the right class"
+        return [Said("no_gradient", words, "classes")]
+    return []
+
+
+def _ids(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
+    """Whether other ids, or none, cost less than, or as much as, those of the targets in cells with an object."""
+    count, channel = truth.layout.class_count, truth.layout.class_channels[0]
+    targets, values = truth.levels(), {}
+    shifts = {f"moved by {step:+d}": step for step in (1, -1)} if count > 1 else {}
+    for words, step in {**shifts, "of no object": 0}.items():
+        moved = truth.levels()
+        for level, values_of in enumerate(moved):
+            held, part = truth.mask(level), values_of[:, :, channel]
+            part[held] = (part[held] + step) % count if step else truth.layout.background
+        values[words] = asker(moved, targets, f"classes {words}")
+    best = min(values, key=lambda words: values[words])
+    if cost.less(values[best]):
+        return [Said("class_wrong", f"classes {best} cost less than right ones", "classes")]
+    if best in shifts and values[best] <= cost.least + 1e-3 * cost.slack:
         words = "a prediction of another class costs no more than one of the right class"
         return [Said("no_gradient", words, "classes")]
     return []

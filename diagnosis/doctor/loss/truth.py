@@ -79,6 +79,17 @@ class Truth:
             self.put(found[level], one, values)
         return found
 
+    def jointly(self, channels: tuple[int, int], strides: tuple[float, float]) -> list[np.ndarray]:
+        """Levels in which two of the four box channels are those of boxes moved, each by so many strides."""
+        found = self.levels()
+        for level, one in enumerate(self.objects):
+            values = self.values(level)
+            for channel, away in zip(channels, strides, strict=True):
+                term = declared(self.layout, level)[channel]
+                values[:, channel] = term.predict(one.held, channel, away * one.held.stride)
+            self.put(found[level], one, values)
+        return found
+
     def with_boxes(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Levels with these box channels (n, 4), a level."""
         found = self.levels()

@@ -176,3 +176,23 @@ def test_nan_in_some_calls_is_told_with_their_number():
     (found,) = [finding for finding in report.errors if finding.code == "non_finite"]
     assert f"of {report.probes} losses are NaN or infinite" in found.message
     assert len(calls) >= 60
+
+
+@pytest.mark.parametrize(
+    ("boxes", "words"),
+    [
+        (lambda p, t: (p - t).sum(1).square().sum(), "cancel"),
+        (lambda p, t: ((p[:, :2] + p[:, 2:]) - (t[:, :2] + t[:, 2:])).abs().sum(), "cancel"),
+    ],
+)
+def test_errors_of_two_channels_that_cancel(boxes: Callable, words: str):
+    def loss(predictions, targets):
+        total = predictions[0].sum() * 0
+        for level, truth in zip(predictions, targets, strict=True):
+            held = truth[:, 4:].amax(1) > 0
+            shown, wanted = (part.permute(0, 2, 3, 1)[held] for part in (level, truth))
+            total = total + boxes(shown[:, :4], wanted[:, :4]) + (level[:, 4:] - truth[:, 4:]).square().sum()
+        return total
+
+    (found,) = check_loss(loss, SIDES)
+    assert found.code == "not_minimal" and words in found.message

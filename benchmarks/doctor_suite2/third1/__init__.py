@@ -1,0 +1,1 @@
+"""The first third: its bases, and the edits that spoil them."""

@@ -1,0 +1,1 @@
+"""The second third: its bases, and the edits that spoil them."""

@@ -1,0 +1,1 @@
+"""The last third: its bases, and the edits that spoil them."""

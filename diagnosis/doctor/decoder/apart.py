@@ -1,0 +1,104 @@
+"""Boxes whose points and sides go wrong in different ways: each by itself, in the fewest words that explain it."""
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+
+from ..boxes.terms import Held
+from .seen import ENOUGH, Reason, Seen
+
+Way = tuple[str, str, np.ndarray]
+"""A code, words, and (n, 2) px: what comes out in the place of what was given."""
+STEADY = 0.01
+"""By which the ratios of sides to those given may differ where all are one number."""
+KNOWN = ((0.5, "halved"), (2.0, "doubled"))
+
+
+def apart(seen: Seen) -> Reason | None:
+    """The centre by itself, width and height by themselves; of sides of an anchor point, these and the point."""
+    if seen.terms[0].sign < 0:
+        return _distances(seen)
+    (x1, y1, x2, y2), (u1, v1, u2, v2) = seen.given.boxes.T, seen.came.T
+    middle, size = np.stack((x1 + x2, y1 + y2), 1) / 2, np.stack((x2 - x1, y2 - y1), 1)
+    ratio = _one_ratio(np.stack((u2 - u1, v2 - v1), 1) / size)
+    return _fewest(seen, list(_points(seen.given, middle)), list(_sizes(seen.given, size, ratio)), ratio)
+
+
+def _fewest(seen: Seen, points: list[Way], sizes: list[Way], ratio: float | None) -> Reason | None:
+    best: tuple[int, Reason] | None = None
+    for point, size in product(points, sizes):
+        said = [way for way in (point, size) if way[0]]
+        if not said or (best and len(said) >= best[0]):
+            continue
+        share = seen.told(np.concatenate((point[2] - size[2] / 2, point[2] + size[2] / 2), 1))
+        if share >= ENOUGH:
+            codes = tuple(dict.fromkeys(code for code, _, _ in said))
+            alone = ratio if not point[0] and size is sizes[-1] else None
+            best = len(said), Reason(codes, " and ".join(words for _, words, _ in said), share, ratio=alone)
+    return best[1] if best else None
+
+
+def _one_ratio(ratios: np.ndarray) -> float | None:
+    """The number that nearly all ratios are, where there is one."""
+    with np.errstate(all="ignore"):
+        middle = float(np.nanmedian(ratios)) if np.isfinite(ratios).any() else np.nan
+        near = np.abs(ratios / middle - 1) < STEADY
+    return middle if middle > 0 and near.mean() >= ENOUGH and abs(middle - 1) > STEADY else None
+
+
+def _points(held: Held, middle: np.ndarray) -> Iterator[Way]:
+    sides = held.sizes[:, ::-1]
+    cell, stride = held.here, held.stride
+    yield "", "", middle
+    yield "wrong_box_unit", "centres come out in strides", middle / stride
+    yield "wrong_box_unit", "centres come out multiplied by the stride once more", middle * stride
+    yield "wrong_box_unit", "centres come out in shares of the image's sides", middle / sides
+    yield "wrong_box_format", "centres come out without the cell that they are counted from", middle - cell * stride
+    yield "wrong_box_unit", "cells are counted in px, not in strides", middle - cell * stride + cell
+    yield "wrong_box_unit", "places within cells are left in strides", middle / stride - cell + cell * stride
+    yield "image_size_swapped", "centres are scaled by the exchanged sides", middle / sides * sides[:, ::-1]
+    yield "axes_swapped", "x and y of centres change places", middle[:, ::-1]
+    yield "wrong_box", "centres are cut to whole px", np.floor(middle)
+    yield "saturated_offset", "centres are those of cells", (cell + 0.5) * stride
+    yield "saturated_offset", "centres are the corners of cells", cell * stride
+
+
+def _sizes(held: Held, size: np.ndarray, ratio: float | None) -> Iterator[Way]:
+    sides = held.sizes[:, ::-1]
+    yield "", "", size
+    yield "wrong_box_unit", "sizes come out in strides", size / held.stride
+    yield "wrong_box_unit", "sizes come out multiplied by the stride once more", size * held.stride
+    yield "wrong_box_unit", "sizes come out in shares of the image's sides", size / sides
+    yield "wrong_box_unit", "sizes come out in those of the prior", size / held.priors
+    yield "wrong_box_unit", "sizes come out multiplied by those of the prior once more", size * held.priors
+    yield "wrong_box_unit", "sizes come out in strides where priors are declared", size / held.priors * held.stride
+    yield "image_size_swapped", "sizes are scaled by the exchanged sides of the image", size / sides * sides[:, ::-1]
+    yield "axes_swapped", "width and height change places", size[:, ::-1]
+    yield "wrong_box", "sizes are cut to whole px", np.floor(size)
+    if ratio is not None:
+        yield *multiplied(ratio), size * ratio
+
+
+def multiplied(ratio: float) -> tuple[str, str]:
+    """A code and words of sizes that are all multiplied by a number."""
+    known = next((words for factor, words in KNOWN if abs(ratio / factor - 1) < STEADY), "")
+    code = "wrong_box_format" if known else "wrong_box_unit"
+    return code, f"sizes come out {known or f'multiplied by {ratio:.4g}'}"
+
+
+def _distances(seen: Seen) -> Reason | None:
+    """Distances that all come out multiplied by one number, about the declared points."""
+    reference = seen.terms[0].reference
+    if reference is None:
+        return None
+    points = (seen.given.here + reference.offset) * reference.pitch
+    signs = np.array((-1, -1, 1, 1))
+    given, came = (signs * (boxes - np.tile(points, 2)) for boxes in (seen.given.boxes, seen.came))
+    with np.errstate(all="ignore"):
+        ratio = _one_ratio(came / given)
+    if ratio is None:
+        return None
+    share = seen.told(np.tile(points, 2) + signs * given * ratio)
+    words = f"distances come out multiplied by {ratio:.4g}"
+    return Reason(("wrong_box_unit",), words, share) if share >= ENOUGH else None
