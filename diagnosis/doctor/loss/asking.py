@@ -30,7 +30,8 @@ class Asker:
 
     ``fresh``: each question is put to a new copy of the loss as it was in the beginning, for one that remembers.
     ``seeded``: random numbers are the same at each question, for one that draws some. ``hopeless``: none of it helps.
-    ``device``: where ``prepare`` puts predictions, and so targets too.
+    ``device``: where ``prepare`` puts predictions, and so targets too. ``through``: the flat places from which
+    predictions of these shapes are taken before they are given, for a loss that reads them in another order.
     """
 
     loss: Callable
@@ -44,6 +45,7 @@ class Asker:
     hopeless: bool = False
     spare: Callable | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    through: Callable[[Sequence[torch.Size]], Sequence[Tensor]] | None = None
 
     def __post_init__(self):
         self.spare = copied(self.loss)
@@ -73,7 +75,10 @@ class Asker:
         self.asked += 1
         wanted = [level.clone().to(self.device) for level in targets]
         shown = [level.to(self.device) for level in predictions]
-        kept = [level.detach().clone() for level in predictions]
+        if self.through is not None:
+            places = self.through([level.shape for level in shown])
+            shown = [level.flatten()[at].reshape(level.shape) for level, at in zip(shown, places, strict=True)]
+        kept = [level.detach().cpu().clone() for level in shown]
         given = shown[0] if self.flat else list(shown)
         try:
             value = self._call(given, wanted[0] if self.flat else wanted)

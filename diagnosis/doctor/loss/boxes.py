@@ -9,6 +9,7 @@ import numpy as np
 from ..boxes.motion import boxes as meant_boxes
 from ..boxes.terms import declared
 from ..layout import FORMATS, UNITS
+from . import descents
 from .asking import Asker
 from .cost import Cost
 from .said import Said
@@ -53,14 +54,18 @@ def cancelled(truth: Truth, asker: Asker) -> list[Said]:
         if same > cost.slack and mixed <= 0.02 * same:
             found.append(name)
     if not found:
-        return _paired(truth, asker, cost)
+        return []
     words = f"errors of opposite sign in the {' and '.join(found)} box channel cancel"
     return [Said("not_minimal", words, "boxes")]
 
 
-def _paired(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
+def paired(truth: Truth, asker: Asker) -> list[Said]:
     """Errors of two box channels, each of which costs something, that cost nothing together."""
     targets = truth.levels()
+    least = asker(targets, targets, "a perfect prediction")
+    if not np.isfinite(least):
+        return []
+    cost = costs(truth, asker, least)
     alone = [
         min(asker(truth.nudged(channel, step), targets, f"boxes wrong in the {name} channel") for step in (-0.25, 0.25))
         - cost.least
@@ -73,7 +78,7 @@ def _paired(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
         if abs(value - cost.least) <= 0.01 * min(alone[i], alone[j]):
             words = f"errors in the {NAMES[i]} and the {NAMES[j]} box channel cancel"
             return [Said("not_minimal", words, "boxes")]
-    return []
+    return descents.valleys(truth, asker, cost)
 
 
 def misplaced(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
