@@ -28,6 +28,7 @@ FOLLOWS = {
     "not_permutation_invariant": (*SPECIFIC, "not_minimal", "gradient_leak", "no_gradient"),
     "non_finite": ("not_minimal", "no_gradient", *SPECIFIC),
     **dict.fromkeys((*SPECIFIC, "class_leak", "no_gradient"), ("not_minimal",)),
+    "class_wrong": ("not_minimal", "no_gradient"),
     "mixed_batch": ("not_minimal", "no_gradient"),
     "state_leak": ("raises",),
     "gradient_leak": ("no_gradient",),
@@ -185,6 +186,10 @@ def _follows(one: Said, cause: Said, *, infinite: bool) -> bool:
     """Whether what was said follows from a cause: of the same part, or of all of it."""
     if one.weak and cause is not one and cause.part == one.part:
         return True
+    if cause.code == "not_permutation_invariant" and one.code == "gradient_leak" and not one.whole:
+        return True  # cells are held to hold an object that others hold, by what is said of classes too
+    if cause.code == "class_wrong" and one.code == "gradient_leak" and one.numbers.get("of channels", 1.0) != 1.0:
+        return True  # channels of boxes are taken for those of classes
     if cause.code == "mixed_batch" and one.code == "not_minimal" and one.part != "boxes":  # an activation is another
         return False
     if cause.code == "gradient_leak" and not one.whole:  # a mask the wrong way round leaves objects out

@@ -16,25 +16,36 @@ AWAY = (0.08, -0.08, 0.25, -0.25, 0.6, -0.6)
 """Strides by which objects are moved."""
 WRONG = (0.4, 0.9)
 """Shares of the way from right to wrong at which it is asked which way a probability is pulled."""
+FLAT = 0.6
+"""Of the objects that are off in one way, the share that may get no gradient."""
 NAMES = ("first", "second", "third", "fourth")
 
 
 def boxes(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
     """Objects that are pulled away from where they are, and cost less there."""
-    targets = truth.levels()
+    targets, flat = truth.levels(), []
     for step in AWAY:
         for channel, name in enumerate(NAMES):
             slopes = _slopes(truth, asker, truth.nudged(channel, step / 2), truth.nudged(channel, step))
             if slopes is None:
                 return []
-            drawn = [at(slope, one.images, one.cells) < 0 for slope, one in zip(slopes, truth.objects, strict=True)]
+            found = [at(slope, one.images, one.cells) for slope, one in zip(slopes, truth.objects, strict=True)]
+            drawn = [part < 0 for part in found]
+            flat += [(step, name)] if np.mean(np.concatenate(found) == 0) > FLAT else []
             if not any(part.any() for part in drawn):
                 continue
             moved = truth.moved({channel: [np.where(part, step, 0.0) for part in drawn]})
             if cost.less(asker(moved, targets, f"boxes wrong in the {name} channel"), 0.05):
                 words = f"{_counted(drawn)} cost less with the {name} box channel off by {step:+g} strides"
                 return [Said("not_minimal", f"{words}, each by itself", "boxes", level=_only(drawn))]
-    return []
+    return [_idle(flat)] if flat else []
+
+
+def _idle(flat: Sequence[tuple[float, str]]) -> Said:
+    """What is said of steps, in strides, of a box channel on which nothing is pulled at."""
+    step, name = flat[0]
+    words = f"boxes with the {name} channel off by {step / 2:+g} strides are not pulled back"
+    return Said("no_gradient", words, "boxes")
 
 
 def scores(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
@@ -122,6 +133,6 @@ def _level_line(truth: Truth, asker: Asker, pair: tuple[int, int], step: float) 
         found.append([at(slope, one.images, one.cells) for slope, one in zip(slopes, truth.objects, strict=True)])
     lines = []
     for first, second in zip(*found, strict=True):
-        line = np.stack((second, -first), 1)
+        line = np.nan_to_num(np.stack((second, -first), 1), posinf=0.0, neginf=0.0)
         lines.append(line / np.maximum(np.abs(line).max(1, keepdims=True), 1e-12))
     return lines

@@ -1,6 +1,7 @@
 """Where a loss pulls: at all that is wrong in cells that hold an object, and at no boxes elsewhere."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,6 +17,10 @@ from .truth import Truth
 DRAWS = 3
 DEAD = 0.2
 """Of the sides of all objects, the share that may get no gradient at any of some predictions that are a little off."""
+EVERY = 0.5
+"""Of the empty cells, the share from which on boxes are pulled at in all of them, not in a few wrong ones."""
+SILENT = 0.6
+"""The same where scores are wrong, so that predictions take objects for none."""
 NAMES = ("first", "second", "third", "fourth")
 
 
@@ -34,6 +39,7 @@ def pulls(
             return [Said("no_gradient", "the loss does not depend on the predictions by autograd")]
         draws.append(unstored(grads, truth.layout, truth.size))
     found = [*_infinite(draws), *_leaks(truth, draws, boxes), *_boxes(truth, asker, draws, ordered=ordered)]
+    found = found or _trusting(truth, asker, boxes)
     for part in known:
         if part.name != "boxes":
             found += _scores(truth, asker, draws, part)
@@ -49,12 +55,29 @@ def _leaks(truth: Truth, draws: Sequence[Sequence[Tensor]], boxes: Sequence[int]
     """Boxes that are pulled at in cells without an object."""
     found = []
     for level in range(len(truth.objects)) if boxes is not None else ():
-        grad = draws[0][level][:, :, list(boxes or ())].abs().amax(2)
-        leak = grad[~torch.from_numpy(truth.mask(level))] > 0
+        grad = draws[0][level][:, :, list(boxes or ())].movedim(2, -1)
+        channels = grad[~torch.from_numpy(truth.mask(level))].abs() > 0
+        leak = channels.any(1)
         if leak.any():
             words = "boxes are pulled at in cells that hold no object"
-            numbers = {"share": float(leak.float().mean())}
-            found.append(Said("gradient_leak", words, "boxes", level=level, numbers=numbers))
+            numbers = {"share": float(leak.float().mean()), "of channels": float(channels.any(0).float().mean())}
+            every = bool(leak.float().mean() > EVERY)
+            found.append(Said("gradient_leak", words, "boxes", level=level, whole=every, numbers=numbers))
+    return found
+
+
+def _trusting(truth: Truth, asker: Asker, boxes: Sequence[int] | None) -> list[Said]:
+    """Boxes that are pulled at only where predictions see an object, or wherever they do."""
+    grads = asker.pulls(astray(truth, asker, 0, most=0.9), asker.tensors(truth.levels()))
+    if grads is None or not groups(truth):
+        return []
+    draws = [unstored(grads, truth.layout, truth.size)]
+    wrong = "where scores are wrong"
+    found = [replace(one, words=f"{one.words}, {wrong}") for one in _leaks(truth, draws, boxes)]
+    table = _sides(truth, asker, _alive(draws))
+    asked = ~np.isnan(table)
+    if asked.any() and (table[asked] == 0).mean() > SILENT:
+        found.append(Said("no_gradient", f"boxes of objects are not pulled at {wrong}", "boxes", whole=True))
     return found
 
 
