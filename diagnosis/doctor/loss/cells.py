@@ -1,6 +1,7 @@
 """Whether all places and images cost alike."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -104,11 +105,44 @@ def mixed(truth: Truth, asker: Asker, known: Sequence[Part]) -> list[Said]:
             alone = asker.pulls(_image(truth, raw, image), _image(truth, targets, image))
         except Failed as error:
             return [Said(error.code, f"a batch of 1: {error}, a batch of {truth.batch} does not")]
-        if alone is not None and together is not None and _unlike(truth, together, alone, image, known) > UNLIKE:
-            if image and silent:
-                return [Said("no_gradient", "only the first image of a batch is pulled at")]
-            return [Said("mixed_batch", "an image of a batch is pulled at otherwise than by itself")]
+        if alone is None or together is None:
+            continue
+        shares = _unlike(truth, together, alone, image, known)
+        if image and silent and max(shares.values()) > UNLIKE:
+            return [Said("no_gradient", "only the first image of a batch is pulled at")]
+        unlike = [name for name, share in shares.items() if share > UNLIKE]
+        if unlike:
+            words = "an image of a batch is pulled at otherwise than by itself"
+            inside = _inside(truth, asker, raw, targets, known)
+            return [Said("mixed_batch", words, name, whole=name in inside) for name in unlike]
     return []
+
+
+def _inside(
+    truth: Truth, asker: Asker, raw: Sequence[Tensor], targets: Sequence[Tensor], known: Sequence[Part]
+) -> list[str]:
+    """Parts of an image that are pulled at otherwise where other objects of the same image are not there."""
+    some = [(one.images == 0) & (np.arange(len(one.labels)) % 2 == 0) for one in truth.objects]
+    half = replace(truth, objects=tuple(one.taken(kept) for one, kept in zip(truth.objects, some, strict=True)))
+    bare = [_image(truth, part, 0) for part in (asker.raw(truth.empty()), asker.tensors(truth.empty()))]
+    kept = [torch.from_numpy(half.mask(level)[:1, :, None]) for level in range(len(half.objects))]
+    gone = [torch.from_numpy(truth.mask(level)[:1, :, None]) & ~mask for level, mask in enumerate(kept)]
+    full = [_image(truth, part, 0) for part in (raw, targets)]
+    fewer = [_without(truth, part, none, gone) for part, none in zip(full, bare, strict=True)]
+    try:
+        grads = [asker.pulls(*pair) for pair in (full, fewer)]
+    except Failed:
+        return []
+    if grads[0] is None or grads[1] is None:
+        return []
+    shares = _unlike(replace(half, batch=1), grads[0], grads[1], 0, known)
+    return [name for name, share in shares.items() if share > UNLIKE]
+
+
+def _without(truth: Truth, full: Sequence[Tensor], none: Sequence[Tensor], gone: Sequence[Tensor]) -> list[Tensor]:
+    """Tensors of one image with those of none in the cells that are gone."""
+    pairs = (unstored(part, truth.layout, truth.size) for part in (full, none))
+    return _stored([torch.where(at, b, a) for a, b, at in zip(*pairs, gone, strict=True)], truth.layout)
 
 
 def _silent(truth: Truth, grads: Sequence[Tensor]) -> bool:
@@ -123,8 +157,8 @@ def _image(truth: Truth, tensors: Sequence[Tensor], image: int) -> list[Tensor]:
 
 def _unlike(
     truth: Truth, together: Sequence[Tensor], alone: Sequence[Tensor], image: int, known: Sequence[Part]
-) -> float:
-    """Of the parts the largest share of an image's numbers whose gradient has another sign alone."""
+) -> dict[str, float]:
+    """Of each part the share of an image's numbers whose gradient has another sign alone."""
     pairs = zip(unstored(together, truth.layout, truth.size), unstored(alone, truth.layout, truth.size), strict=True)
     signs: dict[str, list[Tensor]] = {part.name: [] for part in known}
     for level, (many, one) in enumerate(pairs):
@@ -132,7 +166,7 @@ def _unlike(
         for part in known:
             a, b = (grad[:, list(part.channels)].transpose(0, 1)[:, held] for grad in (many[image], one[0]))
             signs[part.name].append((a.sign() != b.sign()).flatten())
-    return max(float(torch.cat(found).float().mean()) for found in signs.values())
+    return {name: float(torch.cat(found).float().mean()) for name, found in signs.items()}
 
 
 def ignored_cells(truth: Truth, asker: Asker, rng: np.random.Generator) -> list[Said]:

@@ -190,8 +190,8 @@ def _follows(one: Said, cause: Said, *, infinite: bool) -> bool:
         return True  # cells are held to hold an object that others hold, by what is said of classes too
     if cause.code == "class_wrong" and one.code == "gradient_leak" and one.numbers.get("of channels", 1.0) != 1.0:
         return True  # channels of boxes are taken for those of classes
-    if cause.code == "mixed_batch" and one.code == "not_minimal" and one.part != "boxes":  # an activation is another
-        return False
+    if cause.code == "mixed_batch" and one.code == "not_minimal" and one.part != "boxes" and not cause.whole:
+        return False  # an activation is another
     if cause.code == "gradient_leak" and not one.whole:  # a mask the wrong way round leaves objects out
         return False
     if one.code not in FOLLOWS.get(cause.code, ()) or (cause.code == "non_finite" and (cause.mild or not infinite)):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..boxes.writing import unstored
 from .asking import Asker, Levels
-from .cost import Cost
+from .cost import RESOLUTION, Cost
 from .parts import MOST, groups, toward
 from .said import Said
 from .truth import Truth
@@ -16,6 +16,10 @@ AWAY = (0.08, -0.08, 0.25, -0.25, 0.6, -0.6)
 """Strides by which objects are moved."""
 WRONG = (0.4, 0.9)
 """Shares of the way from right to wrong at which it is asked which way a probability is pulled."""
+NEAR, STEP = 0.006, 0.03
+"""Strides that boxes are off where it is asked how their cost is curved, and that they are moved then."""
+CANCELLED = 2e-3
+"""Of what an error costs alone, what is left of it where others make up for it."""
 FLAT = 0.6
 """Of the objects that are off in one way, the share that may get no gradient."""
 NAMES = ("first", "second", "third", "fourth")
@@ -38,14 +42,17 @@ def boxes(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
             if cost.less(asker(moved, targets, f"boxes wrong in the {name} channel"), 0.05):
                 words = f"{_counted(drawn)} cost less with the {name} box channel off by {step:+g} strides"
                 return [Said("not_minimal", f"{words}, each by itself", "boxes", level=_only(drawn))]
-    return [_idle(flat)] if flat else []
+    return _idle(flat)
 
 
-def _idle(flat: Sequence[tuple[float, str]]) -> Said:
-    """What is said of steps, in strides, of a box channel on which nothing is pulled at."""
-    step, name = flat[0]
-    words = f"boxes with the {name} channel off by {step / 2:+g} strides are not pulled back"
-    return Said("no_gradient", words, "boxes")
+def _idle(flat: Sequence[tuple[float, str]]) -> list[Said]:
+    """Box channels that are pulled back from one side and not from the other, of steps in strides without a pull."""
+    for name in NAMES:
+        sides = {bool(step > 0) for step, other in flat if other == name}
+        if len(sides) == 1:
+            words = f"boxes with the {name} channel too {'large' if sides.pop() else 'small'} are not pulled back"
+            return [Said("no_gradient", words, "boxes")]
+    return []
 
 
 def scores(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
@@ -82,7 +89,12 @@ def _slopes(truth: Truth, asker: Asker, here: Levels, there: Levels) -> list[np.
     grads = asker.pulls(raw, asker.tensors(truth.levels()))
     if grads is None:
         return None
-    ways = [grad * (b - a) for grad, a, b in zip(grads, raw, further, strict=True)]
+    return _along(truth, grads, raw, further)
+
+
+def _along(truth: Truth, grads: Sequence[Tensor], here: Sequence[Tensor], there: Sequence[Tensor]) -> list[np.ndarray]:
+    """(B, A, H, W) a level: gradients times the way from here to there."""
+    ways = [grad * (b - a) for grad, a, b in zip(grads, here, there, strict=True)]
     return [level.sum(2).numpy() for level in unstored(ways, truth.layout, truth.size)]
 
 
@@ -104,35 +116,42 @@ def _only(drawn: Sequence[np.ndarray]) -> int | None:
 
 
 def valleys(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
-    """Pairs of box channels whose errors, each of which costs something, cancel in a proportion of their own."""
-    targets, step = truth.levels(), 0.1
-    least = cost.least
-    for i in range(4):
-        for j in range(i + 1, 4):
-            shares = _level_line(truth, asker, (i, j), step)
-            if shares is None:
-                return []
-            ways = [[part[:, k] * step for part in shares] for k in (0, 1)]
-            what = "boxes wrong in two channels"
-            both = asker(truth.moved({i: ways[0], j: ways[1]}), targets, what) - least
-            alone = [asker(truth.moved({k: way}), targets, what) - least for k, way in zip((i, j), ways, strict=True)]
-            if min(alone) > 0.1 * cost.slack and abs(both) <= 0.01 * min(alone):
-                words = f"errors in the {NAMES[i]} and the {NAMES[j]} box channel cancel"
-                return [Said("not_minimal", words, "boxes")]
+    """Errors of several box channels that cancel in a proportion of their own, each of which costs something alone."""
+    targets, curves = truth.levels(), _curves(truth, asker)
+    if curves is None:
+        return []
+    lines = [_flattest(level) for level in curves]
+    ways = {channel: [STEP * line[:, channel] for line in lines] for channel in range(4)}
+    both = asker(truth.moved(ways), targets, "boxes wrong in several channels") - cost.least
+    alone = [asker(truth.moved({c: way}), targets, f"boxes a little off in channel {c}") for c, way in ways.items()]
+    alone = [value - cost.least for value in alone]
+    rounding = RESOLUTION * abs(cost.least)
+    worth = max(50 * rounding, 1e-3 * cost.slack)
+    if sum(value > worth for value in alone) > 1 and abs(both) <= max(CANCELLED * max(alone), rounding):
+        names = " and ".join(name for name, value in zip(NAMES, alone, strict=True) if value > worth)
+        return [Said("not_minimal", f"errors in the {names} box channel cancel", "boxes")]
     return []
 
 
-def _level_line(truth: Truth, asker: Asker, pair: tuple[int, int], step: float) -> list[np.ndarray] | None:
-    """(n, 2) a level: the way in two channels that costs nothing more, of each object that is off in the first."""
-    here = truth.jointly(pair, (step, 0.0))
-    found = []
-    for further in ((2 * step, 0.0), (step, step)):
-        slopes = _slopes(truth, asker, here, truth.jointly(pair, further))
-        if slopes is None:
+def _curves(truth: Truth, asker: Asker) -> list[np.ndarray] | None:
+    """(n, 4, 4) a level: how the cost of objects that are off in one channel grows in another."""
+    rows, targets = [], asker.tensors(truth.levels())
+    for first in range(4):
+        here = asker.raw(truth.jointly((first,), (NEAR,)))
+        grads = asker.pulls(here, targets)
+        if grads is None:
             return None
-        found.append([at(slope, one.images, one.cells) for slope, one in zip(slopes, truth.objects, strict=True)])
-    lines = []
-    for first, second in zip(*found, strict=True):
-        line = np.nan_to_num(np.stack((second, -first), 1), posinf=0.0, neginf=0.0)
-        lines.append(line / np.maximum(np.abs(line).max(1, keepdims=True), 1e-12))
-    return lines
+        columns = []
+        for second in range(4):
+            steps = {first: NEAR, second: STEP} if second != first else {first: NEAR + STEP}
+            there = asker.raw(truth.jointly(tuple(steps), tuple(steps.values())))
+            slopes = _along(truth, grads, here, there)
+            columns.append([at(slope, one.images, one.cells) for slope, one in zip(slopes, truth.objects, strict=True)])
+        rows.append([np.stack(level, 1) for level in zip(*columns, strict=True)])
+    return [np.nan_to_num(np.stack(level, 1), posinf=0.0, neginf=0.0) for level in zip(*rows, strict=True)]
+
+
+def _flattest(curves: np.ndarray) -> np.ndarray:
+    """(n, 4): of each object the way, at most 1 in a channel, on which its cost grows least, by curves (n, 4, 4)."""
+    lines = np.linalg.svd(curves)[2][:, -1]
+    return lines / np.abs(lines).max(1, keepdims=True)

@@ -149,7 +149,17 @@ def _scores(truth: Truth, asker: Asker, draws: Sequence[Sequence[Tensor]], part:
         if not pulled.any(2)[mask].all():
             words = f"{part.name} of cells that hold an object get no gradient"
             found.append(Said("no_gradient", words, part.name, level=level))
+    if part.name == "objectness" or truth.layout.objectness is None:
+        found += _background(pairs, part)
     return found or _single(truth, asker, _alive(draws), part) or _own(truth, alive, part)
+
+
+def _background(pairs: Sequence[tuple[Tensor, Tensor]], part: Part) -> list[Said]:
+    """Levels whose empty cells are not pulled at, where most of others are."""
+    shares = [float(pulled.any(2)[~mask].float().mean()) for pulled, mask in pairs]
+    silent = [level for level, share in enumerate(shares) if share == 0] if max(shares) > 0.5 else []
+    words = f"an error of the {part.name} costs nothing in empty cells"
+    return [Said("no_gradient", words, part.name, level=level) for level in silent]
 
 
 def _own(truth: Truth, alive: Sequence[Tensor], part: Part) -> list[Said]:

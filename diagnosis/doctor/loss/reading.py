@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import permutations, product
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from .truth import Truth
 
 Turn = Callable[[Tensor], Tensor]
 """(B, A, C, H, W) to the same shape, in another order."""
+FEW = 3
+"""Anchors of a cell of which every order is tried."""
 TURNED = "with anchors and channels the other way round in memory"
 
 
@@ -26,15 +29,15 @@ def reading(truth: Truth, asker: Asker, boxes: Sequence[int] | None) -> list[Sai
     """
     if truth.layout.anchor_count == 1:
         return []
-    plain = _costs(truth, asker)
+    targets = truth.levels()
+    plain = asker(targets, targets, "a perfect prediction")
     leaked = _leaked(truth, asker, boxes)
-    for words, turn in _turns():
+    for code, words, turn in _turns(truth.layout.anchor_count):
         asker.through = partial(order, truth=truth, turn=turn)
-        turned = _costs(truth, asker)
-        better = Cost.beside(plain[0], [plain[0]]).less(turned[0]) and turned[0] < min(turned[1:])
+        right = asker(targets, targets, "a perfect prediction")
+        better = Cost.beside(plain, [plain]).less(right) and right < min(_others(truth, asker))
         if better or (leaked > 0 and _leaked(truth, asker, boxes) == 0):
-            said = f"predictions cost least when they are stored {words}"
-            return [Said("scrambled_layout", said)]
+            return [Said(code, f"predictions cost least when they are stored {words}")]
     asker.through = None
     return []
 
@@ -46,7 +49,9 @@ def order(shapes: Sequence[torch.Size], truth: Truth, turn: Turn) -> list[Tensor
     return [level.long().flatten() for level in stored(levels, truth.layout)]
 
 
-def _turns() -> Iterator[tuple[str, Turn]]:
+def _turns(count: int) -> Iterator[tuple[str, str, Turn]]:
+    """Other orders of ``count`` anchors and their channels, with a code and words."""
+
     def over(level: Tensor) -> Tensor:
         batch, anchors, count, rows, columns = level.shape
         return level.transpose(1, 2).reshape(batch, anchors, count, rows, columns)
@@ -55,17 +60,22 @@ def _turns() -> Iterator[tuple[str, Turn]]:
         batch, anchors, count, rows, columns = level.shape
         return level.reshape(batch, count, anchors, rows, columns).transpose(1, 2)
 
-    yield TURNED, over
-    yield TURNED, back
+    yield "scrambled_layout", TURNED, over
+    yield "scrambled_layout", TURNED, back
+    for at in list(permutations(range(count)))[1:] if count <= FEW else ():
+        yield "not_minimal", f"with anchors in the order {at}", partial(_anchors, at)
 
 
-def _costs(truth: Truth, asker: Asker) -> list[float]:
-    """The loss of the truth, of boxes that are off, and of scores that are wrong altogether."""
-    targets = truth.levels()
-    found = [asker(targets, targets, "a perfect prediction")]
-    for channel, step in ((c, s) for c in range(4) for s in (-0.3, 0.3)):
+def _anchors(at: tuple[int, ...], level: Tensor) -> Tensor:
+    return level[:, list(at)]
+
+
+def _others(truth: Truth, asker: Asker) -> list[float]:
+    """The loss of boxes that are off, and of scores that are wrong altogether."""
+    targets, found = truth.levels(), [inverted(truth, asker)]
+    for channel, step in product(range(4), (-0.3, 0.3)):
         found.append(asker(truth.nudged(channel, step), targets, "boxes that are off"))
-    return [*found, inverted(truth, asker)]
+    return found
 
 
 def _leaked(truth: Truth, asker: Asker, boxes: Sequence[int] | None) -> float:

@@ -27,6 +27,11 @@ class Objects:
     likely: np.ndarray
     sure: np.ndarray
 
+    def taken(self, kept: np.ndarray) -> "Objects":
+        """Those of ``kept`` (n,) bool alone."""
+        parts = {name: getattr(self, name)[kept] for name in ("images", "cells", "labels", "likely", "sure")}
+        return Objects(**parts, held=self.held.take(kept))
+
 
 @dataclass(frozen=True, eq=False)
 class Truth:
@@ -79,8 +84,8 @@ class Truth:
             self.put(found[level], one, values)
         return found
 
-    def jointly(self, channels: tuple[int, int], strides: tuple[float, float]) -> list[np.ndarray]:
-        """Levels in which two of the four box channels are those of boxes moved, each by so many strides."""
+    def jointly(self, channels: tuple[int, ...], strides: tuple[float, ...]) -> list[np.ndarray]:
+        """Levels in which some of the four box channels are those of boxes moved, each by so many strides."""
         counts = [len(one.labels) for one in self.objects]
         ways = [[np.full(count, away) for count in counts] for away in strides]
         return self.moved(dict(zip(channels, ways, strict=True)))
@@ -141,9 +146,7 @@ class Truth:
         """The same with the objects of one level alone, in the first image alone."""
         found = []
         for index, one in enumerate(self.objects):
-            kept = one.images == (0 if index == level else -1)
-            parts = {name: getattr(one, name)[kept] for name in ("images", "cells", "labels", "likely", "sure")}
-            found.append(Objects(**parts, held=one.held.take(kept)))
+            found.append(one.taken(one.images == (0 if index == level else -1)))
         return replace(self, objects=tuple(found))
 
 
