@@ -97,7 +97,9 @@ def misplaced(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
         least = lowest(truth, asker, values, value, cost)
         if least or _boxes(truth, values):
             said = f"predictions with boxes {words} cost less than those that equal the targets"
-            return [Said(code if least else "not_minimal", said, "boxes")]
+            pairs = zip(values, (truth.values(level) for level in range(len(values))), strict=True)
+            smaller = all(np.abs(shown).sum() < np.abs(right).sum() for shown, right in pairs)
+            return [Said(code if least else "not_minimal", said, "boxes", numbers={"smaller": smaller})]
     for channel, name in enumerate(NAMES):
         values = [asker(truth.nudged(channel, step), targets, f"{name} channel moved") for step in NUDGES]
         if cost.less(min(values), 0.05):

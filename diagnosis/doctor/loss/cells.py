@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from ..boxes.writing import stored, unstored
 from ..layout import TargetLayout
@@ -19,10 +20,13 @@ UNLIKE = 0.05
 """Of the numbers of an image, the share that may be pulled at the other way when it stands in a batch."""
 
 
-def order(truth: Truth, asker: Asker, known: Sequence[Part], generator: torch.Generator) -> list[Said]:
+def order(
+    truth: Truth, asker: Asker, known: Sequence[Part], generator: torch.Generator, *, loose: bool = False
+) -> list[Said]:
     """Where one order of the cells, or of the images, of prediction and target together is not as good as another.
 
-    The gradient must move with the cells, part by part; without one the loss itself must stay.
+    The gradient must move with the cells, part by part; without one the loss itself must stay. ``loose``: in cells that
+    hold an object alone, and up to a factor, for a loss that takes neighbours for objects and counts them.
     """
     targets, raw = asker.tensors(truth.levels()), astray(truth, asker, 1)
     before, value = asker.pulls(raw, targets), asker.of_raw(raw, truth.levels(), "a prediction that is not quite right")
@@ -40,25 +44,47 @@ def order(truth: Truth, asker: Asker, known: Sequence[Part], generator: torch.Ge
                 unstored(grads, truth.layout, truth.size) for grads in (_moved(truth, before, at, what), after)
             )
             for part in known:
-                held = [mask.unsqueeze(2) for mask in _ordered(masks, at, what)] if part.name == "boxes" else None
-                if not _alike(one, other, part, held) and part.name not in found:
+                some = loose or part.name == "boxes"
+                held = [mask.unsqueeze(2) for mask in _ordered(masks, at, what)] if some else None
+                if not _alike(one, other, part, held, loose=loose) and part.name not in found:
                     said = f"{part.name} are pulled at otherwise when {words}"
-                    found[part.name] = Said("not_permutation_invariant", said, part.name)
+                    found[part.name] = Said("not_permutation_invariant", said, part.name, whole=not loose)
         cost = float(asker.value(moved, wanted).detach())
-        if not found and np.isfinite(cost) and not np.isclose(cost, value, rtol=1e-3, atol=1e-6):
+        if not loose and not found and np.isfinite(cost) and not np.isclose(cost, value, rtol=1e-3, atol=1e-6):
             numbers = {"before": value, "after": cost}
-            found[""] = Said("not_permutation_invariant", f"the loss changes when {words}", numbers=numbers)
+            found[""] = Said("not_permutation_invariant", f"the loss changes when {words}", whole=True, numbers=numbers)
     return list(found.values())
 
 
-def _alike(one: Sequence[Tensor], other: Sequence[Tensor], part: Part, held: Sequence[Tensor] | None) -> bool:
+def nearby(truth: Truth, asker: Asker, boxes: Sequence[int] | None) -> bool:
+    """Whether boxes are pulled at in all cells that hold an object and in neighbours of these, and in no others."""
+    grads = None if boxes is None else asker.pulls(astray(truth, asker, 1), asker.tensors(truth.levels()))
+    if grads is None:
+        return False
+    leaked = False
+    for level, grad in enumerate(unstored(grads, truth.layout, truth.size)):
+        held = torch.from_numpy(truth.mask(level))
+        pulled = grad[:, :, list(boxes or ())].ne(0).any(2)
+        around = max_pool2d(held.float(), 3, 1, 1) > 0
+        if (held & ~pulled).any() or (pulled & ~around).any():
+            return False
+        leaked = leaked or bool((pulled & ~held).any())
+    return leaked
+
+
+def _alike(
+    one: Sequence[Tensor], other: Sequence[Tensor], part: Part, held: Sequence[Tensor] | None, *, loose: bool
+) -> bool:
     """Whether two gradients (B, A, C, H, W), a level each, are the same in a part, within a thousandth.
 
     ``held`` (B, A, 1, H, W) bool: the cells that count; None: all. Boxes without an area may be pulled at anyhow.
+    ``loose``: up to a factor in each level.
     """
     for level, (first, second) in enumerate(zip(one, other, strict=True)):
         a, b = (torch.nan_to_num(grad[:, :, list(part.channels)]) for grad in (first, second))
         a, b = (a, b) if held is None else (a * held[level], b * held[level])
+        if loose:
+            a, b = (grad / grad.norm().clamp(min=1e-12) for grad in (a, b))
         if ((a - b).abs() > 1e-3 * a.abs().max() + 1e-12).any():
             return False
     return True

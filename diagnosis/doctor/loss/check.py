@@ -13,7 +13,7 @@ from . import descents, scores
 from .asking import Asker, Failed
 from .astray import jolted
 from .boxes import cancelled, costs, misplaced, paired
-from .cells import ignored_cells, mixed, order
+from .cells import ignored_cells, mixed, nearby, order
 from .cost import Cost
 from .hard_cases import hard_cases
 from .memory import remembered
@@ -91,6 +91,8 @@ def _all(
             yield one
             given = truth(given.layout, given.size, 1, rng) if one.code != "raises" else given
         ordering = order(given, asker, known, generator)
+        if ordering and nearby(given, asker, boxes):
+            ordering = order(given, asker, known, generator, loose=True)
     disordered = {one.part for one in ordering}
     signed = signed or paired(given, asker)
     yield from (*ordering, *(one for one in signed if "boxes" not in disordered))
@@ -187,7 +189,9 @@ def _follows(one: Said, cause: Said, *, infinite: bool) -> bool:
     if one.weak and cause is not one and cause.part == one.part:
         return True
     if cause.code == "not_permutation_invariant" and one.code == "gradient_leak" and not one.whole:
-        return True  # cells are held to hold an object that others hold, by what is said of classes too
+        return cause.whole  # cells are held to hold an object that others hold, by what is said of classes too
+    if cause.code == "gradient_leak" and one.code == "not_minimal" and cause.part == one.part:
+        return cause.whole and bool(one.numbers.get("smaller")) and bool(cause.numbers.get("towards 0"))
     if cause.code == "class_wrong" and one.code == "gradient_leak" and one.numbers.get("of channels", 1.0) != 1.0:
         return True  # channels of boxes are taken for those of classes
     if cause.code == "mixed_batch" and one.code == "not_minimal" and one.part != "boxes" and not cause.whole:

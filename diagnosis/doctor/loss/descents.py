@@ -1,10 +1,11 @@
-"""Objects and cells that cost less where they are wrong, one by one: what the costs of all of them together may hide."""
+"""Objects and cells that cost less where they are wrong, one by one: what the costs of all together may hide."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from torch import Tensor
 
+from ..boxes.terms import declared
 from ..boxes.writing import unstored
 from .asking import Asker, Levels
 from .cost import RESOLUTION, Cost
@@ -14,6 +15,8 @@ from .truth import Truth
 
 AWAY = (0.08, -0.08, 0.25, -0.25, 0.6, -0.6)
 """Strides by which objects are moved."""
+FAR = (1.7, 2.6)
+"""Strides by which sides are moved outwards, or centres anywhere."""
 WRONG = (0.4, 0.9)
 """Shares of the way from right to wrong at which it is asked which way a probability is pulled."""
 NEAR, STEP = 0.006, 0.03
@@ -28,14 +31,15 @@ NAMES = ("first", "second", "third", "fourth")
 def boxes(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
     """Objects that are pulled away from where they are, and cost less there."""
     targets, flat = truth.levels(), []
-    for step in AWAY:
+    for share in (*AWAY, *FAR):
         for channel, name in enumerate(NAMES):
+            step = share if share in AWAY else share * _outward(truth, channel)
             slopes = _slopes(truth, asker, truth.nudged(channel, step / 2), truth.nudged(channel, step))
             if slopes is None:
                 return []
             found = [at(slope, one.images, one.cells) for slope, one in zip(slopes, truth.objects, strict=True)]
             drawn = [part < 0 for part in found]
-            flat += [(step, name)] if np.mean(np.concatenate(found) == 0) > FLAT else []
+            flat += [(step, name)] if share in AWAY and np.mean(np.concatenate(found) == 0) > FLAT else []
             if not any(part.any() for part in drawn):
                 continue
             moved = truth.moved({channel: [np.where(part, step, 0.0) for part in drawn]})
@@ -43,6 +47,11 @@ def boxes(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
                 words = f"{_counted(drawn)} cost less with the {name} box channel off by {step:+g} strides"
                 return [Said("not_minimal", f"{words}, each by itself", "boxes", level=_only(drawn))]
     return _idle(flat)
+
+
+def _outward(truth: Truth, channel: int) -> int:
+    """The sign by which what a box channel holds moves without turning the box inside out."""
+    return -1 if declared(truth.layout, 0)[channel].quantity in ("x1", "y1") else 1
 
 
 def _idle(flat: Sequence[tuple[float, str]]) -> list[Said]:
