@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,6 @@ def _functions(one: object) -> list[FunctionType]:
     """A function itself, or the methods of a class or of an object's class."""
     if isinstance(one, FunctionType):
         return [one]
-    if getattr(one, "__func__", None) is not None:
+    if isinstance(one, MethodType):
         return _functions(type(one.__self__))
     return [part for part in vars(one).values() if isinstance(part, FunctionType)] if isinstance(one, type) else []
