@@ -32,9 +32,12 @@ def remembered(given: Truth, asker: Asker) -> list[Said]:
 def _kept(given: Truth, asker: Asker) -> list[Said]:
     """Whether a question is answered otherwise than by a copy that was asked nothing before.
 
-    Questions of another size or batch that a copy does not answer at all are left out.
+    Questions of another size or batch that a copy does not answer at all are left out, and so are all where a copy is
+    not what the loss is.
     """
     height, width = given.size
+    if not _faithful(given, asker):
+        return []
     for size, batch in ((given.size, 1), ((width, height), given.batch)):
         if any(side % stride for side in size for stride in given.layout.strides):
             continue
@@ -50,6 +53,18 @@ def _kept(given: Truth, asker: Asker) -> list[Said]:
             asker.fresh = True
             return [Said("state_leak", "what was asked before changes what another question costs")]
     return []
+
+
+def _faithful(given: Truth, asker: Asker) -> bool:
+    """Whether a copy answers what was asked first as the loss does."""
+    targets, raw = asker.tensors(given.levels()), astray(given, asker, 0)
+    plain = _answer(asker, raw, targets)
+    asker.fresh = True
+    other = _answer(asker, raw, targets)
+    asker.fresh = False
+    if plain is None or other is None:
+        return plain is other
+    return bool(np.isclose(plain, other, rtol=1e-5, atol=1e-9, equal_nan=True))
 
 
 def _answer(asker: Asker, raw: Sequence[Tensor], targets: Sequence[Tensor]) -> float | None:
