@@ -90,7 +90,7 @@ class Term:
         """Whether small numbers may become 0, as if nothing had been written."""
         return self.kept in ("whole", "nearest") or self.function in ("floor", "round")
 
-    def predict(self, held: Held, channel: int, nudge: float = 0.0) -> np.ndarray:
+    def predict(self, held: Held, channel: int, nudge: float | np.ndarray = 0.0) -> np.ndarray:
         """(n,): what the channel holds, with the quantity moved by ``nudge`` px."""
         axis = axis_of(self.quantity) if self.quantity else channel % 2
         value = held.quantity(self.quantity) + nudge

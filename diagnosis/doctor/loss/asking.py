@@ -11,6 +11,7 @@ from torch import Tensor
 from ..boxes.writing import stored
 from ..copying import copied
 from ..layout import TargetLayout
+from .keeping import Kept, kept
 
 Levels = Sequence[np.ndarray]
 """(B, A, C, H, W) a level."""
@@ -30,7 +31,8 @@ class Asker:
 
     ``fresh``: each question is put to a new copy of the loss as it was in the beginning, for one that remembers.
     ``seeded``: random numbers are the same at each question, for one that draws some. ``hopeless``: none of it helps.
-    ``device``: where ``prepare`` puts predictions, and so targets too.
+    ``device``: where ``prepare`` puts predictions, and so targets too. ``through``: the flat places from which
+    predictions of these shapes are taken before they are given, for a loss that reads them in another order.
     """
 
     loss: Callable
@@ -44,9 +46,12 @@ class Asker:
     hopeless: bool = False
     spare: Callable | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    through: Callable[[Sequence[torch.Size]], Sequence[Tensor]] | None = None
+
+    kept: Kept = field(init=False)
 
     def __post_init__(self):
-        self.spare = copied(self.loss)
+        self.spare, self.kept = copied(self.loss), kept(self.loss)
 
     def raw(self, levels: Levels) -> list[Tensor]:
         """The raw predictions that mean these levels."""
@@ -73,7 +78,10 @@ class Asker:
         self.asked += 1
         wanted = [level.clone().to(self.device) for level in targets]
         shown = [level.to(self.device) for level in predictions]
-        kept = [level.detach().clone() for level in predictions]
+        if self.through is not None:
+            places = self.through([level.shape for level in shown])
+            shown = [level.flatten()[at].reshape(level.shape) for level, at in zip(shown, places, strict=True)]
+        before = [level.detach().cpu().clone() for level in shown]
         given = shown[0] if self.flat else list(shown)
         try:
             value = self._call(given, wanted[0] if self.flat else wanted)
@@ -82,14 +90,15 @@ class Asker:
         if not isinstance(value, Tensor) or value.numel() != 1:
             shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise Failed("wrong_output", f"a scalar tensor is needed, but {shape} came")
-        for name, now, before in (("targets", wanted, targets), ("predictions", shown, kept)):
-            if any(not torch.equal(a.detach().cpu(), b) for a, b in zip(now, before, strict=True)):
+        for name, now, then in (("targets", wanted, targets), ("predictions", shown, before)):
+            if not all(_same(a.detach().cpu(), b) for a, b in zip(now, then, strict=True)):
                 self.changed = name
         return value.reshape(()).cpu()
 
     def _call(self, *given: object) -> object:
         loss = copied(self.spare) if self.fresh and self.spare is not None else self.loss
-        with torch.random.fork_rng(devices=[]) if self.seeded else nullcontext():
+        random = torch.random.fork_rng(devices=[]) if self.seeded else nullcontext()
+        with random, self.kept.anew() if self.fresh else nullcontext():
             if self.seeded:
                 torch.manual_seed(0)
             return loss(*given)
@@ -115,6 +124,11 @@ class Asker:
             return None
         pairs = zip(gradient(value, leaves), leaves, strict=True)
         return [torch.zeros_like(leaf) if grad is None else grad for grad, leaf in pairs]
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors hold the same; NaN is like NaN."""
+    return torch.equal(one, other) or torch.equal(torch.nan_to_num(one, nan=0.5), torch.nan_to_num(other, nan=0.5))
 
 
 def gradient(value: Tensor, leaves: Sequence[Tensor]) -> Sequence[Tensor | None]:

@@ -19,16 +19,19 @@ NOISE = 0.02
 """Of a level's standard deviation: noise on every raw number, those of empty cells too."""
 
 
-def astray(truth: Truth, asker: Asker, seed: int) -> list[Tensor]:
-    """Raw predictions of boxes whose sides lie a little off, of probabilities that are a little wrong, with noise."""
+def astray(truth: Truth, asker: Asker, seed: int, *, most: float = MOST) -> list[Tensor]:
+    """Raw predictions of boxes whose sides lie a little off, of probabilities that are a little wrong, with noise.
+
+    ``most``: the share of the way from right to wrong that probabilities go at most; above a half they are wrong, all.
+    """
     generator, found = torch.Generator().manual_seed(seed), []
-    for level in asker.raw(_levels(truth, seed)):
+    for level in asker.raw(_levels(truth, seed, most)):
         noise = NOISE * level[torch.isfinite(level)].std() * torch.randn(level.shape, generator=generator)
         found.append(level + noise)
     return found
 
 
-def _levels(truth: Truth, seed: int) -> list[np.ndarray]:
+def _levels(truth: Truth, seed: int, most: float) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
     found, layout = jolted(truth, rng), truth.layout
     channels = list(layout.class_channels) if layout.class_values != "ids" else []
@@ -36,7 +39,7 @@ def _levels(truth: Truth, seed: int) -> list[np.ndarray]:
     for level in found:
         part = level[:, :, channels]
         wrong = np.where(part > 0.5, 0.0, 1.0)
-        level[:, :, channels] = part + rng.uniform(LEAST, MOST, part.shape) * (wrong - part)
+        level[:, :, channels] = part + rng.uniform(LEAST if most < 0.5 else 0.6, most, part.shape) * (wrong - part)
     return found
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..boxes.motion import boxes as meant_boxes
 from ..boxes.terms import declared
 from ..layout import FORMATS, UNITS
+from . import descents
 from .asking import Asker
 from .cost import Cost
 from .said import Said
@@ -53,14 +54,18 @@ def cancelled(truth: Truth, asker: Asker) -> list[Said]:
         if same > cost.slack and mixed <= 0.02 * same:
             found.append(name)
     if not found:
-        return _paired(truth, asker, cost)
+        return []
     words = f"errors of opposite sign in the {' and '.join(found)} box channel cancel"
     return [Said("not_minimal", words, "boxes")]
 
 
-def _paired(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
+def paired(truth: Truth, asker: Asker) -> list[Said]:
     """Errors of two box channels, each of which costs something, that cost nothing together."""
     targets = truth.levels()
+    least = asker(targets, targets, "a perfect prediction")
+    if not np.isfinite(least):
+        return []
+    cost = costs(truth, asker, least)
     alone = [
         min(asker(truth.nudged(channel, step), targets, f"boxes wrong in the {name} channel") for step in (-0.25, 0.25))
         - cost.least
@@ -73,7 +78,7 @@ def _paired(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
         if abs(value - cost.least) <= 0.01 * min(alone[i], alone[j]):
             words = f"errors in the {NAMES[i]} and the {NAMES[j]} box channel cancel"
             return [Said("not_minimal", words, "boxes")]
-    return []
+    return descents.valleys(truth, asker, cost)
 
 
 def misplaced(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
@@ -92,7 +97,9 @@ def misplaced(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
         least = lowest(truth, asker, values, value, cost)
         if least or _boxes(truth, values):
             said = f"predictions with boxes {words} cost less than those that equal the targets"
-            return [Said(code if least else "not_minimal", said, "boxes")]
+            pairs = zip(values, (truth.values(level) for level in range(len(values))), strict=True)
+            smaller = all(np.abs(shown).sum() < np.abs(right).sum() for shown, right in pairs)
+            return [Said(code if least else "not_minimal", said, "boxes", numbers={"smaller": smaller})]
     for channel, name in enumerate(NAMES):
         values = [asker(truth.nudged(channel, step), targets, f"{name} channel moved") for step in NUDGES]
         if cost.less(min(values), 0.05):

@@ -1,10 +1,12 @@
 """Whether all places and images cost alike."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from ..boxes.writing import stored, unstored
 from ..layout import TargetLayout
@@ -18,10 +20,13 @@ UNLIKE = 0.05
 """Of the numbers of an image, the share that may be pulled at the other way when it stands in a batch."""
 
 
-def order(truth: Truth, asker: Asker, known: Sequence[Part], generator: torch.Generator) -> list[Said]:
+def order(
+    truth: Truth, asker: Asker, known: Sequence[Part], generator: torch.Generator, *, loose: bool = False
+) -> list[Said]:
     """Where one order of the cells, or of the images, of prediction and target together is not as good as another.
 
-    The gradient must move with the cells, part by part; without one the loss itself must stay.
+    The gradient must move with the cells, part by part; without one the loss itself must stay. ``loose``: in cells that
+    hold an object alone, and up to a factor, for a loss that takes neighbours for objects and counts them.
     """
     targets, raw = asker.tensors(truth.levels()), astray(truth, asker, 1)
     before, value = asker.pulls(raw, targets), asker.of_raw(raw, truth.levels(), "a prediction that is not quite right")
@@ -39,25 +44,47 @@ def order(truth: Truth, asker: Asker, known: Sequence[Part], generator: torch.Ge
                 unstored(grads, truth.layout, truth.size) for grads in (_moved(truth, before, at, what), after)
             )
             for part in known:
-                held = [mask.unsqueeze(2) for mask in _ordered(masks, at, what)] if part.name == "boxes" else None
-                if not _alike(one, other, part, held) and part.name not in found:
+                some = loose or part.name == "boxes"
+                held = [mask.unsqueeze(2) for mask in _ordered(masks, at, what)] if some else None
+                if not _alike(one, other, part, held, loose=loose) and part.name not in found:
                     said = f"{part.name} are pulled at otherwise when {words}"
-                    found[part.name] = Said("not_permutation_invariant", said, part.name)
+                    found[part.name] = Said("not_permutation_invariant", said, part.name, whole=not loose)
         cost = float(asker.value(moved, wanted).detach())
-        if not found and np.isfinite(cost) and not np.isclose(cost, value, rtol=1e-3, atol=1e-6):
+        if not loose and not found and np.isfinite(cost) and not np.isclose(cost, value, rtol=1e-3, atol=1e-6):
             numbers = {"before": value, "after": cost}
-            found[""] = Said("not_permutation_invariant", f"the loss changes when {words}", numbers=numbers)
+            found[""] = Said("not_permutation_invariant", f"the loss changes when {words}", whole=True, numbers=numbers)
     return list(found.values())
 
 
-def _alike(one: Sequence[Tensor], other: Sequence[Tensor], part: Part, held: Sequence[Tensor] | None) -> bool:
+def nearby(truth: Truth, asker: Asker, boxes: Sequence[int] | None) -> bool:
+    """Whether boxes are pulled at in all cells that hold an object and in neighbours of these, and in no others."""
+    grads = None if boxes is None else asker.pulls(astray(truth, asker, 1), asker.tensors(truth.levels()))
+    if grads is None:
+        return False
+    leaked = False
+    for level, grad in enumerate(unstored(grads, truth.layout, truth.size)):
+        held = torch.from_numpy(truth.mask(level))
+        pulled = grad[:, :, list(boxes or ())].ne(0).any(2)
+        around = max_pool2d(held.float(), 3, 1, 1) > 0
+        if (held & ~pulled).any() or (pulled & ~around).any():
+            return False
+        leaked = leaked or bool((pulled & ~held).any())
+    return leaked
+
+
+def _alike(
+    one: Sequence[Tensor], other: Sequence[Tensor], part: Part, held: Sequence[Tensor] | None, *, loose: bool
+) -> bool:
     """Whether two gradients (B, A, C, H, W), a level each, are the same in a part, within a thousandth.
 
     ``held`` (B, A, 1, H, W) bool: the cells that count; None: all. Boxes without an area may be pulled at anyhow.
+    ``loose``: up to a factor in each level.
     """
     for level, (first, second) in enumerate(zip(one, other, strict=True)):
         a, b = (torch.nan_to_num(grad[:, :, list(part.channels)]) for grad in (first, second))
         a, b = (a, b) if held is None else (a * held[level], b * held[level])
+        if loose:
+            a, b = (grad / grad.norm().clamp(min=1e-12) for grad in (a, b))
         if ((a - b).abs() > 1e-3 * a.abs().max() + 1e-12).any():
             return False
     return True
@@ -104,11 +131,44 @@ def mixed(truth: Truth, asker: Asker, known: Sequence[Part]) -> list[Said]:
             alone = asker.pulls(_image(truth, raw, image), _image(truth, targets, image))
         except Failed as error:
             return [Said(error.code, f"a batch of 1: {error}, a batch of {truth.batch} does not")]
-        if alone is not None and together is not None and _unlike(truth, together, alone, image, known) > UNLIKE:
-            if image and silent:
-                return [Said("no_gradient", "only the first image of a batch is pulled at")]
-            return [Said("mixed_batch", "an image of a batch is pulled at otherwise than by itself")]
+        if alone is None or together is None:
+            continue
+        shares = _unlike(truth, together, alone, image, known)
+        if image and silent and max(shares.values()) > UNLIKE:
+            return [Said("no_gradient", "only the first image of a batch is pulled at")]
+        unlike = [name for name, share in shares.items() if share > UNLIKE]
+        if unlike:
+            words = "an image of a batch is pulled at otherwise than by itself"
+            inside = _inside(truth, asker, raw, targets, known)
+            return [Said("mixed_batch", words, name, whole=name in inside) for name in unlike]
     return []
+
+
+def _inside(
+    truth: Truth, asker: Asker, raw: Sequence[Tensor], targets: Sequence[Tensor], known: Sequence[Part]
+) -> list[str]:
+    """Parts of an image that are pulled at otherwise where other objects of the same image are not there."""
+    some = [(one.images == 0) & (np.arange(len(one.labels)) % 2 == 0) for one in truth.objects]
+    half = replace(truth, objects=tuple(one.taken(kept) for one, kept in zip(truth.objects, some, strict=True)))
+    bare = [_image(truth, part, 0) for part in (asker.raw(truth.empty()), asker.tensors(truth.empty()))]
+    kept = [torch.from_numpy(half.mask(level)[:1, :, None]) for level in range(len(half.objects))]
+    gone = [torch.from_numpy(truth.mask(level)[:1, :, None]) & ~mask for level, mask in enumerate(kept)]
+    full = [_image(truth, part, 0) for part in (raw, targets)]
+    fewer = [_without(truth, part, none, gone) for part, none in zip(full, bare, strict=True)]
+    try:
+        grads = [asker.pulls(*pair) for pair in (full, fewer)]
+    except Failed:
+        return []
+    if grads[0] is None or grads[1] is None:
+        return []
+    shares = _unlike(replace(half, batch=1), grads[0], grads[1], 0, known)
+    return [name for name, share in shares.items() if share > UNLIKE]
+
+
+def _without(truth: Truth, full: Sequence[Tensor], none: Sequence[Tensor], gone: Sequence[Tensor]) -> list[Tensor]:
+    """Tensors of one image with those of none in the cells that are gone."""
+    pairs = (unstored(part, truth.layout, truth.size) for part in (full, none))
+    return _stored([torch.where(at, b, a) for a, b, at in zip(*pairs, gone, strict=True)], truth.layout)
 
 
 def _silent(truth: Truth, grads: Sequence[Tensor]) -> bool:
@@ -123,8 +183,8 @@ def _image(truth: Truth, tensors: Sequence[Tensor], image: int) -> list[Tensor]:
 
 def _unlike(
     truth: Truth, together: Sequence[Tensor], alone: Sequence[Tensor], image: int, known: Sequence[Part]
-) -> float:
-    """Of the parts the largest share of an image's numbers whose gradient has another sign alone."""
+) -> dict[str, float]:
+    """Of each part the share of an image's numbers whose gradient has another sign alone."""
     pairs = zip(unstored(together, truth.layout, truth.size), unstored(alone, truth.layout, truth.size), strict=True)
     signs: dict[str, list[Tensor]] = {part.name: [] for part in known}
     for level, (many, one) in enumerate(pairs):
@@ -132,7 +192,7 @@ def _unlike(
         for part in known:
             a, b = (grad[:, list(part.channels)].transpose(0, 1)[:, held] for grad in (many[image], one[0]))
             signs[part.name].append((a.sign() != b.sign()).flatten())
-    return max(float(torch.cat(found).float().mean()) for found in signs.values())
+    return {name: float(torch.cat(found).float().mean()) for name, found in signs.items()}
 
 
 def ignored_cells(truth: Truth, asker: Asker, rng: np.random.Generator) -> list[Said]:

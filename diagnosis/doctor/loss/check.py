@@ -9,16 +9,17 @@ from torch import Tensor
 from ...findings import Report
 from ..layout import TargetLayout
 from ..notes import OF_LOSSES, Notes
-from . import scores
+from . import descents, scores
 from .asking import Asker, Failed
 from .astray import jolted
-from .boxes import cancelled, costs, misplaced
-from .cells import ignored_cells, mixed, order
+from .boxes import cancelled, costs, misplaced, paired
+from .cells import ignored_cells, mixed, nearby, order
 from .cost import Cost
 from .hard_cases import hard_cases
 from .memory import remembered
 from .parts import parts
 from .pulls import pulls
+from .reading import reading
 from .said import Said
 from .truth import Truth, truth
 
@@ -27,6 +28,7 @@ FOLLOWS = {
     "not_permutation_invariant": (*SPECIFIC, "not_minimal", "gradient_leak", "no_gradient"),
     "non_finite": ("not_minimal", "no_gradient", *SPECIFIC),
     **dict.fromkeys((*SPECIFIC, "class_leak", "no_gradient"), ("not_minimal",)),
+    "class_wrong": ("not_minimal", "no_gradient"),
     "mixed_batch": ("not_minimal", "no_gradient"),
     "state_leak": ("raises",),
     "gradient_leak": ("no_gradient",),
@@ -79,6 +81,8 @@ def _all(
     yield from remembered(given, asker)
     if asker.hopeless:
         return
+    given = _finite(given, asker, rng)
+    yield from reading(given, asker, boxes)
     known = parts(given, asker)
     signed = _signed(given, asker, rng)
     ordering: list[Said] = []
@@ -87,11 +91,23 @@ def _all(
             yield one
             given = truth(given.layout, given.size, 1, rng) if one.code != "raises" else given
         ordering = order(given, asker, known, generator)
+        if ordering and nearby(given, asker, boxes):
+            ordering = order(given, asker, known, generator, loose=True)
     disordered = {one.part for one in ordering}
+    signed = signed or paired(given, asker)
     yield from (*ordering, *(one for one in signed if "boxes" not in disordered))
     said = [*_minimum(given, asker, disordered), *pulls(given, asker, known, boxes, ordered=not ordering)]
     yield from said or (_jolts(given, asker) if not ordering else [])
     yield from ignored_cells(given, asker, rng)
+
+
+def _finite(given: Truth, asker: Asker, rng: np.random.Generator) -> Truth:
+    """Objects whose loss is finite: those given, or ones among which each level of each image has every class."""
+    for one in (given, *(truth(given.layout, given.size, given.batch, rng, every=True) for _ in range(1))):
+        levels = one.levels()
+        if np.isfinite(asker(levels, levels, "a perfect prediction")):
+            return one
+    return given
 
 
 def _signed(given: Truth, asker: Asker, rng: np.random.Generator) -> list[Said]:
@@ -122,9 +138,9 @@ def _minimum(given: Truth, asker: Asker, disordered: set[str]) -> list[Said]:
     boxes, shown = costs(given, asker, least), scores.costs(given, asker, least)
     found: list[Said] = []
     if "boxes" not in disordered:
-        found += misplaced(given, asker, boxes)
-    found += [one for one in scores.check(given, asker, shown) if one.part not in disordered]
-    return found
+        found += misplaced(given, asker, boxes) or descents.boxes(given, asker, boxes)
+    wrong = scores.check(given, asker, shown) or descents.scores(given, asker, shown)
+    return [*found, *(one for one in wrong if one.part not in disordered)]
 
 
 def _jolts(given: Truth, asker: Asker) -> list[Said]:
@@ -172,11 +188,19 @@ def _follows(one: Said, cause: Said, *, infinite: bool) -> bool:
     """Whether what was said follows from a cause: of the same part, or of all of it."""
     if one.weak and cause is not one and cause.part == one.part:
         return True
-    if cause.code == "mixed_batch" and one.code == "not_minimal" and one.part != "boxes":  # an activation is another
-        return False
+    if cause.code == "not_permutation_invariant" and one.code == "gradient_leak" and not one.whole:
+        return cause.whole  # cells are held to hold an object that others hold, by what is said of classes too
+    if cause.code == "gradient_leak" and one.code == "not_minimal" and cause.part == one.part:
+        return cause.whole and bool(one.numbers.get("smaller")) and bool(cause.numbers.get("towards 0"))
+    if cause.code == "class_wrong" and one.code == "gradient_leak" and one.numbers.get("of channels", 1.0) != 1.0:
+        return True  # channels of boxes are taken for those of classes
+    if cause.code == "mixed_batch" and one.code == "not_minimal" and one.part != "boxes" and not cause.whole:
+        return False  # an activation is another
     if cause.code == "gradient_leak" and not one.whole:  # a mask the wrong way round leaves objects out
         return False
     if one.code not in FOLLOWS.get(cause.code, ()) or (cause.code == "non_finite" and (cause.mild or not infinite)):
+        return False
+    if cause.code == "no_gradient" and cause.level is not None and one.level != cause.level:  # of one level alone
         return False
     if cause.code == "no_gradient" and cause.part not in ("objectness", "classes") and not cause.whole:
         return False

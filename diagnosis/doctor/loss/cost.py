@@ -24,4 +24,4 @@ class Cost:
 
     def less(self, value: float, share: float = 1.0) -> bool:
         """Whether predictions cost less than the truth, by a share of what is worth speaking of."""
-        return value < self.least - max(share * self.slack, RESOLUTION * abs(self.least))
+        return bool(np.isfinite(value)) and value < self.least - max(share * self.slack, RESOLUTION * abs(self.least))

@@ -1,33 +1,83 @@
 """Whether a loss answers the same question twice alike; one that does not is asked so that it must."""
 
-import torch
+from collections.abc import Sequence
 
-from .asking import Asker
+import numpy as np
+import torch
+from torch import Tensor
+
+from .asking import Asker, Failed
 from .astray import astray
 from .said import Said
-from .truth import Truth
+from .truth import Truth, truth
 
 
-def remembered(truth: Truth, asker: Asker) -> list[Said]:
+def remembered(given: Truth, asker: Asker) -> list[Said]:
     """What a loss keeps between calls.
 
     Afterwards each question is put with the same random numbers, or to a copy of the loss as it was in the beginning;
     where copies answer differently too, the asker is hopeless.
     """
-    if _steady(truth, asker):
-        return []
+    if _steady(given, asker):
+        return _kept(given, asker)
     asker.seeded = True
-    if _steady(truth, asker):
+    if _steady(given, asker):
         return []
     asker.seeded, asker.fresh = False, True
-    asker.hopeless = not _steady(truth, asker)
+    asker.hopeless = not _steady(given, asker)
     words = "the same predictions and targets cost something else at the next call"
     return [Said("state_leak", f"{words}; nothing else can be asked of it" if asker.hopeless else words)]
 
 
-def _steady(truth: Truth, asker: Asker) -> bool:
+def _kept(given: Truth, asker: Asker) -> list[Said]:
+    """Whether a question is answered otherwise than by a copy that was asked nothing before.
+
+    Questions of another size or batch that a copy does not answer at all are left out, and so are all where a copy is
+    not what the loss is.
+    """
+    height, width = given.size
+    if not _faithful(given, asker):
+        return []
+    for size, batch in ((given.size, 1), ((width, height), given.batch)):
+        if any(side % stride for side in size for stride in given.layout.strides):
+            continue
+        other = truth(given.layout, size, batch, np.random.default_rng(1))
+        targets, raw = asker.tensors(other.levels()), astray(other, asker, 0)
+        asker.fresh = True
+        first = _answer(asker, raw, targets)
+        asker.fresh = False
+        if first is None:
+            continue
+        then = _answer(asker, raw, targets)
+        if then is None or not np.isclose(first, then, rtol=1e-5, atol=1e-9, equal_nan=True):
+            asker.fresh = True
+            return [Said("state_leak", "what was asked before changes what another question costs")]
+    return []
+
+
+def _faithful(given: Truth, asker: Asker) -> bool:
+    """Whether a copy answers what was asked first as the loss does."""
+    targets, raw = asker.tensors(given.levels()), astray(given, asker, 0)
+    plain = _answer(asker, raw, targets)
+    asker.fresh = True
+    other = _answer(asker, raw, targets)
+    asker.fresh = False
+    if plain is None or other is None:
+        return plain is other
+    return bool(np.isclose(plain, other, rtol=1e-5, atol=1e-9, equal_nan=True))
+
+
+def _answer(asker: Asker, raw: Sequence[Tensor], targets: Sequence[Tensor]) -> float | None:
+    """The loss, None where it raises."""
+    try:
+        return float(asker.value(raw, targets).detach())
+    except Failed:
+        return None
+
+
+def _steady(given: Truth, asker: Asker) -> bool:
     """Whether a question is answered alike twice; NaN is like NaN."""
-    targets = asker.tensors(truth.levels())
-    raw = astray(truth, asker, 0)
+    targets = asker.tensors(given.levels())
+    raw = astray(given, asker, 0)
     one, other = (asker.value(raw, targets).detach() for _ in range(2))
     return bool(torch.isclose(one, other, rtol=1e-5, atol=1e-9, equal_nan=True))

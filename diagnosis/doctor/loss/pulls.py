@@ -1,6 +1,7 @@
 """Where a loss pulls: at all that is wrong in cells that hold an object, and at no boxes elsewhere."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,6 +17,12 @@ from .truth import Truth
 DRAWS = 3
 DEAD = 0.2
 """Of the sides of all objects, the share that may get no gradient at any of some predictions that are a little off."""
+EVERY = 0.5
+"""Of the empty cells, the share from which on boxes are pulled at in all of them, not in a few wrong ones."""
+TOWARDS = 0.99
+"""Of the numbers of empty cells that are pulled at, the share that is pulled towards 0 where size itself costs."""
+SILENT = 0.6
+"""The same where scores are wrong, so that predictions take objects for none."""
 NAMES = ("first", "second", "third", "fourth")
 
 
@@ -27,13 +34,16 @@ def pulls(
     ``boxes``: raw channels that must be left alone in empty cells, None where they are not known. ``ordered``: whether
     cells cost alike wherever they lie; where they do not, sides of single objects are not looked at.
     """
-    targets, draws = asker.tensors(truth.levels()), []
+    targets, draws, raws = asker.tensors(truth.levels()), [], []
     for seed in range(DRAWS):
-        grads = asker.pulls(astray(truth, asker, seed), targets)
+        raws.append(astray(truth, asker, seed))
+        grads = asker.pulls(raws[-1], targets)
         if grads is None:
             return [Said("no_gradient", "the loss does not depend on the predictions by autograd")]
         draws.append(unstored(grads, truth.layout, truth.size))
-    found = [*_infinite(draws), *_leaks(truth, draws, boxes), *_boxes(truth, asker, draws, ordered=ordered)]
+    shown = unstored(raws[0], truth.layout, truth.size)
+    found = [*_infinite(draws), *_leaks(truth, draws[0], shown, boxes), *_boxes(truth, asker, draws, ordered=ordered)]
+    found = found or _trusting(truth, asker, boxes)
     for part in known:
         if part.name != "boxes":
             found += _scores(truth, asker, draws, part)
@@ -45,16 +55,36 @@ def _infinite(draws: Sequence[Sequence[Tensor]]) -> list[Said]:
     return [Said("non_finite", "the gradient holds NaN or infinity", level=level) for level in levels]
 
 
-def _leaks(truth: Truth, draws: Sequence[Sequence[Tensor]], boxes: Sequence[int] | None) -> list[Said]:
-    """Boxes that are pulled at in cells without an object."""
+def _leaks(truth: Truth, grads: Sequence[Tensor], raw: Sequence[Tensor], boxes: Sequence[int] | None) -> list[Said]:
+    """Boxes that are pulled at in cells without an object, by gradients (B, A, C, H, W) at ``raw``, a level each."""
     found = []
     for level in range(len(truth.objects)) if boxes is not None else ():
-        grad = draws[0][level][:, :, list(boxes or ())].abs().amax(2)
-        leak = grad[~torch.from_numpy(truth.mask(level))] > 0
+        empty = ~torch.from_numpy(truth.mask(level))
+        grad, number = (part[level][:, :, list(boxes or ())].movedim(2, -1)[empty] for part in (grads, raw))
+        channels = grad.abs() > 0
+        leak = channels.any(1)
         if leak.any():
             words = "boxes are pulled at in cells that hold no object"
-            numbers = {"share": float(leak.float().mean())}
-            found.append(Said("gradient_leak", words, "boxes", level=level, numbers=numbers))
+            numbers = {"share": float(leak.float().mean()), "of channels": float(channels.any(0).float().mean())}
+            numbers["towards 0"] = float((grad * number > 0)[channels].float().mean()) > TOWARDS
+            every = bool(leak.float().mean() > EVERY)
+            found.append(Said("gradient_leak", words, "boxes", level=level, whole=every, numbers=numbers))
+    return found
+
+
+def _trusting(truth: Truth, asker: Asker, boxes: Sequence[int] | None) -> list[Said]:
+    """Boxes that are pulled at only where predictions see an object, or wherever they do."""
+    raw = astray(truth, asker, 0, most=0.9)
+    grads = asker.pulls(raw, asker.tensors(truth.levels()))
+    if grads is None or not groups(truth):
+        return []
+    draws = [unstored(part, truth.layout, truth.size) for part in (grads, raw)]
+    wrong = "where scores are wrong"
+    found = [replace(one, words=f"{one.words}, {wrong}") for one in _leaks(truth, draws[0], draws[1], boxes)]
+    table = _sides(truth, asker, _alive(draws[:1]))
+    asked = ~np.isnan(table)
+    if asked.any() and (table[asked] == 0).mean() > SILENT:
+        found.append(Said("no_gradient", f"boxes of objects are not pulled at {wrong}", "boxes", whole=True))
     return found
 
 
@@ -126,7 +156,17 @@ def _scores(truth: Truth, asker: Asker, draws: Sequence[Sequence[Tensor]], part:
         if not pulled.any(2)[mask].all():
             words = f"{part.name} of cells that hold an object get no gradient"
             found.append(Said("no_gradient", words, part.name, level=level))
+    if part.name == "objectness" or truth.layout.objectness is None:
+        found += _background(pairs, part)
     return found or _single(truth, asker, _alive(draws), part) or _own(truth, alive, part)
+
+
+def _background(pairs: Sequence[tuple[Tensor, Tensor]], part: Part) -> list[Said]:
+    """Levels whose empty cells are not pulled at, where most of others are."""
+    shares = [float(pulled.any(2)[~mask].float().mean()) for pulled, mask in pairs]
+    silent = [level for level, share in enumerate(shares) if share == 0] if max(shares) > 0.5 else []
+    words = f"an error of the {part.name} costs nothing in empty cells"
+    return [Said("no_gradient", words, part.name, level=level) for level in silent]
 
 
 def _own(truth: Truth, alive: Sequence[Tensor], part: Part) -> list[Said]:

@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
+from ..boxes.writing import unstored
 from .asking import Asker
 from .cost import Cost
-from .parts import MOST, groups, toward
+from .parts import MOST, changed, groups, toward
 from .said import Said
 from .truth import Truth
 
 STEPS = (0.03, 0.06, 0.1, 0.15, 0.3, 0.5, 0.7, 0.9)
 SMOOTH = 0.15
 """A loss that is smallest so near to the truth smooths its labels."""
+SURE = 0.97
+"""Labels of which none is so likely are smoothed."""
 BOUNDED = 2.2
 """The second half of the way from right to wrong costs so many times the first where a probability is squared or
 logged; less where an activation comes upon an activation."""
@@ -40,7 +44,7 @@ def check(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
     for name, channels in groups(truth).items():
         if not (found and name == "classes"):
             found += _group(truth, asker, cost, name, channels)
-    return found or _order(truth, asker, cost)
+    return found or _order(truth, asker, cost) or _falling(truth, asker, cost)
 
 
 def _group(truth: Truth, asker: Asker, cost: Cost, name: str, channels: Sequence[int]) -> list[Said]:
@@ -53,14 +57,34 @@ def _group(truth: Truth, asker: Asker, cost: Cost, name: str, channels: Sequence
     for where in ("objects", "empty cells"):
         values = [ask(step, where) for step in STEPS]
         lowest = int(np.argmin(values))
-        if cost.less(values[lowest], 0.02) and STEPS[lowest] > SMOOTH:
+        if cost.less(values[lowest], 0.02) and (STEPS[lowest] > SMOOTH or softened(truth, asker, channels)):
             words = f"{name} that are wrong by {STEPS[lowest]:g} in {where} cost less than right ones"
             return [Said("not_minimal", words, name)]
     for channel in channels if 1 < len(channels) <= MOST else ():
         if cost.less(ask(0.5, "empty cells", (channel,)), 0.02):
+            if cost.less(ask(0.5, "objects", (channel,)), 0.02):
+                words = f"{name} that are half wrong in channel {channel} cost less than right ones"
+                return [Said("not_minimal", words, name)]
             words = f"cells without an object cost less with channel {channel} of the {name} half set"
             return [Said("class_leak", words, name)]
     return _activated(ask, cost, name, truth)
+
+
+def softened(truth: Truth, asker: Asker, channels: Sequence[int]) -> bool:
+    """Whether raw predictions already mean smoothed labels: no probability, logit or logarithm that is nearly sure."""
+    says = changed(truth, asker, toward(truth, channels, 1.0, "objects"))
+    most = []
+    raws = unstored(asker.raw(truth.levels()), truth.layout, truth.size)
+    for level, (raw, mask, one) in enumerate(zip(raws, says, truth.objects, strict=True)):
+        held = torch.from_numpy(truth.mask(level))
+        picked = mask.transpose(0, 2).flatten(1).any(1).nonzero().flatten()
+        values = raw[:, :, picked].movedim(2, -1)[held]
+        if len(one.labels) and values.numel():
+            ways = [values.sigmoid()]
+            ways += [values] if bool(((values >= 0) & (values <= 1)).all()) else []
+            ways += [values.exp()] if bool((values <= 1e-3).all()) else []
+            most.append(torch.stack([way.amax(-1).min() for way in ways]).max())
+    return bool(most) and float(torch.stack(most).min()) < SURE
 
 
 def _activated(ask, cost: Cost, name: str, truth: Truth) -> list[Said]:
@@ -72,6 +96,20 @@ def _activated(ask, cost: Cost, name: str, truth: Truth) -> list[Said]:
         costs = f"{cost.least:.3g} of {wrong:.3g}"
         words = f"right {name} cost nearly as much as wrong ones ({costs}), as after two activations"
         return [Said("not_minimal", words, name)]
+    return []
+
+
+def _falling(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
+    """Probabilities that are altogether wrong and cost far less than those that are half wrong: they stay wrong."""
+    for name, channels in groups(truth).items():
+        for where in ("objects", "empty cells"):
+            half, far = (
+                asker(toward(truth, channels, step, where), truth.levels(), f"{name} wrong in {where}") - cost.least
+                for step in (0.5, 0.99)
+            )
+            if half > cost.slack and far < 0.5 * half:
+                words = f"{name} that are wrong altogether in {where} cost less than half wrong ones, and stay wrong"
+                return [Said("no_gradient", words, name)]
     return []
 
 

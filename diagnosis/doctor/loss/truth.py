@@ -1,6 +1,6 @@
 """Targets with a few objects, and predictions that depart from them in one known way."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +26,11 @@ class Objects:
     labels: np.ndarray
     likely: np.ndarray
     sure: np.ndarray
+
+    def taken(self, kept: np.ndarray) -> "Objects":
+        """Those of ``kept`` (n,) bool alone."""
+        parts = {name: getattr(self, name)[kept] for name in ("images", "cells", "labels", "likely", "sure")}
+        return Objects(**parts, held=self.held.take(kept))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,14 +84,20 @@ class Truth:
             self.put(found[level], one, values)
         return found
 
-    def jointly(self, channels: tuple[int, int], strides: tuple[float, float]) -> list[np.ndarray]:
-        """Levels in which two of the four box channels are those of boxes moved, each by so many strides."""
+    def jointly(self, channels: tuple[int, ...], strides: tuple[float, ...]) -> list[np.ndarray]:
+        """Levels in which some of the four box channels are those of boxes moved, each by so many strides."""
+        counts = [len(one.labels) for one in self.objects]
+        ways = [[np.full(count, away) for count in counts] for away in strides]
+        return self.moved(dict(zip(channels, ways, strict=True)))
+
+    def moved(self, ways: Mapping[int, Sequence[np.ndarray]]) -> list[np.ndarray]:
+        """Levels in which box channels are those of boxes moved by strides (n,) a level, by channel."""
         found = self.levels()
         for level, one in enumerate(self.objects):
             values = self.values(level)
-            for channel, away in zip(channels, strides, strict=True):
-                term = declared(self.layout, level)[channel]
-                values[:, channel] = term.predict(one.held, channel, away * one.held.stride)
+            for channel, strides in ways.items():
+                away = strides[level] * one.held.stride
+                values[:, channel] = declared(self.layout, level)[channel].predict(one.held, channel, away)
             self.put(found[level], one, values)
         return found
 
@@ -135,17 +146,26 @@ class Truth:
         """The same with the objects of one level alone, in the first image alone."""
         found = []
         for index, one in enumerate(self.objects):
-            kept = one.images == (0 if index == level else -1)
-            parts = {name: getattr(one, name)[kept] for name in ("images", "cells", "labels", "likely", "sure")}
-            found.append(Objects(**parts, held=one.held.take(kept)))
+            found.append(one.taken(one.images == (0 if index == level else -1)))
         return replace(self, objects=tuple(found))
 
 
-def truth(layout: TargetLayout, size: Size, batch: int, rng: np.random.Generator, *, alike: bool = False) -> Truth:
-    """A few objects in each image, on every level, each in one cell; ``alike``: in the same cells in each image."""
-    objects = []
+def truth(
+    layout: TargetLayout,
+    size: Size,
+    batch: int,
+    rng: np.random.Generator,
+    *,
+    alike: bool = False,
+    every: bool = False,
+) -> Truth:
+    """A few objects in each image, on every level, each in one cell.
+
+    ``alike``: in the same cells in each image; ``every``: of every class, as far as there are cells.
+    """
+    objects, each = [], max(EACH, layout.class_count) if every else EACH
     for level, (rows, columns) in enumerate(grids(layout, size)):
-        places = [rng.permutation(rows * columns)[:EACH] for _ in range(batch)]
+        places = [rng.permutation(rows * columns)[:each] for _ in range(batch)]
         places = places[:1] * batch if alike else places
         images = np.repeat(np.arange(batch), [len(part) for part in places])
         row, column = np.divmod(np.concatenate(places), columns)
@@ -160,7 +180,7 @@ def truth(layout: TargetLayout, size: Size, batch: int, rng: np.random.Generator
                 images=images,
                 cells=cells,
                 held=at_cells(layout, level, size, boxes, cells),
-                labels=rng.integers(0, layout.class_count, count),
+                labels=np.arange(count) % layout.class_count if every else rng.integers(0, layout.class_count, count),
                 likely=rng.uniform(0.6, 0.95, count) if soft else np.ones(count),
                 sure=np.ones(count) if binary else rng.uniform(0.6, 0.95, count),
             )
