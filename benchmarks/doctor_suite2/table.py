@@ -34,7 +34,7 @@ def rate(answers: Sequence[Answer]) -> str:
     if not answers:
         return ""
     right, named = (sum(one[field] for one in answers) for field in ("right", "named"))
-    beside = f" ({named})" if named != right else ""
+    beside = f" ({named})" if named != right and answers[0]["group"] != "correct" else ""
     return f"{right} of {len(answers)}, {right / len(answers):.1%}{beside}"
 
 

@@ -144,9 +144,9 @@ FAULTS = (
     ),
     fault(
         "neighbours of cells with an object pay for boxes",
-        "loss_bins",
+        "loss_peaks",
         "gradient_leak",
-        ("    mine = held(true)\n", "    mine = F.max_pool2d(held(true)[:, None].float(), 3, 1, 1)[:, 0] > 0\n"),
+        ("mask = true[:, 0] > 0", "mask = F.max_pool2d(true[:, :1], 3, 1, 1)[:, 0] > 0"),
     ),
     fault(
         "images and priors of predictions flattened in the other order",
@@ -168,6 +168,6 @@ FAULTS = (
 PAIRS = (
     ("priors as (height, width) for predictions", "how many kinds are wrong"),
     ("width twice and height never", "cells weigh less the farther they are from the middle of the image"),
-    ("neighbours of cells with an object pay for boxes", "the lower of the two bins alone"),
+    ("neighbours of cells with an object pay for boxes", "objectness smoothed over neighbours"),
     ("a weight that grows from call to call", "kinds of targets begin at objectness"),
 )
