@@ -22,8 +22,8 @@ ACTIVATIONS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
     "a cut to [-1, 1]": ("saturated_offset", lambda v: v.clip(-1, 1)),
     "a hyperbolic tangent": ("saturated_offset", np.tanh),
     "twice a sigmoid less a half": ("saturated_offset", lambda v: 2 * _sigmoid(v) - 0.5),
-    "2 v - 0.5, as YOLOv5 takes offsets": ("half_cell_offset", lambda v: 2 * v - 0.5),
-    "(v + 0.5) / 2, as YOLOv3 takes offsets": ("half_cell_offset", lambda v: (v + 0.5) / 2),
+    "2 v - 0.5, as YOLOv5 takes offsets": ("wrong_box_unit", lambda v: 2 * v - 0.5),
+    "(v + 0.5) / 2, as YOLOv3 takes offsets": ("wrong_box_unit", lambda v: (v + 0.5) / 2),
     "a cut at 0": ("saturated_offset", lambda v: v.clip(min=0)),
     "an exponential": ("wrong_box_unit", np.exp),
     "a softplus": ("wrong_box_unit", lambda v: np.log1p(np.exp(v))),
@@ -35,6 +35,7 @@ ACTIVATIONS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
     "the double": ("wrong_box_format", lambda v: v * 2),
 }
 
+FACTORS = {"the half": 0.5, "the double": 2.0}
 LONGER = {f"{step:+g} more": ("wrong_box", lambda v, step=step: v + step) for step in (1.0, -1.0, 0.5, -0.5)}
 """Functions of distances, or of sizes, that would be a shift of places."""
 
@@ -65,7 +66,7 @@ def activated(seen: Seen) -> Reason | None:
             share = seen.told(meant_boxes(replace(seen.given, values=values), seen.terms))
             if share >= ENOUGH:
                 codes = _sorted(functions[name][0] for name in names)
-                best = count, Reason(codes, _words(first, last, seen), share)
+                best = count, Reason(codes, _words(first, last, seen), share, scale=_scale(first, last, seen))
     return best[1] if best else None
 
 
@@ -91,6 +92,12 @@ def _allowed(first: str, last: str, seen: Seen) -> bool:
     if seen.terms[0].sign < 0:
         return first == last or not (first in LONGER or last in LONGER)
     return first not in LONGER and (last not in LONGER or seen.terms[2].quantity == "w")
+
+
+def _scale(first: str, last: str, seen: Seen) -> float | None:
+    """How many times as long distances, or sizes, in strides come out, where that is all."""
+    alone = first == last if seen.terms[0].sign < 0 else not first and seen.terms[2].quantity == "w"
+    return FACTORS.get(last) if alone and seen.terms[2].unit.name == "stride" else None
 
 
 def _words(first: str, last: str, seen: Seen) -> str:

@@ -1,17 +1,20 @@
 """Boxes whose points and sides go wrong in different ways: each by itself, in the fewest words that explain it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 import numpy as np
 
 from ..boxes.terms import Held
-from .seen import ENOUGH, Reason, Seen
+from .other_cells import cells
+from .seen import ENOUGH, FEWEST, Reason, Seen
 
 Way = tuple[str, str, np.ndarray]
 """A code, words, and (n, 2) px: what comes out in the place of what was given."""
 STEADY = 0.01
 """By which the ratios of sides to those given may differ where all are one number."""
+LIKELY = 0.6
+"""Of the centres, or of the sizes, the share that a way must explain to be looked at."""
 KNOWN = ((0.5, "halved"), (2.0, "doubled"))
 
 
@@ -22,21 +25,45 @@ def apart(seen: Seen) -> Reason | None:
     (x1, y1, x2, y2), (u1, v1, u2, v2) = seen.given.boxes.T, seen.came.T
     middle, size = np.stack((x1 + x2, y1 + y2), 1) / 2, np.stack((x2 - x1, y2 - y1), 1)
     ratio = _one_ratio(np.stack((u2 - u1, v2 - v1), 1) / size)
-    return _fewest(seen, list(_points(seen.given, middle)), list(_sizes(seen.given, size, ratio)), ratio)
+    return _fewest(seen, list(point_ways(seen, middle)), list(_sizes(seen.given, size, ratio)), ratio)
 
 
 def _fewest(seen: Seen, points: list[Way], sizes: list[Way], ratio: float | None) -> Reason | None:
     best: tuple[int, Reason] | None = None
-    for point, size in product(points, sizes):
+    constant = sizes[-1]
+    for point, size in product(likely_points(seen, points), _likely_sizes(seen, sizes)):
         said = [way for way in (point, size) if way[0]]
         if not said or (best and len(said) >= best[0]):
             continue
         share = seen.told(np.concatenate((point[2] - size[2] / 2, point[2] + size[2] / 2), 1))
         if share >= ENOUGH:
             codes = tuple(dict.fromkeys(code for code, _, _ in said))
-            alone = ratio if not point[0] and size is sizes[-1] else None
-            best = len(said), Reason(codes, " and ".join(words for _, words, _ in said), share, ratio=alone)
+            alone = ratio if not point[0] and size is constant else None
+            scale = alone if seen.terms[2].unit.name == "stride" else None
+            words = " and ".join(words for _, words, _ in said)
+            best = len(said), Reason(codes, words, share, ratio=alone, scale=scale)
     return best[1] if best else None
+
+
+def likely_points(seen: Seen, points: Iterable[Way]) -> list[Way]:
+    """The ways that explain most centres of what lies within the image."""
+    return _likely(seen, points, (seen.came[:, :2] + seen.came[:, 2:]) / 2)
+
+
+def _likely_sizes(seen: Seen, sizes: Iterable[Way]) -> list[Way]:
+    return _likely(seen, sizes, seen.came[:, 2:] - seen.came[:, :2])
+
+
+def _likely(seen: Seen, ways: Iterable[Way], came: np.ndarray) -> list[Way]:
+    height, width = seen.given.sizes.T
+    whole = ((seen.came > 0) & (seen.came < np.stack((width, height, width, height), 1))).all(1)
+    inside = whole if whole.sum() >= FEWEST else np.ones(len(came), bool)
+    found = []
+    for way in ways:
+        near = np.abs(way[2] - came)[inside].max(1) <= 2 * seen.tolerance[inside]
+        if near.mean() >= LIKELY:
+            found.append(way)
+    return found
 
 
 def _one_ratio(ratios: np.ndarray) -> float | None:
@@ -45,6 +72,16 @@ def _one_ratio(ratios: np.ndarray) -> float | None:
         middle = float(np.nanmedian(ratios)) if np.isfinite(ratios).any() else np.nan
         near = np.abs(ratios / middle - 1) < STEADY
     return middle if middle > 0 and near.mean() >= ENOUGH and abs(middle - 1) > STEADY else None
+
+
+def point_ways(seen: Seen, middle: np.ndarray) -> Iterator[Way]:
+    """Where centres may come out, the declared place first."""
+    yield from _points(seen.given, middle)
+    if seen.terms[0].reference is not None:
+        for words, (code, others) in cells(seen.given).items():
+            yield code, words, middle + (others - seen.given.here) * seen.given.stride
+        for step in (0.5, -0.5):
+            yield "half_cell_offset", f"centres lie {step:+g} cell off", middle + step * seen.given.stride
 
 
 def _points(held: Held, middle: np.ndarray) -> Iterator[Way]:
@@ -101,4 +138,5 @@ def _distances(seen: Seen) -> Reason | None:
         return None
     share = seen.told(np.tile(points, 2) + signs * given * ratio)
     words = f"distances come out multiplied by {ratio:.4g}"
-    return Reason(("wrong_box_unit",), words, share) if share >= ENOUGH else None
+    scale = ratio if seen.terms[0].unit.name == "stride" else None
+    return Reason(("wrong_box_unit",), words, share, scale=scale) if share >= ENOUGH else None

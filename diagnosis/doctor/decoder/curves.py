@@ -1,5 +1,7 @@
 """Channels that come out as some function of what was given, whichever it is: points that lie on one curve."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from .seen import ENOUGH, Reason, Seen
@@ -31,7 +33,7 @@ def curved(seen: Seen) -> Reason | None:
         return Reason((code,), f"the channels of {name} are cut {said}", 1.0)
     if not _lie_on_a_curve(one[sound], other[sound]):
         return None
-    if _bounded(one[sound], other[sound]):
+    if _bounded(one[sound], other[sound]) and _bounded(one[sound], _measured(seen, picked).ravel()[sound]):
         words = f"{name} come out as a function of those given that levels off"
         return Reason(("saturated_offset",), words, ENOUGH)
     return Reason(("wrong_box_unit",), f"{name} come out as another function of those given", ENOUGH)
@@ -70,6 +72,12 @@ def _lie_on_a_curve(one: np.ndarray, other: np.ndarray) -> bool:
     gap = np.maximum(x[2:] - x[:-2], 1e-9)
     between = y[:-2] + (y[2:] - y[:-2]) * (x[1:-1] - x[:-2]) / gap
     return bool((np.abs(between - y[1:-1]) <= NEAR * span).mean() >= 0.97)
+
+
+def _measured(seen: Seen, picked: slice) -> np.ndarray:
+    """(n, channels): what comes out in the declared unit, through no function."""
+    terms = [replace(term, function="identity") for term in seen.terms]
+    return np.stack([term.predict(seen.taken, i) for i, term in enumerate(terms)], 1)[:, picked]
 
 
 def _bounded(one: np.ndarray, other: np.ndarray) -> bool:

@@ -86,7 +86,7 @@ def _named(spreads: Mapping[Size, Spread], stride: float) -> tuple[str, str, flo
         pitch = float(stride * ratios.mean())
         return "wrong_stride", f"anchor points lie {pitch:.4g} px apart, not {stride:g}", pitch
     said = [f"{h} x {w}: {x:.4g} along x and {y:.4g} along y" for (h, w), (x, y) in _apart(spreads, stride)]
-    return "wrong_box", f"anchor points lie otherwise apart than {stride:g} px ({'; '.join(said)})", None
+    return "wrong_stride", f"anchor points lie otherwise apart than {stride:g} px ({'; '.join(said)})", None
 
 
 def _apart(spreads: Mapping[Size, Spread], stride: float) -> list[tuple[Size, tuple[float, float]]]:
