@@ -24,7 +24,7 @@ def apart(seen: Seen) -> Reason | None:
         return _distances(seen)
     (x1, y1, x2, y2), (u1, v1, u2, v2) = seen.given.boxes.T, seen.came.T
     middle, size = np.stack((x1 + x2, y1 + y2), 1) / 2, np.stack((x2 - x1, y2 - y1), 1)
-    ratio = _one_ratio(np.stack((u2 - u1, v2 - v1), 1) / size)
+    ratio = one_ratio(np.stack((u2 - u1, v2 - v1), 1) / size)
     return _fewest(seen, list(point_ways(seen, middle)), list(_sizes(seen.given, size, ratio)), ratio)
 
 
@@ -45,28 +45,28 @@ def _fewest(seen: Seen, points: list[Way], sizes: list[Way], ratio: float | None
     return best[1] if best else None
 
 
-def likely_points(seen: Seen, points: Iterable[Way]) -> list[Way]:
-    """The ways that explain most centres of what lies within the image."""
-    return _likely(seen, points, (seen.came[:, :2] + seen.came[:, 2:]) / 2)
+def likely_points(seen: Seen, points: Iterable[Way], least: float = LIKELY) -> list[Way]:
+    """The ways that explain most centres, ``least`` of those of boxes that no edge of the image has cut."""
+    return _likely(seen, points, (seen.came[:, :2] + seen.came[:, 2:]) / 2, least)
 
 
 def _likely_sizes(seen: Seen, sizes: Iterable[Way]) -> list[Way]:
-    return _likely(seen, sizes, seen.came[:, 2:] - seen.came[:, :2])
+    return _likely(seen, sizes, seen.came[:, 2:] - seen.came[:, :2], LIKELY)
 
 
-def _likely(seen: Seen, ways: Iterable[Way], came: np.ndarray) -> list[Way]:
-    height, width = seen.given.sizes.T
-    whole = ((seen.came > 0) & (seen.came < np.stack((width, height, width, height), 1))).all(1)
-    inside = whole if whole.sum() >= FEWEST else np.ones(len(came), bool)
+def _likely(seen: Seen, ways: Iterable[Way], came: np.ndarray, least: float) -> list[Way]:
+    ends = seen.given.sizes[:, ::-1]
+    whole = (seen.came[:, :2] != 0).all(1) & (seen.came[:, 2:] != ends).all(1)
+    whole = whole if whole.sum() >= FEWEST else np.ones(len(came), bool)
     found = []
     for way in ways:
-        near = np.abs(way[2] - came)[inside].max(1) <= 2 * seen.tolerance[inside]
-        if near.mean() >= LIKELY:
+        near = np.abs(way[2] - came)[whole].max(1) <= 2 * seen.tolerance[whole]
+        if near.mean() >= least:
             found.append(way)
     return found
 
 
-def _one_ratio(ratios: np.ndarray) -> float | None:
+def one_ratio(ratios: np.ndarray) -> float | None:
     """The number that nearly all ratios are, where there is one."""
     with np.errstate(all="ignore"):
         middle = float(np.nanmedian(ratios)) if np.isfinite(ratios).any() else np.nan
@@ -133,7 +133,7 @@ def _distances(seen: Seen) -> Reason | None:
     signs = np.array((-1, -1, 1, 1))
     given, came = (signs * (boxes - np.tile(points, 2)) for boxes in (seen.given.boxes, seen.came))
     with np.errstate(all="ignore"):
-        ratio = _one_ratio(came / given)
+        ratio = one_ratio(came / given)
     if ratio is None:
         return None
     share = seen.told(np.tile(points, 2) + signs * given * ratio)

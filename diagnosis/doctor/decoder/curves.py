@@ -15,15 +15,23 @@ LEVEL = 0.25
 
 def curved(seen: Seen) -> Reason | None:
     """Sizes, or distances, that come out as another function of what was given, all else being right."""
-    with np.errstate(all="ignore"):
-        came = np.stack([term.predict(seen.taken, i) for i, term in enumerate(seen.terms)], 1)
-    given = seen.given.values
     picked = slice(0, 4) if seen.terms[0].sign < 0 else slice(2, 4)
-    if seen.terms[2].quantity == "x2" and picked.start:
+    if picked.start and (seen.terms[2].quantity == "x2" or not _places(seen, _written(seen))):
         return None
-    one, other = given[:, picked].ravel(), came[:, picked].ravel()
+    return curve(seen, picked)
+
+
+def _written(seen: Seen) -> np.ndarray:
+    """(n, 4): the channels in which an encoder as declared would have written what came."""
+    with np.errstate(all="ignore"):
+        return np.stack([term.predict(seen.taken, i) for i, term in enumerate(seen.terms)], 1)
+
+
+def curve(seen: Seen, picked: slice) -> Reason | None:
+    """Box channels ``picked``, sizes or distances, that come out as another function of what was given."""
+    one, other = seen.given.values[:, picked].ravel(), _written(seen)[:, picked].ravel()
     sound = np.isfinite(one) & np.isfinite(other)
-    if sound.sum() < FEWEST or (picked.start and not _places(seen, came)):
+    if sound.sum() < FEWEST:
         return None
     name = "sizes" if picked.start else "distances"
     cut = _cut(one[sound], other[sound])

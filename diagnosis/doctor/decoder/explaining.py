@@ -13,6 +13,7 @@ from .activations import activated
 from .apart import apart
 from .curves import curved
 from .forms import forms
+from .mingled import mingled
 from .other_cells import elsewhere
 from .points import pointed
 from .priors import sized
@@ -24,7 +25,7 @@ FEW = 8
 
 def reason(seen: Seen) -> Reason | None:
     """The first that explains nearly all of: a ceiling, another form given out, activations, cells, terms, a motion."""
-    for found in (_ceiling, forms, _rounded, activated, elsewhere, sized, apart, _terms, pointed, _moved, curved):
+    for found in (_ceiling, forms, _rounded, activated, elsewhere, sized, apart, _terms, pointed, _moved, curved, mingled):
         explained = found(seen)
         if explained is not None:
             return explained

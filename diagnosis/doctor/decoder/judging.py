@@ -11,6 +11,7 @@ from ..notes import Notes
 from .asking import Asker, Unreadable
 from .explaining import reason
 from .flooding import mislaid
+from .lending import LENT, lent
 from .levels import Told, description, fold, note, unexplained
 from .origins import changes, origin
 from .scores import SURE, loud
@@ -61,6 +62,9 @@ def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng:
     crowded = _crowded(level, asker, notes)
     lost = sum(int((~trial.came).sum()) for trial in level.trials)
     if lost and not crowded and not _moved_out(level):
+        borrowed = _borrowed(level, asker, notes, rng)
+        if borrowed is not None:
+            return borrowed
         if _scattered(level, asker):
             notes.add("scrambled_layout", "what is said of one cell is read from many", level=level.index)
             return Told("what is said of one cell is read from many", 0, 0)
@@ -76,6 +80,23 @@ def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng:
             notes.add("object_lost", what, level=level.index, trials=level.crowded)
         return Told("boxes come out as the layout says", len(right), 0)
     return _boxes(level, seen, asker, rng)
+
+
+def _borrowed(level: Level, asker: Asker, notes: Notes, rng: np.random.Generator) -> Told | None:
+    """What is told of predictions that come out by what other cells lend them, where their boxes are known then."""
+    found = lent(asker, level.trials)
+    if found is None:
+        return None
+    code, level = found[0], Level(level.index, found[1])
+    seen = _seen(level, asker)
+    if seen is None:
+        return None
+    right = Told("boxes come out as the layout says", len(seen.came), 0)
+    told = right if seen.right.all() else _boxes(level, seen, asker, rng)
+    if told.reason is not None and (told.unexplained or "scrambled_layout" in told.reason.codes):
+        return None
+    notes.add(code, LENT[code], level=level.index)
+    return told
 
 
 def _viewed(
