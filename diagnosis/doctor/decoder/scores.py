@@ -49,4 +49,4 @@ def class_alone(asker: Asker, trial: Trial) -> bool:
     if asker.alike(before, outputs):
         return False
     found = asker(outputs)
-    return any(len(one.sure(0.5).boxes) for one in found)
+    return any(len(one.sure(LOUD).boxes) for one in found)
