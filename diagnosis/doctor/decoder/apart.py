@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 
 from ..boxes.terms import Held
+from .activations import CLEARLY
 from .other_cells import cells
 from .seen import ENOUGH, FEWEST, Reason, Seen
 
@@ -29,20 +30,21 @@ def apart(seen: Seen) -> Reason | None:
 
 
 def _fewest(seen: Seen, points: list[Way], sizes: list[Way], ratio: float | None) -> Reason | None:
-    best: tuple[int, Reason] | None = None
+    best: tuple[int, float, Reason] | None = None
     constant = sizes[-1]
     for point, size in product(likely_points(seen, points), _likely_sizes(seen, sizes)):
         said = [way for way in (point, size) if way[0]]
-        if not said or (best and len(said) >= best[0]):
+        if not said or (best and len(said) > best[0]):
             continue
-        share = seen.told(np.concatenate((point[2] - size[2] / 2, point[2] + size[2] / 2), 1))
-        if share >= ENOUGH:
-            codes = tuple(dict.fromkeys(code for code, _, _ in said))
+        came = np.concatenate((point[2] - size[2] / 2, point[2] + size[2] / 2), 1)
+        share, rest = seen.told(came), seen.rest(came)
+        codes = tuple(dict.fromkeys(code for code, _, _ in said))
+        if share >= ENOUGH and (best is None or (len(said), rest + CLEARLY) < best[:2]):
             alone = ratio if not point[0] and size is constant else None
             scale = alone if seen.terms[2].unit.name == "stride" else None
             words = " and ".join(words for _, words, _ in said)
-            best = len(said), Reason(codes, words, share, ratio=alone, scale=scale)
-    return best[1] if best else None
+            best = len(said), rest, Reason(codes, words, share, ratio=alone, scale=scale)
+    return best[2] if best else None
 
 
 def likely_points(seen: Seen, points: Iterable[Way], least: float = LIKELY) -> list[Way]:
@@ -77,7 +79,11 @@ def one_ratio(ratios: np.ndarray) -> float | None:
 def point_ways(seen: Seen, middle: np.ndarray) -> Iterator[Way]:
     """Where centres may come out, the declared place first."""
     yield from _points(seen.given, middle)
-    if seen.terms[0].reference is not None:
+    reference = seen.terms[0].reference
+    if reference is not None:
+        start, stride = (seen.given.here + reference.offset) * reference.pitch, seen.given.stride
+        yield "wrong_box_unit", "places from anchor points come out in strides", start + (middle - start) / stride
+        yield "wrong_box_unit", "places come out multiplied by the stride once more", start + (middle - start) * stride
         for words, (code, others) in cells(seen.given).items():
             yield code, words, middle + (others - seen.given.here) * seen.given.stride
         for step in (0.5, -0.5):

@@ -11,7 +11,7 @@ from ..copying import copied
 from ..layout import TargetLayout
 from ..notes import OF_DECODERS, Notes
 from .asking import Asker, Unreadable
-from .images import alike, mixed
+from .images import alike, mixed, steady
 from .judging import Level, judge
 from .scores import SURE, class_alone, doubled, quiet
 from .trials import SMALL, Trial, ask, background, expressible, predictions, singly
@@ -46,6 +46,8 @@ def check_decoder(
     asker, notes = Asker(decode, layout, prepare), Notes(len(layout.strides), OF_DECODERS, joined=True)
     spare = copied(decode)
     rng = np.random.default_rng(seed)
+    if not steady(asker, spare, sizes[0], batch, rng, notes):
+        return Report("decoder", notes.findings(set()), asker.asked)
     levels: list[Level] = [Level(index) for index in range(len(layout.strides))]
     failed: dict[Size, Unreadable] = {}
     batch = 1 if mixed(asker, sizes[0], batch, rng, notes) else batch

@@ -43,7 +43,7 @@ def judge(
     if notes.has("class_wrong") or upside_down(levels):  # boxes are known again by their scores
         told = {level: one.without_open(upside_down(levels)) for level, one in told.items()}
     note(told, notes, asker.layout.strides)
-    fold(notes)
+    fold(notes, asker.batched)
     return description(told), unexplained(told)
 
 
@@ -249,7 +249,7 @@ def _mixing(level: Level, asker: Asker, rng: np.random.Generator) -> Reason | No
     trial = wrong[-1]
     found = origin(asker, trial)
     if found is not None:
-        return Reason((found[0],), found[1], 1.0)
+        return Reason(found[0], found[1], 1.0)
     given = trial.given.take(np.arange(len(trial.boxes)) % max(len(trial.boxes) // 8, 1) == 0)
     small = ask(asker, trial.size, trial.noise, given)
     other = background(asker.layout, trial.size, len(trial.noise[0]), rng)

@@ -134,12 +134,13 @@ def unexplained(told: dict[int, Told]) -> float | None:
     return None if not shown else round(sum(one.open for one in told.values()) / shown, 4)
 
 
-def fold(notes: Notes) -> None:
-    """Symptoms that a cause explains."""
-    if notes.has("scrambled_layout"):
-        for symptom in ("mixed_batch", "class_wrong", "object_lost", "wrong_box"):
-            notes.drop(symptom, "scrambled_layout")
-    for cause in ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak"):
-        if notes.has(cause):
-            for symptom in ("raises", "wrong_output", "wrong_cell"):
+def fold(notes: Notes, kept: str) -> None:
+    """Symptoms that a cause explains, but for the code ``kept``."""
+    symptoms = {
+        "scrambled_layout": ("mixed_batch", "class_wrong", "object_lost", "wrong_box"),
+        **dict.fromkeys(("axes_swapped", "image_size_swapped", "state_leak"), ()),
+    }
+    for cause, own in symptoms.items():
+        for symptom in (*own, "raises", "wrong_output", "wrong_cell") if notes.has(cause) else ():
+            if symptom != kept:
                 notes.drop(symptom, cause)

@@ -1,6 +1,7 @@
 """From which cells and images the boxes that come out are taken."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from ..boxes.terms import declared
 from ..boxes.writing import at_cells, every_cell
 from ..layout import TargetLayout
 from .asking import Asker
+from .explaining import reason
+from .seen import ENOUGH, FEWEST, Reason, Seen
 from .trials import Given, Trial, ask, laid
 
 
@@ -28,15 +31,35 @@ def changes(asker: Asker, trial: Trial, other: Sequence[np.ndarray], same: bool)
     return False
 
 
-def origin(asker: Asker, trial: Trial) -> tuple[str, str] | None:
-    """A code and words, where boxes come out that stand at the same place of a list in another order."""
+def origin(asker: Asker, trial: Trial) -> tuple[tuple[str, ...], str] | None:
+    """Codes and words, where boxes come out that stand at the same place of a list in another order."""
     layout = asker.layout
     outputs = laid(layout, trial.size, trial.noise, trial.given)
     levels = [decoded(layout, trial, outputs, level) for level in range(len(layout.strides))]
     for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
         if _listed(trial, levels, boxes_in, scores_in):
-            return code, words
+            return (code,), words
+    for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
+        found = _read_otherwise(asker, trial, outputs, _places(trial, levels, boxes_in, scores_in))
+        if found is not None:
+            return (code, *found.codes), f"{words}, and {found.words}"
     return None
+
+
+def _read_otherwise(asker: Asker, trial: Trial, outputs: Sequence[np.ndarray], places: np.ndarray) -> Reason | None:
+    """Why boxes come out as they do, if they are read from these places (n, 4) level, anchor, row, column."""
+    came = trial.came
+    level = int(np.bincount(places[came, 0]).argmax()) if came.any() else 0
+    picked = came & (places[:, 0] == level)
+    if picked.sum() < max(FEWEST, 0.5 * came.sum()):
+        return None
+    layout, cells = asker.layout, places[picked, 1:]
+    values = outputs[level][trial.given.images[picked], cells[:, 0], :, cells[:, 1], cells[:, 2]][:, list(layout.box)]
+    held = at_cells(layout, level, trial.size, np.zeros((len(cells), 4)), cells, values)
+    held = replace(held, boxes=meant_boxes(held, declared(layout, level)))
+    tolerance = 0.02 * held.stride + 1e-3 * np.abs(held.boxes).max(1)
+    found = reason(Seen(held, trial.boxes[picked], tolerance, declared(layout, level)))
+    return found if found is not None and found.share >= ENOUGH and "wrong_box" not in found.codes else None
 
 
 Order = tuple[str, bool]
@@ -82,9 +105,16 @@ def decoded(layout: TargetLayout, trial: Trial, outputs: Sequence[np.ndarray], l
 
 def _listed(trial: Trial, levels: Sequence[np.ndarray], boxes_in: Order, scores_in: Order) -> bool:
     """Whether nearly all boxes that came stand in one list where the scores given stand in the other."""
-    dims = [1 + "AHW".index(axis) for axis in boxes_in[0]]
-    parts = [level.transpose(0, *dims, 4).reshape(len(level), -1, 4) for level in levels]
-    table = np.concatenate(parts[::-1] if boxes_in[1] else parts, 1)
+    places = _places(trial, levels, boxes_in, scores_in)
+    wanted = np.stack(
+        [levels[level][image, a, r, c] for image, (level, a, r, c) in zip(trial.given.images, places, strict=True)]
+    )
+    apart = np.abs(wanted - trial.boxes).max(1)[trial.came]
+    return len(apart) > 0 and bool((apart < 0.5).mean() >= 0.9)
+
+
+def _places(trial: Trial, levels: Sequence[np.ndarray], boxes_in: Order, scores_in: Order) -> np.ndarray:
+    """(n, 4): level, anchor, row, column of the boxes that stand in one list where the scores given do in the other."""
     order = range(len(levels))[::-1] if scores_in[1] else range(len(levels))
     start = 0
     for level in order:
@@ -94,9 +124,17 @@ def _listed(trial: Trial, levels: Sequence[np.ndarray], boxes_in: Order, scores_
     shape = dict(zip("AHW", levels[trial.given.level].shape[1:4], strict=True))
     cell = dict(zip("AHW", trial.given.cells.T, strict=True))
     at = np.ravel_multi_index([cell[axis] for axis in scores_in[0]], [shape[axis] for axis in scores_in[0]])
-    wanted = table[trial.given.images, start + at]
-    apart = np.abs(wanted - trial.boxes).max(1)[trial.came]
-    return len(apart) > 0 and bool((apart < 0.5).mean() >= 0.9)
+    table = _table(levels, boxes_in)
+    return table[start + at]
+
+
+def _table(levels: Sequence[np.ndarray], listed: Order) -> np.ndarray:
+    """(N, 4): level, anchor, row, column of all boxes as they are listed."""
+    dims, parts = ["AHW".index(axis) for axis in listed[0]], []
+    for level, boxes in enumerate(levels):
+        index = np.indices(boxes.shape[1:4]).transpose(1, 2, 3, 0).transpose(*dims, 3).reshape(-1, 3)
+        parts.append(np.concatenate((np.full((len(index), 1), level), index), 1))
+    return np.concatenate(parts[::-1] if listed[1] else parts)
 
 
 __all__ = ["Given", "changes", "decoded", "origin"]

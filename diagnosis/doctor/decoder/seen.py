@@ -77,6 +77,14 @@ class Seen:
         agrees = self.agrees(self.came, boxes) | self.agrees(self.came, within)
         return float(min(agrees.mean(), agrees[~self.right].mean())) if not self.right.all() else 1.0
 
+    def rest(self, boxes: np.ndarray) -> float:
+        """Px that such an explanation leaves over, at the median."""
+        height, width = self.given.sizes.T
+        within = np.clip(boxes, 0, np.stack((width, height, width, height), 1))
+        with np.errstate(all="ignore"):
+            left = np.minimum(np.abs(self.came - boxes).max(1), np.abs(self.came - within).max(1))
+        return float(np.nan_to_num(np.median(left), nan=np.inf))
+
     @property
     def uncut(self) -> "Seen":
         """Those that no edge of the image has cut, where there are enough of them."""
