@@ -13,7 +13,7 @@ from .explaining import reason
 from .flooding import mislaid
 from .lending import LENT, lent
 from .levels import Told, description, fold, note, unexplained
-from .origins import changes, origin
+from .origins import changes, origin, reread
 from .scores import SURE, loud
 from .seen import Reason, Seen, first_wrong, shifted
 from .trials import Trial, ask, background
@@ -254,6 +254,9 @@ def _mixing(level: Level, asker: Asker, rng: np.random.Generator) -> Reason | No
     small = ask(asker, trial.size, trial.noise, given)
     other = background(asker.layout, trial.size, len(trial.noise[0]), rng)
     if changes(asker, small, other, same=True):
+        listed = reread(asker, trial)
+        if listed is not None:
+            return Reason(listed[0], listed[1], 1.0)
         words = "the box that comes out changes with the boxes of other cells"
         return Reason(("scrambled_layout",), words, 1.0)
     if len(trial.noise[0]) > 1 and changes(asker, small, other, same=False):

@@ -39,27 +39,52 @@ def origin(asker: Asker, trial: Trial) -> tuple[tuple[str, ...], str] | None:
     for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
         if _listed(trial, levels, boxes_in, scores_in):
             return (code,), words
-    for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
-        found = _read_otherwise(asker, trial, outputs, _places(trial, levels, boxes_in, scores_in))
-        if found is not None:
-            return (code, *found.codes), f"{words}, and {found.words}"
     return None
 
 
-def _read_otherwise(asker: Asker, trial: Trial, outputs: Sequence[np.ndarray], places: np.ndarray) -> Reason | None:
-    """Why boxes come out as they do, if they are read from these places (n, 4) level, anchor, row, column."""
+def reread(asker: Asker, trial: Trial) -> tuple[tuple[str, ...], str] | None:
+    """The same where boxes are read otherwise too, or where their raw channels are listed so, about their own cells."""
+    layout = asker.layout
+    outputs = laid(layout, trial.size, trial.noise, trial.given)
+    levels = [decoded(layout, trial, outputs, level) for level in range(len(layout.strides))]
+    for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
+        places = _places(trial, levels, boxes_in, scores_in)
+        own = np.concatenate((np.full((len(places), 1), trial.given.level), trial.given.cells), 1)
+        for about in (places, own):
+            seen = _seen(layout, trial, outputs, places, about)
+            if seen is None:
+                continue
+            if seen.right.mean() >= ENOUGH:
+                return (code,), words
+            found = reason(seen)
+            if found is not None and found.share >= ENOUGH and "wrong_box" not in found.codes:
+                return (code, *found.codes), f"{words}, and {found.words}"
+    return None
+
+
+def _seen(
+    layout: TargetLayout, trial: Trial, outputs: Sequence[np.ndarray], places: np.ndarray, about: np.ndarray
+) -> Seen | None:
+    """What came beside what stands at ``places`` (n, 4) level, anchor, row, column, read as of the cells ``about``.
+
+    Of those of one level alone, where that is most of them.
+    """
     came = trial.came
-    level = int(np.bincount(places[came, 0]).argmax()) if came.any() else 0
-    picked = came & (places[:, 0] == level)
-    if picked.sum() < max(FEWEST, 0.5 * came.sum()):
+    level = int(np.bincount(about[came, 0]).argmax()) if came.any() else 0
+    picked = np.flatnonzero(came & (about[:, 0] == level))
+    if len(picked) < max(FEWEST, 0.5 * came.sum()):
         return None
-    layout, cells = asker.layout, places[picked, 1:]
-    values = outputs[level][trial.given.images[picked], cells[:, 0], :, cells[:, 1], cells[:, 2]][:, list(layout.box)]
+    box = list(layout.box)
+    values = np.stack([outputs[at[0]][image, at[1], box, at[2], at[3]] for image, at in _pairs(trial, places, picked)])
+    cells = about[picked, 1:]
     held = at_cells(layout, level, trial.size, np.zeros((len(cells), 4)), cells, values)
     held = replace(held, boxes=meant_boxes(held, declared(layout, level)))
     tolerance = 0.02 * held.stride + 1e-3 * np.abs(held.boxes).max(1)
-    found = reason(Seen(held, trial.boxes[picked], tolerance, declared(layout, level)))
-    return found if found is not None and found.share >= ENOUGH and "wrong_box" not in found.codes else None
+    return Seen(held, trial.boxes[picked], tolerance, declared(layout, level))
+
+
+def _pairs(trial: Trial, places: np.ndarray, picked: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    return [(int(trial.given.images[i]), places[i]) for i in picked]
 
 
 Order = tuple[str, bool]
@@ -137,4 +162,4 @@ def _table(levels: Sequence[np.ndarray], listed: Order) -> np.ndarray:
     return np.concatenate(parts[::-1] if listed[1] else parts)
 
 
-__all__ = ["Given", "changes", "decoded", "origin"]
+__all__ = ["Given", "changes", "decoded", "origin", "reread"]
