@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from ..boxes.writing import Size, stored, unstored
-from ..copying import copied
 from ..layout import TargetLayout
+from .renewing import renewed
 
 FORMS = "boxes (B, N, 4) with scores (B, N, classes), or a (n, 6) tensor or a mapping for each image, are needed"
 
@@ -108,7 +108,7 @@ class Asker:
         batch = len(levels[0])
         try:
             with torch.no_grad():
-                out = (decode or (copied(self.decode) if self.fresh else self.decode))(given)
+                out = (decode or (renewed(self.decode) if self.fresh else self.decode))(given)
         except Exception as error:
             said = f"{type(error).__name__}: {error}"[:200]
             raise Unreadable("raises", f"a batch of {batch} raises {said}") from error

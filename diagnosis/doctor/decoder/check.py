@@ -7,12 +7,12 @@ import numpy as np
 
 from ...findings import Report
 from ..boxes.writing import Size
-from ..copying import copied
 from ..layout import TargetLayout
 from ..notes import OF_DECODERS, Notes
 from .asking import Asker, Unreadable
 from .images import alike, mixed, steady
 from .judging import Level, judge
+from .renewing import renewed
 from .scores import SURE, class_alone, doubled, quiet
 from .trials import SMALL, Trial, ask, background, expressible, predictions, singly
 
@@ -44,9 +44,9 @@ def check_decoder(
         raise TypeError(f"A callable and a TargetLayout are needed, not {type(decode)} and {type(layout)}.")
     sizes = _checked((image_size,) if image_size is not None else image_sizes, layout, batch)
     asker, notes = Asker(decode, layout, prepare), Notes(len(layout.strides), OF_DECODERS, joined=True)
-    spare = copied(decode)
+    spare = renewed(decode)
     rng = np.random.default_rng(seed)
-    if not steady(asker, spare, sizes[0], batch, rng, notes):
+    if not steady(asker, spare, sizes, batch, rng, notes):
         return Report("decoder", notes.findings(set()), asker.asked)
     levels: list[Level] = [Level(index) for index in range(len(layout.strides))]
     failed: dict[Size, Unreadable] = {}

@@ -25,7 +25,20 @@ FEW = 8
 
 def reason(seen: Seen) -> Reason | None:
     """The first that explains nearly all of: a ceiling, another form given out, activations, cells, terms, a motion."""
-    for found in (_ceiling, forms, _rounded, activated, elsewhere, sized, apart, _terms, pointed, _moved, curved, mingled):
+    for found in (
+        _ceiling,
+        forms,
+        _rounded,
+        activated,
+        elsewhere,
+        sized,
+        apart,
+        _terms,
+        pointed,
+        _moved,
+        curved,
+        mingled,
+    ):
         explained = found(seen)
         if explained is not None:
             return explained

@@ -11,9 +11,10 @@ from ..notes import Notes
 from .asking import Asker, Unreadable
 from .explaining import reason
 from .flooding import mislaid
+from .images import crossing
 from .lending import LENT, lent
 from .levels import Told, description, fold, note, unexplained
-from .origins import changes, origin, reread
+from .origins import changes, origin, repointed, reread
 from .scores import SURE, loud
 from .seen import Reason, Seen, first_wrong, shifted
 from .trials import Trial, ask, background
@@ -57,7 +58,7 @@ def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng:
     if talking and mislaid(asker, level.trials[-1]):
         notes.add("scrambled_layout", "what is said of one cell is read from many", level=level.index)
         return Told("what is said of one cell is read from many", 0, 0)
-    if not talking and _mixed_images(level, notes):
+    if not talking and _mixed_images(level, asker, notes):
         return Told("predictions come out in other images too", 0, 0)
     crowded = _crowded(level, asker, notes)
     lost = sum(int((~trial.came).sum()) for trial in level.trials)
@@ -79,7 +80,18 @@ def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng:
             what = "a sure prediction is lost among ten in an image"
             notes.add("object_lost", what, level=level.index, trials=level.crowded)
         return Told("boxes come out as the layout says", len(right), 0)
-    return _boxes(level, seen, asker, rng)
+    told = _boxes(level, seen, asker, rng)
+    if told.unexplained and _renamed(level) and mislaid(asker, level.trials[-1]):
+        notes.add("scrambled_layout", "what is said of one cell is read from many", level=level.index)
+        return Told("what is said of one cell is read from many", 0, 0)
+    return told
+
+
+def _renamed(level: Level) -> bool:
+    """Whether most classes come out as others."""
+    given = np.concatenate([trial.given.labels[trial.came] for trial in level.trials])
+    got = np.concatenate([trial.labels[trial.came] for trial in level.trials])
+    return bool((given != got).mean() > 0.5)
 
 
 def _borrowed(level: Level, asker: Asker, notes: Notes, rng: np.random.Generator) -> Told | None:
@@ -128,8 +140,8 @@ def _talking(level: Level, asker: Asker) -> bool:
     return trial is not None and any(len(one.sure(0.5).boxes) for one in asker(trial.noise))
 
 
-def _mixed_images(level: Level, notes: Notes) -> bool:
-    elsewhere = sum(trial.elsewhere for trial in level.trials if not loud(trial))
+def _mixed_images(level: Level, asker: Asker, notes: Notes) -> bool:
+    elsewhere = sum(trial.elsewhere for trial in level.trials if not loud(trial) and crossing(asker, trial))
     if elsewhere:
         what = "a prediction of one image comes out in another"
         notes.add("mixed_batch", what, level=level.index, trials=elsewhere)
@@ -247,7 +259,7 @@ def _mixing(level: Level, asker: Asker, rng: np.random.Generator) -> Reason | No
     """Where what comes out depends on cells or images that the prediction is not in."""
     wrong = [trial for trial in level.trials if _wrong(trial, asker)]
     trial = wrong[-1]
-    found = origin(asker, trial)
+    found = origin(asker, trial) or repointed(asker, trial)
     if found is not None:
         return Reason(found[0], found[1], 1.0)
     given = trial.given.take(np.arange(len(trial.boxes)) % max(len(trial.boxes) // 8, 1) == 0)

@@ -11,7 +11,7 @@ from ..boxes.writing import at_cells, every_cell
 from ..layout import TargetLayout
 from .asking import Asker
 from .explaining import reason
-from .seen import ENOUGH, FEWEST, Reason, Seen
+from .seen import ENOUGH, FEWEST, Seen
 from .trials import Given, Trial, ask, laid
 
 
@@ -39,6 +39,19 @@ def origin(asker: Asker, trial: Trial) -> tuple[tuple[str, ...], str] | None:
     for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
         if _listed(trial, levels, boxes_in, scores_in):
             return (code,), words
+    return None
+
+
+def repointed(asker: Asker, trial: Trial) -> tuple[tuple[str, ...], str] | None:
+    """The same of boxes whose channels are their own, while points and priors are listed in another order."""
+    layout = asker.layout
+    outputs = laid(layout, trial.size, trial.noise, trial.given)
+    levels = [decoded(layout, trial, outputs, level) for level in range(len(layout.strides))]
+    own = np.concatenate((np.full((len(trial.given.cells), 1), trial.given.level), trial.given.cells), 1)
+    for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
+        seen = _seen(layout, trial, outputs, own, _places(trial, levels, boxes_in, scores_in))
+        if seen is not None and seen.right.mean() >= ENOUGH:
+            return (code,), words.replace("boxes", "points and priors")
     return None
 
 
@@ -162,4 +175,4 @@ def _table(levels: Sequence[np.ndarray], listed: Order) -> np.ndarray:
     return np.concatenate(parts[::-1] if listed[1] else parts)
 
 
-__all__ = ["Given", "changes", "decoded", "origin", "reread"]
+__all__ = ["Given", "changes", "decoded", "origin", "repointed", "reread"]
