@@ -46,7 +46,7 @@ def check_decoder(
     asker, notes = Asker(decode, layout, prepare), Notes(len(layout.strides), OF_DECODERS, joined=True)
     spare = renewed(decode)
     rng = np.random.default_rng(seed)
-    if not steady(asker, spare, sizes, batch, rng, notes):
+    if not steady(asker, spare, sizes, batch, np.random.default_rng(seed), notes):
         return Report("decoder", notes.findings(set()), asker.asked)
     levels: list[Level] = [Level(index) for index in range(len(layout.strides))]
     failed: dict[Size, Unreadable] = {}

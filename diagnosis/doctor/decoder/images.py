@@ -38,9 +38,7 @@ def steady(
         after = _answer(asker, *question)
         if alone is not None and (after is None or not alike(alone, after)):
             height, width = sizes[0]
-            words = (
-                f"after images of {height} x {width}, those of {size[0]} x {size[1]} come out otherwise than at first"
-            )
+            words = f"after images of {height} x {width}, {size[0]} x {size[1]} come out otherwise than at first"
             notes.add("state_leak", words)
             return _steady_anew(asker, spare, question)
     return True

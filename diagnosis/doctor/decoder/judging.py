@@ -81,7 +81,7 @@ def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng:
             notes.add("object_lost", what, level=level.index, trials=level.crowded)
         return Told("boxes come out as the layout says", len(right), 0)
     told = _boxes(level, seen, asker, rng)
-    if told.unexplained and _renamed(level) and mislaid(asker, level.trials[-1]):
+    if told.unexplained and _renamed(level) and not upside_down([level]) and mislaid(asker, level.trials[-1]):
         notes.add("scrambled_layout", "what is said of one cell is read from many", level=level.index)
         return Told("what is said of one cell is read from many", 0, 0)
     return told

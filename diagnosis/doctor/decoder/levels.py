@@ -48,9 +48,16 @@ def note(told: dict[int, Told], notes: Notes, strides: Sequence[float]) -> None:
         if named and one.unexplained:  # what is known of other levels is the likely cause here too
             continue
         if one.reason is not None:
-            for code in one.reason.codes:
+            for code in _told_of(one.reason, known):
                 words = f"{one.reason.words}{one.where}"
                 notes.add(code, words, level=level, severity=one.reason.severity, **one.evidence)
+
+
+def _told_of(reason: Reason, known: Sequence[Reason]) -> tuple[str, ...]:
+    """Its codes; what nothing explains is likely what is known of other levels."""
+    others = {code for other in known for code in other.codes if not other.partly and other.severity == "error"}
+    explained = reason.partly and others - set(reason.codes)
+    return tuple(code for code in reason.codes if not (explained and code == "wrong_box"))
 
 
 def _alike_in_size(told: dict[int, Told]) -> dict[int, Told]:

@@ -21,16 +21,16 @@ def mingled(seen: Seen) -> Reason | None:
     if seen.terms[2].quantity == "x2":
         return None
     middle = (seen.given.boxes[:, :2] + seen.given.boxes[:, 2:]) / 2
-    point = next((way for way in likely_points(seen, point_ways(seen, middle), ENOUGH) if way[0]), None)
-    if point is None:
+    points = likely_points(seen, point_ways(seen, middle), ENOUGH)
+    if not points or not points[0][0]:  # the declared place is the first
         return None
-    sizes = curve(seen, slice(2, 4)) or Reason(("wrong_box",), "sizes come out wrong", ENOUGH)
-    return _both(point, sizes)
+    sizes = curve(seen, slice(2, 4)) or Reason(("wrong_box",), "sizes come out wrong", ENOUGH, partly=True)
+    return _both(points[0], sizes)
 
 
 def _both(point: Way, sides: Reason) -> Reason:
     codes = tuple(dict.fromkeys((point[0], *sides.codes)))
-    return Reason(codes, f"{point[1]} and {sides.words}", ENOUGH)
+    return Reason(codes, f"{point[1]} and {sides.words}", ENOUGH, partly=sides.partly)
 
 
 def _distances(seen: Seen) -> Reason | None:

@@ -19,7 +19,8 @@ class Reason:
 
     ``stride``: the one that the level works with, where it is another. ``scale``: how many times as wide and high boxes
     come out, where that is all. ``priors_of``: the level whose priors they are decoded with, where it is another.
-    ``ratio``: by which sizes alone are multiplied, where that is one number.
+    ``ratio``: by which sizes alone are multiplied, where that is one number. ``partly``: "wrong_box" stands for a part
+    that nothing explains.
     """
 
     codes: tuple[str, ...]
@@ -31,6 +32,7 @@ class Reason:
     scale: float | None = None
     priors_of: int | None = None
     ratio: float | None = None
+    partly: bool = False
 
 
 @dataclass(frozen=True, eq=False)
