@@ -6,7 +6,7 @@ from typing import Any
 
 
 def copied(asked: Any, depth: int = 4) -> Any:
-    """A callable as it is now, with what its closures and its arguments' defaults keep; itself where none can be made."""
+    """A callable as it is now, with what its closures and defaults keep; itself where it cannot be copied."""
     if isinstance(asked, FunctionType) and depth:
         cells = asked.__closure__ or ()
         try:

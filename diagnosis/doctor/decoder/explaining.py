@@ -18,6 +18,7 @@ from .other_cells import elsewhere
 from .points import pointed
 from .priors import sized
 from .seen import Reason, Seen
+from .strides import strided
 
 FEW = 8
 """A ceiling at so many strides, or at half of that for distances, is an error, above it a warning."""
@@ -36,6 +37,7 @@ def reason(seen: Seen) -> Reason | None:
         _terms,
         pointed,
         _moved,
+        strided,
         curved,
         mingled,
     ):
@@ -103,7 +105,7 @@ def _terms(seen: Seen) -> Reason | None:
     said = "; ".join(f"the {name} channel is read as if it held {_own(term, held.stride)}" for name, term in terms)
     agree = np.stack([term.agrees(held, i) for i, term in enumerate(choice.terms) if term is not None]).all(0)
     stride = choice_stride(choice.terms, held.stride)
-    return Reason(choice.codes, said, float(agree.mean()), stride=stride)
+    return Reason(choice.codes, said, float(agree.mean()), stride=stride, partly="wrong_box" in choice.codes)
 
 
 def choice_stride(terms: Sequence[Term | None], own: float) -> float | None:
