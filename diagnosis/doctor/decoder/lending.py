@@ -44,7 +44,8 @@ def _lit(layout: TargetLayout, noise: Sequence[np.ndarray], level: int, code: st
     """The outputs without predictions, sure of an object, or of all classes, in every cell of a level."""
     found = list(noise)
     found[level] = noise[level].copy()
-    lit = [layout.objectness] if code == "objectness_wrong" else list(layout.class_channels)
+    objectness = [channel for channel in (layout.objectness,) if channel is not None]
+    lit = objectness if code == "objectness_wrong" else list(layout.class_channels)
     if code == "objectness_wrong" or layout.class_values != "ids":
         found[level][:, :, lit] = HIGHEST
     return found
