@@ -48,6 +48,8 @@ def repointed(asker: Asker, trial: Trial) -> tuple[tuple[str, ...], str] | None:
     outputs = laid(layout, trial.size, trial.noise, trial.given)
     levels = [decoded(layout, trial, outputs, level) for level in range(len(layout.strides))]
     own = np.concatenate((np.full((len(trial.given.cells), 1), trial.given.level), trial.given.cells), 1)
+    if declared(layout, trial.given.level)[0].reference is None:  # no box depends on the cell that it stands in
+        return None
     for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
         seen = _seen(layout, trial, outputs, own, _places(trial, levels, boxes_in, scores_in))
         if seen is not None and seen.right.mean() >= ENOUGH:
