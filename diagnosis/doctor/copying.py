@@ -6,14 +6,15 @@ from typing import Any
 
 
 def copied(asked: Any, depth: int = 4) -> Any:
-    """A callable as it is now, with what its closures keep; itself where it cannot be copied."""
+    """A callable as it is now, with what its closures and defaults keep; itself where it cannot be copied."""
     if isinstance(asked, FunctionType) and depth:
         cells = asked.__closure__ or ()
         try:
             kept = tuple(CellType(copied(cell.cell_contents, depth - 1)) for cell in cells)
         except ValueError:  # a cell that is filled later
             return asked
-        made = FunctionType(asked.__code__, asked.__globals__, asked.__name__, asked.__defaults__, kept)
+        defaults = tuple(copied(value, depth - 1) for value in asked.__defaults__ or ())
+        made = FunctionType(asked.__code__, asked.__globals__, asked.__name__, defaults, kept)
         made.__kwdefaults__ = asked.__kwdefaults__
         return made
     try:

@@ -15,6 +15,9 @@ def _sigmoid(value: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-value))
 
 
+NOTHING = "a multiplication by 0"
+CLEARLY = 1e-3
+"""Px by which what an explanation leaves over must be less, to be taken for one as simple."""
 ACTIVATIONS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
     "": ("", lambda v: v),
     "a sigmoid once more": ("saturated_offset", _sigmoid),
@@ -22,8 +25,9 @@ ACTIVATIONS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
     "a cut to [-1, 1]": ("saturated_offset", lambda v: v.clip(-1, 1)),
     "a hyperbolic tangent": ("saturated_offset", np.tanh),
     "twice a sigmoid less a half": ("saturated_offset", lambda v: 2 * _sigmoid(v) - 0.5),
-    "2 v - 0.5, as YOLOv5 takes offsets": ("half_cell_offset", lambda v: 2 * v - 0.5),
-    "(v + 0.5) / 2, as YOLOv3 takes offsets": ("half_cell_offset", lambda v: (v + 0.5) / 2),
+    "2 v - 0.5, as YOLOv5 takes offsets": ("wrong_box_unit", lambda v: 2 * v - 0.5),
+    "(v + 0.5) / 2, as YOLOv3 takes offsets": ("wrong_box_unit", lambda v: (v + 0.5) / 2),
+    NOTHING: ("saturated_offset", lambda v: 0 * v),
     "a cut at 0": ("saturated_offset", lambda v: v.clip(min=0)),
     "an exponential": ("wrong_box_unit", np.exp),
     "a softplus": ("wrong_box_unit", lambda v: np.log1p(np.exp(v))),
@@ -35,6 +39,7 @@ ACTIVATIONS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
     "the double": ("wrong_box_format", lambda v: v * 2),
 }
 
+FACTORS = {"the half": 0.5, "the double": 2.0}
 LONGER = {f"{step:+g} more": ("wrong_box", lambda v, step=step: v + step) for step in (1.0, -1.0, 0.5, -0.5)}
 """Functions of distances, or of sizes, that would be a shift of places."""
 
@@ -50,23 +55,26 @@ def _functions(stride: float) -> dict[str, tuple[str, Callable[[np.ndarray], np.
 
 def activated(seen: Seen) -> Reason | None:
     """Channels that go through a function before they are read as declared."""
-    best: tuple[int, Reason] | None = None
+    best: tuple[int, float, Reason] | None = None
     functions = {**_functions(seen.given.stride), **LONGER}
     with np.errstate(all="ignore"):
         places, sizes = _possible(functions, seen)
         for first, last in product(places, sizes):
             names = [name for name in (first, last) if name]
             count = len(set(names))
-            if not names or (best and count >= best[0]) or not _allowed(first, last, seen):
+            if not names or (best and count > best[0]) or not _allowed(first, last, seen):
                 continue
             values = np.concatenate(
                 (functions[first][1](seen.given.values[:, :2]), functions[last][1](seen.given.values[:, 2:])), 1
             )
-            share = seen.told(meant_boxes(replace(seen.given, values=values), seen.terms))
-            if share >= ENOUGH:
+            came = meant_boxes(replace(seen.given, values=values), seen.terms)
+            share, rest = seen.told(came), seen.rest(came)
+            if share >= ENOUGH and (best is None or (count, rest + CLEARLY) < best[:2]):
                 codes = _sorted(functions[name][0] for name in names)
-                best = count, Reason(codes, _words(first, last, seen), share)
-    return best[1] if best else None
+                if first == last and first in FACTORS and seen.terms[0].sign > 0:
+                    codes = ("wrong_box_unit",)
+                best = count, rest, Reason(codes, _words(first, last, seen), share, scale=_scale(first, last, seen))
+    return best[2] if best else None
 
 
 LIKELY = 0.5
@@ -88,9 +96,17 @@ def _possible(functions: dict[str, tuple[str, Callable]], seen: Seen) -> tuple[l
 
 def _allowed(first: str, last: str, seen: Seen) -> bool:
     """Whether two functions, of places and of sizes, are no shift of places in other words."""
+    if NOTHING in (first, last):
+        return first == NOTHING and last != NOTHING and seen.terms[2].quantity == "w"
     if seen.terms[0].sign < 0:
         return first == last or not (first in LONGER or last in LONGER)
     return first not in LONGER and (last not in LONGER or seen.terms[2].quantity == "w")
+
+
+def _scale(first: str, last: str, seen: Seen) -> float | None:
+    """How many times as long distances, or sizes, in strides come out, where that is all."""
+    alone = first == last if seen.terms[0].sign < 0 else not first and seen.terms[2].quantity == "w"
+    return FACTORS.get(last) if alone and seen.terms[2].unit.name == "stride" else None
 
 
 def _words(first: str, last: str, seen: Seen) -> str:

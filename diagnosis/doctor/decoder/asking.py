@@ -11,6 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from ..boxes.writing import Size, stored, unstored
 from ..layout import TargetLayout
+from .renewing import renewed
 
 FORMS = "boxes (B, N, 4) with scores (B, N, classes), or a (n, 6) tensor or a mapping for each image, are needed"
 
@@ -53,7 +54,8 @@ class Found:
 class Asker:
     """Asks and counts; ``changed``: whether a call has changed the tensors that it was given.
 
-    ``turned``: raw box channels are given as (n, 4), not as (4, n).
+    ``turned``: raw box channels are given as (n, 4), not as (4, n). ``fresh``: each call is to a copy that was never
+    asked. ``batched``: the code of what goes wrong with batches alone.
     """
 
     decode: Callable
@@ -62,6 +64,8 @@ class Asker:
     asked: int = 0
     changed: bool = False
     turned: bool = False
+    fresh: bool = False
+    batched: str = ""
 
     def given(self, levels: Sequence[np.ndarray]) -> Any:
         """What the decoder takes for a batch of levels."""
@@ -104,7 +108,7 @@ class Asker:
         batch = len(levels[0])
         try:
             with torch.no_grad():
-                out = (decode or self.decode)(given)
+                out = (decode or (renewed(self.decode) if self.fresh else self.decode))(given)
         except Exception as error:
             said = f"{type(error).__name__}: {error}"[:200]
             raise Unreadable("raises", f"a batch of {batch} raises {said}") from error

@@ -7,13 +7,13 @@ import numpy as np
 
 from ...findings import Report
 from ..boxes.writing import Size
-from ..copying import copied
 from ..layout import TargetLayout
 from ..notes import OF_DECODERS, Notes
 from .asking import Asker, Unreadable
-from .images import alike, mixed
+from .images import alike, mixed, steady
 from .judging import Level, judge
-from .scores import SURE, class_alone, doubled, quiet
+from .renewing import renewed
+from .scores import SURE, TWICE, class_alone, doubled, impossible, power, quiet
 from .trials import SMALL, Trial, ask, background, expressible, predictions, singly
 
 FOLLOWS = ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak")
@@ -44,8 +44,10 @@ def check_decoder(
         raise TypeError(f"A callable and a TargetLayout are needed, not {type(decode)} and {type(layout)}.")
     sizes = _checked((image_size,) if image_size is not None else image_sizes, layout, batch)
     asker, notes = Asker(decode, layout, prepare), Notes(len(layout.strides), OF_DECODERS, joined=True)
-    spare = copied(decode)
+    spare = renewed(decode)
     rng = np.random.default_rng(seed)
+    if not steady(asker, spare, sizes, batch, np.random.default_rng(seed), notes):
+        return Report("decoder", notes.findings(set()), asker.asked)
     levels: list[Level] = [Level(index) for index in range(len(layout.strides))]
     failed: dict[Size, Unreadable] = {}
     batch = 1 if mixed(asker, sizes[0], batch, rng, notes) else batch
@@ -136,6 +138,9 @@ def _conduct(asker: Asker, sizes: Sequence[Size], batch: int, notes: Notes, rng:
     if not alike(first, again):
         notes.add("state_leak", "the same outputs give other boxes when they are decoded again")
         return
+    none = impossible(asker, first)
+    if none is not None:
+        notes.add(none.code, f"{none}, where no class of any cell is possible")
     _silent(asker, first, notes)
 
 
@@ -156,3 +161,5 @@ def _silent(asker: Asker, first: Trial, notes: Notes) -> None:
         notes.add(code, said)
     elif class_alone(asker, first):
         notes.add("objectness_wrong", "a class is given out as sure where objectness says that there is no object")
+    elif not notes.has("object_lost", "class_wrong", "objectness_wrong") and (power(asker, first) or 0.0) > TWICE:
+        notes.add("objectness_wrong", "scores hold the objectness more than once")

@@ -1,5 +1,7 @@
 """Channels that come out as some function of what was given, whichever it is: points that lie on one curve."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from .seen import ENOUGH, Reason, Seen
@@ -13,15 +15,23 @@ LEVEL = 0.25
 
 def curved(seen: Seen) -> Reason | None:
     """Sizes, or distances, that come out as another function of what was given, all else being right."""
-    with np.errstate(all="ignore"):
-        came = np.stack([term.predict(seen.taken, i) for i, term in enumerate(seen.terms)], 1)
-    given = seen.given.values
     picked = slice(0, 4) if seen.terms[0].sign < 0 else slice(2, 4)
-    if seen.terms[2].quantity == "x2" and picked.start:
+    if picked.start and (seen.terms[2].quantity == "x2" or not _places(seen, _written(seen))):
         return None
-    one, other = given[:, picked].ravel(), came[:, picked].ravel()
+    return curve(seen, picked)
+
+
+def _written(seen: Seen) -> np.ndarray:
+    """(n, 4): the channels in which an encoder as declared would have written what came."""
+    with np.errstate(all="ignore"):
+        return np.stack([term.predict(seen.taken, i) for i, term in enumerate(seen.terms)], 1)
+
+
+def curve(seen: Seen, picked: slice) -> Reason | None:
+    """Box channels ``picked``, sizes or distances, that come out as another function of what was given."""
+    one, other = seen.given.values[:, picked].ravel(), _written(seen)[:, picked].ravel()
     sound = np.isfinite(one) & np.isfinite(other)
-    if sound.sum() < FEWEST or (picked.start and not _places(seen, came)):
+    if sound.sum() < FEWEST:
         return None
     name = "sizes" if picked.start else "distances"
     cut = _cut(one[sound], other[sound])
@@ -31,7 +41,7 @@ def curved(seen: Seen) -> Reason | None:
         return Reason((code,), f"the channels of {name} are cut {said}", 1.0)
     if not _lie_on_a_curve(one[sound], other[sound]):
         return None
-    if _bounded(one[sound], other[sound]):
+    if _bounded(one[sound], other[sound]) and _bounded(one[sound], _measured(seen, picked).ravel()[sound]):
         words = f"{name} come out as a function of those given that levels off"
         return Reason(("saturated_offset",), words, ENOUGH)
     return Reason(("wrong_box_unit",), f"{name} come out as another function of those given", ENOUGH)
@@ -70,6 +80,12 @@ def _lie_on_a_curve(one: np.ndarray, other: np.ndarray) -> bool:
     gap = np.maximum(x[2:] - x[:-2], 1e-9)
     between = y[:-2] + (y[2:] - y[:-2]) * (x[1:-1] - x[:-2]) / gap
     return bool((np.abs(between - y[1:-1]) <= NEAR * span).mean() >= 0.97)
+
+
+def _measured(seen: Seen, picked: slice) -> np.ndarray:
+    """(n, channels): what comes out in the declared unit, through no function."""
+    terms = [replace(term, function="identity") for term in seen.terms]
+    return np.stack([term.predict(seen.taken, i) for i, term in enumerate(terms)], 1)[:, picked]
 
 
 def _bounded(one: np.ndarray, other: np.ndarray) -> bool:

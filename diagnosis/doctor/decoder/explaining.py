@@ -13,10 +13,12 @@ from .activations import activated
 from .apart import apart
 from .curves import curved
 from .forms import forms
+from .mingled import mingled
 from .other_cells import elsewhere
 from .points import pointed
 from .priors import sized
 from .seen import Reason, Seen
+from .strides import strided
 
 FEW = 8
 """A ceiling at so many strides, or at half of that for distances, is an error, above it a warning."""
@@ -24,7 +26,21 @@ FEW = 8
 
 def reason(seen: Seen) -> Reason | None:
     """The first that explains nearly all of: a ceiling, another form given out, activations, cells, terms, a motion."""
-    for found in (_ceiling, forms, _rounded, activated, elsewhere, sized, apart, _terms, pointed, _moved, curved):
+    for found in (
+        _ceiling,
+        forms,
+        _rounded,
+        activated,
+        elsewhere,
+        sized,
+        apart,
+        _terms,
+        pointed,
+        _moved,
+        strided,
+        curved,
+        mingled,
+    ):
         explained = found(seen)
         if explained is not None:
             return explained
@@ -89,7 +105,7 @@ def _terms(seen: Seen) -> Reason | None:
     said = "; ".join(f"the {name} channel is read as if it held {_own(term, held.stride)}" for name, term in terms)
     agree = np.stack([term.agrees(held, i) for i, term in enumerate(choice.terms) if term is not None]).all(0)
     stride = choice_stride(choice.terms, held.stride)
-    return Reason(choice.codes, said, float(agree.mean()), stride=stride)
+    return Reason(choice.codes, said, float(agree.mean()), stride=stride, partly="wrong_box" in choice.codes)
 
 
 def choice_stride(terms: Sequence[Term | None], own: float) -> float | None:

@@ -124,5 +124,5 @@ def _beside(seen: Seen) -> Reason | None:
 def _clipped(seen: Seen) -> bool:
     """Whether boxes are cut at the image's height in x and at its width in y."""
     turned = _sides(seen.given)[:, [1, 0, 3, 2]]
-    wanted = [np.clip(seen.given.boxes, 0, turned - less) for less in (0, 1)]
+    wanted = [np.clip(seen.given.boxes, low, turned - less) for less in (0, 1) for low in (0, -np.inf)]
     return any(seen.told(boxes) >= ENOUGH for boxes in wanted)

@@ -11,8 +11,10 @@ from ..notes import Notes
 from .asking import Asker, Unreadable
 from .explaining import reason
 from .flooding import mislaid
+from .images import crossing
+from .lending import LENT, lent
 from .levels import Told, description, fold, note, unexplained
-from .origins import changes, origin
+from .origins import changes, origin, repointed, reread
 from .scores import SURE, loud
 from .seen import Reason, Seen, first_wrong, shifted
 from .trials import Trial, ask, background
@@ -42,7 +44,7 @@ def judge(
     if notes.has("class_wrong") or upside_down(levels):  # boxes are known again by their scores
         told = {level: one.without_open(upside_down(levels)) for level, one in told.items()}
     note(told, notes, asker.layout.strides)
-    fold(notes)
+    fold(notes, asker.batched)
     return description(told), unexplained(told)
 
 
@@ -56,11 +58,14 @@ def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng:
     if talking and mislaid(asker, level.trials[-1]):
         notes.add("scrambled_layout", "what is said of one cell is read from many", level=level.index)
         return Told("what is said of one cell is read from many", 0, 0)
-    if not talking and _mixed_images(level, notes):
+    if not talking and _mixed_images(level, asker, notes):
         return Told("predictions come out in other images too", 0, 0)
     crowded = _crowded(level, asker, notes)
     lost = sum(int((~trial.came).sum()) for trial in level.trials)
     if lost and not crowded and not _moved_out(level):
+        borrowed = _borrowed(level, asker, notes, rng)
+        if borrowed is not None:
+            return borrowed
         if _scattered(level, asker):
             notes.add("scrambled_layout", "what is said of one cell is read from many", level=level.index)
             return Told("what is said of one cell is read from many", 0, 0)
@@ -75,7 +80,35 @@ def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng:
             what = "a sure prediction is lost among ten in an image"
             notes.add("object_lost", what, level=level.index, trials=level.crowded)
         return Told("boxes come out as the layout says", len(right), 0)
-    return _boxes(level, seen, asker, rng)
+    told = _boxes(level, seen, asker, rng)
+    if told.unexplained and _renamed(level) and not upside_down([level]) and mislaid(asker, level.trials[-1]):
+        notes.add("scrambled_layout", "what is said of one cell is read from many", level=level.index)
+        return Told("what is said of one cell is read from many", 0, 0)
+    return told
+
+
+def _renamed(level: Level) -> bool:
+    """Whether most classes come out as others."""
+    given = np.concatenate([trial.given.labels[trial.came] for trial in level.trials])
+    got = np.concatenate([trial.labels[trial.came] for trial in level.trials])
+    return bool((given != got).mean() > 0.5)
+
+
+def _borrowed(level: Level, asker: Asker, notes: Notes, rng: np.random.Generator) -> Told | None:
+    """What is told of predictions that come out by what other cells lend them, where their boxes are known then."""
+    found = lent(asker, level.trials)
+    if found is None:
+        return None
+    code, level = found[0], Level(level.index, found[1])
+    seen = _seen(level, asker)
+    if seen is None:
+        return None
+    right = Told("boxes come out as the layout says", len(seen.came), 0)
+    told = right if seen.right.all() else _boxes(level, seen, asker, rng)
+    if told.reason is not None and (told.unexplained or "scrambled_layout" in told.reason.codes):
+        return None
+    notes.add(code, LENT[code], level=level.index)
+    return told
 
 
 def _viewed(
@@ -107,8 +140,8 @@ def _talking(level: Level, asker: Asker) -> bool:
     return trial is not None and any(len(one.sure(0.5).boxes) for one in asker(trial.noise))
 
 
-def _mixed_images(level: Level, notes: Notes) -> bool:
-    elsewhere = sum(trial.elsewhere for trial in level.trials if not loud(trial))
+def _mixed_images(level: Level, asker: Asker, notes: Notes) -> bool:
+    elsewhere = sum(trial.elsewhere for trial in level.trials if not loud(trial) and crossing(asker, trial))
     if elsewhere:
         what = "a prediction of one image comes out in another"
         notes.add("mixed_batch", what, level=level.index, trials=elsewhere)
@@ -226,13 +259,16 @@ def _mixing(level: Level, asker: Asker, rng: np.random.Generator) -> Reason | No
     """Where what comes out depends on cells or images that the prediction is not in."""
     wrong = [trial for trial in level.trials if _wrong(trial, asker)]
     trial = wrong[-1]
-    found = origin(asker, trial)
+    found = origin(asker, trial) or repointed(asker, trial)
     if found is not None:
-        return Reason((found[0],), found[1], 1.0)
+        return Reason(found[0], found[1], 1.0)
     given = trial.given.take(np.arange(len(trial.boxes)) % max(len(trial.boxes) // 8, 1) == 0)
     small = ask(asker, trial.size, trial.noise, given)
     other = background(asker.layout, trial.size, len(trial.noise[0]), rng)
     if changes(asker, small, other, same=True):
+        listed = reread(asker, trial)
+        if listed is not None:
+            return Reason(listed[0], listed[1], 1.0)
         words = "the box that comes out changes with the boxes of other cells"
         return Reason(("scrambled_layout",), words, 1.0)
     if len(trial.noise[0]) > 1 and changes(asker, small, other, same=False):

@@ -35,7 +35,7 @@ class Told:
 
 def note(told: dict[int, Told], notes: Notes, strides: Sequence[float]) -> None:
     """The reasons of all levels; wrong strides that are those of the opposite order are one fault."""
-    told = _alike_in_size(told)
+    told = _other_strides(_alike_in_size(told), strides)
     turned = _turned(told, strides)
     if turned:
         notes.add("levels_reversed", "levels are decoded with each other's strides or priors, in the opposite order")
@@ -48,9 +48,16 @@ def note(told: dict[int, Told], notes: Notes, strides: Sequence[float]) -> None:
         if named and one.unexplained:  # what is known of other levels is the likely cause here too
             continue
         if one.reason is not None:
-            for code in _codes(one.reason, level, told, strides):
+            for code in _told_of(one.reason, known):
                 words = f"{one.reason.words}{one.where}"
                 notes.add(code, words, level=level, severity=one.reason.severity, **one.evidence)
+
+
+def _told_of(reason: Reason, known: Sequence[Reason]) -> tuple[str, ...]:
+    """Its codes; what nothing explains is likely what is known of other levels."""
+    others = {code for other in known for code in other.codes if not other.partly and other.severity == "error"}
+    explained = reason.partly and others - set(reason.codes)
+    return tuple(code for code in reason.codes if not (explained and code == "wrong_box"))
 
 
 def _alike_in_size(told: dict[int, Told]) -> dict[int, Told]:
@@ -97,12 +104,25 @@ def _together(told: dict[int, Told]) -> dict[int, Told]:
     return found
 
 
-def _codes(reason: Reason, level: int, told: dict[int, Told], strides: Sequence[float]) -> tuple[str, ...]:
-    """Sizes that come out twofold or halved on some levels alone are those of another level's stride."""
-    alone = any(one.reason is None or one.reason.scale != reason.scale for one in told.values() if one.shown)
-    if reason.scale is not None and alone and reason.scale * strides[level] in strides:
-        return ("wrong_stride",)
-    return reason.codes
+def _other_strides(told: dict[int, Told], strides: Sequence[float]) -> dict[int, Told]:
+    """The same; sizes or distances that come out so many times as long on some levels are those of another's stride."""
+    scales = {one.reason.scale if one.reason is not None else None for one in told.values() if one.shown}
+    if len(scales) == 1:
+        return told
+    found = {}
+    for level, one in told.items():
+        stride = _stride_of(one.reason, strides[level], strides) if one.reason is not None else None
+        found[level] = one
+        if one.reason is not None and stride is not None:
+            found[level] = replace(one, reason=replace(one.reason, codes=("wrong_stride",), stride=stride))
+    return found
+
+
+def _stride_of(reason: Reason, own: float, strides: Sequence[float]) -> float | None:
+    """The declared stride that is so many times a level's own as its sizes or distances come out."""
+    if reason.scale is None:
+        return None
+    return next((stride for stride in strides if abs(reason.scale * own / stride - 1) <= STEADY), None)
 
 
 def description(told: dict[int, Told]) -> str:
@@ -121,12 +141,13 @@ def unexplained(told: dict[int, Told]) -> float | None:
     return None if not shown else round(sum(one.open for one in told.values()) / shown, 4)
 
 
-def fold(notes: Notes) -> None:
-    """Symptoms that a cause explains."""
-    if notes.has("scrambled_layout"):
-        for symptom in ("mixed_batch", "class_wrong", "object_lost", "wrong_box"):
-            notes.drop(symptom, "scrambled_layout")
-    for cause in ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak"):
-        if notes.has(cause):
-            for symptom in ("raises", "wrong_output", "wrong_cell"):
+def fold(notes: Notes, kept: str) -> None:
+    """Symptoms that a cause explains, but for the code ``kept``."""
+    symptoms = {
+        "scrambled_layout": ("mixed_batch", "class_wrong", "object_lost", "wrong_box"),
+        **dict.fromkeys(("axes_swapped", "image_size_swapped", "state_leak"), ()),
+    }
+    for cause, own in symptoms.items():
+        for symptom in (*own, "raises", "wrong_output", "wrong_cell") if notes.has(cause) else ():
+            if symptom != kept:
                 notes.drop(symptom, cause)

@@ -1,6 +1,7 @@
 """From which cells and images the boxes that come out are taken."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from ..boxes.terms import declared
 from ..boxes.writing import at_cells, every_cell
 from ..layout import TargetLayout
 from .asking import Asker
+from .explaining import reason
+from .seen import ENOUGH, FEWEST, Seen
 from .trials import Given, Trial, ask, laid
 
 
@@ -28,15 +31,75 @@ def changes(asker: Asker, trial: Trial, other: Sequence[np.ndarray], same: bool)
     return False
 
 
-def origin(asker: Asker, trial: Trial) -> tuple[str, str] | None:
-    """A code and words, where boxes come out that stand at the same place of a list in another order."""
+def origin(asker: Asker, trial: Trial) -> tuple[tuple[str, ...], str] | None:
+    """Codes and words, where boxes come out that stand at the same place of a list in another order."""
     layout = asker.layout
     outputs = laid(layout, trial.size, trial.noise, trial.given)
     levels = [decoded(layout, trial, outputs, level) for level in range(len(layout.strides))]
     for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
         if _listed(trial, levels, boxes_in, scores_in):
-            return code, words
+            return (code,), words
     return None
+
+
+def repointed(asker: Asker, trial: Trial) -> tuple[tuple[str, ...], str] | None:
+    """The same of boxes whose channels are their own, while points and priors are listed in another order."""
+    layout = asker.layout
+    outputs = laid(layout, trial.size, trial.noise, trial.given)
+    levels = [decoded(layout, trial, outputs, level) for level in range(len(layout.strides))]
+    own = np.concatenate((np.full((len(trial.given.cells), 1), trial.given.level), trial.given.cells), 1)
+    if declared(layout, trial.given.level)[0].reference is None:  # no box depends on the cell that it stands in
+        return None
+    for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
+        seen = _seen(layout, trial, outputs, own, _places(trial, levels, boxes_in, scores_in))
+        if seen is not None and seen.right.mean() >= ENOUGH:
+            return (code,), words.replace("boxes", "points and priors")
+    return None
+
+
+def reread(asker: Asker, trial: Trial) -> tuple[tuple[str, ...], str] | None:
+    """The same where boxes are read otherwise too, or where their raw channels are listed so, about their own cells."""
+    layout = asker.layout
+    outputs = laid(layout, trial.size, trial.noise, trial.given)
+    levels = [decoded(layout, trial, outputs, level) for level in range(len(layout.strides))]
+    for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
+        places = _places(trial, levels, boxes_in, scores_in)
+        own = np.concatenate((np.full((len(places), 1), trial.given.level), trial.given.cells), 1)
+        for about in (places, own):
+            seen = _seen(layout, trial, outputs, places, about)
+            if seen is None:
+                continue
+            if seen.right.mean() >= ENOUGH:
+                return (code,), words
+            found = reason(seen)
+            if found is not None and found.share >= ENOUGH and "wrong_box" not in found.codes:
+                return (code, *found.codes), f"{words}, and {found.words}"
+    return None
+
+
+def _seen(
+    layout: TargetLayout, trial: Trial, outputs: Sequence[np.ndarray], places: np.ndarray, about: np.ndarray
+) -> Seen | None:
+    """What came beside what stands at ``places`` (n, 4) level, anchor, row, column, read as of the cells ``about``.
+
+    Of those of one level alone, where that is most of them.
+    """
+    came = trial.came
+    level = int(np.bincount(about[came, 0]).argmax()) if came.any() else 0
+    picked = np.flatnonzero(came & (about[:, 0] == level))
+    if len(picked) < max(FEWEST, 0.5 * came.sum()):
+        return None
+    box = list(layout.box)
+    values = np.stack([outputs[at[0]][image, at[1], box, at[2], at[3]] for image, at in _pairs(trial, places, picked)])
+    cells = about[picked, 1:]
+    held = at_cells(layout, level, trial.size, np.zeros((len(cells), 4)), cells, values)
+    held = replace(held, boxes=meant_boxes(held, declared(layout, level)))
+    tolerance = 0.02 * held.stride + 1e-3 * np.abs(held.boxes).max(1)
+    return Seen(held, trial.boxes[picked], tolerance, declared(layout, level))
+
+
+def _pairs(trial: Trial, places: np.ndarray, picked: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    return [(int(trial.given.images[i]), places[i]) for i in picked]
 
 
 Order = tuple[str, bool]
@@ -82,9 +145,16 @@ def decoded(layout: TargetLayout, trial: Trial, outputs: Sequence[np.ndarray], l
 
 def _listed(trial: Trial, levels: Sequence[np.ndarray], boxes_in: Order, scores_in: Order) -> bool:
     """Whether nearly all boxes that came stand in one list where the scores given stand in the other."""
-    dims = [1 + "AHW".index(axis) for axis in boxes_in[0]]
-    parts = [level.transpose(0, *dims, 4).reshape(len(level), -1, 4) for level in levels]
-    table = np.concatenate(parts[::-1] if boxes_in[1] else parts, 1)
+    places = _places(trial, levels, boxes_in, scores_in)
+    wanted = np.stack(
+        [levels[level][image, a, r, c] for image, (level, a, r, c) in zip(trial.given.images, places, strict=True)]
+    )
+    apart = np.abs(wanted - trial.boxes).max(1)[trial.came]
+    return len(apart) > 0 and bool((apart < 0.5).mean() >= 0.9)
+
+
+def _places(trial: Trial, levels: Sequence[np.ndarray], boxes_in: Order, scores_in: Order) -> np.ndarray:
+    """(n, 4): level, anchor, row, column of the boxes that stand in one list where the scores given do in the other."""
     order = range(len(levels))[::-1] if scores_in[1] else range(len(levels))
     start = 0
     for level in order:
@@ -94,9 +164,17 @@ def _listed(trial: Trial, levels: Sequence[np.ndarray], boxes_in: Order, scores_
     shape = dict(zip("AHW", levels[trial.given.level].shape[1:4], strict=True))
     cell = dict(zip("AHW", trial.given.cells.T, strict=True))
     at = np.ravel_multi_index([cell[axis] for axis in scores_in[0]], [shape[axis] for axis in scores_in[0]])
-    wanted = table[trial.given.images, start + at]
-    apart = np.abs(wanted - trial.boxes).max(1)[trial.came]
-    return len(apart) > 0 and bool((apart < 0.5).mean() >= 0.9)
+    table = _table(levels, boxes_in)
+    return table[start + at]
 
 
-__all__ = ["Given", "changes", "decoded", "origin"]
+def _table(levels: Sequence[np.ndarray], listed: Order) -> np.ndarray:
+    """(N, 4): level, anchor, row, column of all boxes as they are listed."""
+    dims, parts = ["AHW".index(axis) for axis in listed[0]], []
+    for level, boxes in enumerate(levels):
+        index = np.indices(boxes.shape[1:4]).transpose(1, 2, 3, 0).transpose(*dims, 3).reshape(-1, 3)
+        parts.append(np.concatenate((np.full((len(index), 1), level), index), 1))
+    return np.concatenate(parts[::-1] if listed[1] else parts)
+
+
+__all__ = ["Given", "changes", "decoded", "origin", "repointed", "reread"]

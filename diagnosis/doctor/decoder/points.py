@@ -27,15 +27,15 @@ class Spread:
 
 def pointed(seen: Seen) -> Reason | None:
     """Anchor points that are spread over the image otherwise than declared, the same rule at every size."""
-    spreads = _spreads(seen)
+    spreads = _spreads(seen, centres=False) or _spreads(seen, centres=True)
     if spreads is None:
         return None
     code, words, stride = _named(spreads, seen.given.stride)
     return Reason((code,), words, 1.0, stride=stride)
 
 
-def _spreads(seen: Seen) -> dict[Size, Spread] | None:
-    """The spread at each size of images; None where boxes are not just moved, or not by a rule of their cells."""
+def _spreads(seen: Seen, centres: bool) -> dict[Size, Spread] | None:
+    """The spread of points, or of ``centres``, at each size; None where boxes are not just moved by a rule of them."""
     reference = seen.terms[0].reference
     if reference is None:
         return None
@@ -43,6 +43,8 @@ def _spreads(seen: Seen) -> dict[Size, Spread] | None:
     for size in np.unique(seen.given.sizes, axis=0):
         part = seen.take((seen.given.sizes == size).all(1) & seen.inside)
         points = (part.given.here + reference.offset) * reference.pitch
+        if centres:
+            points = (part.given.boxes[:, :2] + part.given.boxes[:, 2:]) / 2
         if len(points) < FEWEST or min(len(np.unique(axis)) for axis in points.T) < 3:
             return None
         moved = part.came - part.given.boxes
@@ -86,7 +88,7 @@ def _named(spreads: Mapping[Size, Spread], stride: float) -> tuple[str, str, flo
         pitch = float(stride * ratios.mean())
         return "wrong_stride", f"anchor points lie {pitch:.4g} px apart, not {stride:g}", pitch
     said = [f"{h} x {w}: {x:.4g} along x and {y:.4g} along y" for (h, w), (x, y) in _apart(spreads, stride)]
-    return "wrong_box", f"anchor points lie otherwise apart than {stride:g} px ({'; '.join(said)})", None
+    return "wrong_stride", f"anchor points lie otherwise apart than {stride:g} px ({'; '.join(said)})", None
 
 
 def _apart(spreads: Mapping[Size, Spread], stride: float) -> list[tuple[Size, tuple[float, float]]]:

@@ -19,7 +19,8 @@ class Reason:
 
     ``stride``: the one that the level works with, where it is another. ``scale``: how many times as wide and high boxes
     come out, where that is all. ``priors_of``: the level whose priors they are decoded with, where it is another.
-    ``ratio``: by which sizes alone are multiplied, where that is one number.
+    ``ratio``: by which sizes alone are multiplied, where that is one number. ``partly``: "wrong_box" stands for a part
+    that nothing explains.
     """
 
     codes: tuple[str, ...]
@@ -31,6 +32,7 @@ class Reason:
     scale: float | None = None
     priors_of: int | None = None
     ratio: float | None = None
+    partly: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,14 @@ class Seen:
         within = np.clip(boxes, 0, np.stack((width, height, width, height), 1))
         agrees = self.agrees(self.came, boxes) | self.agrees(self.came, within)
         return float(min(agrees.mean(), agrees[~self.right].mean())) if not self.right.all() else 1.0
+
+    def rest(self, boxes: np.ndarray) -> float:
+        """Px that such an explanation leaves over, at the median."""
+        height, width = self.given.sizes.T
+        within = np.clip(boxes, 0, np.stack((width, height, width, height), 1))
+        with np.errstate(all="ignore"):
+            left = np.minimum(np.abs(self.came - boxes).max(1), np.abs(self.came - within).max(1))
+        return float(np.nan_to_num(np.median(left), nan=np.inf))
 
     @property
     def uncut(self) -> "Seen":
