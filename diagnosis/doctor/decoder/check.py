@@ -10,8 +10,9 @@ from ..boxes.writing import Size
 from ..layout import TargetLayout
 from ..notes import OF_DECODERS, Notes
 from .asking import Asker, Unreadable
+from .box_reasons import Level
 from .images import alike, mixed, steady
-from .judging import Level, judge
+from .judging import judge
 from .renewing import renewed
 from .scores import SURE, TWICE, class_alone, doubled, impossible, power, quiet
 from .trials import SMALL, Trial, ask, background, expressible, predictions, singly

@@ -1,32 +1,20 @@
 """What trials of each level say together, over all sizes of images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
-from ..boxes.terms import declared
-from ..boxes.writing import Size, at_cells, channels
+from ..boxes.writing import Size
 from ..notes import Notes
 from .asking import Asker, Unreadable
-from .explaining import reason
+from .box_reasons import Level, seen_of, told_of_boxes
 from .flooding import mislaid
 from .images import crossing
 from .lending import LENT, lent
 from .levels import Told, description, fold, note, unexplained
-from .origins import changes, origin, repointed, reread
 from .scores import SURE, loud
-from .seen import Reason, Seen, first_wrong, shifted
-from .trials import Trial, ask, background
-
-
-@dataclass(eq=False)
-class Level:
-    """The trials of one level; ``crowded``: how many predictions get lost where several stand in an image."""
-
-    index: int
-    trials: list[Trial] = field(default_factory=list)
-    crowded: int = 0
+from .trials import ask
 
 
 def judge(
@@ -56,8 +44,7 @@ def upside_down(levels: Sequence[Level]) -> bool:
 def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng: np.random.Generator) -> Told:
     talking = _talking(level, asker)
     if talking and mislaid(asker, level.trials[-1]):
-        notes.add("scrambled_layout", "what is said of one cell is read from many", level=level.index)
-        return Told("what is said of one cell is read from many", 0, 0)
+        return _mislaid(level, notes)
     if not talking and _mixed_images(level, asker, notes):
         return Told("predictions come out in other images too", 0, 0)
     crowded = _crowded(level, asker, notes)
@@ -67,10 +54,9 @@ def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng:
         if borrowed is not None:
             return borrowed
         if _scattered(level, asker):
-            notes.add("scrambled_layout", "what is said of one cell is read from many", level=level.index)
-            return Told("what is said of one cell is read from many", 0, 0)
+            return _mislaid(level, notes)
         notes.add("object_lost", "a sure prediction does not come out", level=level.index, trials=lost)
-    seen = _seen(level, asker)
+    seen = seen_of(level, asker)
     if seen is None:
         return Told("nothing comes out", 0, 0)
     _classes(level, notes)
@@ -80,11 +66,16 @@ def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng:
             what = "a sure prediction is lost among ten in an image"
             notes.add("object_lost", what, level=level.index, trials=level.crowded)
         return Told("boxes come out as the layout says", len(right), 0)
-    told = _boxes(level, seen, asker, rng)
+    told = told_of_boxes(level, seen, asker, rng)
     if told.unexplained and _renamed(level) and not upside_down([level]) and mislaid(asker, level.trials[-1]):
-        notes.add("scrambled_layout", "what is said of one cell is read from many", level=level.index)
-        return Told("what is said of one cell is read from many", 0, 0)
+        return _mislaid(level, notes)
     return told
+
+
+def _mislaid(level: Level, notes: Notes) -> Told:
+    what = "what is said of one cell is read from many"
+    notes.add("scrambled_layout", what, level=level.index)
+    return Told(what, 0, 0)
 
 
 def _renamed(level: Level) -> bool:
@@ -100,11 +91,11 @@ def _borrowed(level: Level, asker: Asker, notes: Notes, rng: np.random.Generator
     if found is None:
         return None
     code, level = found[0], Level(level.index, found[1])
-    seen = _seen(level, asker)
+    seen = seen_of(level, asker)
     if seen is None:
         return None
     right = Told("boxes come out as the layout says", len(seen.came), 0)
-    told = right if seen.right.all() else _boxes(level, seen, asker, rng)
+    told = right if seen.right.all() else told_of_boxes(level, seen, asker, rng)
     if told.reason is not None and (told.unexplained or "scrambled_layout" in told.reason.codes):
         return None
     notes.add(code, LENT[code], level=level.index)
@@ -121,11 +112,11 @@ def _viewed(
     found: dict[int, Told] = {}
     for level in levels:
         trials = [ask(other, trial.size, trial.noise, trial.given) for trial in level.trials]
-        seen = _seen(Level(level.index, trials), other)
+        seen = seen_of(Level(level.index, trials), other)
         if seen is None:
             return told
         right = Told("boxes come out as the layout says", len(seen.came), 0)
-        one = right if seen.right.all() else _boxes(Level(level.index, trials), seen, other, rng)
+        one = right if seen.right.all() else told_of_boxes(Level(level.index, trials), seen, other, rng)
         if one.open:
             return told
         found[level.index] = one
@@ -179,24 +170,6 @@ def _moved_out(level: Level) -> bool:
     return bool(came.any() and other[came].all() and not np.isin(given[~came], given[came]).any())
 
 
-def _seen(level: Level, asker: Asker) -> Seen | None:
-    """The predictions of which something came, over all sizes."""
-    layout, parts, came = asker.layout, [], []
-    for trial in level.trials:
-        given = trial.given.take(trial.came)
-        if len(given.boxes):
-            values = channels(layout, level.index, trial.size, given.boxes, given.cells)
-            parts.append(at_cells(layout, level.index, trial.size, given.boxes, given.cells, values))
-            came.append(trial.boxes[trial.came])
-    if not parts:
-        return None
-    held = parts[0]
-    for part in parts[1:]:
-        held = held.joined(part)
-    tolerance = 0.02 * held.stride + 1e-3 * np.abs(held.boxes).max(1)
-    return Seen(held, np.concatenate(came), tolerance, declared(layout, level.index))
-
-
 def _classes(level: Level, notes: Notes) -> None:
     given = np.concatenate([trial.given.labels[trial.came] for trial in level.trials])
     got = np.concatenate([trial.labels[trial.came] for trial in level.trials])
@@ -210,73 +183,3 @@ def _classes(level: Level, notes: Notes) -> None:
         )
         first = int(np.flatnonzero(wrong)[0])
         notes.add("class_wrong", what, level=level.index, given=int(given[first]), got=int(got[first]))
-
-
-def _boxes(level: Level, seen: Seen, asker: Asker, rng: np.random.Generator) -> Told:
-    """Why boxes come out wrong: taken from other cells or images, or read otherwise than they are written."""
-    wrong = int((~seen.right).sum())
-    found = _reason(seen)
-    if found is None or found.codes == ("wrong_box",):
-        found = _mixing(level, asker, rng) or found
-    found = found or _by_size(seen)
-    if found is None:
-        found = Reason(("wrong_box",), f"{wrong} of {len(seen.came)} boxes come out wrong", 0.0)
-    return Told(
-        words=found.words if found.share else "nothing explains the boxes",
-        shown=len(seen.came),
-        open=round((1 - found.share) * wrong),
-        reason=found,
-        where=_where(seen),
-        shift=shifted(seen),
-        evidence={**first_wrong(seen), "wrong": wrong, "explained": round(found.share, 3), **found.evidence},
-    )
-
-
-def _reason(seen: Seen) -> Reason | None:
-    """What explains the boxes that the image's edges have not cut, where any of these is wrong, or else all."""
-    left = seen.uncut
-    return reason(seen if left.right.all() else left)
-
-
-def _where(seen: Seen) -> str:
-    """At which images, where only some have wrong boxes."""
-    square = seen.given.sizes[:, 0] == seen.given.sizes[:, 1]
-    right = seen.right
-    if square.any() and (~square).any() and right[square].all() and not right[~square].all():
-        return ", on oblong images only: on square ones all is right"
-    return ""
-
-
-def _by_size(seen: Seen) -> Reason | None:
-    """What explains the images of one size that come out wrong, where the others are right."""
-    sizes = np.unique(seen.given.sizes, axis=0)
-    parts = [seen.take((seen.given.sizes == size).all(1)) for size in sizes]
-    wrong = [part for part in parts if not part.right.all()]
-    return reason(wrong[0]) if len(wrong) == 1 and len(parts) > 1 else None
-
-
-def _mixing(level: Level, asker: Asker, rng: np.random.Generator) -> Reason | None:
-    """Where what comes out depends on cells or images that the prediction is not in."""
-    wrong = [trial for trial in level.trials if _wrong(trial, asker)]
-    trial = wrong[-1]
-    found = origin(asker, trial) or repointed(asker, trial)
-    if found is not None:
-        return Reason(found[0], found[1], 1.0)
-    given = trial.given.take(np.arange(len(trial.boxes)) % max(len(trial.boxes) // 8, 1) == 0)
-    small = ask(asker, trial.size, trial.noise, given)
-    other = background(asker.layout, trial.size, len(trial.noise[0]), rng)
-    if changes(asker, small, other, same=True):
-        listed = reread(asker, trial)
-        if listed is not None:
-            return Reason(listed[0], listed[1], 1.0)
-        words = "the box that comes out changes with the boxes of other cells"
-        return Reason(("scrambled_layout",), words, 1.0)
-    if len(trial.noise[0]) > 1 and changes(asker, small, other, same=False):
-        return Reason(("mixed_batch",), "the box that comes out changes with other images of the batch", 1.0)
-    return None
-
-
-def _wrong(trial: Trial, asker: Asker) -> bool:
-    stride = asker.layout.strides[trial.given.level]
-    tolerance = 0.02 * stride + 1e-3 * np.abs(trial.given.boxes).max(1)
-    return bool((np.abs(trial.boxes - trial.given.boxes).max(1) > tolerance)[trial.came].any())
