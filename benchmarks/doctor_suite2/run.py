@@ -1,9 +1,9 @@
-"""Ask the doctor for the suite, or a third of it: one JSON line a case, and a table.
+"""Ask the doctor for the suite, or a part of it: one JSON line a case, and a table.
 
 ``python -m benchmarks.doctor_suite2.run answers.jsonl --kind losses --shard 1/3``; without ``--kind`` and ``--shard``
-all that there is. What the file holds is not asked again as long as the files of its third are the same, so a run that
+all thirds. What the file holds is not asked again as long as the files of its third are the same, so a run that
 was interrupted goes on where it ended; ``--again`` asks anew, ``--table`` asks nothing. ``--failures`` lists what was
-missed, and what came instead.
+missed, and what came instead. ``--shard 4`` asks the fourth part, and nothing else does.
 """
 
 import argparse
@@ -19,20 +19,25 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from .cases import KINDS, Case, cases, judge
+from .cases import KINDS, Case, judge
+from .parts import FOURTH, cases
 from .table import table
 
 HERE = Path(__file__).parent
 THIRDS = tuple(third for third in (1, 2, 3) if (HERE / f"third{third}").is_dir())
 ASKING = ("cases.py", "planting.py")  # what, beside its own files, makes the cases of a third what they are
+ASKING_FOURTH = (*ASKING, "parts.py")
 
 
 def fingerprint(third: int | None = None) -> str:
-    """sha256 over the names and contents of the suite's files; of a third, over its own and what makes cases."""
+    """sha256 over the names and contents of the suite's files; of a part, over its own and what makes cases."""
     made = hashlib.sha256()
-    paths = (
-        HERE.rglob("*.py") if third is None else [*HERE.glob(f"third{third}/*.py"), *(HERE / name for name in ASKING)]
-    )
+    if third is None:
+        paths = [*HERE.rglob("*.py")]
+    elif third == FOURTH:
+        paths = [*HERE.glob("part4/*.py"), *(HERE / name for name in ASKING_FOURTH)]
+    else:
+        paths = [*HERE.glob(f"third{third}/*.py"), *(HERE / name for name in ASKING)]
     for path in sorted(paths):
         made.update(f"{path.relative_to(HERE).as_posix()}\n".encode())
         made.update(path.read_bytes())
@@ -91,12 +96,16 @@ def kept(path: Path, marks: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def thirds(shard: str) -> tuple[int, ...]:
-    """Of "2/3" the second third; of "1/1" all that there are."""
+    """Of "2/3" the second third, of "1/1" all thirds, of "4" the fourth part."""
+    if shard == str(FOURTH):
+        return (FOURTH,)
     part, parts = map(int, shard.split("/"))
     if parts == 1:
         return THIRDS
     if parts != 3 or part not in THIRDS:
-        raise SystemExit(f"The suite is in thirds, of which there are {THIRDS}: --shard 1/3, and so on, not {shard}.")
+        raise SystemExit(
+            f"The suite is in thirds, of which there are {THIRDS}: --shard 1/3, and so on, or 4, not {shard}."
+        )
     return (part,)
 
 
@@ -120,7 +129,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             out.write(json.dumps(done[case.key]) + os.linesep)
             out.flush()
     print(table([done[case.key] for case in wanted if case.key in done], len(wanted), failures=options.failures))
-    print("", *(f"third {third} {mark}" for third, mark in marks.items()), f"suite {fingerprint()}", sep="\n")
+    print(
+        "",
+        *(f"{'part' if third == FOURTH else 'third'} {third} {mark}" for third, mark in marks.items()),
+        f"suite {fingerprint()}",
+        sep="\n",
+    )
 
 
 if __name__ == "__main__":

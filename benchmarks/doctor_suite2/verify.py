@@ -2,8 +2,9 @@
 
 Correct decoders give back what was written by hand; correct losses are least at the truth, finite without objects and
 take images in any order; correct grids lie on their images as declared; every fault changes what can be seen, also
-beside the other fault of its pair; no form of a fault stands in two thirds, and no pair can be told by one name.
-``python -m benchmarks.doctor_suite2.verify`` (``--shard``, ``--kind`` as in ``run``).
+beside the other fault of its pair; no form of a fault stands in two parts, and no pair can be told by one name. Of the
+losses of the fourth part it is proven as well that a fault is what five of its names say (``verify_claims``).
+``python -m benchmarks.doctor_suite2.verify`` (``--shard``, ``--kind`` as in ``run``; without, all four parts).
 """
 
 import argparse
@@ -18,12 +19,15 @@ from tqdm import tqdm
 import diagnosis
 
 from . import verify_decoders, verify_grids, verify_losses
-from .cases import KINDS, Case, cases
+from .cases import KINDS, Case
+from .parts import FOURTH, cases
 from .planting import Fault
 from .run import THIRDS, fingerprint, thirds
+from .verify_claims import claims
 from .verify_decoders import same
 from .void import VOID
 
+PARTS = (*THIRDS, FOURTH)
 PROOFS: dict[str, ModuleType] = {"decoders": verify_decoders, "losses": verify_losses, "grids": verify_grids}
 
 
@@ -48,6 +52,8 @@ def complaints(kind: str, third: int) -> Iterator[str]:
             others = tuple(other for other in case.faults if other is not one)
             if same(seen(case, case.faults), seen(case, others)):
                 yield f"{case.key}: {one.form} changes nothing"
+        if (kind, third, case.group) == ("losses", FOURTH, "single"):
+            yield from claims(case)
 
 
 def raised(case: Case, told: Sequence[Any]) -> Iterator[str]:
@@ -60,13 +66,13 @@ def raised(case: Case, told: Sequence[Any]) -> Iterator[str]:
 def repeated() -> Iterator[str]:
     """Forms that stand more than once in the suite."""
     for kind in KINDS:
-        forms = [case.faults[0].form for third in THIRDS for case in cases(kind, third) if case.group == "single"]
+        forms = [case.faults[0].form for part in PARTS for case in cases(kind, part) if case.group == "single"]
         yield from (f"{kind}: {form} stands twice" for form in set(forms) if forms.count(form) > 1)
 
 
 def misnamed() -> Iterator[str]:
     """Names that the doctor does not have, pairs whose faults could be told by one name, void cases that are none."""
-    every = [case for kind in KINDS for third in THIRDS for case in cases(kind, third)]
+    every = [case for kind in KINDS for part in PARTS for case in cases(kind, part)]
     yield from (f"{key} is void, and no case" for key in set(VOID) - {case.key for case in every})
     for case in every:
         for one in case.faults:
@@ -79,7 +85,7 @@ def amounts() -> str:
     """How many cases there are."""
     rows = ["| kind | third | correct | single | pairs |", "|---|---|---|---|---|"]
     for kind in KINDS:
-        for third in THIRDS:
+        for third in PARTS:
             groups = [case.group for case in cases(kind, third)]
             counted = " | ".join(str(groups.count(group)) for group in ("correct", "single", "pair"))
             rows.append(f"| {kind} | {third} | {counted} |")
@@ -94,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     found = [*repeated(), *misnamed()]
     for kind in options.kind:
-        for third in thirds(options.shard):
+        for third in PARTS if options.shard == "1/1" else thirds(options.shard):
             found += complaints(kind, third)
     print(amounts(), "", *(found or ["Nothing is wrong."]), f"suite {fingerprint()}", sep="\n")
 

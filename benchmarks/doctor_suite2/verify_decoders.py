@@ -1,6 +1,6 @@
 """What a correct decoder owes, and what a fault of one must change; the doctor is not asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -38,16 +38,20 @@ def wrong(case: Case) -> Iterator[str]:
         if not same(before, raw):
             yield f"{size}: changes its input"
         for thing in things:
-            if not there(found, thing):
+            if not there(found, thing, things):
                 yield f"{size}: {thing.box.round(1)} of class {thing.label} does not come out"
 
 
-def there(found: Any, thing: Thing) -> bool:
-    """Whether this object came out, or was suppressed by one that overlaps it."""
+def there(found: Any, thing: Thing, things: Sequence[Thing]) -> bool:
+    """Whether this object came out, or may be suppressed by another of its image and class that overlaps it."""
     box = torch.tensor(thing.box)
     boxes, labels = of_image(found, thing.image, thing.label)
     near = (boxes - box).abs().amax(1) < CLOSE
-    return bool((labels[near] == thing.label).any()) or (isinstance(found, list) and covered(boxes, box))
+    if (labels[near] == thing.label).any():
+        return True
+    mine = [one for one in things if one is not thing and (one.image, one.label) == (thing.image, thing.label)]
+    others = [torch.tensor(one.box) for one in mine]
+    return isinstance(found, list) and bool(others) and covered(torch.stack(others), box)
 
 
 def of_image(found: Any, image: int, label: int) -> tuple[Tensor, Tensor]:
@@ -98,7 +102,17 @@ def seen(case: Case) -> list[Any]:
                 outputs[0] = torch.zeros_like(outputs[0])
             raw = raw_of(made, outputs)
             told += [_called(made, raw), copied(raw)]
-    return told
+    return told + [_called(made, raw_of(made, outputs)) for outputs in _unequal(layout, sizes(made)[0], rng)]
+
+
+def _unequal(layout: Any, size: tuple[int, int], rng: np.random.Generator) -> Iterator[Any]:
+    """Batches whose images differ: the first surer than the second, and the first without anything."""
+    first, second = (filled(layout, size, rng, 0.004, sure)[0] for sure in (1.0, 0.6))
+    for share in (1, 0):
+        if isinstance(first, Tensor):
+            yield torch.cat((share * first[:1], second[1:]))
+        else:
+            yield [torch.cat((share * one[:1], other[1:])) for one, other in zip(first, second, strict=True)]
 
 
 def _called(made: ModuleType, raw: Any) -> Any:

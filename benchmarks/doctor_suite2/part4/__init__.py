@@ -1,0 +1,1 @@
+"""The fourth part, decoders and losses: its bases, and the edits that spoil them."""
