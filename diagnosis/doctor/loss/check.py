@@ -12,6 +12,8 @@ from ..notes import OF_LOSSES, Notes
 from . import descents, scores
 from .asking import Asker, Failed
 from .astray import jolted
+from .background import background
+from .beyond import beyond
 from .boxes import cancelled, costs, misplaced, paired
 from .cells import ignored_cells, mixed, nearby, order
 from .cost import Cost
@@ -34,6 +36,8 @@ FOLLOWS = {
     "gradient_leak": ("no_gradient",),
 }
 """What each cause brings with it in the same part of a loss."""
+ROUNDING = 1e-8
+"""Of what wrong scores cost, what no box that is wrong costs less than, however small its share of a loss."""
 
 
 def check_loss(
@@ -98,6 +102,7 @@ def _all(
     yield from (*ordering, *(one for one in signed if "boxes" not in disordered))
     said = [*_minimum(given, asker, disordered), *pulls(given, asker, known, boxes, ordered=not ordering)]
     yield from said or (_jolts(given, asker) if not ordering else [])
+    yield from background(given, asker, known)
     yield from ignored_cells(given, asker, rng)
 
 
@@ -137,9 +142,11 @@ def _minimum(given: Truth, asker: Asker, disordered: set[str]) -> list[Said]:
         return []
     boxes, shown = costs(given, asker, least), scores.costs(given, asker, least)
     found: list[Said] = []
-    if "boxes" not in disordered:
+    if boxes.usual < ROUNDING * shown.usual:
+        found.append(Said("no_gradient", "an error of the boxes costs nothing beside rounding", "boxes", whole=True))
+    elif "boxes" not in disordered:
         found += misplaced(given, asker, boxes) or descents.boxes(given, asker, boxes)
-    wrong = scores.check(given, asker, shown) or descents.scores(given, asker, shown)
+    wrong = scores.check(given, asker, shown) or descents.scores(given, asker, shown) or beyond(given, asker)
     return [*found, *(one for one in wrong if one.part not in disordered)]
 
 
@@ -186,10 +193,14 @@ def _noted(said: Sequence[Said], levels: int, *, infinite: bool) -> Notes:
 
 def _follows(one: Said, cause: Said, *, infinite: bool) -> bool:
     """Whether what was said follows from a cause: of the same part, or of all of it."""
+    if "one anchor" in cause.numbers:  # of any part, in cells whose object another anchor holds
+        return cause is not one and one.code in ("gradient_leak", "no_gradient", "not_minimal")
     if one.weak and cause is not one and cause.part == one.part:
         return True
     if cause.code == "not_permutation_invariant" and one.code == "gradient_leak" and not one.whole:
         return cause.whole  # cells are held to hold an object that others hold, by what is said of classes too
+    if cause.code == "not_permutation_invariant" and one.code == "mixed_batch" and one.whole:
+        return cause.whole and cause.part == one.part  # objects are exchanged within an image as between images
     if cause.code == "gradient_leak" and one.code == "not_minimal" and cause.part == one.part:
         return cause.whole and bool(one.numbers.get("smaller")) and bool(cause.numbers.get("towards 0"))
     if cause.code == "class_wrong" and one.code == "gradient_leak" and one.numbers.get("of channels", 1.0) != 1.0:

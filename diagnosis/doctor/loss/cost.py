@@ -11,16 +11,17 @@ RESOLUTION = 4e-6
 
 @dataclass(frozen=True)
 class Cost:
-    """The loss of the truth, and a difference that is worth speaking of."""
+    """The loss of the truth, a difference that is worth speaking of, and what departures ``usual``ly cost."""
 
     least: float
     slack: float
+    usual: float = 0.0
 
     @classmethod
     def beside(cls, least: float, others: Sequence[float]) -> "Cost":
         """A thousandth of what departures usually cost, and no less than rounding."""
         usual = float(np.median([other for other in others if np.isfinite(other)] or [0.0]))
-        return cls(least, max(1e-3 * usual, RESOLUTION * abs(least), 1e-9))
+        return cls(least, max(1e-3 * usual, RESOLUTION * abs(least), 1e-9), usual)
 
     def less(self, value: float, share: float = 1.0) -> bool:
         """Whether predictions cost less than the truth, by a share of what is worth speaking of."""

@@ -17,6 +17,8 @@ AWAY = (0.08, -0.08, 0.25, -0.25, 0.6, -0.6)
 """Strides by which objects are moved."""
 FAR = (1.7, 2.6)
 """Strides by which sides are moved outwards, or centres anywhere."""
+WITHIN = (*AWAY, FAR[0])
+"""Strides on half of the way of which every object still overlaps itself."""
 WRONG = (0.4, 0.9)
 """Shares of the way from right to wrong at which it is asked which way a probability is pulled."""
 NEAR, STEP = 0.006, 0.03
@@ -39,7 +41,7 @@ def boxes(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
                 return []
             found = [at(slope, one.images, one.cells) for slope, one in zip(slopes, truth.objects, strict=True)]
             drawn = [part < 0 for part in found]
-            flat += [(step, name)] if share in AWAY and np.mean(np.concatenate(found) == 0) > FLAT else []
+            flat += [(step, name)] if share in WITHIN and np.mean(np.concatenate(found) == 0) > FLAT else []
             if not any(part.any() for part in drawn):
                 continue
             moved = truth.moved({channel: [np.where(part, step, 0.0) for part in drawn]})

@@ -42,6 +42,9 @@ def pulls(
             return [Said("no_gradient", "the loss does not depend on the predictions by autograd")]
         draws.append(unstored(grads, truth.layout, truth.size))
     shown = unstored(raws[0], truth.layout, truth.size)
+    single = _one_anchor(truth, draws[0], boxes)
+    if single:
+        return single
     found = [*_infinite(draws), *_leaks(truth, draws[0], shown, boxes), *_boxes(truth, asker, draws, ordered=ordered)]
     found = found or _trusting(truth, asker, boxes)
     for part in known:
@@ -70,6 +73,20 @@ def _leaks(truth: Truth, grads: Sequence[Tensor], raw: Sequence[Tensor], boxes: 
             every = bool(leak.float().mean() > EVERY)
             found.append(Said("gradient_leak", words, "boxes", level=level, whole=every, numbers=numbers))
     return found
+
+
+def _one_anchor(truth: Truth, grads: Sequence[Tensor], boxes: Sequence[int] | None) -> list[Said]:
+    """Boxes of one anchor that are pulled at in each cell with an object, whichever anchor holds it, and no others."""
+    masks = [torch.from_numpy(truth.mask(level)) for level in range(len(truth.objects))]
+    for anchor in range(truth.layout.anchor_count) if boxes and truth.layout.anchor_count > 1 else ():
+        wanted = [torch.zeros_like(mask) for mask in masks]
+        for one, mask in zip(wanted, masks, strict=True):
+            one[:, anchor] = mask.any(1)
+        pulled = [grad[:, :, list(boxes or ())].ne(0).any(2) for grad in grads]
+        if all(map(torch.equal, pulled, wanted)) and not all(map(torch.equal, wanted, masks)):
+            words = f"boxes of anchor {anchor} are pulled at wherever another anchor of the cell holds the object"
+            return [Said("gradient_leak", words, "boxes", whole=True, numbers={"one anchor": anchor})]
+    return []
 
 
 def _trusting(truth: Truth, asker: Asker, boxes: Sequence[int] | None) -> list[Said]:
