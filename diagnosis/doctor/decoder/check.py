@@ -60,7 +60,10 @@ def check_decoder(
     _failures(failed, sizes, asker, spare, notes, rng, batch)
     description, unexplained = judge(levels, asker, notes, sizes, rng)
     if not failed:
-        _conduct(asker, sizes, batch, notes, rng)
+        try:
+            _conduct(asker, sizes, batch, notes, rng)
+        except Unreadable as error:
+            notes.add(error.code, f"{error}, where no image holds a sure prediction")
     if asker.changed:
         notes.add("state_leak", "it changes the outputs that it is given in place")
     return Report(
