@@ -14,7 +14,7 @@ from .box_reasons import Level
 from .images import alike, mixed, steady
 from .judging import judge
 from .renewing import renewed
-from .scores import SURE, TWICE, class_alone, doubled, impossible, power, quiet
+from .scores import SURE, TWICE, beyond, class_alone, doubled, impossible, power, quiet
 from .trials import SMALL, Trial, ask, background, expressible, predictions, singly
 
 FOLLOWS = ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak")
@@ -51,6 +51,7 @@ def check_decoder(
         return Report("decoder", notes.findings(set()), asker.asked)
     levels: list[Level] = [Level(index) for index in range(len(layout.strides))]
     failed: dict[Size, Unreadable] = {}
+    _background(asker, sizes[0], batch, np.random.default_rng(seed), notes)
     batch = 1 if mixed(asker, sizes[0], batch, rng, notes) else batch
     for size in sizes:
         try:
@@ -73,6 +74,15 @@ def check_decoder(
         description=description,
         unexplained=unexplained,
     )
+
+
+def _background(asker: Asker, size: Size, batch: int, rng: np.random.Generator, notes: Notes) -> None:
+    """Note a class beyond those declared that is sure of cells without an object, and read all else without it."""
+    found = beyond(asker, background(asker.layout, size, batch, rng))
+    if found is not None:
+        asker.left_out, score = found
+        what = f"a class beside those declared, the {asker.left_out}, comes out of cells without an object"
+        notes.add("class_leak", f"{what}, with a score of {score:.3g}, as background does")
 
 
 def _checked(image_sizes: Sequence[Size], layout: TargetLayout, batch: int) -> tuple[Size, ...]:
@@ -150,6 +160,9 @@ def _conduct(asker: Asker, sizes: Sequence[Size], batch: int, notes: Notes, rng:
 
 def _silent(asker: Asker, first: Trial, notes: Notes) -> None:
     """Cells without an object, and classes without an object's score, must keep silent."""
+    if first.came.any() and first.top <= 0:
+        notes.add("wrong_output", "probabilities are needed as scores, but none is above 0 where predictions are sure")
+        return
     if notes.has("scrambled_layout"):
         return
     said, twice = quiet(first), doubled(first)

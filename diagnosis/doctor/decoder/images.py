@@ -90,6 +90,9 @@ def mixed(asker: Asker, size: Size, batch: int, rng: np.random.Generator, notes:
         except Unreadable as error:
             notes.add(error.code, f"{error}, a batch of {batch} does not")
             return False
+        if alone is not None and image and asker.fresh:  # what an image leaves behind is there for the next
+            notes.fold("state_leak", "mixed_batch")
+            return True
         if alone is not None:
             notes.add("mixed_batch", alone)
             return True
@@ -117,6 +120,7 @@ def _empty_fails(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: G
             asker(laid(asker.layout, size, noise, given.take(given.images == image)))
         except Unreadable as error:
             notes.add(error.code, f"{error}, where an image of the batch holds no prediction")
+            asker.sparse = True
             return True
     return False
 
