@@ -152,6 +152,9 @@ def _conduct(asker: Asker, sizes: Sequence[Size], batch: int, notes: Notes, rng:
     if not alike(first, again):
         notes.add("state_leak", "the same outputs give other boxes when they are decoded again")
         return
+    if first.came.any() and first.top <= 0:
+        notes.add("wrong_output", "probabilities are needed as scores, but none is above 0 where predictions are sure")
+        return
     none = impossible(asker, first)
     if none is not None:
         notes.add(none.code, f"{none}, where no class of any cell is possible")
@@ -160,9 +163,6 @@ def _conduct(asker: Asker, sizes: Sequence[Size], batch: int, notes: Notes, rng:
 
 def _silent(asker: Asker, first: Trial, notes: Notes) -> None:
     """Cells without an object, and classes without an object's score, must keep silent."""
-    if first.came.any() and first.top <= 0:
-        notes.add("wrong_output", "probabilities are needed as scores, but none is above 0 where predictions are sure")
-        return
     if notes.has("scrambled_layout"):
         return
     said, twice = quiet(first), doubled(first)
