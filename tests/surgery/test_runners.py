@@ -276,14 +276,14 @@ def test_a_recipe_that_fails_leaves_a_predictor_with_the_rows_it_had(fresh, pict
 
 def test_a_first_look_that_is_interrupted_is_done_again(fresh, picture, monkeypatch):
     predictor, bare = by_hand(fresh.model), copy.deepcopy(fresh.model)
-    from anatomy.families.ultralytics import head as ultralytics_head
+    from anatomy.families.ultralytics import runners
 
     def interrupted(net, mark, kinds):
         look(net, mark, kinds)
         raise KeyboardInterrupt
 
-    look = ultralytics_head.look_around
-    monkeypatch.setattr(ultralytics_head, "look_around", interrupted)
+    look = runners.look_around
+    monkeypatch.setattr(runners, "look_around", interrupted)
     with pytest.raises(KeyboardInterrupt):
         anatomy.levels(fresh)
     assert vars(fresh.model).keys() == vars(bare).keys()  # nothing is left of it
