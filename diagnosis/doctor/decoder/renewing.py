@@ -46,7 +46,9 @@ def _copy(value: Any, old: dict[str, Any], names: dict[str, Any]) -> Any:
     if isinstance(value, ModuleType):
         return value
     if isinstance(value, type):
-        return _class(value, old, names) if _functions(value, old) else value
+        told = any("__init_subclass__" in vars(base) for base in value.__mro__[:-1])  # of each class under it
+        plain = type(value) is type and not told
+        return _class(value, old, names) if plain and _functions(value, old) else value
     if isinstance(value, FunctionType):
         return _rebuilt(value, names) if value.__globals__ is old else value
     inner = getattr(value, "__wrapped__", None)
