@@ -81,8 +81,8 @@ def _background(asker: Asker, size: Size, batch: int, rng: np.random.Generator, 
     found = beyond(asker, background(asker.layout, size, batch, rng))
     if found is not None:
         asker.left_out, score = found
-        what = f"a class beside those declared, the {asker.left_out}, comes out of cells without an object"
-        notes.add("class_leak", f"{what}, with a score of {score:.3g}, as background does")
+        what = f"one class more than declared comes out: class {asker.left_out} has a score of {score:.3g}"
+        notes.add("class_leak", f"{what} in cells without an object, as background has")
 
 
 def _checked(image_sizes: Sequence[Size], layout: TargetLayout, batch: int) -> tuple[Size, ...]:
