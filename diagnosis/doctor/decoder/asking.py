@@ -28,7 +28,8 @@ class Unreadable(Exception):
 class Found:
     """All that comes out for one image: boxes (n, 4), the highest score of each, its class.
 
-    ``second``: the second highest score of each, 0 where that is not told. ``dense``: one for each cell, unselected.
+    ``second``: the second highest score of each, 0 where that is not told. ``dense``: one for each cell, unselected,
+    with scores of so many ``classes``.
     """
 
     boxes: np.ndarray
@@ -36,6 +37,7 @@ class Found:
     labels: np.ndarray
     second: np.ndarray
     dense: bool
+    classes: int = 0
 
     def sure(self, least: float) -> "Found":
         """What has a higher score than this, the surest first."""
@@ -55,7 +57,8 @@ class Asker:
     """Asks and counts; ``changed``: whether a call has changed the tensors that it was given.
 
     ``turned``: raw box channels are given as (n, 4), not as (4, n). ``fresh``: each call is to a copy that was never
-    asked. ``batched``: the code of what goes wrong with batches alone.
+    asked. ``batched``: the code of what goes wrong with batches alone. ``left_out``: a class whose scores are not read.
+    ``sparse``: an image without detections may be left out.
     """
 
     decode: Callable
@@ -66,6 +69,8 @@ class Asker:
     turned: bool = False
     fresh: bool = False
     batched: str = ""
+    left_out: int | None = None
+    sparse: bool = False
 
     def given(self, levels: Sequence[np.ndarray]) -> Any:
         """What the decoder takes for a batch of levels."""
@@ -114,7 +119,9 @@ class Asker:
             raise Unreadable("raises", f"a batch of {batch} raises {said}") from error
         pairs = zip(_listed(given), before, strict=False)
         self.changed |= any(one.shape != kept.shape or not torch.equal(one, kept) for one, kept in pairs)
-        return _read(out, batch, sum(level[0, :, 0].size for level in levels))
+        if self.sparse and isinstance(out, (list, tuple)) and not out:
+            return [_selected(torch.zeros(0, 6)) for _ in range(batch)]
+        return _read(out, batch, sum(level[0, :, 0].size for level in levels), self.left_out)
 
 
 def _turned(made: Any, layout: TargetLayout, size: Size) -> Any:
@@ -151,10 +158,10 @@ def _copies(given: Any) -> list[Tensor]:
     return [part.clone() for part in _listed(given)]
 
 
-def _read(out: object, batch: int, cells: int) -> list[Found]:
+def _read(out: object, batch: int, cells: int, left_out: int | None) -> list[Found]:
     """Each image's boxes, scores and labels; Unreadable where the output is none of the forms or is not finite."""
     if isinstance(out, (tuple, list)) and len(out) == 2 and all(isinstance(p, Tensor) and p.dim() == 3 for p in out):
-        found = _dense(out, batch, cells)
+        found = _dense(out, batch, cells, left_out)
     elif isinstance(out, (tuple, list, Tensor)) and len(out) == batch:
         found = [_selected(one) for one in cast("Iterable[Any]", out)]
     else:
@@ -165,16 +172,17 @@ def _read(out: object, batch: int, cells: int) -> list[Found]:
     return found
 
 
-def _dense(out: Any, batch: int, cells: int) -> list[Found]:
+def _dense(out: Any, batch: int, cells: int, left_out: int | None) -> list[Found]:
     boxes, scores = (part.detach().cpu().double().numpy() for part in out)
     if boxes.shape[-1] != 4 or boxes.shape[:2] != scores.shape[:2] or len(boxes) != batch or not scores.shape[2]:
         raise Unreadable("wrong_output", f"{FORMS}, but {boxes.shape} and {scores.shape} came for {batch} images")
-    full = scores.shape[1] == cells
+    full, classes = scores.shape[1] == cells, scores.shape[2]
+    scores = scores if left_out is None else np.delete(scores, left_out, 2)
     found = []
     for box, score in zip(boxes, scores, strict=True):
         ranked = np.sort(score, 1)
         second = ranked[:, -2] if ranked.shape[1] > 1 else np.zeros(len(box))
-        found.append(Found(box, ranked[:, -1], score.argmax(1), second, full))
+        found.append(Found(box, ranked[:, -1], score.argmax(1), second, full, classes))
     return found
 
 

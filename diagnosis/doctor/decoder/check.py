@@ -14,7 +14,7 @@ from .box_reasons import Level
 from .images import alike, mixed, steady
 from .judging import judge
 from .renewing import renewed
-from .scores import SURE, TWICE, class_alone, doubled, impossible, power, quiet
+from .scores import SURE, TWICE, beyond, class_alone, doubled, impossible, power, quiet
 from .trials import SMALL, Trial, ask, background, expressible, predictions, singly
 
 FOLLOWS = ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak")
@@ -51,6 +51,7 @@ def check_decoder(
         return Report("decoder", notes.findings(set()), asker.asked)
     levels: list[Level] = [Level(index) for index in range(len(layout.strides))]
     failed: dict[Size, Unreadable] = {}
+    _background(asker, sizes[0], batch, np.random.default_rng(seed), notes)
     batch = 1 if mixed(asker, sizes[0], batch, rng, notes) else batch
     for size in sizes:
         try:
@@ -60,7 +61,10 @@ def check_decoder(
     _failures(failed, sizes, asker, spare, notes, rng, batch)
     description, unexplained = judge(levels, asker, notes, sizes, rng)
     if not failed:
-        _conduct(asker, sizes, batch, notes, rng)
+        try:
+            _conduct(asker, sizes, batch, notes, rng)
+        except Unreadable as error:
+            notes.add(error.code, f"{error}, where no image holds a sure prediction")
     if asker.changed:
         notes.add("state_leak", "it changes the outputs that it is given in place")
     return Report(
@@ -70,6 +74,15 @@ def check_decoder(
         description=description,
         unexplained=unexplained,
     )
+
+
+def _background(asker: Asker, size: Size, batch: int, rng: np.random.Generator, notes: Notes) -> None:
+    """Note a class beyond those declared that is sure of cells without an object, and read all else without it."""
+    found = beyond(asker, background(asker.layout, size, batch, rng))
+    if found is not None:
+        asker.left_out, score = found
+        what = f"one class more than declared comes out: class {asker.left_out} has a score of {score:.3g}"
+        notes.add("class_leak", f"{what} in cells without an object, as background has")
 
 
 def _checked(image_sizes: Sequence[Size], layout: TargetLayout, batch: int) -> tuple[Size, ...]:
@@ -138,6 +151,9 @@ def _conduct(asker: Asker, sizes: Sequence[Size], batch: int, notes: Notes, rng:
     again = ask(asker, size, noise, given)
     if not alike(first, again):
         notes.add("state_leak", "the same outputs give other boxes when they are decoded again")
+        return
+    if first.came.any() and first.top <= 0:
+        notes.add("wrong_output", "probabilities are needed as scores, but none is above 0 where predictions are sure")
         return
     none = impossible(asker, first)
     if none is not None:

@@ -87,7 +87,8 @@ NAMES = ("first", "second", "third", "fourth")
 
 def _terms(seen: Seen) -> Reason | None:
     """Each channel by itself, and the four together, in the grammar of encoders."""
-    inside = seen.take(seen.inside & (np.abs(seen.came).max(1) < 1e7))
+    extended = (seen.came[:, 2:] != seen.came[:, :2]).any(1)  # a point fits the infinite logarithms of anything
+    inside = seen.take(seen.inside & extended & (np.abs(seen.came).max(1) < 1e7))
     if len(inside.came) < 4:
         return None
     held = inside.taken

@@ -44,6 +44,16 @@ FORMATS: tuple[Change, ...] = (
         "as centre and half of width and height",
         lambda b, held: np.concatenate((b[:, :2] - b[:, 2:], b[:, :2] + b[:, 2:]), 1),
     ),
+    (
+        "wrong_box_format",
+        "as upper left corner and centre",
+        lambda b, held: np.concatenate((b[:, :2], 2 * b[:, 2:] - b[:, :2]), 1),
+    ),
+    (
+        "wrong_box_format",
+        "as centre and lower right corner",
+        lambda b, held: np.concatenate((2 * b[:, :2] - b[:, 2:], b[:, 2:]), 1),
+    ),
     ("wrong_box_format", HALVED, lambda b, held: _scaled(b, 2)),
     ("wrong_box_format", DOUBLED, lambda b, held: _scaled(b, 0.5)),
 )

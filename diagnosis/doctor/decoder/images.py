@@ -82,12 +82,17 @@ def mixed(asker: Asker, size: Size, batch: int, rng: np.random.Generator, notes:
             return False
     except Unreadable as error:
         return _batches_alone(asker, size, noise, given, error, notes)
+    if _empty_fails(asker, size, noise, given, notes):
+        return True
     for image in range(min(batch, 2)):
         try:
             alone = _alone(asker, first, image)
         except Unreadable as error:
             notes.add(error.code, f"{error}, a batch of {batch} does not")
             return False
+        if alone is not None and image and asker.fresh:  # what an image leaves behind is there for the next
+            notes.fold("state_leak", "mixed_batch")
+            return True
         if alone is not None:
             notes.add("mixed_batch", alone)
             return True
@@ -106,6 +111,18 @@ def _batches_alone(
     notes.add(error.code, f"{error}; an image by itself can be read")
     asker.batched = error.code
     return True
+
+
+def _empty_fails(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: Given, notes: Notes) -> bool:
+    """Note a batch that cannot be read where only its first image, or its last, holds predictions."""
+    for image in (0, len(noise[0]) - 1):
+        try:
+            asker(laid(asker.layout, size, noise, given.take(given.images == image)))
+        except Unreadable as error:
+            notes.add(error.code, f"{error}, where an image of the batch holds no prediction")
+            asker.sparse = True
+            return True
+    return False
 
 
 def same(one: Found, other: Found) -> bool:

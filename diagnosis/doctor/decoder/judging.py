@@ -61,12 +61,13 @@ def _level(level: Level, asker: Asker, notes: Notes, sizes: Sequence[Size], rng:
         return Told("nothing comes out", 0, 0)
     _classes(level, notes)
     right = seen.right
-    if right.all():
-        if level.crowded and not (crowded or lost):
-            what = "a sure prediction is lost among ten in an image"
-            notes.add("object_lost", what, level=level.index, trials=level.crowded)
+    told = None if right.all() else told_of_boxes(level, seen, asker, rng)
+    alike = told is None or told.shift is not None  # boxes that overlap as those given do
+    if alike and level.crowded and not (crowded or lost):
+        what = "a sure prediction is lost among ten in an image"
+        notes.add("object_lost", what, level=level.index, trials=level.crowded)
+    if told is None:
         return Told("boxes come out as the layout says", len(right), 0)
-    told = told_of_boxes(level, seen, asker, rng)
     if told.unexplained and _renamed(level) and not upside_down([level]) and mislaid(asker, level.trials[-1]):
         return _mislaid(level, notes)
     return told

@@ -31,15 +31,24 @@ def _used(decode: FunctionType) -> set[str]:
         for name in code.co_names:
             if name in decode.__globals__ and name not in found:
                 found.add(name)
-                inner = getattr(decode.__globals__[name], "__wrapped__", decode.__globals__[name])
-                if isinstance(inner, FunctionType) and inner.__globals__ is decode.__globals__:
-                    waiting.append(inner.__code__)
+                waiting += [one.__code__ for one in _functions(decode.__globals__[name], decode.__globals__)]
     return found
 
 
+def _functions(value: Any, names: dict[str, Any]) -> list[FunctionType]:
+    """The functions of a module that a value of it is, or wraps, or has as a class."""
+    parts = vars(value).values() if isinstance(value, type) else (value,)
+    inner = [getattr(part, "__wrapped__", getattr(part, "__func__", part)) for part in parts]
+    return [one for one in inner if isinstance(one, FunctionType) and one.__globals__ is names]
+
+
 def _copy(value: Any, old: dict[str, Any], names: dict[str, Any]) -> Any:
-    if isinstance(value, (ModuleType, type)):
+    if isinstance(value, ModuleType):
         return value
+    if isinstance(value, type):
+        told = any("__init_subclass__" in vars(base) for base in value.__mro__[:-1])  # of each class under it
+        plain = type(value) is type and not told
+        return _class(value, old, names) if plain and _functions(value, old) else value
     if isinstance(value, FunctionType):
         return _rebuilt(value, names) if value.__globals__ is old else value
     inner = getattr(value, "__wrapped__", None)
@@ -48,6 +57,19 @@ def _copy(value: Any, old: dict[str, Any], names: dict[str, Any]) -> Any:
     try:
         return deepcopy(value)
     except Exception:  # whatever an object's own copying raises: it cannot be copied
+        return value
+
+
+def _class(value: type, old: dict[str, Any], names: dict[str, Any]) -> type:
+    """A class under the one given, with copies of all that is its own; itself where none can stand under it."""
+    own = {
+        name: part
+        for name, part in vars(value).items()
+        if not name.startswith("__") or name in ("__init__", "__call__")
+    }
+    try:
+        return type(value)(value.__name__, (value,), {name: _copy(part, old, names) for name, part in own.items()})
+    except TypeError:
         return value
 
 

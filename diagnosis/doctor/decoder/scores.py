@@ -1,5 +1,7 @@
 """What a decoder makes of the scores of cells that hold no object."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
@@ -40,6 +42,26 @@ def doubled(trial: Trial) -> str:
     if trial.second < LOUD:
         return ""
     return f"another class comes out with a score of {trial.second:.3g} beside the one that is given"
+
+
+def beyond(asker: Asker, noise: Sequence[np.ndarray]) -> tuple[int, float] | None:
+    """The class that is sure of most cells without an object, and its score there, where there is one too many.
+
+    None of what is no list of all cells, or cannot be read.
+    """
+    layout = asker.layout
+    if layout.objectness is not None or layout.class_values == "ids":
+        return None
+    try:
+        found = asker(noise)
+    except Unreadable:
+        return None
+    labels = np.concatenate([one.labels for one in found])
+    score = float(np.median(np.concatenate([one.scores for one in found]))) if len(labels) else 0.0
+    if any(not one.dense or one.classes != layout.class_count + 1 for one in found) or score < SURE:
+        return None
+    usual = int(np.median(labels))
+    return (usual, score) if (labels == usual).mean() >= SURE else None
 
 
 def power(asker: Asker, trial: Trial) -> float | None:
