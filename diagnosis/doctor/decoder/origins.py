@@ -1,5 +1,6 @@
 """From which cells and images the boxes that come out are taken."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -37,7 +38,7 @@ def origin(asker: Asker, trial: Trial) -> tuple[tuple[str, ...], str] | None:
     outputs = laid(layout, trial.size, trial.noise, trial.given)
     levels = [decoded(layout, trial, outputs, level) for level in range(len(layout.strides))]
     for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
-        if _listed(trial, levels, boxes_in, scores_in):
+        if _listed(trial, levels, _places(trial, _shapes(layout, outputs), boxes_in, scores_in)):
             return (code,), words
     return None
 
@@ -45,13 +46,11 @@ def origin(asker: Asker, trial: Trial) -> tuple[tuple[str, ...], str] | None:
 def repointed(asker: Asker, trial: Trial) -> tuple[tuple[str, ...], str] | None:
     """The same of boxes whose channels are their own, while points and priors are listed in another order."""
     layout = asker.layout
-    outputs = laid(layout, trial.size, trial.noise, trial.given)
-    levels = [decoded(layout, trial, outputs, level) for level in range(len(layout.strides))]
-    own = np.concatenate((np.full((len(trial.given.cells), 1), trial.given.level), trial.given.cells), 1)
     if declared(layout, trial.given.level)[0].reference is None:  # no box depends on the cell that it stands in
         return None
+    outputs, own = laid(layout, trial.size, trial.noise, trial.given), _own(trial)
     for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
-        seen = _seen(layout, trial, outputs, own, _places(trial, levels, boxes_in, scores_in))
+        seen = _seen(layout, trial, outputs, own, _places(trial, _shapes(layout, outputs), boxes_in, scores_in))
         if seen is not None and seen.right.mean() >= ENOUGH:
             return (code,), words.replace("boxes", "points and priors")
     return None
@@ -60,11 +59,9 @@ def repointed(asker: Asker, trial: Trial) -> tuple[tuple[str, ...], str] | None:
 def reread(asker: Asker, trial: Trial) -> tuple[tuple[str, ...], str] | None:
     """The same where boxes are read otherwise too, or where their raw channels are listed so, about their own cells."""
     layout = asker.layout
-    outputs = laid(layout, trial.size, trial.noise, trial.given)
-    levels = [decoded(layout, trial, outputs, level) for level in range(len(layout.strides))]
+    outputs, own = laid(layout, trial.size, trial.noise, trial.given), _own(trial)
     for words, (code, boxes_in, scores_in) in _orders(layout.anchor_count).items():
-        places = _places(trial, levels, boxes_in, scores_in)
-        own = np.concatenate((np.full((len(places), 1), trial.given.level), trial.given.cells), 1)
+        places = _places(trial, _shapes(layout, outputs), boxes_in, scores_in)
         for about in (places, own):
             seen = _seen(layout, trial, outputs, places, about)
             if seen is None:
@@ -75,6 +72,11 @@ def reread(asker: Asker, trial: Trial) -> tuple[tuple[str, ...], str] | None:
             if found is not None and found.share >= ENOUGH and "wrong_box" not in found.codes:
                 return (code, *found.codes), f"{words}, and {found.words}"
     return None
+
+
+def _own(trial: Trial) -> np.ndarray:
+    """(n, 4): level, anchor, row, column of what was given."""
+    return np.concatenate((np.full((len(trial.given.cells), 1), trial.given.level), trial.given.cells), 1)
 
 
 def _seen(
@@ -143,9 +145,8 @@ def decoded(layout: TargetLayout, trial: Trial, outputs: Sequence[np.ndarray], l
     return np.stack(found).reshape(len(found), layout.anchor_count, *outputs[level].shape[-2:], 4)
 
 
-def _listed(trial: Trial, levels: Sequence[np.ndarray], boxes_in: Order, scores_in: Order) -> bool:
-    """Whether nearly all boxes that came stand in one list where the scores given stand in the other."""
-    places = _places(trial, levels, boxes_in, scores_in)
+def _listed(trial: Trial, levels: Sequence[np.ndarray], places: np.ndarray) -> bool:
+    """Whether nearly all boxes that came stand at ``places`` (n, 4) of what the levels hold, as declared."""
     wanted = np.stack(
         [levels[level][image, a, r, c] for image, (level, a, r, c) in zip(trial.given.images, places, strict=True)]
     )
@@ -153,26 +154,30 @@ def _listed(trial: Trial, levels: Sequence[np.ndarray], boxes_in: Order, scores_
     return len(apart) > 0 and bool((apart < 0.5).mean() >= 0.9)
 
 
-def _places(trial: Trial, levels: Sequence[np.ndarray], boxes_in: Order, scores_in: Order) -> np.ndarray:
+def _shapes(layout: TargetLayout, outputs: Sequence[np.ndarray]) -> list[tuple[int, ...]]:
+    """Anchors, rows and columns of each level."""
+    return [(layout.anchor_count, *level.shape[-2:]) for level in outputs]
+
+
+def _places(trial: Trial, shapes: Sequence[tuple[int, ...]], boxes_in: Order, scores_in: Order) -> np.ndarray:
     """(n, 4): level, anchor, row, column of the boxes that stand in one list where the scores given do in the other."""
-    order = range(len(levels))[::-1] if scores_in[1] else range(len(levels))
+    order = range(len(shapes))[::-1] if scores_in[1] else range(len(shapes))
     start = 0
     for level in order:
         if level == trial.given.level:
             break
-        start += levels[level][0, ..., 0].size
-    shape = dict(zip("AHW", levels[trial.given.level].shape[1:4], strict=True))
+        start += math.prod(shapes[level])
+    shape = dict(zip("AHW", shapes[trial.given.level], strict=True))
     cell = dict(zip("AHW", trial.given.cells.T, strict=True))
     at = np.ravel_multi_index([cell[axis] for axis in scores_in[0]], [shape[axis] for axis in scores_in[0]])
-    table = _table(levels, boxes_in)
-    return table[start + at]
+    return _table(shapes, boxes_in)[start + at]
 
 
-def _table(levels: Sequence[np.ndarray], listed: Order) -> np.ndarray:
+def _table(shapes: Sequence[tuple[int, ...]], listed: Order) -> np.ndarray:
     """(N, 4): level, anchor, row, column of all boxes as they are listed."""
     dims, parts = ["AHW".index(axis) for axis in listed[0]], []
-    for level, boxes in enumerate(levels):
-        index = np.indices(boxes.shape[1:4]).transpose(1, 2, 3, 0).transpose(*dims, 3).reshape(-1, 3)
+    for level, shape in enumerate(shapes):
+        index = np.indices(shape).transpose(1, 2, 3, 0).transpose(*dims, 3).reshape(-1, 3)
         parts.append(np.concatenate((np.full((len(index), 1), level), index), 1))
     return np.concatenate(parts[::-1] if listed[1] else parts)
 

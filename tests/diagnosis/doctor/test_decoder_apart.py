@@ -4,22 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from diagnosis import Report, TargetLayout, check_decoder
+from diagnosis import Report, check_decoder
+from tests.diagnosis.doctor.prior_layout import PRIORS, STRIDES, layout_of_priors
 
-STRIDES, CLASSES = (8, 16), 4
-PRIORS = (((12.0, 20.0), (30.0, 18.0)), ((40.0, 60.0), (90.0, 56.0)))
-LAYOUT = TargetLayout(
-    format="cxcywh",
-    unit="stride",
-    relative=True,
-    grid_offset=0.0,
-    size_unit="prior",
-    size_function="log",
-    classes=slice(5, 5 + CLASSES),
-    strides=STRIDES,
-    anchors=PRIORS,
-    axes="AC,H,W",
-)
+CLASSES = 4
+LAYOUT = layout_of_priors(CLASSES)
 
 
 def decode_level(level: Tensor, index: int, fault: str) -> tuple[Tensor, Tensor]:

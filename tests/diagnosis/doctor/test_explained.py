@@ -25,14 +25,6 @@ ONE = ((256, 256),)
 BOTH = ((256, 256), (192, 320))
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def asked(name, change, sizes=ONE, **fields):
     """Codes of the errors of a right scheme whose outputs were changed, and the report."""
     scheme = SCHEMES[name]

@@ -11,14 +11,6 @@ LIGHT = ("yolov1", "yolov5", "yolox, simota untrained", "yolof", "centernet")
 SEEN = ("yolov2", "fcos", "centernet")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("name", LIGHT)
 def test_right_encoders_have_no_error(name):
     report = check_targets(SCHEMES[name], SCHEMES[name].layout, image_sizes=((256, 384),))

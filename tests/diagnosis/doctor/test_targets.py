@@ -16,14 +16,6 @@ STYLES = {style.name: style for style in styles()}
 STYLES["tal, perfect predictions"] = replace(STYLES["tal"], masks=task_aligned("perfect"))
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def errors(report):
     return {finding.code for finding in report.errors}
 
