@@ -73,6 +73,21 @@ class LevelEvidence:
         who = f"{name} {successor.confidence:.2f} from {level} ({successor.row}, {successor.col})"
         return f"then {who}" if successor.detected else f"what is left, {who}, is no detection"
 
+    def strongest(self) -> np.ndarray:
+        """The best score in [0, 1] of each detection's class at its place on every level, (n, levels).
+
+        Of the anchors whose boxes overlap that of the detection by at least ``iou``; 0 where a level has none.
+        """
+        trace, found = self.trace, self.trace.detections
+        boxes = trace.letterbox.to_original(trace.decode(np.arange(trace.pyramid.count if self.detections else 0)))
+        scores = trace.scores().cpu().numpy()
+        best = np.zeros((len(self.detections), len(trace.levels)))
+        for n, i in enumerate(self.detections):
+            there = pair_overlaps(found.xyxy[i : i + 1], boxes)[0] >= self.iou
+            here = np.where(there, scores[int(found.class_id[i])], 0)
+            best[n] = [here[anchors].max(initial=0) for anchors in trace.pyramid.slices]
+        return best
+
     def to_df(self) -> "DataFrame":
         """Two rows a detection, as a polars DataFrame: without its class row, and without its level."""
         import polars
