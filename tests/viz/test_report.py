@@ -11,13 +11,11 @@ from xml.etree import ElementTree
 import numpy as np
 import polars as pl
 import pytest
-import torch
 from PIL import Image
 
 import anatomy
 import surgery
 import viz
-from detectors import demo_scene
 from viz.reports.page import COLUMNS
 
 unlaid = pytest.mark.usefixtures("unlaid")
@@ -202,18 +200,6 @@ def test_a_head_without_distributions_has_no_such_figures(stage, hot, tmp_path):
     place = viz.report(stage((64, 96), [hot(0, 2, 3)], reg_max=1), tmp_path / "out", "png", dpi=50)
     assert not list(place.rglob("distribution*"))
     assert "reg_max = 1" in (place / "index.html").read_text()
-
-
-@unlaid
-def test_maps_are_drawn_with_their_evidence_while_a_stream_is_open(model, tmp_path):
-    image = demo_scene().image[120:360, 160:480, ::-1]
-    before = {name: value.clone() for name, value in model.model.state_dict().items()}
-    traces = anatomy.stream(model, [image.copy(), image[:, ::-1].copy()], imgsz=160, conf=0.05)
-    folder = viz.report(traces, tmp_path / "out", ("png",), figures=("attribution",), best=1, dpi=60, progress=False)
-    names = [sorted(path.name for path in image.iterdir()) for image in sorted((folder / "images").iterdir())]
-    assert len(names) == 2 and all(len(found) == 1 and found[0].startswith("attribution_") for found in names)
-    assert "Which pixels speak for detection" in (folder / "index.html").read_text()
-    assert all(torch.equal(value, before[name]) for name, value in model.model.state_dict().items())
 
 
 @unlaid

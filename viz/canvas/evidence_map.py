@@ -22,7 +22,9 @@ SMALL = 0.3  # of the photograph's sides, that an object with its surroundings h
 AROUND = 1.0  # sides of a box that are shown around it
 
 
-def draw_map(ax: Axes, one: Attribution, cmap: str | None, frame: Box | None = None, gid: str = "attribution"):
+def draw_map(
+    ax: Axes, one: Attribution, cmap: str | None, frame: Box | None = None, gid: str = "attribution"
+) -> AxesImage:
     """Draw photograph and map in px of the original; ``frame`` xyxy px is what the axes show. Returns the AxesImage."""
     photograph(ax, one.subject.trace.image, grey=True, frame=frame)
     height, width = one.map.shape
@@ -105,6 +107,12 @@ def enlarge(ax: Axes, one: Attribution, cmap: str | None) -> Axes | None:
         side.set(color=color, linewidth=1.2)
     outline(ax, corners(frame), color, width=0.6, style=":", gid="enlarged:frame")
     return inset
+
+
+def brief(name: str, most: int) -> str:
+    """A class name on one line of a narrow panel, cut where it has more than ``most`` letters."""
+    line = " ".join(name.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def _thinned(values: np.ndarray) -> np.ndarray:

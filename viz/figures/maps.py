@@ -7,13 +7,14 @@ from matplotlib.axes import Axes
 
 from diagnosis import Attribution
 
-from ..canvas.evidence_map import around_box, draw_map
+from ..canvas.evidence_map import around_box, brief, draw_map
 from ..canvas.frame import corners
 from ..canvas.palette import level_color
 from ..canvas.photo import outline
 from ..canvas.style import DOUBLE, Picture, Style, styled
 
 MOST = 6  # columns
+LETTERS = 14  # of a class name
 TITLE, FOOT, GAP = 0.17, 0.2, 0.05  # inches
 
 
@@ -57,5 +58,6 @@ def _draw(ax: Axes, one: Attribution, cmap: str | None) -> None:
     name = trace.levels[subject.level].name
     outline(ax, corners(subject.box), level_color(name), width=1.5, gid="box")
     score = float(trace.scores()[subject.class_id, subject.anchor])
-    words = f"{trace.names[subject.class_id]} {score:.2f} {name}"
-    ax.set_title(words if not one.heat.note else f"{words} *", fontsize="small")
+    ax.set_title(f"{brief(trace.names[subject.class_id], LETTERS)} {score:.2f} {name}", fontsize="small")
+    if one.heat.note:
+        ax.set_xlabel(one.heat.note, fontsize="x-small", labelpad=-9, color="white")

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgba
 
 from diagnosis import VERDICTS, Attribution, LevelEvidence
 
-from ..canvas.evidence_map import around_box, draw_map, laid, opacity
+from ..canvas.evidence_map import around_box, brief, draw_map, laid, opacity
 from ..canvas.frame import cell_boxes, corners, vertices
 from ..canvas.palette import level_color
 from ..canvas.photo import cell_marks, outline, photograph
@@ -20,6 +20,7 @@ EDGE_COLORS = {"left": "#4477AA", "top": "#EE6677", "right": "#CCBB44", "bottom"
 ENDS = {"left": (0, 3), "top": (0, 1), "right": (1, 2), "bottom": (2, 3)}  # of the edges, among the corners of a box
 FLATTEST, TALLEST = 0.7, 1.2  # height of a panel by its width
 BAR = 0.14  # inches: height of a level's bar
+LETTERS = 16  # of a class name
 QUIET = 0.02  # of an edge's largest value: what is below is not drawn
 
 
@@ -48,7 +49,7 @@ def why(
         levels = first.subject.trace.levels if evidence is not None else ()
         figure, axes = _panels(frame, bool(edges), len(levels), width or SINGLE)
         draw_map(axes[0], first, cmap, frame)
-        axes[0].set_title(_title(first))
+        axes[0].set_title(f"its class: {brief(first.subject.trace.names[first.subject.class_id], LETTERS)}")
         _marked(axes[0], first)
         if edges:
             _draw_edges(axes[1], edges, frame)
@@ -95,11 +96,6 @@ def _panels(frame: np.ndarray, edges: bool, levels: int, width: float) -> tuple[
     return figure, axes + [figure.add_subplot(grid[1, :]) for _ in below]
 
 
-def _title(first: Attribution) -> str:
-    subject = first.subject
-    return f"{subject.trace.names[subject.class_id]}: {subject.words.split(' of ')[0]} {subject.value:.2g}"
-
-
 def _marked(ax: Axes, one: Attribution) -> None:
     """Box and cell in the colour of their level."""
     subject = one.subject
@@ -126,7 +122,7 @@ def _draw_edges(ax: Axes, edges: Sequence[Attribution], frame: np.ndarray) -> No
     )
     lines.set_gid("sides")
     ax.add_collection(lines, autolim=False)
-    ax.set_title("by the edge moved most")
+    ax.set_title("its edges, by colour")
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:
