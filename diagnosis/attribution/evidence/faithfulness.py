@@ -66,11 +66,17 @@ class Faithfulness:
         if self.completeness is not None:
             words.append(f"completeness error {self.completeness:.1%}")
         if self.randomization is not None:
-            last = self.randomization
-            verdict = "passed" if last.passes else "failed"
-            asked = [value for stage, value in zip(last.stages, last.correlation, strict=True) if stage in last.asked]
-            words.append(f"randomization {verdict} (rank correlation {max(asked):.2f} of {last.threshold:.2f} allowed)")
+            words.append(_of_weights(self.randomization))
         return words
+
+
+def _of_weights(found: Randomization) -> str:
+    """The randomization test in a sentence."""
+    verdict = "passed" if found.passes else "failed"
+    if found.gone:
+        return f"randomization {verdict} (without the weights nothing is left to explain)"
+    asked = [value for stage, value in zip(found.stages, found.correlation, strict=True) if stage in found.asked]
+    return f"randomization {verdict} (rank correlation {max(asked):.2f} of {found.threshold:.2f} allowed)"
 
 
 def faithfulness(

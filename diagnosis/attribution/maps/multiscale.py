@@ -9,7 +9,7 @@ from ..perturbation_frame import emptied, whole
 from ..result import Heat
 from ..subject import Subject
 from ..windows import Window
-from .ablated import Ablated
+from .ablated import LEAST, Ablated
 from .fitting import fitted
 
 BUDGET = 16.0  # predicts for one box
@@ -118,9 +118,16 @@ def _heat(part: Ablated, k: int, search: float, end: str) -> Heat | None:
         signed=part.signed,
         layer=f"a window of {place.width} × {place.height} px, read at {width} × {height}",
         passes=search + part.number.spent / len(part.subjects),
-        note=end,
+        note=end or _absent(part, k),
         settled={"window": place},
     )
+
+
+def _absent(part: Ablated, k: int) -> str:
+    """What is said of a map of zeros where the class is not there."""
+    if not part.absent[k]:
+        return ""
+    return f"nothing to explain: IoU times probability is below {LEAST:g} on the whole photograph"
 
 
 def _extended(grid: np.ndarray, subject: Subject) -> np.ndarray:
