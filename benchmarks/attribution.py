@@ -90,6 +90,7 @@ def tested(made, options) -> dict:
     curves, _ = curves_of_map(made.subject, values, steps=options.steps, replace="mean", batch=8)
     return {
         "passes": test.passes,
+        "gone": test.gone,
         "class_row": float(test.correlation[0]),
         "all_weights": float(test.correlation[-1]),
         "threshold": test.threshold,

@@ -94,15 +94,6 @@ def attribution(seen):
     return viz.attribution(diagnosis.attribute(seen.trace, 0, "layercam"))
 
 
-def maps(seen):
-    return viz.maps(diagnosis.attribute_all(seen.trace, range(2), "layercam"))
-
-
-def why(seen):
-    parts = diagnosis.attribute_parts(seen.trace, 0, "layercam")
-    return viz.why(parts, diagnosis.level_evidence(seen.trace, 0))
-
-
 def missed(seen):
     sure = anatomy.trace(seen.model, seen.scene.image[..., ::-1].copy(), conf=0.9)
     return viz.missed(diagnosis.missed(sure, seen.scene.boxes, seen.scene.labels))
@@ -124,9 +115,7 @@ OF_ONE = {  # figures that name a single class
     "heatmaps": lambda seen: viz.heatmaps(
         [seen.trace], [0], "score", titles=[seen.trace.names[0]], level="P4", cells=False
     ),
-    "maps": maps,
     "receptive_field": receptive_field,
-    "why": why,
 }
 OF_ALL = {  # figures that name every class that is found, or none
     "anchor_grid": lambda seen: viz.anchor_grid(seen.trace),

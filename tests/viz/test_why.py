@@ -8,7 +8,7 @@ import pytest
 import diagnosis
 import viz
 from tests.diagnosis.attribution.patch_net import red_patch, red_trace
-from viz.canvas.evidence_map import around_box
+from viz.canvas.evidence_map import around_box, brief
 from viz.figures.why import EDGE_COLORS
 
 unlaid = pytest.mark.usefixtures("unlaid")
@@ -44,6 +44,20 @@ def parts(trace):
 )
 def test_what_is_shown_of_a_box_by_hand(box, ratio, expected):
     assert around_box(np.array(box), (100, 120), ratio).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("cat\nor dog", "cat or dog"), ("$a_b$", "$a_b$"), ("class " * 9, "class class…"), ("", "")]
+)
+def test_a_name_takes_one_line_of_a_narrow_panel(name, told):
+    assert brief(name, 12) == told
+
+
+def test_names_stand_as_they_are_written(trace, parts, pixels, monkeypatch):
+    monkeypatch.setattr(type(trace.head), "names", {0: r"$\frac{1$ \n a_b^c", 1: "nothing"})
+    for figure in (viz.why(parts[:1]), viz.maps(parts[:1])):
+        assert pixels(figure)[..., :3].std() > 0
+        assert "$\\frac{1$" in "".join(ax.get_title() for ax in figure.axes)
 
 
 def test_parts_are_the_class_and_the_four_edges_at_its_cost(trace):

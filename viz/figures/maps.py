@@ -60,4 +60,4 @@ def _draw(ax: Axes, one: Attribution, cmap: str | None) -> None:
     score = float(trace.scores()[subject.class_id, subject.anchor])
     ax.set_title(f"{brief(trace.names[subject.class_id], LETTERS)} {score:.2f} {name}", fontsize="small")
     if one.heat.note:
-        ax.set_xlabel(one.heat.note, fontsize="x-small", labelpad=-9, color="white")
+        ax.set_xlabel(one.heat.note.split(":")[0], fontsize="x-small", labelpad=-9, color="white")

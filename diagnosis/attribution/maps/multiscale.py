@@ -127,7 +127,7 @@ def _absent(part: Ablated, k: int) -> str:
     """What is said of a map of zeros where the class is not there."""
     if not part.absent[k]:
         return ""
-    return f"nothing to explain: IoU times probability is below {LEAST:g} on the whole photograph"
+    return f"nothing to explain: IoU × probability < {LEAST:g}"
 
 
 def _extended(grid: np.ndarray, subject: Subject) -> np.ndarray:
