@@ -1,7 +1,5 @@
 """A map of attribution upon the photograph, whole or near a box, and its slim colour scale."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -67,13 +65,9 @@ def slim_scale(figure: Picture, drawn: AxesImage, ax: Axes, one: Attribution) ->
     low, high = ends(drawn.norm)
     extend = arrows([one.map], drawn.norm)
     bar = figure.colorbar(drawn, ax=ax, location="bottom", extend=extend, pad=0.01, shrink=0.5, aspect=40)
-    bar.set_ticks([low, 0, high] if low < 0 else [low, high], labels=[f"{v:.2g}" for v in _marks(low, high)])
+    bar.set_ticks([low, high], labels=[f"{low:.2g}", f"{high:.2g}"])
     bar.ax.tick_params(pad=1, length=1.5, labelsize="x-small")
-    bar.set_label(one.unit, fontsize="x-small", labelpad=-4)
-
-
-def _marks(low: float, high: float) -> Sequence[float]:
-    return (low, 0, high) if low < 0 else (low, high)
+    bar.set_label(one.unit, fontsize="x-small", labelpad=1)
 
 
 def around_box(box: np.ndarray, size: tuple[int, int], ratio: float, sides: float = AROUND) -> np.ndarray:

@@ -9,8 +9,9 @@ from matplotlib.colors import to_rgba
 
 from diagnosis import VERDICTS, Attribution, LevelEvidence
 
-from ..canvas.evidence_map import around_box, brief, draw_map, laid, opacity
+from ..canvas.evidence_map import around_box, brief, draw_map, laid
 from ..canvas.frame import cell_boxes, corners, vertices
+from ..canvas.heat import MOST
 from ..canvas.palette import level_color
 from ..canvas.photo import cell_marks, outline, photograph
 from ..canvas.style import SINGLE, Picture, Style, styled
@@ -21,7 +22,7 @@ ENDS = {"left": (0, 3), "top": (0, 1), "right": (1, 2), "bottom": (2, 3)}  # of 
 FLATTEST, TALLEST = 0.7, 1.2  # height of a panel by its width
 BAR = 0.14  # inches: height of a level's bar
 LETTERS = 16  # of a class name
-QUIET = 0.02  # of an edge's largest value: what is below is not drawn
+QUIET = 0.05  # of an edge's largest value: what is below is not drawn
 
 
 def why(
@@ -111,7 +112,7 @@ def _draw_edges(ax: Axes, edges: Sequence[Attribution], frame: np.ndarray) -> No
     colors = np.array([to_rgba(EDGE_COLORS[one.subject.what]) for one in edges])
     most = sizes.max(0)
     shown = colors[sizes.argmax(0)]
-    shown[..., 3] = np.where(most > QUIET, opacity(most), 0)
+    shown[..., 3] = np.where(most > QUIET, MOST * most, 0)
     laid(ax, shown, None, most.shape, frame).set_gid("edges")
     shape = corners(edges[0].subject.box)[0]
     kinds = [one.subject.what for one in edges]
