@@ -66,6 +66,7 @@ WINGS = {
         "result": {"place", "subject"},
         "maps": {"place", "subject", "windows", "presence", "perturbation_frame", "result"},
         "methods": {"subject", "result", "maps"},
+        "parts": {"subject", "result", "methods"},
         "evidence": {"place", "subject", "windows", "presence", "perturbation_frame", "result", "methods"},
     },
     "diagnosis.doctor": {

@@ -15,7 +15,7 @@ from ..canvas.style import DOUBLE, Picture, Style, styled
 
 MOST = 6  # columns
 LETTERS = 14  # of a class name
-TITLE, FOOT, GAP = 0.17, 0.2, 0.05  # inches
+EACH, TITLE, FOOT, GAP = 1.5, 0.17, 0.2, 0.05  # inches
 
 
 def maps(
@@ -29,14 +29,14 @@ def maps(
 
     For the maps of all boxes of a photograph, see ``diagnosis.attribute_all``; ``viz.attribution`` draws few of them
     with their evidence. Every map has a scale of its own, from 0, or as far below 0 as above, to its largest value.
-    ``width`` inches. Returns a Figure; raises ValueError for no map.
+    ``width`` inches, by default 1.5 a column. Returns a Figure; raises ValueError for no map.
     """
     attributions = [attributions] if isinstance(attributions, Attribution) else list(attributions)
     if not attributions:
         raise ValueError("One map or more is needed, but none was given.")
     cols = min(MOST, max(ceil(len(attributions) ** 0.5), 2))
     rows = ceil(len(attributions) / cols)
-    width = width or DOUBLE
+    width = width or min(EACH * cols, DOUBLE)
     side = (width - GAP * (cols + 1)) / cols
     height = rows * (side + TITLE + GAP) + FOOT
     with styled(style):
