@@ -27,10 +27,11 @@ class Randomization:
 
     ``stages`` what was shuffled last; ``correlation`` (k,) the size of Spearman's rank correlation of the map then with
     the map before, over the box and one side around it: the mean over several shuffles at the ``asked`` stages, and of
-    one shuffle at the others. ``null`` (m,): the same of the map with the method's own maps of other boxes of the
-    image, each laid box upon box: how alike unrelated maps of this method are. ``blank`` (k,): in what share of the
-    shuffles the method found nothing left to explain and made a map of zeros, whose correlation is 0. Such a map has
-    changed, but only by knowing whether the detection is there.
+    one shuffle at the others; of those alone that left something to explain. ``null`` (m,): the same of the map with
+    the method's own maps of other boxes of the image, each laid box upon box: how alike unrelated maps of this method
+    are. ``blank`` (k,): in what share of the shuffles the method found nothing left to explain and made a map of zeros;
+    where it did so in all, the correlation is 0. Such a map has changed, but only by knowing whether the detection is
+    there.
     """
 
     stages: tuple[str, ...]
@@ -75,15 +76,21 @@ def randomize(attribution: Attribution, seed: int, shuffles: int) -> Randomizati
                 if more == 0 or stage in asked:
                     now = _now(attribution)
                     found.setdefault(stage, []).append(rank_correlation(before, in_box(now, subject.box)))
-                    blank.setdefault(stage, []).append(not now.any())
+                    blank.setdefault(stage, []).append(not now.any() and attribution.map.any())
         asked = _asked(subject, tuple(found))
     return Randomization(
         stages=tuple(found),
-        correlation=np.array([np.mean(np.abs(values)) for values in found.values()]),
+        correlation=np.array([_mean_of_left(found[stage], blank[stage]) for stage in found]),
         null=np.abs(null),
         asked=asked,
         blank=np.array([np.mean(values) for values in blank.values()]),
     )
+
+
+def _mean_of_left(correlation: list[float], blank: list[bool]) -> float:
+    """The mean size over the shuffles that left something to explain: one same map is not excused by two blank ones."""
+    left = [abs(value) for value, gone in zip(correlation, blank, strict=True) if not gone]
+    return float(np.mean(left)) if left else 0.0
 
 
 def without_weights(attribution: Attribution, seed: int = 0) -> np.ndarray:

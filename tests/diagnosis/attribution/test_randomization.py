@@ -62,6 +62,18 @@ def test_nothing_is_known_of_a_shape_where_nothing_was_left(blank, asked, gone):
     assert told([0, 0, 0], [0.5], asked, blank).gone is gone
 
 
+@pytest.mark.parametrize(
+    ("correlation", "blank", "mean"),
+    [
+        ([-0.5, 0.25], [False, False], 0.375),
+        ([0.0, 0.9, 0.0], [True, False, True], 0.9),  # one same map is not excused by two blank ones
+        ([0.0, 0.0], [True, True], 0.0),
+    ],
+)
+def test_shuffles_that_leave_nothing_do_not_dilute_the_others(correlation, blank, mean):
+    assert randomization._mean_of_left(correlation, blank) == pytest.approx(mean)
+
+
 def silenced(trace, monkeypatch, least=1.0):
     """As if no class reached this score."""
     monkeypatch.setattr("diagnosis.attribution.maps.ablated.LEAST", least)
