@@ -19,7 +19,7 @@ EACH, TITLE, FOOT, GAP = 1.5, 0.17, 0.2, 0.05  # inches
 
 
 def maps(
-    attributions: Sequence[Attribution],
+    attributions: Attribution | Sequence[Attribution],
     *,
     cmap: str | None = None,
     width: float | None = None,

@@ -26,7 +26,7 @@ QUIET = 0.05  # of an edge's largest value: what is below is not drawn
 
 
 def why(
-    maps: Sequence[Attribution],
+    maps: Attribution | Sequence[Attribution],
     evidence: LevelEvidence | None = None,
     *,
     cmap: str | None = None,
@@ -59,7 +59,7 @@ def why(
     return figure
 
 
-def _sorted(maps: Sequence[Attribution]) -> tuple[Attribution, list[Attribution]]:
+def _sorted(maps: Attribution | Sequence[Attribution]) -> tuple[Attribution, list[Attribution]]:
     """The map of a class, and those of edges; ValueError for any other, and where they are of several cells."""
     maps = [maps] if isinstance(maps, Attribution) else list(maps)
     kinds = [one.subject.what for one in maps]

@@ -76,7 +76,7 @@ def randomize(attribution: Attribution, seed: int, shuffles: int) -> Randomizati
                 if more == 0 or stage in asked:
                     now = _now(attribution)
                     found.setdefault(stage, []).append(rank_correlation(before, in_box(now, subject.box)))
-                    blank.setdefault(stage, []).append(not now.any() and attribution.map.any())
+                    blank.setdefault(stage, []).append(bool(attribution.map.any() and not now.any()))
         asked = _asked(subject, tuple(found))
     return Randomization(
         stages=tuple(found),
