@@ -162,8 +162,12 @@ def expressible(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: Gi
 
 
 def ask(asker: Asker, size: Size, noise: Sequence[np.ndarray], given: Given) -> Trial:
-    """What comes of predictions that are given together; known again by the order of their scores."""
-    found = asker(laid(asker.layout, size, noise, given))
+    """What comes of predictions that are given together."""
+    return heard(asker(laid(asker.layout, size, noise, given)), size, noise, given)
+
+
+def heard(found: Sequence[Found], size: Size, noise: Sequence[np.ndarray], given: Given) -> Trial:
+    """What has come of predictions that were given together, known again by the order of their scores."""
     boxes, labels = np.full((len(given.boxes), 4), np.nan), np.full(len(given.boxes), -1)
     strays = elsewhere = fewer = 0
     second = 0.0
