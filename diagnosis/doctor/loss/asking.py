@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 import numpy as np
 import torch
@@ -34,7 +33,6 @@ class Asker:
     ``seeded``: random numbers are the same at each question, for one that draws some. ``hopeless``: none of it helps.
     ``device``: where ``prepare`` puts predictions, and so targets too. ``through``: the flat places from which
     predictions of these shapes are taken before they are given, for a loss that reads them in another order.
-    ``asked`` counts questions, those too that are put again; ``answers``: what was answered, by question.
     """
 
     loss: Callable
@@ -51,7 +49,6 @@ class Asker:
     through: Callable[[Sequence[torch.Size]], Sequence[Tensor]] | None = None
 
     kept: Kept = field(init=False)
-    answers: dict[tuple, float] = field(default_factory=dict, init=False)
 
     def __post_init__(self):
         self.spare, self.kept = copied(self.loss), kept(self.loss)
@@ -107,25 +104,15 @@ class Asker:
             return loss(*given)
 
     def __call__(self, meant: Levels, targets: Levels, what: str) -> float:
-        """The loss of predictions that mean these levels; ``what`` they are, in words.
-
-        A question that was put before has the answer that it had then.
-        """
-        question = (self.seeded, self.fresh, self.through, _digest(meant), _digest(targets))
-        if question not in self.answers:
-            self.answers[question] = self.of_raw(self.raw(meant), targets, what)
-            return self.answers[question]
-        self.asked += 1
-        return self._told(self.answers[question], what)
+        """The loss of predictions that mean these levels; ``what`` they are, in words."""
+        return self.of_raw(self.raw(meant), targets, what)
 
     def of_raw(self, predictions: Sequence[Tensor], targets: Levels, what: str) -> float:
         """The loss of raw predictions; NaN and infinity are kept and told in the end."""
-        return self._told(float(self.value(predictions, self.tensors(targets)).detach()), what)
-
-    def _told(self, value: float, what: str) -> float:
-        if not np.isfinite(value):
+        found = float(self.value(predictions, self.tensors(targets)).detach())
+        if not np.isfinite(found):
             self.infinite.append(what)
-        return value
+        return found
 
     def pulls(self, predictions: Sequence[Tensor], targets: Sequence[Tensor]) -> list[Tensor] | None:
         """The gradient by raw predictions, in their storage; None where autograd sees no dependence on them."""
@@ -137,15 +124,6 @@ class Asker:
             return None
         pairs = zip(gradient(value, leaves), leaves, strict=True)
         return [torch.zeros_like(leaf) if grad is None else grad for grad, leaf in pairs]
-
-
-def _digest(levels: Levels) -> bytes:
-    """What tells levels from others."""
-    made = blake2b(digest_size=16)
-    for level in levels:
-        made.update(f"{level.shape} {level.dtype}".encode())
-        made.update(np.ascontiguousarray(level).data)
-    return made.digest()
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
