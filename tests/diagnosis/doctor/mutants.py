@@ -7,7 +7,7 @@ import torch
 
 from tests.diagnosis.doctor.encoders import CLASSES, STRIDES, Style
 
-MOST = 5000
+MOST = 8000
 """Choices of cells that are kept."""
 
 
@@ -50,12 +50,11 @@ class Encoder:
         """(h, w): the index of the object that each cell belongs to, -1 for none."""
         if not len(boxes):
             return torch.full(mask.shape[1:], -1)
-        if self.style.winner == "smallest":
-            area = (boxes[:, 2:] - boxes[:, :2]).prod(-1)[:, None, None]
-            best = torch.where(mask, area, torch.inf).argmin(0)
-        else:
-            best = len(boxes) - 1 - mask.flip(0).int().argmax(0)
-        return torch.where(mask.any(0), best, -1)
+        key = id(mask), self.style.winner
+        if key not in OWNERS:
+            OWNERS[key] = mask, winners(boxes, mask, self.style.winner)
+            bound(OWNERS)
+        return OWNERS[key][1]
 
     def write(self, index, grid, stride, points, mask, owner, boxes, labels, image_size):
         layout = self.style.layout
@@ -134,6 +133,14 @@ class Encoder:
 
 CHOSEN: dict[tuple, list[torch.Tensor]] = {}
 """Masks by what they were asked for: encoders of one style choose alike, whatever their fault."""
+OWNERS: dict[tuple, tuple[torch.Tensor, torch.Tensor]] = {}
+"""A mask and its owners, by the mask's identity and who wins."""
+
+
+def bound(kept):
+    """Forget the first of what is kept where that is too much."""
+    if len(kept) > MOST:
+        del kept[next(iter(kept))]
 
 
 def chosen(masks, boxes, points, strides):
@@ -144,9 +151,18 @@ def chosen(masks, boxes, points, strides):
     question = masks, len(boxes), tuple(level.shape for level in points), tuple(strides), told.digest()
     if question not in CHOSEN:
         CHOSEN[question] = masks(boxes, points, strides)
-        if len(CHOSEN) > MOST:
-            del CHOSEN[next(iter(CHOSEN))]
+        bound(CHOSEN)
     return CHOSEN[question]
+
+
+def winners(boxes, mask, winner):
+    """(h, w): the index of the object that wins each cell of masks (n, h, w), -1 for none; not to be written to."""
+    if winner == "smallest":
+        area = (boxes[:, 2:] - boxes[:, :2]).prod(-1)[:, None, None]
+        best = torch.where(mask, area, torch.inf).argmin(0)
+    else:
+        best = len(boxes) - 1 - mask.flip(0).int().argmax(0)
+    return torch.where(mask.any(0), best, -1)
 
 
 @cache

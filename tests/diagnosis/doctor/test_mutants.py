@@ -39,6 +39,7 @@ SUITES = {
 ASKED, MANY = 1, 20
 
 
+@torch.inference_mode()
 def missed(name: str, asked: int) -> list:
     """Faults spread over the suite, each on another style: those that are not named by their cause alone."""
     torch.set_num_threads(1)
