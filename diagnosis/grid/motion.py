@@ -78,8 +78,8 @@ def _correlate(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Sums over channels and cells of first[x] · second[x + d], (2h - 1, 2w - 1), d = 0 in the middle."""
     height, width = first.shape[1:]
     size = [fft.next_fast_len(2 * side - 1, real=True) for side in (height, width)]
-    spectrum = np.conj(fft.rfft2(first, size)) * fft.rfft2(second, size)
-    found = fft.irfft2(spectrum.sum(0), size)
+    before, after = (np.asarray(fft.rfft2(part, size)) for part in (first, second))
+    found = np.asarray(fft.irfft2((np.conj(before) * after).sum(0), size))
     return np.roll(found, (height - 1, width - 1), (0, 1))[: 2 * height - 1, : 2 * width - 1]
 
 
