@@ -13,9 +13,10 @@ from .asking import Asker, Unreadable
 from .box_reasons import Level
 from .images import alike, mixed, steady
 from .judging import judge
+from .predictions import SMALL, background, expressible, predictions
 from .renewing import renewed
 from .scores import SURE, TWICE, beyond, class_alone, doubled, impossible, power, quiet
-from .trials import SMALL, Trial, ask, background, expressible, predictions, singly
+from .trials import Trial, ask, singly
 
 FOLLOWS = ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak")
 """Causes that may make images of another shape fail altogether."""

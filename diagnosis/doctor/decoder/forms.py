@@ -5,7 +5,7 @@ from itertools import permutations, product
 
 import numpy as np
 
-from ..boxes.search import first
+from ..boxes.agreeing import first
 from ..boxes.terms import Held
 from .seen import ENOUGH, Reason, Seen
 

@@ -8,7 +8,8 @@ import numpy as np
 from ..boxes.writing import Size
 from ..notes import Notes
 from .asking import Asker, Found, Unreadable
-from .trials import Given, Trial, ask, background, heard, laid, predictions
+from .predictions import Given, background, laid, predictions
+from .trials import Trial, ask, heard
 
 
 def alike(one: Trial, other: Trial) -> bool:

@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from .asking import Asker, Unreadable
-from .trials import HIGHEST, LOW, Trial, laid
+from .predictions import HIGHEST, LOW, laid
+from .trials import Trial
 
 LOUD = 0.2
 """A score of a cell whose probabilities are 0.002 that no product or mean of them explains."""
