@@ -8,6 +8,7 @@ from scipy import fft
 OFF, ON = 0.5, 0.9  # agreements of a single row or column that does not move so, and of one that does
 PART, WHOLE = 0.2, 0.93  # of what answers: a part that says something, and nearly all
 FLAT = 1e-3  # of the largest answer: by which those of all cells may differ where they are the same
+DIGITS = 9  # of an agreement: of displacements that agree as well the first is taken, whatever rounding says
 LEAST_SHARED = 0.3  # of the cells: displacements that leave less in common are not tried
 
 
@@ -35,7 +36,7 @@ def measure_motion(before: np.ndarray, after: np.ndarray, expected: tuple[float,
     energy = (_within((before**2).sum(0)) * _within((after**2).sum(0))[::-1, ::-1]).clip(0)
     worth = product / np.sqrt(energy.clip(max(1e-6 * energy.max(), 1e-300)))
     worth = np.where(shared >= LEAST_SHARED * height * width, worth, -1)
-    row, col = np.unravel_index(worth.argmax(), worth.shape)
+    row, col = np.unravel_index(worth.round(DIGITS).argmax(), worth.shape)
     at = [round(value) + side - 1 for value, side in zip(expected, (height, width), strict=True)]
     on = all(0 <= place < size for place, size in zip(at, worth.shape, strict=True)) and worth[*at] > -1
     return Motion(
