@@ -9,8 +9,9 @@ from ...findings import Report
 from ..boxes.writing import Size
 from ..layout import TargetLayout
 from ..notes import OF_DECODERS, Notes
-from .asking import Asker, Unreadable
+from .asking import Asker
 from .box_reasons import Level
+from .found import Unreadable
 from .images import alike, mixed, steady
 from .judging import judge
 from .predictions import SMALL, background, expressible, predictions

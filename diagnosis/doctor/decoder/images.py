@@ -7,7 +7,8 @@ import numpy as np
 
 from ..boxes.writing import Size
 from ..notes import Notes
-from .asking import Asker, Found, Unreadable
+from .asking import Asker
+from .found import Found, Unreadable
 from .predictions import Given, background, laid, predictions
 from .trials import Trial, ask, heard
 

@@ -7,9 +7,10 @@ import numpy as np
 
 from ..boxes.writing import Size
 from ..notes import Notes
-from .asking import Asker, Unreadable
+from .asking import Asker
 from .box_reasons import Level, seen_of, told_of_boxes
 from .flooding import mislaid
+from .found import Unreadable
 from .images import crossing
 from .lending import LENT, lent
 from .levels import Told, description, fold, note, unexplained

@@ -6,7 +6,8 @@ import numpy as np
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from .asking import Asker, Unreadable
+from .asking import Asker
+from .found import Unreadable
 from .predictions import HIGHEST, LOW, laid
 from .trials import Trial
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..boxes.writing import Size
-from .asking import Asker, Found
+from .asking import Asker
+from .found import Found
 from .predictions import Given, laid
 
 
