@@ -41,6 +41,8 @@ def check_decoder(
     ``decode`` returns boxes (B, N, 4) xyxy px and scores (B, N, classes), or for each image a tensor (n, 6) of xyxy,
     score, class, or a mapping with "boxes", "scores" and "labels".
     ``image_sizes``, (height, width) each: a square one and one that is not show the most; ``image_size`` for one alone.
+    It is asked some 40 times, up to twice as often where predictions get lost together, each time of images in which
+    every cell holds a box: suppression of all of them, without a threshold before it, takes most of the time then.
     ValueError where strides do not divide them.
     """
     if not callable(decode) or not isinstance(layout, TargetLayout):
