@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..layout import TargetLayout
-from ..storage import Storage, order
+from ..orders import Storage
+from ..storage import order
 from .asking import Answer, Asker
 from .cell_map import CellMap
 from .faults import Fault
