@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..layout import TargetLayout
-from ..storage import Storage, order
+from ..orders import Storage
+from ..storage import order
 from ..targets import probes as ask
 from ..targets.asking import Answer, Asker
 from ..targets.seeing import gather
-from .channels import Candidate, Rows, candidates, priors, roles
+from .candidates import Candidate, candidates
+from .channels import Rows, priors, roles
 from .forms import Form, forms
 from .unread import why_unread
 
