@@ -1,7 +1,7 @@
 """Which family of detectors reads a model. The families are the packages beside this file, found by looking.
 
 Each says in its ``__init__``, which loads no foreign library: ``HOMES``, where the classes of its models and modules
-are defined, and ``load_head()``, the class that describes its heads.
+are defined, and ``load_head(model)``, the class that describes the head of such a model.
 """
 
 from functools import cache
@@ -31,7 +31,7 @@ def family(model: Any) -> type[Head] | None:
     homes = tuple(kind.__module__ for kind in type(model).__mro__)
     for entry in families():
         if any(home.startswith(entry.HOMES) for home in homes):
-            return entry.load_head()
+            return entry.load_head(model)
     return None
 
 

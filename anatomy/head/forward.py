@@ -106,7 +106,9 @@ class Pass:
     ``box_logits`` (4 * reg_max, A); ``boxes`` (4, A) decoded, in px of the network input, in the head's own form;
     ``anchors`` (n,) the flat index that made each detection of ``result``, in its order; ``result`` the family's own
     result object. ``private`` belongs to the family alone. ``letterbox`` where the image was put into the
-    input otherwise than ``predict()`` does it, as validation does.
+    input otherwise than ``predict()`` does it, as validation does. ``chosen`` (q,) int64: the anchors that the class
+    rows were asked about, in the network's order, where it chose some of all; the logits of the others are
+    ``SILENT_LOGIT``, and their features 0.
     """
 
     path: str
@@ -124,6 +126,7 @@ class Pass:
     frame: Tensor | None = None
     inputs: tuple[Tensor, ...] = ()
     letterbox: Letterbox | None = None
+    chosen: Tensor | None = None
 
     @cached_property
     def peaks(self) -> tuple[Tensor, ...]:

@@ -20,12 +20,16 @@ from .letterbox import Letterbox
 from .levels import Level
 from .merging import merge_blocks
 from .pyramid import Pyramid
+from .text_fold import TextFold
 from .turns import undisturbed
 
 
 def children(net: nn.Module) -> dict[str, str]:
     """The parts of a network by the names that they have in it, paths and names as in ``Head.parts``."""
     return {name: name for name, _ in net.named_children()}
+
+
+ClassRows = nn.Conv2d | nn.Linear  # the module whose output rows are classes
 
 
 class Head(ABC):
@@ -35,7 +39,8 @@ class Head(ABC):
     live ones, the one that ``predict()`` uses by default first. ``anchors_per_cell`` beyond 1: anchor a of a cell is
     flat index cell * anchors_per_cell + a, and its class rows are the a-th nc channels of the class convolution.
     ``grid_offset``: how far right of and below column and row a cell's anchor point stands, in steps. ``rotated``:
-    boxes have an angle; then ``found`` gives their upright hulls, and ``corners`` the boxes themselves.
+    boxes have an angle; then ``found`` gives their upright hulls, and ``corners`` the boxes themselves. ``no_rows``:
+    why there are no class rows to read or edit, and what to do about it; empty where there are.
     """
 
     net: nn.Module
@@ -46,17 +51,47 @@ class Head(ABC):
     anchors_per_cell: int = 1
     grid_offset: float = 0.5
     rotated: bool = False
+    no_rows: str = ""
     channels: int = 3  # of an image
     wants: tuple[str, ...] = ()  # beside boxes and labels, for all its losses: "segments" or "keypoints"
     tensor_multiple: int | None = None  # px, of which a tensor's sides are multiples; None: ``passes`` takes no tensors
 
     @abstractmethod
-    def class_conv(self, level: int, branch: str) -> nn.Conv2d:
-        """The last class convolution of a level in ``net``: output channel c is the row of class c."""
+    def class_conv(self, level: int, branch: str) -> ClassRows:
+        """The last class convolution of a level in ``net``: output channel c is the row of class c.
+
+        A linear layer needs ``classified``. UnsupportedModelError of a head with ``no_rows``.
+        """
+
+    def classified(self, run: Pass) -> Pass | None:
+        """The pass with the class logits that the rows as they are now make, and these rows.
+
+        None, unless overridden: the class convolution of each level reads its ``features``, cell by cell.
+        """
+        return None
+
+    def level_shares(self, run: Pass) -> Tensor | None:
+        """Of each detection the share of each level in the attention of each decoder layer, (n, layers, levels).
+
+        None, unless overridden: no decoder looks at several levels.
+        """
+        return None
 
     @abstractmethod
-    def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
+    def twins(self, level: int, branch: str) -> Iterator[ClassRows]:
         """The same convolution in every copy of ``net`` that ``predict()`` runs in its place."""
+
+    def fold_text(self) -> TextFold:
+        """How the text that class scores are compared with becomes class rows; nothing is changed yet.
+
+        Raises UnsupportedModelError for a head that compares nothing with text.
+        """
+        raise UnsupportedModelError(f"{type(self.net).__name__} has class rows of its own: there is no text to fold.")
+
+    @property
+    def text_fold(self) -> TextFold | None:
+        """The fold by which ``net`` came to this head, in this process; None where there was none."""
+        return None
 
     def settle(self) -> int:
         """Called before rows are written: let go of what ``predict()`` would run that is no copy of ``net``.
@@ -65,7 +100,7 @@ class Head(ABC):
         """
         return 0
 
-    def running_convs(self, level: int, branch: str) -> Iterator[tuple[str, nn.Conv2d]]:
+    def running_convs(self, level: int, branch: str) -> Iterator[tuple[str, ClassRows]]:
         """Who runs what: in words, and the convolution whose rows must be those of ``net``; the twins by default."""
         for twin in self.twins(level, branch):
             yield "predict()", twin

@@ -27,6 +27,7 @@ from ...head.head import Head
 from ...head.levels import Level, level_name
 from ...head.mark import unmarked
 from ...head.pyramid import Pyramid
+from ...head.text_fold import TextFold
 from ...head.turns import turns
 from . import validation
 from .arguments import check_predict_args
@@ -52,17 +53,18 @@ class UltralyticsHead(Head):
 
     net: Network
     yolo: Yolo | None
+    module_of = staticmethod(detect_module)
 
     def __init__(self, model: Any):
         self._given = model
         self.net = self.network(model)
-        self.detect = detect_module(self.net)
+        self.detect = self.module_of(self.net)
         self.mark = known_mark(self.net, KINDS)
         if isinstance(model, Model):
             self.mark.holders.add(model)
         self.yolo = cast(Yolo, model) if isinstance(model, Model) else next(holders(self.mark, model), None)
         self.names = check_names(self.detect, check_class_names(self.net.names))
-        self.reg_max = self.detect.reg_max
+        self.reg_max = getattr(self.detect, "reg_max", 1)
         self.rotated = isinstance(self.detect, heads.OBB)
         self.wants = wants(self.detect)
         self._at = len(self.net.model) - 1
@@ -104,6 +106,11 @@ class UltralyticsHead(Head):
         return self._given is not self.net and self._given.model is not self.net
 
     @property
+    def text_fold(self) -> TextFold | None:
+        """Kept by the mark of the network."""
+        return self.mark.fold
+
+    @property
     def beside(self) -> Mapping:
         """What else the checkpoint held; empty for a bare network."""
         return (self.yolo.ckpt or {}) if self.yolo is not None else {}
@@ -138,7 +145,7 @@ class UltralyticsHead(Head):
         """Without ``originals`` every image of a tensor is a black one of its size."""
         self.settle()
         shared, own, results = self._set_up(source, predict_args)
-        lock, tap = self._lock(shared), Tap(own, originals=originals)
+        lock, tap = self._lock(shared), self._tap(own, originals)
         try:
             while True:
                 with lock.predicting():
@@ -151,6 +158,10 @@ class UltralyticsHead(Head):
                 yield tap.passes.popleft()
         finally:
             results.close()
+
+    def _tap(self, predictor: Predictor, originals: bool) -> Tap:
+        """What listens while a predictor runs."""
+        return Tap(predictor, originals=originals)
 
     def batches(self, sizes: Sequence[tuple[int, int]], imgsz: int, size: int) -> list[Batch]:
         """Images of like shape together, as ``val(rect=True)`` puts them; rotated boxes are not evaluated."""
