@@ -2,6 +2,7 @@
 
 import torch
 
+import surgery
 from detectors.fastvit import FastViTDetector, NaiveDetector, load
 from detectors.pafpn import PLACES, PafpnDetector
 from tests.class_rows import spread_out
@@ -10,6 +11,7 @@ from tests.contract.rows import (
     PICTURE,
     Family,
     Files,
+    other_head,
     own_answer,
     own_predict,
     pyramid_answer,
@@ -20,6 +22,7 @@ from tests.contract.rows import (
 )
 from tests.corner_net import CornerNet
 from tests.fastvit_nets import SMALL
+from tests.other_heads import of_text, rtdetr
 from tests.torchvision_nets import tiny
 
 BODIES = (
@@ -43,6 +46,8 @@ TWO_BRANCHES = ("yolov10n", "yolo26n", "yolo26n-seg", "yolo26n-pose", "yolo26n-o
 
 NO_STEPS = "does not say how to run its network step by step"
 NO_TRAINING = "does not say how it is trained"
+SHARED_BY_QUERIES = r"P3, P4, P5 share one class convolution.*level='all'"
+TO_FOLD = r"surgery\.fold_text\(model\)"
 MIXED = "The published decoder mixes the cells, so no box belongs to one of them"
 SHARED = r"P3, P4, P5, P6, P7 share one class convolution.*level='all'"
 OURS = {"conf": 0.3, "iou": 0.5, "imgsz": 128}
@@ -55,6 +60,14 @@ def predict(path, image, args):
     (found,) = load(path).predict(image, **args)
     return found.boxes, found.confidence, found.class_id
 """
+
+
+def folded(kind: str):
+    """A head of text whose text became class rows, for good."""
+    model = of_text(kind, PICTURE, seed=3)
+    surgery.fold_text(model)
+    surgery.forget(model)
+    return model
 
 
 def fastvit(kind: type):
@@ -117,6 +130,9 @@ FAMILIES = (
     *(ultralytics(name, fused=True) for name in ("yolov8n", "yolo11n", "yolov10n")),
     ultralytics("yolo26n-seg", nms=False, fused=True, bodiless=True),
     ultralytics("yolov8n", published=True),
+    other_head("rtdetr", rtdetr, {"levels": SHARED_BY_QUERIES, "one level": NO_STEPS, "targets": NO_TRAINING}),
+    other_head("yolov8-worldv2", lambda: of_text("worldv2", PICTURE), {"edits": TO_FOLD, "targets": TO_FOLD}),
+    other_head("yoloe-seg folded", lambda: folded("yoloe-seg"), {}, agnostic_nms=False),
     torchvision_row("fcos", "FCOS"),
     torchvision_row("retinanet", "RetinaNet"),
     fastvit_row("fastvit", FastViTDetector),
@@ -133,6 +149,7 @@ FAMILIES = (
         refuses={
             "file": r"TwoLevels has no checkpoint format.*surgery\.write_recipe",
             "steps": NO_STEPS,
+            "one level": NO_STEPS,
             "boxes by level": NO_STEPS,
             "targets": NO_TRAINING,
         },

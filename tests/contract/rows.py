@@ -58,6 +58,10 @@ class Family:
     checks: tuple[str, ...] = ("conf", "iou", "imgsz")
 
     @property
+    def editable(self) -> bool:
+        return "edits" not in self.refuses
+
+    @property
     def shared(self) -> bool:
         return "levels" in self.refuses
 
@@ -123,6 +127,19 @@ def ultralytics_refusals(name: str) -> dict[str, str]:
     if "obb" in name or name in ("yolo26n-seg", "yolo26n-pose"):
         found["targets"] = "boxes alone do not say"
     return found
+
+
+def other_head(name: str, build: Callable[[], Any], refuses: Mapping[str, str], **args: Any) -> Family:
+    """A row of a head of queries or of text."""
+    return Family(
+        name=name,
+        build=build,
+        predict=ultralytics_predict,
+        answer=ultralytics_answer,
+        args={"imgsz": 128, "conf": 0.25, **args},
+        files=Files(ULTRALYTICS_ALONE),
+        refuses=refuses,
+    )
 
 
 def published_net(label: str, name: str):

@@ -10,6 +10,7 @@ from tests.contract.edits import at, edit_everything, single_edits
 from tests.contract.portrait import assert_same, changed_values, portrait
 from tests.contract.rows import PICTURE
 
+pytestmark = pytest.mark.usefixtures("edited")
 ENDINGS = {"raises": RuntimeError, "interrupted": KeyboardInterrupt}
 
 

@@ -7,7 +7,6 @@ layers move and classify it. So a query has a level, a row and a column, and its
 import math
 import weakref
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ from torch.nn import functional as F
 
 from ....head.batches import Batch, in_parts
 from ....head.evaluating import evaluation_mode
-from ....head.forward import Limits, Outputs, Pass, Targets
+from ....head.forward import Limits, Outputs, Pass
 from ....head.head import Head
 from ....head.letterbox import Letterbox
 from ....head.levels import SILENT_LOGIT, Level, level_name
@@ -84,7 +83,7 @@ class QueryHead(UltralyticsHead):
 
     def candidates(self, run: Pass) -> None:
         """None: nothing is suppressed."""
-        return None
+        return
 
     def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:
         """Boxes (n, 4) xyxy px of the network input: of the decoder, and of the encoder where no query begins."""

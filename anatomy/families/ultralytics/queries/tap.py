@@ -13,7 +13,6 @@ from ultralytics.engine.results import Results
 
 from ....head.forward import Pass
 from ....head.levels import SILENT_LOGIT
-from ....head.pyramid import Pyramid
 from ..declared import Predictor, query_decoder
 from ..tap import OF_ONE_PASS, Rows, apart, overridden, running_network
 from .grids import at_queries, laid_upon, on_grids
@@ -94,7 +93,9 @@ class QueryTap(ExitStack):
             self.passes.append(self._pass(heard, frames, image, result, kept, resting))
         return results
 
-    def _pass(self, heard: Heard, frames: Tensor, image: int, result: Results, kept: Tensor, resting: Predictor) -> Pass:
+    def _pass(
+        self, heard: Heard, frames: Tensor, image: int, result: Results, kept: Tensor, resting: Predictor
+    ) -> Pass:
         """The pass of one image of a batch."""
         here, pyramid = slice(image, image + 1), heard.pyramid(self._strides)
         chosen, logits = heard.chosen[here], heard.logits[here]

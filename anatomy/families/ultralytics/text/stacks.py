@@ -103,7 +103,9 @@ def _normed(conv: Any, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Weight and bias of a convolution and the batch norm behind it, in evaluation mode, float64."""
     mean, var = norm.running_mean, norm.running_var
     gain = norm.weight.double() / (var.double() + norm.eps).sqrt()
-    return conv.weight.double() * gain[:, None, None, None], (conv.bias.double() - mean.double()) * gain + norm.bias.double()
+    return conv.weight.double() * gain[:, None, None, None], (
+        conv.bias.double() - mean.double()
+    ) * gain + norm.bias.double()
 
 
 def _divider(last: Any) -> LayerNorm2d:
