@@ -22,6 +22,7 @@ from .network.receptive_field import ReceptiveField, receptive_field
 from .network.table import LayerTable
 from .tracing.compare import Comparison, compare
 from .tracing.detections import Detections, Rivals
+from .tracing.shares import LevelShares, level_shares
 from .tracing.trace import Trace, stream, trace
 
 
@@ -49,6 +50,7 @@ __all__ = [
     "LayerTable",
     "Letterbox",
     "Level",
+    "LevelShares",
     "Limits",
     "Outputs",
     "Pass",
@@ -67,6 +69,7 @@ __all__ = [
     "finite_number",
     "fused",
     "layers",
+    "level_shares",
     "levels",
     "open_checkpoint",
     "receptive_field",

@@ -42,8 +42,8 @@ class FoldedLevel:
 
     @property
     def holds(self) -> bool:
-        """Whether the two are equal within ``TOLERANCE``."""
-        return self.exact <= TOLERANCE * max(1.0, self.largest)
+        """Whether any logits were compared, and are equal within ``TOLERANCE``."""
+        return self.logits > 0 and self.exact <= TOLERANCE * max(1.0, self.largest)
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,10 @@ class FoldedText:
 
 
 def _line(level: FoldedLevel) -> str:
+    where = f"  {level.branch:9} {level.level_name:3} {level.path:26}"
     words = (
-        f"  {level.branch:9} {level.level_name:3} {level.path:26} {level.logits} logits up to {level.largest:.3g} differ "
-        f"by {level.exact:.1e} at most, as the network computes them by {level.difference:.1e}"
+        f"{where} {level.logits} logits up to {level.largest:.3g} differ by {level.exact:.1e} at most, as the network "
+        f"computes them by {level.difference:.1e}"
     )
     if level.left_out:
         words += f"; {level.left_out} cells that a filter leaves out have {level.beyond:.3g} at most"
@@ -93,17 +94,17 @@ def fold_text(model: object, images: Any = None, **predict_args: Any) -> FoldedT
     """
     head = describe(model)
     fold = head.fold_text()
-    with head.undisturbed():
-        levels, count = _compared(head, fold, images, predict_args)
+    with head.undisturbed(), rollback(head):
+        fold_anew(head, fold)
+        ledger(head).take(Ledger())
+        levels, count = _compared(describe(model), fold, images, predict_args)
         wrong = [level for level in levels if not level.holds]
         if wrong:
             raise RuntimeError(
-                "The folded rows do not give the logits of the text, so nothing is changed:\n"
+                "The folded rows must give the logits of the text on every level, within 1e-5. Here they do not, or a "
+                "filter left no cell to compare. Nothing is changed. Give images= of what the model is for.\n"
                 + "\n".join(map(_line, wrong))
             )
-        with rollback(head):
-            fold_anew(head, fold)
-            ledger(head).take(Ledger())
     return FoldedText(levels=levels, names=head.names, images=count)
 
 
@@ -157,9 +158,13 @@ def _difference(before: nn.Module, after: nn.Module, maps: list[Tensor]) -> dict
         beyond.append(new[~here])
     logits, others = torch.cat(kept), torch.cat(beyond)
     return {
-        **{name: float(torch.cat(values).max()) for name, values in differences.items()},
-        "largest": float(logits.abs().max()),
+        **{name: _largest(torch.cat(values)) for name, values in differences.items()},
+        "largest": _largest(logits.abs()),
         "logits": logits.numel(),
         "left_out": others.numel() // old.shape[1],
         "beyond": float(others.max()) if others.numel() else None,
     }
+
+
+def _largest(values: Tensor) -> float:
+    return float(values.max()) if values.numel() else 0.0

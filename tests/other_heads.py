@@ -18,6 +18,7 @@ from tests.ultralytics_nets import stir
 BODY = [[-1, 1, "Conv", [channels, 3, 2]] for channels in (16, 16, 16, 24, 32)]  # P1 to P5
 NAMES = ("cat", "dog", "owl", "fox")
 EMBED = 512  # Ultralytics' placeholders of text are so long
+THRESHOLD = math.log(0.001 / 0.999)  # of YOLOE's filter of proposals, as a logit
 TEXT = {
     "world": (WorldModel, ["WorldDetect", ["nc", EMBED, False]]),
     "worldv2": (WorldModel, ["WorldDetect", ["nc", EMBED, True]]),
@@ -54,7 +55,7 @@ def of_text(kind: str, picture: np.ndarray, seed: int = 0) -> Any:
     net: Any = model(plan, nc=len(NAMES), verbose=False).eval()
     net.task = "segment" if model is YOLOESegModel else "detect"
     stir(net, torch.Generator().manual_seed(seed))
-    text = torch.randn(1, len(NAMES), EMBED)
+    text = torch.nn.functional.normalize(torch.randn(1, len(NAMES), EMBED), dim=-1)
     if model is WorldModel:
         net.txt_feats, net.names = text, list(NAMES)
     else:
@@ -78,3 +79,23 @@ def _spread_out(net: Any, picture: np.ndarray, share: float = 0.3) -> None:
             centred = (logits - contrast.bias) / logits.std()
             contrast.logit_scale.sub_(math.log(float(logits.std())))
             contrast.bias.fill_(float(LOGIT - centred.amax(1).quantile(1 - share)))
+
+
+def prompt_free(kind: str, picture: np.ndarray, seed: int = 0) -> Any:
+    """A YOLOE object of ``of_text`` made prompt-free: its filter leaves about half of the cells of P3 and P4 out."""
+    model = of_text(kind, picture, seed)
+    net, head = model.model, model.model.model[-1]
+    head.fuse(net.pe)
+    branches = [getattr(head, name) for name in ("cv3", "one2one_cv3") if hasattr(head, name)]
+    vocabularies = [torch.nn.ModuleList(stack[-1] for stack in stacks) for stacks in branches]
+    for stacks in branches:
+        for stack in stacks:
+            stack[-1] = torch.nn.Conv2d(stack[-1].in_channels, 1, 1)
+    net.pe, head.nc, net.args = net.pe[:, :1], 1, {"imgsz": 64}
+    for stacks in branches:
+        for conv in (stack[-1] for stack in stacks):
+            unit_outputs(net, picture, [conv], seed)
+            with torch.no_grad():
+                conv.bias.add_(THRESHOLD)
+    net.set_vocab(vocabularies[0], list(NAMES), *vocabularies[1:])
+    return model

@@ -1,7 +1,7 @@
 """Ultralytics' detection heads, YOLOv3 to YOLO26."""
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Sized
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from copy import copy, deepcopy
 from datetime import datetime
@@ -21,7 +21,7 @@ from ultralytics.nn.tasks import BaseModel
 from ...errors import UnsupportedModelError
 from ...head.batch_targets import BatchTargets, Reads
 from ...head.batches import Batch
-from ...head.following import Follower
+from ...head.following import Follower, Following
 from ...head.forward import Candidates, Limits, Outputs, Pass, Targets
 from ...head.head import Head
 from ...head.levels import Level, level_name
@@ -42,7 +42,7 @@ from .layout import BOXES, BRANCHES, check_names, detect_module, wants
 from .lock import PredictorLock, joined_lock
 from .opening import open_checkpoint, wrap
 from .runners import Kinds, holders, known_mark, predictors, runners, strange
-from .tap import Tap, apart, overridden, running_network
+from .tap import Listening, Tap, apart, overridden, running_network
 
 KINDS = Kinds(holder=Model, predictor=BasePredictor)
 _predictors: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # bare network -> the predictor made for it here
@@ -141,7 +141,7 @@ class UltralyticsHead(Head):
         """
         return self._passes(source, {"verbose": False, **predict_args})
 
-    def _passes(self, source: Any, predict_args: dict, *, originals: bool = True) -> Iterator[Pass]:
+    def _passes(self, source: Any, predict_args: dict, *, originals: bool = True) -> Generator[Pass]:
         """Without ``originals`` every image of a tensor is a black one of its size."""
         self.settle()
         shared, own, results = self._set_up(source, predict_args)
@@ -159,7 +159,7 @@ class UltralyticsHead(Head):
         finally:
             results.close()
 
-    def _tap(self, predictor: Predictor, originals: bool) -> Tap:
+    def _tap(self, predictor: Predictor, originals: bool) -> Listening:
         """What listens while a predictor runs."""
         return Tap(predictor, originals=originals)
 
@@ -180,7 +180,7 @@ class UltralyticsHead(Head):
             yield validation.seated(pass_, image, letterbox)
 
     @torch.inference_mode()
-    def evaluated(self, run: Pass) -> tuple[Tensor, Tensor]:
+    def evaluated(self, run: Pass) -> tuple[Tensor, Tensor] | None:
         """Boxes and scores of all anchors, as ``val()`` hands them to its selection."""
         whole = torch.arange(run.boxes.shape[1], device=run.boxes.device)
         return self.xyxy(run, whole).float(), run.private.prediction[4 : 4 + len(self.names)].float()
@@ -264,7 +264,7 @@ class UltralyticsHead(Head):
         names = {"class": BRANCHES[branch], "box": BOXES[branch]}
         return {kind: (f"model.{self._at}.{name}.{level}",) for kind, name in names.items()}
 
-    def follow(self, follower: Follower) -> UltralyticsFollowing | None:
+    def follow(self, follower: Follower) -> Following | None:
         """Tied to ``train()`` of the YOLO object; None for a bare network, which its owner trains in a loop."""
         given = self.yolo if self._given is self.yolo else None
         return UltralyticsFollowing(given, follower, type(self)) if given is not None else None

@@ -1,12 +1,13 @@
 """RT-DETR, https://arxiv.org/abs/2304.08069: its queries, the cells they begin at, and its one set of class rows.
 
 The encoder scores every cell of every level and chooses the surest; at each of them one query begins, and the decoder
-layers move and classify it. So a query has a level, a row and a column, and its class rows are one linear layer for all.
+layers move and classify it. So a query has a level, a row and a column, and its class rows are one layer for all.
 """
 
 import math
 import weakref
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -55,16 +56,18 @@ class QueryHead(UltralyticsHead):
 
         Raises RuntimeError where there are others than as many as in the pass.
         """
-        layer, features = class_layer(self.net), run.private.features
+        layer, features, chosen = class_layer(self.net), run.private.features, self._chosen(run)
         now = layer.weight.to(features), layer.bias.to(features)
         if now[0].shape != run.rows[0][0].shape:
             raise RuntimeError(
                 f"This trace has {len(run.rows[0][0])} class rows, the model now {len(now[0])}. Trace the image again."
             )
-        if all(torch.equal(old, new) for rows in run.rows for old, new in zip(rows, now, strict=True)):
+        if all(
+            old is not None and torch.equal(old, new) for rows in run.rows for old, new in zip(rows, now, strict=True)
+        ):
             return run
         logits = F.linear(features, *now)
-        grids = on_grids(logits, run.chosen[None], self.pyramid(run), SILENT_LOGIT)
+        grids = on_grids(logits, chosen[None], self.pyramid(run), SILENT_LOGIT)
         rows = now[0].clone(), now[1].clone()
         return run.evolve(logits=tuple(level[0] for level in grids), rows=(rows,) * len(grids))
 
@@ -79,7 +82,7 @@ class QueryHead(UltralyticsHead):
     @torch.inference_mode()
     def finish(self, run: Pass) -> Pass:
         """Ranking and result again, as decoder and predictor do it, from the class logits of the pass."""
-        return run.private.finish(run, run.chosen)
+        return run.private.finish(run, self._chosen(run))
 
     def candidates(self, run: Pass) -> None:
         """None: nothing is suppressed."""
@@ -139,6 +142,10 @@ class QueryHead(UltralyticsHead):
         """The class rows and the box layers of the decoder layer that predicts; they serve all levels."""
         last = self.detect.decoder.eval_idx
         return {"class": (self.levels[level].paths[branch],), "box": (f"model.{self._at}.dec_bbox_head.{last}",)}
+
+    @staticmethod
+    def _chosen(run: Pass) -> Tensor:
+        return cast(Tensor, run.chosen)  # its tap fills it
 
     def _tap(self, predictor: Predictor, originals: bool) -> QueryTap:
         strides = [level.stride for level in self.levels]

@@ -2,7 +2,6 @@
 
 import copy
 from collections import deque
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -14,7 +13,7 @@ from ultralytics.engine.results import Results
 from ....head.forward import Pass
 from ....head.levels import SILENT_LOGIT
 from ..declared import Predictor, query_decoder
-from ..tap import OF_ONE_PASS, Rows, apart, overridden, running_network
+from ..tap import OF_ONE_PASS, Listening, Rows, apart, overridden, running_network
 from .grids import at_queries, laid_upon, on_grids
 from .hearing import Heard, Hearing, ranked
 from .noted import Noted
@@ -58,7 +57,7 @@ def kept_queries(top: Tensor, kept: Tensor, most: int, classes: int) -> Tensor:
     return top[kept[:most]] // classes
 
 
-class QueryTap(ExitStack):
+class QueryTap(Listening):
     """Within the block, every image that the predictor finishes appends its ``Pass`` to ``passes``; as ``Tap``."""
 
     def __init__(self, predictor: Predictor, strides: list[float], branch: str, *, originals: bool):

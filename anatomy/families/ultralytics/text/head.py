@@ -4,12 +4,12 @@ Their class stacks end in embeddings, which are compared with those of the class
 the text is folded into some. Logits, boxes and provenance are there all the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from functools import partial
 from typing import Any, Never
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ....errors import UnsupportedModelError
 from ....head.forward import Pass
@@ -20,7 +20,7 @@ from ..head import UltralyticsHead
 from ..layout import BRANCHES
 from .ordinary import Exchange, ordinary
 from .stacks import Contrasted, Filtered, folded, unfiltered
-from .words import CONTRASTS, FILTERED, is_prompt_free, text_module, words
+from .words import CONTRASTS, filters, is_prompt_free, text_module, words
 
 
 class TextHead(UltralyticsHead):
@@ -46,7 +46,7 @@ class TextHead(UltralyticsHead):
         return iter(())
 
     def classified(self, run: Pass) -> Pass:
-        """The comparison with the text as it is now. Raises RuntimeError where there are others than as many classes."""
+        """The comparison with the text as it is now. Raises RuntimeError where the number of classes is another."""
         made = [self._compared(level, feature, run.branch)[0] for level, feature in enumerate(run.features)]
         if len(made[0]) != len(run.logits[0]):
             raise RuntimeError(
@@ -58,8 +58,8 @@ class TextHead(UltralyticsHead):
         """Class logits (B, nc, h, w) and raw box outputs (B, r, h, w) of the stacks of one level."""
         with self.undisturbed():
             parts: Branch = getattr(detection_head(self.running), branch)
-            stack: Any = parts["cls_head"][level]
-            return self._compared(level, stack[:-1](x), branch), parts["box_head"][level](x)
+            *towers, _ = parts["cls_head"][level]
+            return self._compared(level, nn.Sequential(*towers)(x), branch), parts["box_head"][level](x)
 
     def targets(self, *args: Any, **more: Any) -> Never:
         """Refused: the training of these heads has text of its own."""
@@ -72,9 +72,7 @@ class TextHead(UltralyticsHead):
         head, conf = self.detect, float(getattr(self.detect, "conf", 0.001))
         before, after = {}, {}
         for branch in self.branches:
-            stacks, filtered = getattr(head, BRANCHES[branch]), getattr(head, FILTERED[branch], None)
-            if is_prompt_free(head) and filtered is None:
-                filtered = head.lrpc
+            stacks, filtered = getattr(head, BRANCHES[branch]), filters(head, branch)
             for level, stack in enumerate(stacks):
                 if filtered is not None:
                     before[branch, level] = Filtered(stack, filtered[level], conf)
@@ -91,11 +89,11 @@ class TextHead(UltralyticsHead):
             take_back=partial(exchange.take_back, self.net),
         )
 
-    def _passes(self, source: Any, predict_args: dict, *, originals: bool = True) -> Iterator[Pass]:
+    def _passes(self, source: Any, predict_args: dict, *, originals: bool = True) -> Generator[Pass]:
         if is_prompt_free(self.detect):
             raise UnsupportedModelError(
-                f"This {type(self.detect).__name__} is prompt-free: a filter leaves cells out before they are classified. "
-                "surgery.fold_text(model) makes the filter part of its class rows; then it can be traced."
+                f"This {type(self.detect).__name__} is prompt-free: a filter leaves cells out before they are "
+                "classified. surgery.fold_text(model) makes the filter part of its class rows; then it can be traced."
             )
         with closing(super()._passes(source, predict_args, originals=originals)) as passes:
             for pass_ in passes:

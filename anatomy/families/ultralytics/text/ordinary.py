@@ -11,7 +11,7 @@ from ultralytics.nn.tasks import DetectionModel, SegmentationModel, YOLOEModel
 from ....head.mark import Mark
 from ..layout import BOXES, BRANCHES
 from ..runners import holders
-from .words import FILTERED, is_prompt_free
+from .words import filters, is_prompt_free
 
 KINDS = {
     heads.YOLOESegment26: heads.Segment26,
@@ -48,8 +48,7 @@ def ordinary(head: Any, stacks: Mapping[tuple[str, int], nn.Sequential]) -> nn.M
 
 def _whole_boxes(head: Any, branch: str) -> nn.ModuleList:
     """The box stacks of a prompt-free head, each with its last convolution, which the filter has taken from it."""
-    filtered = getattr(head, FILTERED[branch], None) or head.lrpc
-    pairs = zip(getattr(head, BOXES[branch]), filtered, strict=True)
+    pairs = zip(getattr(head, BOXES[branch]), filters(head, branch), strict=True)
     return nn.ModuleList(nn.Sequential(*stack, entry.loc) for stack, entry in pairs)
 
 
@@ -66,7 +65,7 @@ class Exchange:
         net.model[-1] = self._made
         if isinstance(self._yaml, Mapping):
             net.yaml = _plain_yaml(self._yaml, self._made)
-        if isinstance(net, YOLOEModel):
+        if issubclass(type(net), YOLOEModel):
             net.__class__ = SegmentationModel if isinstance(self._made, heads.Segment) else DetectionModel
             for holder in holders(self._mark, net):
                 holder.__class__ = YOLO
@@ -89,7 +88,7 @@ class Exchange:
             known.clear()
 
 
-def _plain_yaml(yaml: Mapping, made: nn.Module) -> dict:
+def _plain_yaml(yaml: Mapping, made: Any) -> dict:
     """The description of the network with the ordinary head at its end."""
     *others, (origin, *_) = yaml["head"]
     more = [made.nm, made.npr] if isinstance(made, heads.Segment) else []

@@ -1,13 +1,14 @@
 """One level's class stack of a head that compares with text, as a module, and the class stack that is equal to it.
 
 The text is fixed, so its comparison with normalized features is linear. Where features are normalized by a batch norm
-(``BNContrastiveHead``), convolution, norm, text, scale and bias are one convolution. Where they are divided by their own
-length (``ContrastiveHead``), a layer norm divides: the length of x is, but for a factor, the spread of (x, -x), whose
-mean is 0. Where a filter leaves cells out (``LRPCHead``), a row that only they have speaks against every class.
+(``BNContrastiveHead``), convolution, norm, text, scale and bias are one convolution. Where they are divided by their
+own length (``ContrastiveHead``), a layer norm divides: the length of x is, but for a factor, the spread of (x, -x),
+whose mean is 0. Where a filter leaves cells out (``LRPCHead``), a channel that only they have speaks against every
+class.
 """
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,8 @@ AGAINST = 1e4  # how fast logits sink below the threshold of a filter
 
 class Contrasted(nn.Module):
     """A class stack and what compares its features with text."""
+
+    text: Tensor
 
     def __init__(self, stack: nn.Module, contrast: nn.Module, text: Tensor):
         super().__init__()
@@ -51,9 +54,10 @@ class Filtered(nn.Module):
 
 
 @torch.no_grad()
-def folded(stack: nn.Sequential, contrast: nn.Module, text: Tensor) -> nn.Sequential:
+def folded(stack: nn.Sequential, contrast: Any, text: Tensor) -> nn.Sequential:
     """A stack that ends in a convolution with a row a class, equal to ``Contrasted``; earlier layers are the same."""
-    *towers, last = stack
+    *towers, end = stack
+    last: Any = end
     if not hasattr(contrast, "logit_scale"):  # fused by Ultralytics: the rows are there
         return nn.Sequential(*towers, _conv(last, last.weight, last.bias))
     scale, unit = contrast.logit_scale.double().exp(), F.normalize(text[0].double(), dim=-1)
@@ -71,7 +75,7 @@ def unfiltered(stack: nn.Sequential, head: Any, conf: float) -> nn.Sequential:
     vocabulary = as_conv(head.vocab)
     if not (head.enabled and conf):
         return nn.Sequential(*stack, vocabulary)
-    rows, bias = vocabulary.weight, vocabulary.bias
+    rows, bias = vocabulary.weight, cast(Tensor, vocabulary.bias)
     one = torch.eye(rows.shape[1]).to(rows)[..., None, None]
     threshold = math.log(conf / (1 - conf))
     parted = _conv(
@@ -83,6 +87,7 @@ def unfiltered(stack: nn.Sequential, head: Any, conf: float) -> nn.Sequential:
     return nn.Sequential(*stack, parted, nn.ReLU(), _conv(vocabulary, torch.cat((rows, -rows, against), 1), bias))
 
 
+@torch.no_grad()
 def as_conv(layer: nn.Module) -> nn.Conv2d:
     """A linear layer over channels as a convolution of its own; a convolution as another of the same weights."""
     weight, bias = layer.get_parameter("weight").detach(), layer.get_parameter("bias").detach()
@@ -94,18 +99,15 @@ def _conv(like: Any, weight: Tensor, bias: Tensor) -> nn.Conv2d:
     like = getattr(like, "weight", like)
     made = nn.Conv2d(weight.shape[1], weight.shape[0], 1).to(like)
     made.weight.copy_(weight.detach())
-    assert made.bias is not None
-    made.bias.copy_(bias.detach())
+    cast(Tensor, made.bias).copy_(bias.detach())
     return made.requires_grad_(like.requires_grad)
 
 
-def _normed(conv: Any, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def _normed(conv: Any, norm: Any) -> tuple[Tensor, Tensor]:
     """Weight and bias of a convolution and the batch norm behind it, in evaluation mode, float64."""
-    mean, var = norm.running_mean, norm.running_var
-    gain = norm.weight.double() / (var.double() + norm.eps).sqrt()
-    return conv.weight.double() * gain[:, None, None, None], (
-        conv.bias.double() - mean.double()
-    ) * gain + norm.bias.double()
+    gain = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    bias = (conv.bias.double() - norm.running_mean.double()) * gain + norm.bias.double()
+    return conv.weight.double() * gain[:, None, None, None], bias
 
 
 def _divider(last: Any) -> LayerNorm2d:

@@ -38,6 +38,12 @@ def is_prompt_free(head: nn.Module) -> bool:
     return hasattr(head, "lrpc")
 
 
+def filters(head: Any, branch: str) -> Any:
+    """The filters of a branch, one a level, each with its vocabulary; None where the head is not prompt-free."""
+    own = getattr(head, FILTERED[branch], None)
+    return getattr(head, "lrpc", None) if own is None else own
+
+
 def words(net: Any) -> Tensor:
     """What the contrasts of a network read, (1, nc, embed); of class rows within the head, text that nothing reads."""
     head = net.model[-1]
