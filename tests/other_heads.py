@@ -41,7 +41,8 @@ def rtdetr(seed: int = 0, queries: int = 40) -> Any:
             layer.bias.fill_(-1.0)
         for layer in net.model[-1].dec_bbox_head:
             layer.layers[-1].weight.normal_(0, 0.1)
-        net.model[-1].enc_score_head.weight.normal_(0, 0.5)
+        net.model[-1].enc_score_head.weight.normal_(0, 0.2)
+        net.model[-1].enc_score_head.bias.fill_(-1.5)
         for layer in net.model[-1].decoder.layers:
             layer.cross_attn.attention_weights.weight.normal_(0, 0.3)
     return wrap(net.eval())

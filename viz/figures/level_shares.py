@@ -35,9 +35,8 @@ def level_shares(
             _draw(ax, shares, chosen, layer)
         axes[0].set_yticks(range(len(chosen)), [_words(shares, i) for i in chosen])
         axes[0].invert_yaxis()
-        figure.supxlabel("share of the attention")
         handles = [Patch(color=level_color(name), label=name) for name in shares.levels]
-        foot(figure, handles, [f"Layer {layers - 1} predicts."])
+        foot(figure, handles, [f"Shares of the attention of each decoder layer; layer {layers - 1} predicts."])
     return figure
 
 
