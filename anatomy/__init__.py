@@ -29,7 +29,7 @@ from .tracing.trace import Trace, stream, trace
 def levels(model: Any) -> tuple[Level, ...]:
     """The pyramid levels of a model's head in its own order, which is finest first in published detectors.
 
-    Raises UnsupportedModelError, with the reason, for a model without per-level class rows.
+    Raises UnsupportedModelError, with the reason, for a model whose boxes no cell of a level makes.
     """
     return describe(model).levels
 

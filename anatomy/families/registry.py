@@ -40,7 +40,7 @@ def describe(model: Any) -> Head:
 
     ``model`` is a YOLO object, its ``.model``, torchvision's FCOS or RetinaNet, or any detector whose
     ``describe_head()`` returns a ``Head``.
-    Raises UnsupportedModelError, with the reason and what works, for a model without per-level class rows.
+    Raises UnsupportedModelError, with the reason and what works, for a model whose boxes no cell of a level makes.
     """
     if describes_itself(model):
         return model.describe_head()
