@@ -156,3 +156,8 @@ def test_parts_and_stacks_are_named(model):
     assert parts["model.6.input_proj.1"] == "head P4" and parts["model.5"] == "neck" and parts["model.0"] == "backbone"
     assert not any("dec_score_head" in path for path in parts)
     assert head.stacks(0, "one2one") == {"class": ("model.6.dec_score_head.2",), "box": ("model.6.dec_bbox_head.2",)}
+
+
+def test_its_training_is_not_watched(model):
+    with pytest.raises(anatomy.UnsupportedModelError, match="no cell of a level is assigned"):
+        diagnosis.watch(model)

@@ -47,6 +47,7 @@ TWO_BRANCHES = ("yolov10n", "yolo26n", "yolo26n-seg", "yolo26n-pose", "yolo26n-o
 NO_STEPS = "does not say how to run its network step by step"
 NO_TRAINING = "does not say how it is trained"
 SHARED_BY_QUERIES = r"P3, P4, P5 share one class convolution.*level='all'"
+AT_ONCE = "decoder reads all levels at once"
 TO_FOLD = r"surgery\.fold_text\(model\)"
 MIXED = "The published decoder mixes the cells, so no box belongs to one of them"
 SHARED = r"P3, P4, P5, P6, P7 share one class convolution.*level='all'"
@@ -130,7 +131,7 @@ FAMILIES = (
     *(ultralytics(name, fused=True) for name in ("yolov8n", "yolo11n", "yolov10n")),
     ultralytics("yolo26n-seg", nms=False, fused=True, bodiless=True),
     ultralytics("yolov8n", published=True),
-    other_head("rtdetr", rtdetr, {"levels": SHARED_BY_QUERIES, "one level": NO_STEPS, "targets": NO_TRAINING}),
+    other_head("rtdetr", rtdetr, {"levels": SHARED_BY_QUERIES, "one level": AT_ONCE, "targets": NO_TRAINING}),
     other_head("yolov8-worldv2", lambda: of_text("worldv2", PICTURE), {"edits": TO_FOLD, "targets": TO_FOLD}),
     other_head("yoloe-seg folded", lambda: folded("yoloe-seg"), {}, agnostic_nms=False),
     torchvision_row("fcos", "FCOS"),

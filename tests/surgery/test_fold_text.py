@@ -10,6 +10,7 @@ from ultralytics import YOLO
 from ultralytics.nn.modules import head as heads
 
 import anatomy
+import diagnosis
 import surgery
 from anatomy.families.ultralytics.text import head as text_head
 from tests.class_rows import as_frame
@@ -125,6 +126,8 @@ def test_a_filter_of_proposals_becomes_part_of_the_rows(kind):
 def test_text_that_ultralytics_fused_is_taken_as_it_is():
     model = of_text("yoloe", PICTURE, seed=5)
     model.model.model[-1].fuse(model.model.pe)
+    with pytest.raises(anatomy.UnsupportedModelError, match=r"cannot be asked about its training.*fold_text"):
+        diagnosis.watch(model)
     logits = outputs(model, "scores")["one2many"]
     with pytest.raises(anatomy.UnsupportedModelError, match=r"fold_text"):
         surgery.mute_level(model, 0)

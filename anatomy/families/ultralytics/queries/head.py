@@ -7,14 +7,16 @@ layers move and classify it. So a query has a level, a row and a column, and its
 import math
 import weakref
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Never, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ....errors import UnsupportedModelError
 from ....head.batches import Batch, in_parts
 from ....head.evaluating import evaluation_mode
+from ....head.following import Follower
 from ....head.forward import Limits, Outputs, Pass
 from ....head.head import Head
 from ....head.letterbox import Letterbox
@@ -35,12 +37,14 @@ _strides: weakref.WeakKeyDictionary[nn.Module, tuple[int, ...]] = weakref.WeakKe
 
 
 class QueryHead(UltralyticsHead):
-    """The head of RT-DETR. An anchor is a cell of the encoder; those at which no query begins have no class logits."""
+    """The head of RT-DETR. An anchor is a cell of the encoder; those at which no query begins have no class logits.
+
+    The decoder blinds itself to cells whose points lie within 1 % of the input's edge: at 640 px the outermost of P3.
+    """
 
     detect: QueryDecoder
     module_of = staticmethod(query_decoder)
-    targets, listening, noting, follow = Head.targets, Head.listening, Head.noting, Head.follow
-    evaluated, level_outputs = Head.evaluated, Head.level_outputs
+    targets, listening, noting, evaluated = Head.targets, Head.listening, Head.noting, Head.evaluated
 
     @property
     def branches(self) -> tuple[str, ...]:
@@ -125,6 +129,21 @@ class QueryHead(UltralyticsHead):
             logits=on_grids(heard.logits, heard.chosen, pyramid, SILENT_LOGIT),
             raw=laid_upon(heard.cell_boxes, heard.boxes, heard.chosen, pyramid),
         )
+
+    def level_outputs(self, level: int, x: Tensor, branch: str) -> Never:
+        """Refused: no level runs alone."""
+        raise UnsupportedModelError(
+            "RT-DETR's decoder reads all levels at once, so that none runs alone. What asks one level alone, such as "
+            "attribution, has no answer here; Head.forward runs them together."
+        )
+
+    def follow(self, follower: Follower) -> None:
+        """None for a bare network, whose owner trains it in a loop; Ultralytics' own training is refused."""
+        if self._given is not self.net:
+            raise UnsupportedModelError(
+                "RT-DETR is trained by a matching of queries and objects, in which no cell of a level is assigned, so "
+                "its training is not watched."
+            )
 
     def level_boxes(self, level: int, raw: Tensor) -> Tensor:
         """Shares of the input as px."""

@@ -12,8 +12,9 @@ from typing import Any, Never
 from torch import Tensor, nn
 
 from ....errors import UnsupportedModelError
+from ....head.following import Follower
 from ....head.forward import Pass
-from ....head.head import ClassRows, Head
+from ....head.head import ClassRows
 from ....head.text_fold import TextFold
 from ..declared import Branch, detection_head
 from ..head import UltralyticsHead
@@ -27,7 +28,6 @@ class TextHead(UltralyticsHead):
     """The head of YOLO-World or YOLOE, which compares features with text. Its passes hold the text as ``rows``."""
 
     module_of = staticmethod(text_module)
-    follow = Head.follow
     no_rows = (
         "its class scores compare features with text. surgery.fold_text(model) folds the text into one class row a "
         "class and level, equal in every logit, on which everything works, and which can be taken back."
@@ -66,6 +66,11 @@ class TextHead(UltralyticsHead):
         raise UnsupportedModelError(f"{type(self.net).__name__} cannot be asked about its training: {self.no_rows}")
 
     listening = noting = targets
+
+    def follow(self, follower: Follower) -> None:
+        """None for a bare network, whose owner trains it in a loop; Ultralytics' own training is refused."""
+        if self._given is not self.net:
+            self.targets()
 
     def fold_text(self) -> TextFold:
         """By ``text/stacks.py``."""
