@@ -13,7 +13,7 @@ import diagnosis
 import surgery
 from tests.class_rows import as_frame
 from tests.contract.rows import PICTURE, blocks
-from tests.other_heads import rtdetr
+from tests.other_heads import of_text, rtdetr
 
 ASKED = {"imgsz": 128, "conf": 0.25}
 
@@ -101,16 +101,10 @@ def test_a_decoder_that_looks_at_one_level_alone_says_so():
     assert shares.mean == pytest.approx(np.tile([0.0, 1.0, 0.0], (len(shares), 1)), abs=1e-6)
 
 
-def test_a_head_without_a_decoder_has_no_shares(yolo_trace):
+def test_a_head_without_a_decoder_has_no_shares():
+    plain = anatomy.trace(of_text("worldv2", PICTURE), PICTURE, **ASKED)
     with pytest.raises(anatomy.UnsupportedModelError, match=r"no decoder that looks at several levels.*level_name"):
-        anatomy.level_shares(yolo_trace)
-
-
-@pytest.fixture(scope="module")
-def yolo_trace():
-    from detectors import demo_scene, demo_weights
-
-    return anatomy.trace(surgery.load(demo_weights()), demo_scene().image[..., ::-1].copy())
+        anatomy.level_shares(plain)
 
 
 def test_an_object_where_no_query_began_is_told_so(trace):
