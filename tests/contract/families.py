@@ -20,6 +20,7 @@ from tests.contract.rows import (
 )
 from tests.corner_net import CornerNet
 from tests.fastvit_nets import SMALL
+from tests.ssd_and_rcnn_nets import tiny_faster_rcnn, tiny_ssd
 from tests.torchvision_nets import tiny
 
 BODIES = (
@@ -45,6 +46,7 @@ NO_STEPS = "does not say how to run its network step by step"
 NO_TRAINING = "does not say how it is trained"
 MIXED = "The published decoder mixes the cells, so no box belongs to one of them"
 SHARED = r"P3, P4, P5, P6, P7 share one class convolution.*level='all'"
+POOLED = "class rows of a FasterRCNN read pooled proposals, not cells"
 OURS = {"conf": 0.3, "iou": 0.5, "imgsz": 128}
 MODELS_OWN = {"conf": None, "iou": None, "imgsz": None}  # torchvision: the thresholds and the size of the model itself
 FASTVIT_ALONE = """
@@ -110,6 +112,21 @@ def torchvision_row(name: str, kind: str) -> Family:
     )
 
 
+def ssd_row(name: str, **made) -> Family:
+    return Family(
+        name=name,
+        build=lambda: tiny_ssd(**made),
+        predict=torchvision_predict,
+        answer=torchvision_answer,
+        args={**MODELS_OWN, "imgsz": 128},
+        refuses={
+            "file": r"SSD has no checkpoint format.*surgery\.write_recipe",
+            "boxes by level": NO_STEPS,
+            "targets": NO_TRAINING,
+        },
+    )
+
+
 FAMILIES = (
     *(ultralytics(name) for name in BODIES),
     *(ultralytics(name, bodiless=True) for name in HEADS),
@@ -119,6 +136,24 @@ FAMILIES = (
     ultralytics("yolov8n", published=True),
     torchvision_row("fcos", "FCOS"),
     torchvision_row("retinanet", "RetinaNet"),
+    ssd_row("ssd"),
+    ssd_row("ssdlite", lite=True),
+    Family(
+        name="faster rcnn",
+        build=tiny_faster_rcnn,
+        predict=torchvision_predict,
+        answer=torchvision_answer,
+        args=MODELS_OWN,
+        levels=("P3", "P4", "P5", "P6", "P7"),
+        refuses={
+            "levels": SHARED,
+            "file": r"FasterRCNN has no checkpoint format.*surgery\.write_recipe",
+            "steps": POOLED,
+            "boxes by level": POOLED,
+            "targets": NO_TRAINING,
+        },
+        second_stage=True,
+    ),
     fastvit_row("fastvit", FastViTDetector),
     fastvit_row("fastvit as published", NaiveDetector, refuses={"boxes by level": MIXED, "targets": NO_TRAINING}),
     pafpn_row("pafpn as described", ()),

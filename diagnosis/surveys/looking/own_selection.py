@@ -45,9 +45,9 @@ def _all(variant: int, seen: Detections) -> Part:
 
 def _heard(trace: Trace, level: int) -> list[int]:
     """The classes of a level that may matter: a score is at most the root of the probability of its class (FCOS)."""
-    logits = trace.logits[level].unflatten(0, (-1, len(trace.names)))
-    most = logits.movedim(1, 0).flatten(1).amax(1).double().sigmoid()
-    return np.flatnonzero(most.cpu().numpy() >= FLOOR**2).tolist()
+    logits = trace.run.logits[level].unflatten(0, (-1, len(trace.names)))
+    most = trace.head.probabilities(logits, dim=1).movedim(1, 0).flatten(1).amax(1).cpu().numpy()
+    return [index for index in trace.head.detectable if most[index] >= FLOOR**2]
 
 
 def _changes(trace: Trace, level: int, class_id: int, muted: Detections) -> list[Part]:
@@ -77,6 +77,6 @@ def _rows(trace: Trace, parts: list[Part]) -> EvaluationRows:
         confidence=of("confidence").astype(np.float32),
         level=of("level").astype(np.int16),
         anchor=anchor,
-        xyxy=trace.decode(anchor.astype(np.int64)).astype(np.float32).reshape(-1, 4),
+        xyxy=trace.decode(anchor.astype(np.int64), of("class_id")).astype(np.float32).reshape(-1, 4),
         cut=np.zeros(len(anchor), bool),
     )
