@@ -55,7 +55,7 @@ def tiny_faster_rcnn(classes: int = 5, seed: int = 0, **arguments):
     """A random Faster R-CNN of five levels, P3 to P7, which pools from P3 to P5; sides of 128 to 256 px."""
     torch.manual_seed(seed)
     sizes = ((16,), (32,), (64,), (96,), (128,))
-    arguments = {"min_size": 128, "max_size": 256, "box_score_thresh": 0.35, "rpn_post_nms_top_n_test": 150} | arguments
+    arguments = {"min_size": 128, "max_size": 256, "box_score_thresh": 0.5, "rpn_post_nms_top_n_test": 150} | arguments
     pool = MultiScaleRoIAlign(["2", "3", "4"], output_size=3, sampling_ratio=2, canonical_scale=40)
     net = FasterRCNN(
         TinyBackbone(5),
@@ -81,7 +81,8 @@ def spread_predictor(net) -> None:
     net([noise(256)[0]])
     hook.remove()
     predictor = net.roi_heads.box_predictor
-    spread(predictor.cls_score, predictor.cls_score(read[0]), 2.5)
+    logits = predictor.cls_score(read[0])
+    spread(predictor.cls_score, logits - logits.mean(0), 1.5)
     predictor.cls_score.bias.sub_(predictor.cls_score(read[0]).mean(0))
-    predictor.cls_score.bias[0] += 1.0
+    predictor.cls_score.bias[0] += 0.7
     spread(predictor.bbox_pred, predictor.bbox_pred(read[0]), 0.5)

@@ -5,11 +5,13 @@ import torch
 from detectors.fastvit import FastViTDetector, NaiveDetector, load
 from detectors.pafpn import PLACES, PafpnDetector
 from tests.class_rows import spread_out
+from tests.contract.decoupled_detector import DecoupledNet
 from tests.contract.own_detector import TwoLevels
 from tests.contract.rows import (
     PICTURE,
     Family,
     Files,
+    named_predict,
     own_answer,
     own_predict,
     pyramid_answer,
@@ -82,6 +84,16 @@ def two_levels():
     with torch.no_grad():
         for conv in net.cls:
             conv.weight.mul_(20)
+    return net
+
+
+def decoupled():
+    torch.manual_seed(0)
+    net = DecoupledNet(["ball", "box", "star", "ring"])
+    spread_out(net, PICTURE, list(net.cls), seed=1)
+    with torch.no_grad():
+        for conv in net.box:
+            conv.bias.copy_(torch.tensor([0.5, 0.5, 1.0, 1.0, 2.0]))  # about the middle; likely to be an object
     return net
 
 
@@ -169,6 +181,19 @@ FAMILIES = (
             "file": r"TwoLevels has no checkpoint format.*surgery\.write_recipe",
             "steps": NO_STEPS,
             "boxes by level": NO_STEPS,
+            "targets": NO_TRAINING,
+        },
+        checks=(),
+    ),
+    Family(
+        name="decoupled head",
+        build=decoupled,
+        predict=named_predict,
+        answer=own_answer,
+        args={"conf": 0.3, "iou": 0.5},
+        levels=("P3", "P4"),
+        refuses={
+            "file": r"DecoupledNet has no checkpoint format.*surgery\.write_recipe",
             "targets": NO_TRAINING,
         },
         checks=(),

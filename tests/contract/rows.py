@@ -171,5 +171,11 @@ def own_predict(net, image, args) -> Answer:
     return found.result
 
 
+def named_predict(net, image, args) -> Answer:
+    """As ``own_predict``, of a description whose arguments go by name."""
+    (found,) = net.describe_head().passes(image, **args)
+    return found.result
+
+
 def own_answer(result) -> Answer:
     return result
