@@ -102,6 +102,6 @@ def _differing(now: Rows, kept: Rows) -> Tensor:
 
 
 def ids(rows: Tensor, classes: int) -> tuple[int, ...]:
-    """Class ids of (sets * classes,) bool, a set of rows for each anchor of a cell: those of which any row is chosen."""
+    """Class ids of (sets * classes,) bool, a set for each anchor of a cell: those of which any row is chosen."""
     chosen = rows.view(-1, classes).any(0).tolist()
     return tuple(compress(range(len(chosen)), chosen))

@@ -1,8 +1,9 @@
 """The edits that a caller names: one function a row of the table of operations, and ``apply`` for edits as values.
 
 ``level`` is an index, a name ("P3"), a sequence of either, or "all"; classes are ids or names, one or a sequence, or
-"all": every one but a background, where the head has one. ``branches`` limits an edit of a head with two branches ("one2many", "one2one"); by default all live ones get it.
-Every function returns the recorded ``Edit``; when it raises, nothing has changed.
+"all": every one but a background, where the head has one. ``branches`` limits an edit of a head with two branches
+("one2many", "one2one"); by default all live ones get it. Every function returns the recorded ``Edit``; when it raises,
+nothing has changed.
 """
 
 from collections.abc import Iterable, Mapping

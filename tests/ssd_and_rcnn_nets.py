@@ -30,7 +30,7 @@ def spread(layer: nn.Conv2d | nn.Linear, made: torch.Tensor, by: float) -> None:
 
 
 def tiny_ssd(classes: int = 5, seed: int = 0, *, lite: bool = False, steps: bool = False, size=None, **arguments):
-    """A random SSD, or SSDlite, of three levels, P3 to P5, with 4, 6 and 4 default boxes a cell: 128 px, unless said."""
+    """A random SSD, or SSDlite, of three levels, P3 to P5, with 4, 6 and 4 default boxes a cell; 128 px."""
     torch.manual_seed(seed)
     backbone = TinyBackbone(3)
     generator = DefaultBoxGenerator([[2], [2, 3], [2]], steps=[8, 16, 32] if steps else None)
@@ -56,7 +56,7 @@ def tiny_faster_rcnn(classes: int = 5, seed: int = 0, **arguments):
     torch.manual_seed(seed)
     sizes = ((16,), (32,), (64,), (96,), (128,))
     arguments = {"min_size": 128, "max_size": 256, "box_score_thresh": 0.5, "rpn_post_nms_top_n_test": 150} | arguments
-    pool = MultiScaleRoIAlign(["2", "3", "4"], output_size=3, sampling_ratio=2, canonical_scale=40)
+    pool = MultiScaleRoIAlign(["2", "3", "4"], output_size=3, sampling_ratio=2, canonical_scale=24)
     net = FasterRCNN(
         TinyBackbone(5),
         rpn_anchor_generator=AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * 5),

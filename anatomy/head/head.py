@@ -39,8 +39,9 @@ class Head(ABC):
     live ones, the one that ``predict()`` uses by default first. ``anchors_per_cell`` beyond 1: anchor a of a cell is
     flat index cell * anchors_per_cell + a, and its class logits are the a-th nc channels of the level's; a tuple where
     levels differ. ``background``: the class that stands for none of the others; then probabilities are a softmax over
-    all classes, it is never detected, and "all" in an edit leaves it out. ``grid_offset``: how far right of and below column and row a cell's anchor point stands, in steps. ``rotated``:
-    boxes have an angle; then ``found`` gives their upright hulls, and ``corners`` the boxes themselves.
+    all classes, it is never detected, and "all" classes leave it out. ``grid_offset``: how far right of and below
+    column and row a cell's anchor point stands, in steps. ``rotated``: boxes have an angle; then ``found`` gives their
+    upright hulls, and ``corners`` the boxes themselves.
     """
 
     net: nn.Module

@@ -293,8 +293,8 @@ class Trace:
     def silenced(self, level: Any, classes: Any = "all") -> "Trace":
         """What the head makes of this pass while class rows are silent: their logits here, nothing in the model.
 
-        ``level`` as everywhere, ``classes`` ids, names or "all"; equal to a ``replay`` after
-        ``surgery.zero_classes(model, level, classes)``, and as quick, also where levels share their rows.
+        ``level`` as everywhere, ``classes`` ids, names or "all", which leaves a background as it is; equal to a
+        ``replay`` after ``surgery.zero_classes(model, level, classes)``, also where levels share rows, and as quick.
         """
         known = self._head.detectable if isinstance(classes, str) and classes == "all" else self.names
         levels, chosen = select_levels(self.levels, level), select_classes(known, classes)
@@ -368,9 +368,9 @@ def trace(
 ) -> Trace:
     """Run one image through the model's own ``predict`` and keep where each detection came from.
 
-    ``model``: a YOLO object, its ``.model``, torchvision's FCOS or RetinaNet, or any detector that fulfils the
-    contract of ``anatomy.Head``. ``image`` and the rest as in ``stream``, but one image: SourceError for several, none,
-    or a file that cannot be read.
+    ``model``: a YOLO object, its ``.model``, torchvision's FCOS, RetinaNet, SSD or Faster R-CNN, or any detector that
+    fulfils the contract of ``anatomy.Head``. ``image`` and the rest as in ``stream``, but one image: SourceError for
+    several, none, or a file that cannot be read.
     """
     check_single(image)
     traces = stream(model, image, conf=conf, iou=iou, imgsz=imgsz, **predict_args)

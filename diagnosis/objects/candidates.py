@@ -105,7 +105,7 @@ class Field:
         return [pair_overlaps(boxes[i : i + 1], self.decoded(label))[0] for i, label in enumerate(labels)]
 
     def decoded(self, label: int) -> np.ndarray:
-        """(A, 4) the boxes of all cells, px of the original, clipped; where a second stage moves them, as this class."""
+        """(A, 4) the boxes of all cells, px of the original, clipped; as this class where a second stage moves them."""
         label = label if self.trace.run.refined is not None else 0
         if label not in self._decoded:
             boxes = self.trace.decode(np.arange(self.count), np.full(self.count, label))

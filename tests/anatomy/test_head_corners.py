@@ -115,7 +115,7 @@ def test_every_field_of_detections_holds_one_entry_each(corner):
     ):
         replace(found, xyxy=found.xyxy[:1])
     rivals = found.suppressed[0] if found.suppressed else None
-    assert len(fields(found)) == 14 and (rivals is None or len(rivals) == 0)
+    assert len(fields(found)) == 15 and (rivals is None or len(rivals) == 0)
 
 
 def test_a_comparison_made_by_hand_needs_no_more_than_it_says():

@@ -83,7 +83,7 @@ class PriorGenerator(nn.Module):
 
     def num_anchors_per_location(self) -> list[int]:
         """Anchors of a cell, a level."""
-        ...
+        raise NotImplementedError
 
 
 class Branches(nn.Module):
@@ -134,11 +134,11 @@ class Proposing(nn.Module):
 
     def pre_nms_top_n(self) -> int:
         """The most proposals of a level before NMS."""
-        ...
+        raise NotImplementedError
 
     def post_nms_top_n(self) -> int:
         """The most proposals after it."""
-        ...
+        raise NotImplementedError
 
 
 class Predictor(nn.Module):

@@ -18,7 +18,7 @@ from ...head.forward import Candidates, Limits, Pass
 from ...head.head import ClassRows, Head
 from ...head.images import open_images
 from ...head.letterbox import Letterbox
-from .declared import Detector, Selecting
+from .declared import Selecting
 from .selection import TorchvisionResult
 
 
@@ -160,7 +160,7 @@ def check_selection(part: nn.Module, family: type, method: str) -> None:
         )
 
 
-def class_names(net: Detector, count: int) -> dict[int, str]:
+def class_names(net: nn.Module, count: int) -> dict[int, str]:
     """The ``count`` class names by id, in order; ValueError where they are not one for each class."""
     coco = FCOS_ResNet50_FPN_Weights.COCO_V1.meta["categories"]
     given: Any = getattr(net, "names", coco if count == len(coco) else list(map(str, range(count))))

@@ -16,11 +16,12 @@ Calls = list[tuple]  # (inputs, output) of each call
 
 @dataclass(frozen=True)
 class Heard:
-    """What one pass of a one-stage detector left behind: ``frame`` (1, 3, H, W) the network input, ``resized`` (h, w) of the image within it.
+    """What one pass of a one-stage detector left behind.
 
-    A level each: ``inputs`` of the head and ``features`` of the class convolution (1, c, h, w), and its ``logits``
-    (anchors * nc, h, w). Of all levels, (A, 4): ``regression`` the box outputs, ``priors`` the anchor boxes xyxy px of
-    the input; ``centerness`` (A, 1) logits, or None.
+    ``frame`` (1, 3, H, W) the network input, ``resized`` (h, w) of the image within it. A level each: ``inputs`` of
+    the head and ``features`` of the class convolution (1, c, h, w), and its ``logits`` (anchors * nc, h, w). Of all
+    levels, (A, 4): ``regression`` the box outputs, ``priors`` the anchor boxes xyxy px of the input; ``centerness``
+    (A, 1) logits, or None.
     """
 
     frame: Tensor

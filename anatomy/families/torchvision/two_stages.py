@@ -1,9 +1,9 @@
 """torchvision's Faster R-CNN with a feature pyramid (https://arxiv.org/abs/1506.01497, https://arxiv.org/abs/1612.03144).
 
 A cell proposes, and a second stage decides: the proposal of one of its anchors is pooled from a level that its size
-chooses, then classified and moved, by a box of its own for each class. ``level``, ``row``, ``col`` and ``anchor`` are those of the
-proposing cell, ``pooled_level`` stands beside them. One set of class rows serves every anchor of every level, so class
-edits take ``level="all"``; a replay runs these rows alone. Class 0 is the background.
+chooses, then classified and moved, by a box of its own for each class. ``level``, ``row``, ``col`` and ``anchor`` are
+those of the proposing cell, ``pooled_level`` stands beside them. One set of class rows serves every anchor of every
+level, so class edits take ``level="all"``; a replay runs these rows alone. Class 0 is the background.
 """
 
 from typing import Any, cast
@@ -20,7 +20,7 @@ from torchvision.ops import MultiScaleRoIAlign, clip_boxes_to_image, remove_smal
 from ...errors import UnsupportedModelError
 from ...head.forward import Candidates, Outputs, Pass, Refined
 from ...head.turns import turns
-from .declared import Detector, Regions, Selecting, TwoStages
+from .declared import Regions, Selecting, TwoStages
 from .head import Asked, Made, TorchvisionHead, check_selection, class_names
 from .measured import BRANCH, levels, maps, measured
 from .proposals import Proposed, gathered, laid_out, linear, overhear_proposals
@@ -43,7 +43,7 @@ class TwoStageHead(TorchvisionHead):
         _check(net)
         self.net = net = cast(TwoStages, net)
         self.anchors_per_cell = cast(AnchorGenerator, net.rpn.anchor_generator).num_anchors_per_location()[0]
-        self.names = class_names(cast(Detector, net), net.roi_heads.box_predictor.cls_score.out_features)
+        self.names = class_names(net, net.roi_heads.box_predictor.cls_score.out_features)
         shapes = measured(net, (PROBE, PROBE))
         strides = [PROBE // cols for _, _, cols in shapes]
         self.levels = levels(strides, [channels for channels, _, _ in shapes], [CLASS_ROWS] * len(shapes))
@@ -145,8 +145,8 @@ class TwoStageHead(TorchvisionHead):
 
 def _no_steps(net: nn.Module) -> UnsupportedModelError:
     return UnsupportedModelError(
-        f"The class rows of a {type(net).__name__} read pooled proposals, not cells, so its head cannot be run level by "
-        "level, which attribution and receptive fields need. trace, replay and trace.silenced work."
+        f"The class rows of a {type(net).__name__} read pooled proposals, not cells, so its head cannot be run level "
+        "by level, which attribution and receptive fields need. trace, replay and trace.silenced work."
     )
 
 
@@ -171,9 +171,13 @@ def _check(net: nn.Module) -> None:
 
 def _check_predictor(heads: Regions) -> None:
     classes, boxes = (getattr(heads.box_predictor, name, None) for name in ("cls_score", "bbox_pred"))
-    linear_layers = isinstance(classes, nn.Linear) and isinstance(boxes, nn.Linear)
-    if not linear_layers or boxes.out_features != 4 * classes.out_features:
-        raise UnsupportedModelError(
-            f"The box_predictor is {heads.box_predictor}, where a linear cls_score with a row for each class and a "
-            "linear bbox_pred with four for each are needed, as FastRCNNPredictor has them."
-        )
+    if (
+        isinstance(classes, nn.Linear)
+        and isinstance(boxes, nn.Linear)
+        and boxes.out_features == 4 * len(classes.weight)
+    ):
+        return
+    raise UnsupportedModelError(
+        f"The box_predictor is {heads.box_predictor}, where a linear cls_score with a row for each class and a linear "
+        "bbox_pred with four for each are needed, as FastRCNNPredictor has them."
+    )
