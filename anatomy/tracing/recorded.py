@@ -19,6 +19,8 @@ def recorded(head: Head, pass_: Pass) -> tuple["RecordedHead", Pass]:
         return head, pass_
     parts = ("features", "rows", "logits", "box_logits", "boxes", "anchors", "result", "frame", "inputs", "refined")
     rested = {name: at_rest(getattr(pass_, name)) for name in parts}
+    if pass_.features is pass_.inputs:
+        rested["features"] = rested["inputs"]
     return RecordedHead(head, pass_), pass_.evolve(private=None, **rested)
 
 

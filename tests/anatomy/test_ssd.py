@@ -137,6 +137,7 @@ def test_levels_go_by_the_nearest_power_of_two():
 
     assert names([8, 16, 32, 64, 100, 300]) == ["P3", "P4", "P5", "P6", "P7", "P8"]  # SSD300
     assert names([16, 32, 64, 320 / 3, 160, 320]) == ["P4", "P5", "P6", "P7", "P8", "P9"]  # SSDlite320
+    assert names([32, 32, 64]) == ["P5", "P5b", "P6"]  # Faster R-CNN on MobileNetV3
 
 
 def test_figures_draw_it(net, trace):
@@ -144,6 +145,7 @@ def test_figures_draw_it(net, trace):
         surgery.bias_classes(net, "P4", 1, 2.0)
         figures = [viz.heatmaps(trace), viz.anchor_grid(trace, level="P4"), viz.compare(trace, trace.replay())]
     for figure in figures:
+        figure.set_dpi(20)
         figure.canvas.draw()
 
 

@@ -40,7 +40,7 @@ class DenseHead(TorchvisionHead):
         self.anchors_per_cell = net.head.classification_head.num_anchors
         self.names = class_names(net, net.head.classification_head.num_classes)
         shapes = measured(net, (PROBE, PROBE))
-        strides = [PROBE // cols for _, _, cols in shapes]
+        strides = [float(PROBE // cols) for _, _, cols in shapes]
         self.levels = levels(strides, [net.backbone.out_channels] * len(shapes), [CLASS_CONV] * len(shapes))
 
     def class_conv(self, level: int, branch: str) -> nn.Conv2d:

@@ -35,22 +35,30 @@ def measured(net: nn.Module, size: tuple[int, int]) -> tuple[tuple[int, int, int
     return known[size]
 
 
-def levels(strides: Sequence[float], channels: Sequence[int], paths: Sequence[str]) -> tuple[Level, ...]:
+def levels(strides: list[float], channels: Sequence[int], paths: Sequence[str]) -> tuple[Level, ...]:
     """The levels of these strides, px, that read maps of ``channels``, with the path of each one's class rows.
 
     A stride that is no power of two goes by the nearest, or the next one where a finer level has its name: those of
-    SSD300, 8, 16, 32, 64, 100 and 300, are P3 to P8.
+    SSD300, 8, 16, 32, 64, 100 and 300, are P3 to P8. Where two have one stride, the second is P5b, and so on.
     """
-    found, last = [], -math.inf
+    found = []
     for index, (stride, count, path) in enumerate(zip(strides, channels, paths, strict=True)):
-        last = max(last + 1, round(math.log2(stride)))
         found.append(
             Level(
                 index=index,
-                name=level_name(2**last),
+                name=_name(strides, index),
                 stride=float(stride),
                 in_channels=count,
                 paths={BRANCH: path},
             )
         )
     return tuple(found)
+
+
+def _name(strides: list[float], index: int) -> str:
+    """The name of one of these levels, finest first."""
+    rung = -math.inf
+    for stride in sorted({*strides[: index + 1]}):
+        rung = max(rung + 1, round(math.log2(stride)))
+    twins = strides[:index].count(strides[index])
+    return level_name(2**rung) + (chr(ord("a") + twins) if twins else "")

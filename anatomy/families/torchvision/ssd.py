@@ -43,7 +43,7 @@ class SSDHead(TorchvisionHead):
         shapes = measured(net, self._size)
         own = self._size[1] / np.array([cols for _, _, cols in shapes])
         self.levels = levels(
-            strides=net.anchor_generator.steps or own.tolist(),
+            strides=[float(step) for step in net.anchor_generator.steps or own],
             channels=[channels for channels, _, _ in shapes],
             paths=[_last(part, f"{CLASSES}.{index}")[1] for index, part in enumerate(_branches(net))],
         )

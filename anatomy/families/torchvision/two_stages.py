@@ -45,7 +45,7 @@ class TwoStageHead(TorchvisionHead):
         self.anchors_per_cell = cast(AnchorGenerator, net.rpn.anchor_generator).num_anchors_per_location()[0]
         self.names = class_names(net, net.roi_heads.box_predictor.cls_score.out_features)
         shapes = measured(net, (PROBE, PROBE))
-        strides = [PROBE // cols for _, _, cols in shapes]
+        strides = [float(PROBE // cols) for _, _, cols in shapes]
         self.levels = levels(strides, [channels for channels, _, _ in shapes], [CLASS_ROWS] * len(shapes))
 
     @property
