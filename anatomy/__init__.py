@@ -7,7 +7,7 @@ from .errors import CheckpointError, SelectionError, SourceError, UnsupportedMod
 from .families.registry import describe, open_checkpoint
 from .head.batch_targets import BatchTargets
 from .head.evaluating import evaluating
-from .head.forward import Candidates, Limits, Outputs, Pass, Targets
+from .head.forward import Candidates, Limits, Outputs, Pass, Refined, Targets
 from .head.head import Head
 from .head.letterbox import Letterbox
 from .head.levels import Level, select_class, select_classes, select_level, select_levels
@@ -56,6 +56,7 @@ __all__ = [
     "Pass",
     "Pyramid",
     "ReceptiveField",
+    "Refined",
     "Rivals",
     "SelectionError",
     "SourceError",

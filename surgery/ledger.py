@@ -16,7 +16,7 @@ from anatomy.head.text_fold import TextFold
 
 from .edit import Edit, edited
 from .memory import ended, forget_end, ledger, tell_end
-from .places import Apart, Place, alive, all_rows, clone, fits, out_of_step, put, write
+from .places import Apart, Place, alive, all_rows, clone, fits, out_of_step, put, sets, write
 from .record import Ledger, Record
 from .rows import Rows
 from .standing import Broken, RecordError, RecordWarning, as_passed, broken, drifted, fingerprint, in_words, through
@@ -35,7 +35,7 @@ def apply(head: Head, edit: Edit) -> Edit:
     with head.undisturbed():
         book = ledger(head)
         before = book.linked({place: clone(head, place) for place in _places_of(head, edit)})
-        after = {place: edited(*rows, edit, head.anchors_per_cell) for place, rows in before.items()}
+        after = {place: edited(*rows, edit, sets(head, rows)) for place, rows in before.items()}
         _check_finite(head, edit, before, after)
         with rollback(head, before):
             for place, rows in (before if book.baseline else all_rows(head) | before).items():

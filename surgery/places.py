@@ -57,6 +57,11 @@ def cloned(rows: Rows) -> Rows:
     return weight.clone(), None if bias is None else bias.clone()
 
 
+def sets(head: Head, rows: Rows) -> int:
+    """How many sets of nc rows these are: one for each anchor of a cell, or one that speaks for all."""
+    return len(rows[0]) // len(head.names)
+
+
 def all_rows(head: Head) -> dict[Place, Rows]:
     """A clone of every class row, by distinct place."""
     return {place: clone(head, place) for place in distinct(head)}

@@ -38,8 +38,8 @@ def family(model: Any) -> type[Head] | None:
 def describe(model: Any) -> Head:
     """The description of a model's head.
 
-    ``model`` is a YOLO object, its ``.model``, torchvision's FCOS or RetinaNet, or any detector whose
-    ``describe_head()`` returns a ``Head``.
+    ``model`` is a YOLO object, its ``.model``, torchvision's FCOS, RetinaNet, SSD or Faster R-CNN, or any detector
+    whose ``describe_head()`` returns a ``Head``.
     Raises UnsupportedModelError, with the reason and what works, for a model whose boxes no cell of a level makes.
     """
     if describes_itself(model):
@@ -49,8 +49,8 @@ def describe(model: Any) -> Head:
         return found(model)  # pyright: ignore[reportCallIssue]  # each family's own head is made of a model
     raise UnsupportedModelError(
         f"{type(model).__name__} is no detector that the workbench knows: it takes an Ultralytics YOLO object, its "
-        "`.model`, torchvision's FCOS or RetinaNet, or a detector with a `describe_head()` method. Consider "
-        "`YOLO('yolov8n.pt')`."
+        "`.model`, torchvision's FCOS, RetinaNet, SSD or Faster R-CNN, or a detector with a `describe_head()` method. "
+        "Consider `YOLO('yolov8n.pt')`."
     )
 
 

@@ -17,9 +17,11 @@ def recorded(head: Head, pass_: Pass) -> tuple["RecordedHead", Pass]:
     """The head and the pass of a trace as they travel: without the network and what is private to its family."""
     if isinstance(head, RecordedHead):
         return head, pass_
-    parts = ("features", "rows", "logits", "box_logits", "boxes", "anchors", "result", "frame", "inputs")
+    parts = ("features", "rows", "logits", "box_logits", "boxes", "anchors", "result", "frame", "inputs", "refined")
     parts += ("chosen",)
     rested = {name: at_rest(getattr(pass_, name)) for name in parts}
+    if pass_.features is pass_.inputs:
+        rested["features"] = rested["inputs"]
     return RecordedHead(head, pass_), pass_.evolve(private=None, **rested)
 
 
@@ -50,7 +52,7 @@ class RecordedHead(Head):
     def __init__(self, head: Head, run: Pass):
         self.names, self.levels, self.branches = dict(head.names), head.levels, head.branches
         self.reg_max, self.grid_offset, self.no_rows = head.reg_max, head.grid_offset, head.no_rows
-        self.anchors_per_cell = head.anchors_per_cell
+        self.anchors_per_cell, self.background = head.anchors_per_cell, head.background
         self._letterbox, self._limits = head.letterbox(run), head.limits(run)
         self.rotated, self._pyramid = head.rotated, head.pyramid(run)
         self._xyxy = at_rest(head.xyxy(run, torch.arange(self._pyramid.count, device=run.boxes.device)))

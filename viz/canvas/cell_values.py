@@ -36,7 +36,7 @@ def readings(trace: Trace, classes: ClassChoice | None, what: str) -> list[Readi
     chosen = select_classes(trace.names, classes)
     class_id = trace.detections.class_id
     if what == "objectness":
-        heat = _arrays(level[list(chosen)].amax(0).sigmoid() for level in trace.logits)
+        heat = _arrays(level[list(chosen)].amax(0) for level in trace.probabilities())
         name = ", ".join(trace.names[index] for index in chosen[:4]) + (" …" if len(chosen) > 4 else "")
         return [Reading(name, _largest(what), heat, np.flatnonzero(np.isin(class_id, chosen)))]
     if len(chosen) > MOST_ROWS:
@@ -49,19 +49,20 @@ def readings(trace: Trace, classes: ClassChoice | None, what: str) -> list[Readi
 
 def _of_class(trace: Trace, class_id: int, what: str) -> Reading:
     """The probability or logit of one class."""
-    logits = [level[class_id] for level in trace.logits]
+    levels = trace.probabilities() if what == "score" else trace.logits
     return Reading(
         name=trace.names[class_id],
         meaning=KINDS[what],
-        heat=_arrays(level.sigmoid() for level in logits) if what == "score" else _arrays(logits),
+        heat=_arrays(level[class_id] for level in levels),
         found=np.flatnonzero(trace.detections.class_id == class_id),
     )
 
 
 def _of_all(trace: Trace, what: str) -> Reading:
     """The largest over all classes, or the head's own objectness where it has one."""
-    logits = [level.amax(0) for level in trace.logits]
-    scores = [level.sigmoid() for level in logits]
+    detectable = list(trace.head.detectable)
+    logits = [level[detectable].amax(0) for level in trace.logits]
+    scores = [level[detectable].amax(0) for level in trace.probabilities()]
     heat = {"objectness": trace.objectness(), "score": scores, "logit": logits}[what]
     same = all(torch.allclose(a, b, equal_nan=True) for a, b in zip(heat, scores, strict=True))
     meaning = KINDS[what] if what == "objectness" and not same else _largest(what)
