@@ -1,6 +1,6 @@
 """The one description of a detection head through which everything reads, writes and replays."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from ..errors import UnsupportedModelError
 from .batch_targets import BatchTargets, Reads
 from .batches import Batch, in_parts
+from .beyond_cells import BeyondCells
 from .following import Follower, Following
 from .forward import Candidates, Limits, Outputs, Pass, Targets
 from .letterbox import Letterbox
 from .levels import Level
 from .merging import merge_blocks
 from .pyramid import Pyramid
-from .text_fold import TextFold
 from .turns import undisturbed
 
 
@@ -33,8 +33,8 @@ def children(net: nn.Module) -> dict[str, str]:
 ClassRows = nn.Conv2d | nn.Linear  # the module whose output rows are classes
 
 
-class Head(ABC):
-    """What a family of detectors must say about its head; one subclass a family.
+class Head(BeyondCells):
+    """What a family of detectors must say about its head; one subclass a family. Of queries and text: ``BeyondCells``.
 
     ``net`` is the network whose weights are edited, ``names`` its classes, ``levels`` in its order, ``branches`` the
     live ones, the one that ``predict()`` uses by default first. ``anchors_per_cell`` beyond 1: anchor a of a cell is
@@ -42,8 +42,7 @@ class Head(ABC):
     levels differ. ``background``: the class that stands for none of the others; then probabilities are a softmax over
     all classes, it is never detected, and "all" classes leave it out. ``grid_offset``: how far right of and below
     column and row a cell's anchor point stands, in steps. ``rotated``: boxes have an angle; then ``found`` gives their
-    upright hulls, and ``corners`` the boxes themselves. ``no_rows``: why there are no class rows to read
-    or edit, and what to do about it; empty where there are.
+    upright hulls, and ``corners`` the boxes themselves.
     """
 
     net: nn.Module
@@ -55,7 +54,6 @@ class Head(ABC):
     background: int | None = None
     grid_offset: float = 0.5
     rotated: bool = False
-    no_rows: str = ""
     channels: int = 3  # of an image
     wants: tuple[str, ...] = ()  # beside boxes and labels, for all its losses: "segments" or "keypoints"
     tensor_multiple: int | None = None  # px, of which a tensor's sides are multiples; None: ``passes`` takes no tensors
@@ -68,20 +66,6 @@ class Head(ABC):
         UnsupportedModelError of a head with ``no_rows``.
         """
 
-    def classified(self, run: Pass) -> Pass | None:
-        """The pass with the class logits that the rows as they are now make, and these rows.
-
-        None, unless overridden: the class convolution of each level reads its ``features``, cell by cell.
-        """
-        return None
-
-    def level_shares(self, run: Pass) -> Tensor | None:
-        """Of each detection the share of each level in the attention of each decoder layer, (n, layers, levels).
-
-        None, unless overridden: no decoder looks at several levels.
-        """
-        return None
-
     @property
     def detectable(self) -> dict[int, str]:
         """The classes that a detection can be of: all but the background."""
@@ -90,18 +74,6 @@ class Head(ABC):
     @abstractmethod
     def twins(self, level: int, branch: str) -> Iterator[ClassRows]:
         """The same convolution in every copy of ``net`` that ``predict()`` runs in its place."""
-
-    def fold_text(self) -> TextFold:
-        """How the text that class scores are compared with becomes class rows; nothing is changed yet.
-
-        Raises UnsupportedModelError for a head that compares nothing with text.
-        """
-        raise UnsupportedModelError(f"{type(self.net).__name__} has class rows of its own: there is no text to fold.")
-
-    @property
-    def text_fold(self) -> TextFold | None:
-        """The fold by which ``net`` came to this head, in this process; None where there was none."""
-        return None
 
     def settle(self) -> int:
         """Called before rows are written: let go of what ``predict()`` would run that is no copy of ``net``.
@@ -122,7 +94,7 @@ class Head(ABC):
 
     @property
     def replaced(self) -> bool:
-        """Whether the object that was described holds another network than ``net`` by now."""
+        """Whether the object that was described holds another network than ``net`` by now, or that another head."""
         return False
 
     @property

@@ -22,8 +22,8 @@ def rerun(head: Head, pass_: Pass) -> Pass:
     """
     if head.replaced:
         raise RuntimeError(
-            "The model was given another network since this trace (by train, load, or model = …), so its rows are not "
-            "those of the network that made it. Trace the image again."
+            "The model was given another network since this trace (by train, load, or model = …), or another head (by "
+            "fold_text), so its rows are not those that made it. Trace the image again."
         )
     if pass_.branch not in head.branches:
         raise RuntimeError(

@@ -72,12 +72,17 @@ def test_the_way_back_is_exact():
     assert (type(model), type(model.model).__name__) == (YOLO, "SegmentationModel")
     folded = anatomy.trace(model, PICTURE, **ASKED)
     assert folded.detections.anchor.tolist() == plain.detections.anchor.tolist() and len(folded.detections) > 5
+    with pytest.raises(RuntimeError, match=r"another head \(by fold_text\)"):
+        plain.replay()
     edit = surgery.shift_classes(model, "P4", 1)
     assert len(surgery.history(model)) == 1
     assert surgery.undo(model, 2) == (edit,)
     assert_same(before, portrait(model))
     assert (type(model), type(model.model), model.model.yaml) == (kind, network, yaml)
     assert anatomy.trace(model, PICTURE, **ASKED).to_df().equals(plain.to_df())
+    with pytest.raises(RuntimeError, match=r"another head \(by fold_text\)"):
+        folded.replay()
+    assert plain.replay().to_df().equals(plain.to_df())
     with pytest.raises(ValueError, match=r"0 edit\(s\) are recorded"):
         surgery.undo(model)
 

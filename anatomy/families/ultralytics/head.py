@@ -102,8 +102,9 @@ class UltralyticsHead(Head):
 
     @property
     def replaced(self) -> bool:
-        """Whether the YOLO object holds another network by now."""
-        return self._given is not self.net and self._given.model is not self.net
+        """Whether the YOLO object holds another network by now, or the network another head."""
+        other = self._given is not self.net and self._given.model is not self.net
+        return other or self.net.model[-1] is not self.detect
 
     @property
     def text_fold(self) -> TextFold | None:
