@@ -55,6 +55,8 @@ class Head(BeyondCells):
     grid_offset: float = 0.5
     rotated: bool = False
     channels: int = 3  # of an image
+    fixed_size: tuple[int, int] | None = None  # (height, width) px to which every image is scaled; None: to ``imgsz``
+    second_stage: bool = False  # classes are those of pooled proposals, not of cells
     wants: tuple[str, ...] = ()  # beside boxes and labels, for all its losses: "segments" or "keypoints"
     tensor_multiple: int | None = None  # px, of which a tensor's sides are multiples; None: ``passes`` takes no tensors
 

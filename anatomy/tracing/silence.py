@@ -15,11 +15,11 @@ def silent(pass_: Pass, levels: Sequence[int], classes: Sequence[int], nc: int) 
     The rows that it holds are then those that would make them silent, so that a replay knows which logits are not the
     model's.
     """
-    logits, rows, chosen = list(pass_.logits), list(pass_.rows), list(classes)
+    logits, chosen = list(pass_.logits), list(classes)
     for level in levels:
         logits[level] = logits[level].clone()
         logits[level].unflatten(0, (-1, nc))[:, chosen] = SILENT_LOGIT
-        rows[level] = _silent_rows(rows[level], chosen, nc)
+    rows = [_silent_rows(own, chosen, nc) if level in levels else own for level, own in enumerate(pass_.rows)]
     return pass_.evolve(logits=tuple(logits), rows=tuple(rows))
 
 

@@ -10,6 +10,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.ssd import SSD
 
 import anatomy
+import diagnosis
 import surgery
 import viz
 from anatomy.families.torchvision.measured import levels
@@ -129,6 +130,8 @@ def test_it_has_one_size(net):
     assert len(anatomy.trace(net, picture, conf=None, iou=None, imgsz=128).detections)
     with pytest.raises(ValueError, match=r"scales every image to its own size, here 128 × 128 px.*Give imgsz=128 or"):
         anatomy.trace(net, picture)
+    with pytest.raises(anatomy.UnsupportedModelError, match=r"an? SSD scales every image to 128 × 128 px"):
+        diagnosis.check_grid(net)
 
 
 def test_levels_go_by_the_nearest_power_of_two():

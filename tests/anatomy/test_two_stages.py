@@ -179,3 +179,5 @@ def test_what_cannot_be_followed_is_refused(trace):
         anatomy.describe(masks)
     with pytest.raises(anatomy.UnsupportedModelError, match="class rows of a FasterRCNN read pooled proposals"):
         diagnosis.attribute(trace, 0)
+    with pytest.raises(anatomy.UnsupportedModelError, match="those of a FasterRCNN are of pooled proposals"):
+        diagnosis.check_grid(built())

@@ -39,9 +39,9 @@ class SSDHead(TorchvisionHead):
         self.net = net = cast(SingleShot, net)
         self.anchors_per_cell = tuple(net.anchor_generator.num_anchors_per_location())
         self.names = class_names(net, net.head.classification_head.num_columns)
-        self._size = _fixed_size(net)
-        shapes = measured(net, self._size)
-        own = self._size[1] / np.array([cols for _, _, cols in shapes])
+        self.fixed_size = size = _fixed_size(net)
+        shapes = measured(net, size)
+        own = size[1] / np.array([cols for _, _, cols in shapes])
         self.levels = levels(
             strides=[float(step) for step in net.anchor_generator.steps or own],
             channels=[channels for channels, _, _ in shapes],
@@ -58,7 +58,7 @@ class SSDHead(TorchvisionHead):
 
     def sized(self, imgsz: Any) -> int | None:
         """None, or the model's own size, checked; raises TypeError and ValueError."""
-        height, width = self._size
+        height, width = _fixed_size(self.net)
         asked = super().sized(imgsz)
         if asked not in (None, max(height, width)):
             raise ValueError(

@@ -38,6 +38,7 @@ class TwoStageHead(TorchvisionHead):
     net: TwoStages
     grid_offset = 0.0
     background = 0
+    second_stage = True
 
     def __init__(self, net: nn.Module):
         _check(net)
