@@ -50,6 +50,7 @@ class RecordedHead(Head):
     def __init__(self, head: Head, run: Pass):
         self.names, self.levels, self.branches = dict(head.names), head.levels, head.branches
         self.reg_max, self.grid_offset, self.no_rows = head.reg_max, head.grid_offset, head.no_rows
+        self.chooses = head.chooses
         self.anchors_per_cell = head.anchors_per_cell
         self._letterbox, self._limits = head.letterbox(run), head.limits(run)
         self.rotated, self._pyramid = head.rotated, head.pyramid(run)

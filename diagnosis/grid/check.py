@@ -57,6 +57,7 @@ def check_grid(
     ``viz.grid`` draws the report.
     """
     head = anatomy.describe(model)
+    _check_all_classified(head)
     strides = np.array([level.stride for level in head.levels])
     step = whole_number(step, "step")
     if step <= 0 or (step % strides).any():
@@ -100,6 +101,15 @@ def check_grid(
     findings = [*found, *as_reversal(head, with_labels(levels, [*found, *findings])[len(found) :])]
     probes += more + LOOKS * bool(seen)
     return GridReport(subject=subject, findings=tuple(findings), probes=probes, levels=levels, image=view, blind=blind)
+
+
+def _check_all_classified(head: Head) -> None:
+    """Refuse a head that classifies some cells alone."""
+    if head.chooses:
+        raise UnsupportedModelError(
+            f"check_grid moves a patch and follows the classes of every cell, but a {type(head.net).__name__} chooses the "
+            "cells that it classifies. Look at viz.heatmaps(trace), which shows of which cells it is sure."
+        )
 
 
 def _readings(
