@@ -13,7 +13,7 @@ class BeyondCells(ABC):
     """The part of ``Head`` that most heads leave as it is.
 
     ``no_rows``: why there are no class rows to read or edit, and what to do about it; empty where there are.
-    ``chooses``: the network chooses the cells that it classifies, and all others have no class logits (``Pass.chosen``).
+    ``chooses``: the network chooses the cells that it classifies; all others have no class logits (``Pass.chosen``).
     """
 
     net: nn.Module

@@ -107,8 +107,8 @@ def _check_all_classified(head: Head) -> None:
     """Refuse a head that classifies some cells alone."""
     if head.chooses:
         raise UnsupportedModelError(
-            f"check_grid moves a patch and follows the classes of every cell, but a {type(head.net).__name__} chooses the "
-            "cells that it classifies. Look at viz.heatmaps(trace), which shows of which cells it is sure."
+            f"check_grid moves a patch and follows the classes of every cell, but a {type(head.net).__name__} chooses "
+            "the cells that it classifies. Look at viz.heatmaps(trace), which shows of which cells it is sure."
         )
 
 
