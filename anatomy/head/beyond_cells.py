@@ -13,10 +13,12 @@ class BeyondCells(ABC):
     """The part of ``Head`` that most heads leave as it is.
 
     ``no_rows``: why there are no class rows to read or edit, and what to do about it; empty where there are.
+    ``chooses``: the network chooses the cells that it classifies; all others have no class logits (``Pass.chosen``).
     """
 
     net: nn.Module
     no_rows: str = ""
+    chooses: bool = False
 
     def classified(self, run: Pass) -> Pass | None:
         """The pass with the class logits that the rows as they are now make, and these rows.

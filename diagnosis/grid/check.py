@@ -58,6 +58,7 @@ def check_grid(
     """
     head = anatomy.describe(model)
     _check_movable(head)
+    _check_all_classified(head)
     strides = np.array([level.stride for level in head.levels])
     step = whole_number(step, "step")
     if step <= 0 or (step % strides).any():
@@ -116,6 +117,15 @@ def _check_movable(head: Head) -> None:
             f"check_grid moves a patch over inputs of several sizes, but a {name} scales every image to "
             f"{head.fixed_size[1]} × {head.fixed_size[0]} px. Look at viz.anchor_grid(trace, level), which shows where "
             "its cells lie."
+        )
+
+
+def _check_all_classified(head: Head) -> None:
+    """Refuse a head that classifies some cells alone."""
+    if head.chooses:
+        raise UnsupportedModelError(
+            f"check_grid moves a patch and follows the classes of every cell, but a {type(head.net).__name__} chooses "
+            "the cells that it classifies. Look at viz.heatmaps(trace), which shows of which cells it is sure."
         )
 
 

@@ -152,6 +152,8 @@ def test_parts_and_stacks_are_named(model):
     assert head.stacks(0, "one2one") == {"class": ("model.6.dec_score_head.2",), "box": ("model.6.dec_bbox_head.2",)}
 
 
-def test_its_training_is_not_watched(model):
+def test_what_would_be_misread_is_refused(model):
+    with pytest.raises(anatomy.UnsupportedModelError, match=r"check_grid moves a patch.*chooses the cells"):
+        diagnosis.check_grid(model)
     with pytest.raises(anatomy.UnsupportedModelError, match="no cell of a level is assigned"):
         diagnosis.watch(model)

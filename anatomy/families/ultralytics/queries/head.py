@@ -43,6 +43,7 @@ class QueryHead(UltralyticsHead):
     """
 
     detect: QueryDecoder
+    chooses = True
     module_of = staticmethod(query_decoder)
     targets, listening, noting, evaluated = Head.targets, Head.listening, Head.noting, Head.evaluated
 
