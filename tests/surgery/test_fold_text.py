@@ -66,10 +66,11 @@ def test_a_folded_row_is_the_words_seen_through_the_norm():
 def test_the_way_back_is_exact():
     model = of_text("yoloe-seg", PICTURE, seed=3)
     model.predict(PICTURE, verbose=False, **ASKED)
-    kind, network, yaml = type(model), type(model.model), model.model.yaml
+    kind, network, yaml, text = type(model), type(model.model), model.model.yaml, model.model.pe
     before, plain = portrait(model), anatomy.trace(model, PICTURE, **ASKED)
     surgery.fold_text(model)
     assert (type(model), type(model.model).__name__) == (YOLO, "SegmentationModel")
+    assert not hasattr(model.model, "pe")  # by which an export takes a head for YOLOE's
     folded = anatomy.trace(model, PICTURE, **ASKED)
     assert folded.detections.anchor.tolist() == plain.detections.anchor.tolist() and len(folded.detections) > 5
     with pytest.raises(RuntimeError, match=r"another head \(by fold_text\)"):
@@ -78,7 +79,7 @@ def test_the_way_back_is_exact():
     assert len(surgery.history(model)) == 1
     assert surgery.undo(model, 2) == (edit,)
     assert_same(before, portrait(model))
-    assert (type(model), type(model.model), model.model.yaml) == (kind, network, yaml)
+    assert (type(model), type(model.model), model.model.yaml) == (kind, network, yaml) and model.model.pe is text
     assert anatomy.trace(model, PICTURE, **ASKED).to_df().equals(plain.to_df())
     with pytest.raises(RuntimeError, match=r"another head \(by fold_text\)"):
         folded.replay()

@@ -58,15 +58,20 @@ class Exchange:
     def __init__(self, net: Any, mark: Mark, made: nn.Module):
         self._mark, self._made, self._head = mark, made, net.model[-1]
         self._kind, self._yaml = type(net), getattr(net, "yaml", None)
+        self._of_yoloe = {name: value for name, value in vars(net).items() if name == "pe"}
         self._holders = {id(holder): type(holder) for holder in holders(mark, net)}
 
     def put(self, net: Any) -> None:
-        """The ordinary head; a YOLOE network, which then reads no text, becomes an ordinary one."""
+        """The ordinary head; a YOLOE network, which then reads no text, becomes an ordinary one without text.
+
+        By its text Ultralytics' exporter knows a head of YOLOE, which it then asks to fuse the text.
+        """
         net.model[-1] = self._made
         if isinstance(self._yaml, Mapping):
             net.yaml = _plain_yaml(self._yaml, self._made)
         if issubclass(type(net), YOLOEModel):
             net.__class__ = SegmentationModel if isinstance(self._made, heads.Segment) else DetectionModel
+            vars(net).pop("pe", None)
             for holder in holders(self._mark, net):
                 holder.__class__ = YOLO
         self._let_go(net)
@@ -75,6 +80,7 @@ class Exchange:
         """The head that compares with text, and the classes of network and YOLO objects as they were."""
         net.model[-1] = self._head
         net.__class__ = self._kind
+        vars(net).update(self._of_yoloe)
         if self._yaml is not None:
             net.yaml = self._yaml
         for holder in holders(self._mark, net):
