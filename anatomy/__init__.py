@@ -7,7 +7,7 @@ from .errors import CheckpointError, SelectionError, SourceError, UnsupportedMod
 from .families.registry import describe, open_checkpoint
 from .head.batch_targets import BatchTargets
 from .head.evaluating import evaluating
-from .head.forward import Candidates, Limits, Outputs, Pass, Targets
+from .head.forward import Candidates, Limits, Outputs, Pass, Refined, Targets
 from .head.head import Head
 from .head.letterbox import Letterbox
 from .head.levels import Level, select_class, select_classes, select_level, select_levels
@@ -22,13 +22,14 @@ from .network.receptive_field import ReceptiveField, receptive_field
 from .network.table import LayerTable
 from .tracing.compare import Comparison, compare
 from .tracing.detections import Detections, Rivals
+from .tracing.shares import LevelShares, level_shares
 from .tracing.trace import Trace, stream, trace
 
 
 def levels(model: Any) -> tuple[Level, ...]:
     """The pyramid levels of a model's head in its own order, which is finest first in published detectors.
 
-    Raises UnsupportedModelError, with the reason, for a model without per-level class rows.
+    Raises UnsupportedModelError, with the reason, for a model whose boxes no cell of a level makes.
     """
     return describe(model).levels
 
@@ -49,11 +50,13 @@ __all__ = [
     "LayerTable",
     "Letterbox",
     "Level",
+    "LevelShares",
     "Limits",
     "Outputs",
     "Pass",
     "Pyramid",
     "ReceptiveField",
+    "Refined",
     "Rivals",
     "SelectionError",
     "SourceError",
@@ -67,6 +70,7 @@ __all__ = [
     "finite_number",
     "fused",
     "layers",
+    "level_shares",
     "levels",
     "open_checkpoint",
     "receptive_field",

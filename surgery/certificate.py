@@ -166,11 +166,11 @@ def _check(
 ) -> RowCheck:
     """Rows that the original has not are changed; nothing is, and nothing is equal, where there is no original."""
     branch, level = place
-    entry, anchors = head.levels[level], head.anchors_per_cell
+    entry, classes = head.levels[level], len(head.names)
     changed = equal = ()
     if original is not None:
         kept = rows.get(place, rows.get(first(head, place)))
-        changed = tuple(head.names) if kept is None else ids(exact_differing(here(head, place), kept), anchors)
+        changed = tuple(head.names) if kept is None else ids(exact_differing(here(head, place), kept), classes)
         equal = tuple(index for index in head.names if index not in set(changed))
     strange = drift.get(first(head, place))
     return RowCheck(
@@ -180,7 +180,7 @@ def _check(
         path=entry.paths[branch],
         changed=changed,
         equal=equal,
-        drifted=() if strange is None else ids(strange, anchors),
+        drifted=() if strange is None else ids(strange, classes),
     )
 
 

@@ -1,8 +1,9 @@
 """The edits that a caller names: one function a row of the table of operations, and ``apply`` for edits as values.
 
 ``level`` is an index, a name ("P3"), a sequence of either, or "all"; classes are ids or names, one or a sequence, or
-"all". ``branches`` limits an edit of a head with two branches ("one2many", "one2one"); by default all live ones get it.
-Every function returns the recorded ``Edit``; when it raises, nothing has changed.
+"all": every one but a background, where the head has one. ``branches`` limits an edit of a head with two branches
+("one2many", "one2one"); by default all live ones get it. Every function returns the recorded ``Edit``; when it raises,
+nothing has changed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -89,11 +90,12 @@ def carry_out(
     """Do what the row ``name`` of the table says; its row checks ``classes`` and ``values`` on this model."""
     operation = operation_of(name)
     head = describe(model)
+    every = operation.classes.every or (isinstance(classes, str) and classes == "all")
     edit = Edit(
         operation=name,
         parameters=operation.read(values, head.names),
         levels=select_levels(head.levels, level),
-        classes=operation.classes.choose(head.names, classes),
+        classes=operation.classes.choose(head.detectable if every else head.names, classes),
         branches=_names(branches),
     )
     return ledger.apply(head, edit)

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from .at_rest import PickledAtRest
@@ -97,6 +98,28 @@ def peak(logits: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Refined(PickledAtRest):
+    """What a second stage made of the k anchors whose proposals it pooled; all others have no class of their own.
+
+    ``anchor`` (k,) int64, distinct; ``boxes`` (k, nc, 4) xyxy px of the network input, one for each class, unclipped;
+    ``pooled`` (k,) int64: the level from whose feature map each was pooled.
+    """
+
+    anchor: Tensor
+    boxes: Tensor
+    pooled: Tensor
+
+    def rows(self, anchors: Tensor) -> Tensor:
+        """(n,) the row here of each of these anchors, -1 for one that was not pooled."""
+        if not len(self.anchor):
+            return torch.full_like(anchors, -1)
+        order = self.anchor.argsort()
+        place = torch.searchsorted(self.anchor[order], anchors).clamp(max=len(order) - 1)
+        found = order[place]
+        return torch.where(self.anchor[found] == anchors, found, -1)
+
+
+@dataclass(frozen=True)
 class Pass:
     """What one forward pass of one image left behind. Tensors stay on the model's device and carry no gradient.
 
@@ -106,7 +129,11 @@ class Pass:
     ``box_logits`` (4 * reg_max, A); ``boxes`` (4, A) decoded, in px of the network input, in the head's own form;
     ``anchors`` (n,) the flat index that made each detection of ``result``, in its order; ``result`` the family's own
     result object. ``private`` belongs to the family alone. ``letterbox`` where the image was put into the
-    input otherwise than ``predict()`` does it, as validation does.
+    input otherwise than ``predict()`` does it, as validation does. ``refined`` where a second stage classifies some
+    anchors and moves their boxes: then ``boxes`` are the proposals, ``features`` the maps that it pools from, and the
+    logits of an anchor that was not pooled are silent. ``chosen`` (q,) int64:
+    the anchors that the class rows were asked about, in the network's order, where it chose some of all; the logits of
+    the others are ``SILENT_LOGIT``, and their features 0.
     """
 
     path: str
@@ -124,6 +151,8 @@ class Pass:
     frame: Tensor | None = None
     inputs: tuple[Tensor, ...] = ()
     letterbox: Letterbox | None = None
+    chosen: Tensor | None = None
+    refined: Refined | None = None
 
     @cached_property
     def peaks(self) -> tuple[Tensor, ...]:

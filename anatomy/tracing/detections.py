@@ -37,8 +37,10 @@ class Detections:
     ``xyxy`` (n, 4) float32 px of the original image (of a rotated box: its upright hull); ``confidence`` (n,) in
     [0, 1]; ``level`` index, ``stride`` px of the network input, ``row`` and ``col`` on the level's grid; ``anchor``
     flat index over all levels in the head's order; ``branch`` "one2many" or "one2one"; ``center`` (n, 2) xy of the
-    cell's anchor point in px of the original; ``logits`` (n, nc) before the sigmoid; ``suppressed`` one ``Rivals`` a
-    detection. NumPy arrays; the order is the source's, best first.
+    cell's anchor point in px of the original; ``logits`` (n, nc) before the sigmoid or softmax; ``suppressed`` one
+    ``Rivals`` a detection; ``pooled_level`` (n,) index of the level from whose map a second stage pooled
+    each box, where ``level`` is that of the cell that proposed it; ``level`` again where there is no such stage. NumPy
+    arrays; the order is the source's, best first.
     """
 
     xyxy: np.ndarray
@@ -55,6 +57,7 @@ class Detections:
     center: np.ndarray
     logits: np.ndarray
     suppressed: tuple[Rivals, ...]
+    pooled_level: np.ndarray
 
     def __post_init__(self):
         sizes = {field.name: len(getattr(self, field.name)) for field in fields(self)}

@@ -137,7 +137,7 @@ def _one(trace: Trace, cell: Cell, question: Question, outputs: dict[int, tuple[
     level, row, col = int(place.level[0]), int(place.row[0]), int(place.col[0])
     chosen = cell.class_id if question.class_id is None else question.class_id
     if chosen is None:
-        chosen = int(trace.logits[level][:, row, col].argmax())
+        chosen = max(trace.head.detectable, key=trace.logits[level][:, row, col].tolist().__getitem__)
     if chosen == question.against:
         raise ValueError(
             f"against must be another class than the one explained, but both are {trace.names[chosen]!r}: their "
@@ -259,7 +259,9 @@ class Picker:
         logit = logits[:, self.class_id, row, col]
         if self.what == "difference":
             return logit - logits[:, self.other, row, col]
-        return logit.sigmoid() if self.what == "score" else logit
+        if self.what == "score":
+            return self.head.probabilities(logits[:, :, row, col], dim=1)[:, self.class_id]
+        return logit
 
 
 def _picker(head: Head, level: int, what: str, class_id: int, other: int | None) -> Picker:

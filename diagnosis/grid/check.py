@@ -57,6 +57,8 @@ def check_grid(
     ``viz.grid`` draws the report.
     """
     head = anatomy.describe(model)
+    _check_movable(head)
+    _check_all_classified(head)
     strides = np.array([level.stride for level in head.levels])
     step = whole_number(step, "step")
     if step <= 0 or (step % strides).any():
@@ -100,6 +102,31 @@ def check_grid(
     findings = [*found, *as_reversal(head, with_labels(levels, [*found, *findings])[len(found) :])]
     probes += more + LOOKS * bool(seen)
     return GridReport(subject=subject, findings=tuple(findings), probes=probes, levels=levels, image=view, blind=blind)
+
+
+def _check_movable(head: Head) -> None:
+    """Refuse a head over which no patch can be moved in sizes of our choice, or whose cells have no classes."""
+    name = type(head.net).__name__
+    if head.second_stage:
+        raise UnsupportedModelError(
+            f"check_grid moves a patch and follows the classes of cells, but those of a {name} are of pooled "
+            "proposals. Look at viz.heatmaps(trace), which shows where it proposes."
+        )
+    if head.fixed_size is not None:
+        raise UnsupportedModelError(
+            f"check_grid moves a patch over inputs of several sizes, but a {name} scales every image to "
+            f"{head.fixed_size[1]} × {head.fixed_size[0]} px. Look at viz.anchor_grid(trace, level), which shows where "
+            "its cells lie."
+        )
+
+
+def _check_all_classified(head: Head) -> None:
+    """Refuse a head that classifies some cells alone."""
+    if head.chooses:
+        raise UnsupportedModelError(
+            f"check_grid moves a patch and follows the classes of every cell, but a {type(head.net).__name__} chooses "
+            "the cells that it classifies. Look at viz.heatmaps(trace), which shows of which cells it is sure."
+        )
 
 
 def _readings(

@@ -140,11 +140,13 @@ def level_evidence(trace: Trace, detections: Any = None, *, iou: float = 0.5) ->
         raise IndexError(f"Detection {wrong[0]} does not exist: this trace has {len(found)}.")
     after: dict[tuple, Trace] = {}
     successors, verdicts = [], []
-    every = np.arange(trace.pyramid.count if chosen else 0)
-    boxes = trace.letterbox.to_original(trace.decode(every))
+    boxes: dict[int, np.ndarray] = {}  # by class, where a second stage moves them; else alike for all
     for i in chosen:
         level, class_id = int(found.level[i]), int(found.class_id[i])
-        overlap = pair_overlaps(found.xyxy[i : i + 1], boxes)[0]
+        key = class_id if trace.run.refined is not None else 0
+        if key not in boxes:
+            boxes[key] = _boxes_of_all(trace, key)
+        overlap = pair_overlaps(found.xyxy[i : i + 1], boxes[key])[0]
         near = np.flatnonzero(overlap >= iou)
         then = {}
         for part, silent in zip(SILENCED, ((level, class_id), (level, "all")), strict=True):
@@ -156,6 +158,12 @@ def level_evidence(trace: Trace, detections: Any = None, *, iou: float = 0.5) ->
     return LevelEvidence(
         trace=trace, detections=tuple(chosen), successors=tuple(successors), verdicts=tuple(verdicts), iou=iou
     )
+
+
+def _boxes_of_all(trace: Trace, class_id: int) -> np.ndarray:
+    """The boxes of all anchors, as detections of this class, (A, 4) px of the original."""
+    every = np.arange(trace.pyramid.count)
+    return trace.letterbox.to_original(trace.decode(every, np.full(len(every), class_id)))
 
 
 def _successor(before: Trace, after: Trace, i: int, iou: float) -> Successor | None:
@@ -199,7 +207,7 @@ def _left(before: Trace, after: Trace, i: int, near: np.ndarray, overlap: np.nda
         class_id=class_id,
         confidence=float(scores[at]),
         iou=float(overlap[at]),
-        xyxy=after.letterbox.to_original(after.decode(anchor))[0],
+        xyxy=after.letterbox.to_original(after.decode(anchor, [class_id]))[0],
     )
 
 

@@ -207,6 +207,12 @@ def _words(result: Missed, best: Candidate) -> str:
     return f"{_stopped(result, best)}; {cut}" if cut and best.stage != "ceiling" else _stopped(result, best)
 
 
+def _was_asked(trace: Trace, anchor: int) -> bool:
+    """Whether the class rows were asked about this anchor: where a head chooses among cells, they were of some."""
+    chosen = trace.run.chosen
+    return chosen is None or bool((chosen == anchor).any())
+
+
 def _stopped(result: Missed, best: Candidate) -> str:
     """What stopped a candidate."""
     trace, names = result.trace, result.trace.names
@@ -220,6 +226,9 @@ def _stopped(result: Missed, best: Candidate) -> str:
         )
     if best.stage == "localisation":
         return f"{where}: the best box has IoU {best.iou:.2f}"
+    if best.stage == "confidence" and not _was_asked(trace, best.anchor):
+        sure = float(trace.objectness()[best.level][best.row, best.col])
+        return f"{where}: no query began there (the encoder was sure by {sure:.2f}; its box has IoU {best.iou:.2f})"
     if best.stage == "confidence":
         rest = "" if best.top_score <= best.score else f", {top} is likelier"
         score = f"{best.score:.2f}" if round(best.score, 2) < result.conf else f"{best.score:.4f}"

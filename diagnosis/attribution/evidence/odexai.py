@@ -88,7 +88,7 @@ def _found(subject: Subject, frames: Tensor) -> tuple[Tensor, Tensor]:
     with evaluating(head):
         made = head.forward(frames, subject.trace.branch)
     boxes = torch.cat([head.level_boxes(level, raw).flatten(2) for level, raw in enumerate(made.raw)], 2)
-    return boxes.mT, torch.cat([level.flatten(2) for level in made.logits], 2).sigmoid().mT
+    return boxes.mT, head.probabilities(torch.cat([level.flatten(2) for level in made.logits], 2), dim=1).mT
 
 
 def _classes(subject: Subject, frame: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ def _classes(subject: Subject, frame: Tensor) -> Tensor:
     head = subject.trace.head
     with evaluating(head):
         made = head.forward(frame, subject.trace.branch)
-    return made.logits[subject.level][0, :, subject.row, subject.col].sigmoid()
+    return head.probabilities(made.logits[subject.level][0, :, subject.row, subject.col])
 
 
 def _blurred(frame: Tensor) -> Tensor:
