@@ -4,7 +4,9 @@ from typing import Any
 
 from .arguments import finite_number, whole_number
 from .errors import CheckpointError, SelectionError, SourceError, UnsupportedModelError
-from .families.registry import describe, open_checkpoint
+from .families.exports.network import Export
+from .families.exports.preprocessing import Preprocessing
+from .families.registry import describe, open_checkpoint, open_export
 from .head.batch_targets import BatchTargets
 from .head.evaluating import evaluating
 from .head.forward import Candidates, Limits, Outputs, Pass, Targets
@@ -43,6 +45,7 @@ __all__ = [
     "Detections",
     "Difference",
     "Equivalence",
+    "Export",
     "Field",
     "Head",
     "Layer",
@@ -52,6 +55,7 @@ __all__ = [
     "Limits",
     "Outputs",
     "Pass",
+    "Preprocessing",
     "Pyramid",
     "ReceptiveField",
     "Rivals",
@@ -69,6 +73,7 @@ __all__ = [
     "layers",
     "levels",
     "open_checkpoint",
+    "open_export",
     "receptive_field",
     "select_class",
     "select_classes",

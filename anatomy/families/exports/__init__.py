@@ -1,0 +1,12 @@
+"""Exported detectors: ONNX files through onnxruntime, TorchScript, and OpenVINO where it is installed."""
+
+from ...head.head import Head
+
+HOMES = ("anatomy.families.exports.",)
+
+
+def load_head() -> type[Head]:
+    """The class that describes these heads."""
+    from .head import ExportHead
+
+    return ExportHead
