@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -33,8 +32,7 @@ class Export(nn.Module):
 
     ``path`` of the file; ``format`` "ONNX", "TorchScript" or "OpenVINO"; ``names`` of its classes by id;
     ``preprocessing``: how images become its input. ``classes`` holds the class convolution of each level with the rows
-    of the file, where they can be edited; ``refusal`` says why they cannot. Called with a batch (B, C, H, W) of inputs
-    it gives the outputs of the file.
+    of the file, where they can be edited; ``refusal`` says why they cannot.
     """
 
     sha256: Tensor  # (32,) uint8, of the file
@@ -60,11 +58,21 @@ class Export(nn.Module):
         self.register_buffer("sha256", torch.frombuffer(bytearray(digest), dtype=torch.uint8).clone())
         self.eval()
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The file's own outputs for inputs (B, C, H, W) as it wants them; its class rows are those of the file."""
-        return tuple(torch.from_numpy(np.array(part)) for part in self.reader.outputs(images.detach().cpu().numpy()))
+    def forward(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Of inputs (B, C, H, W) as the file wants them: class logits (B, nc, h, w) a level, with the rows as they are
+        here, and decoded boxes (B, 4, A) xyxy px."""
+        made = [self.reader.read(image[None].detach().cpu().numpy()) for image in images]
+        if not len(self.classes):
+            return tuple(map(torch.stack, zip(*(read.logits for read in made), strict=True))), _boxes(made)
+        features = [torch.cat(level) for level in zip(*(read.features for read in made), strict=True)]
+        logits = [conv(level.to(next(conv.parameters()))) for conv, level in zip(self.classes, features, strict=True)]
+        return tuple(logits), _boxes(made)
 
     def extra_repr(self) -> str:
         """File, format and size."""
         size = "open" if self.image.fixed is None else "×".join(map(str, self.image.fixed))
         return f"{self.path.name!r}, {self.format}, input {size}, {len(self.names)} classes"
+
+
+def _boxes(made: list[Any]) -> Tensor:
+    return torch.stack([read.boxes for read in made])

@@ -89,7 +89,7 @@ def _open_onnx(path: Path, names: Names | None, preprocessing: Preprocessing) ->
     layout = layout_of(graph, None if named is None else len(named))
     shape = next(entry for entry in graph.inputs if entry.name == layout.image).type.tensor_type.shape.dim
     convs, refusal = _convolutions(graph, layout.classes)
-    rows = tuple((conv.weight.detach().float(), _float(conv.bias)) for conv in convs)
+    rows = tuple((_kept(conv.weight), None if conv.bias is None else _kept(conv.bias)) for conv in convs)
     export = Export(
         path=path,
         format="ONNX",
@@ -111,8 +111,9 @@ def _open_onnx(path: Path, names: Names | None, preprocessing: Preprocessing) ->
     return export
 
 
-def _float(value: torch.Tensor | None) -> torch.Tensor | None:
-    return None if value is None else value.detach().float()
+def _kept(value: torch.Tensor) -> torch.Tensor:
+    """A copy that no edit reaches."""
+    return value.detach().float().clone()
 
 
 def _parsed(content: bytes, path: Path) -> onnx.ModelProto:

@@ -9,7 +9,7 @@ from ...errors import UnsupportedModelError
 from .graph import Graph, Node, attributes
 
 FIRST = {"Reshape", "Pad", "Squeeze", "Unsqueeze", "Slice", "Transpose", "Cast", "Identity", "Split", "Flatten"}
-FIRST |= {"Concat", "QuantizeLinear", "DequantizeLinear"}
+FIRST |= {"Concat", "Expand", "QuantizeLinear", "DequantizeLinear"}
 GATHERS = {"Gather", "GatherND", "GatherElements"}
 
 
