@@ -16,6 +16,7 @@ from .head.levels import Level, select_class, select_classes, select_level, sele
 from .head.pyramid import Pyramid
 from .network.equivalence import Changes, Difference, Equivalence
 from .network.equivalent import equivalent
+from .network.export_equivalence import ExportEquivalence, Fate, LevelDifference, PreprocessingDifference
 from .network.field import Field
 from .network.fused import fused
 from .network.layer import Cost, Layer
@@ -46,16 +47,20 @@ __all__ = [
     "Difference",
     "Equivalence",
     "Export",
+    "ExportEquivalence",
+    "Fate",
     "Field",
     "Head",
     "Layer",
     "LayerTable",
     "Letterbox",
     "Level",
+    "LevelDifference",
     "Limits",
     "Outputs",
     "Pass",
     "Preprocessing",
+    "PreprocessingDifference",
     "Pyramid",
     "ReceptiveField",
     "Rivals",

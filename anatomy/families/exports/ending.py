@@ -139,9 +139,7 @@ def _suppressed(run: Pass, found: Candidates) -> Picked:
     boxes = found.boxes + found.class_id[:, None] * (found.shift or 0.0)
     kept = nms(boxes, found.confidence, found.iou_threshold)[:most]
     anchors = found.anchor[kept]
-    return Picked(
-        anchors=anchors, class_id=found.class_id[kept], confidence=found.confidence[kept], survivors=anchors
-    )
+    return Picked(anchors=anchors, class_id=found.class_id[kept], confidence=found.confidence[kept], survivors=anchors)
 
 
 def _best(found: Tensor, chosen: Chosen) -> Picked:
@@ -159,9 +157,7 @@ def _best(found: Tensor, chosen: Chosen) -> Picked:
 
 def _of_file(chosen: Chosen, asked: Asked) -> Picked:
     rows = chosen.rows
-    picked = Picked(
-        anchors=chosen.anchors, class_id=rows[:, 5].long(), confidence=rows[:, 4], survivors=chosen.anchors
-    )
+    picked = Picked(anchors=chosen.anchors, class_id=rows[:, 5].long(), confidence=rows[:, 4], survivors=chosen.anchors)
     return _limited(picked, asked)
 
 

@@ -53,7 +53,9 @@ def _place(tensor: TensorProto, path: Path) -> tuple[Path, int, int | None]:
         offset = int(entries.get("offset", 0))
         length = int(entries["length"]) if "length" in entries else None
     except ValueError as error:
-        raise CheckpointError(f"{str(path)!r} says of {tensor.name!r} where it lies with no number ({error}).") from error
+        raise CheckpointError(
+            f"{str(path)!r} says of {tensor.name!r} where it lies with no number ({error})."
+        ) from error
     if offset < 0 or (length or 0) < 0:
         raise CheckpointError(f"{str(path)!r} says that {tensor.name!r} lies at a negative place ({offset}).")
     return file, offset, length

@@ -94,16 +94,23 @@ class ExportHead(Head):
 
         ``classes`` by id or by name.
         """
-        asked = Asked(
-            conf=share(conf, "conf"),
-            iou=share(iou, "iou"),
-            most=whole_number(max_det, "max_det"),
-            classes=None if classes is None else select_classes(self.names, classes),
-            agnostic=bool(agnostic_nms),
+        asked = self.asked(
+            {"conf": conf, "iou": iou, "max_det": max_det, "classes": classes, "agnostic_nms": agnostic_nms}
         )
         size = _size(imgsz)
         for path, image in open_images(source):
             yield self._pass(path, image, self.input_shape((image.shape[0], image.shape[1]), size), asked)
+
+    def asked(self, given: Mapping[str, Any]) -> Asked:
+        """What the selection is asked for, checked; by default as ``passes`` has it."""
+        classes = given.get("classes")
+        return Asked(
+            conf=share(given.get("conf", 0.25), "conf"),
+            iou=share(given.get("iou", 0.7), "iou"),
+            most=whole_number(given.get("max_det", MOST), "max_det"),
+            classes=None if classes is None else select_classes(self.names, classes),
+            agnostic=bool(given.get("agnostic_nms", False)),
+        )
 
     def input_shape(self, original: tuple[int, int], imgsz: tuple[int, int]) -> tuple[int, int]:
         """The input (h, w) px for an image of (height, width) px: the file's own size, or as Ultralytics finds it."""

@@ -19,7 +19,7 @@ from .metadata import Metadata, read_metadata
 from .network import Export, ImageInput
 from .others import open_openvino, open_torchscript
 from .preprocessing import Preprocessing
-from .reading import GraphReader, Rows
+from .reading import GraphReader
 from .saving import read_beside
 from .sources import Source
 

@@ -31,8 +31,8 @@ def open_torchscript(
         raise CheckpointError(f"{str(path)!r} is no TorchScript archive, or is cut short. Export or copy it again.")
     if not trusted:
         raise CheckpointError(
-            f"{str(path)!r} is a TorchScript program, of which parts may run when it is opened. Say trusted=True if you "
-            "know who wrote it, or export to ONNX, which is read without running."
+            f"{str(path)!r} is a TorchScript program, parts of which may run when it is opened. Say trusted=True if "
+            "you know who wrote it, or export to ONNX, which is read without running."
         )
     extra = {CONFIG: ""}
     try:
@@ -51,7 +51,8 @@ def open_openvino(
         import openvino
     except ImportError as error:
         raise CheckpointError(
-            f"{str(path)!r} needs the package openvino, which is not installed: pip install openvino. Or export to ONNX."
+            f"{str(path)!r} needs the package openvino, which is not installed: pip install openvino. Or "
+            "export to ONNX."
         ) from error
     weights = path.with_suffix(".bin")
     if not weights.is_file():

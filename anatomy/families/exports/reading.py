@@ -1,6 +1,6 @@
 """One run of an exported file, read level by level: from the tensors of its graph, or from its outputs alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from ...errors import UnsupportedModelError
 from ...head.pyramid import Pyramid
 from .graph import Graph
+from .layers import convolutions, precision_of
 from .layout import Layout, strides_of
 from .runtimes import OnnxRuntime, Runtime, Values
 from .sources import Source
@@ -79,10 +80,25 @@ class GraphReader:
             content = self.graph.with_outputs(names).SerializeToString()
             self._session = OnnxRuntime(content, self.layout.image, names, self._path)
 
+    @property
+    def precision(self) -> str:
+        """In which the convolutions are stored: "float32", "float16" or "int8"."""
+        return precision_of(self.graph)
+
+    def convolutions(self) -> dict[str, tuple[str, ...]]:
+        """By tensor: the paths that a convolution may have had in the network that was exported."""
+        return convolutions(self.graph)
+
+    def intermediate(self, frame: np.ndarray, names: Iterable[str]) -> Values:
+        """These tensors for an input, by a session of their own, which is not kept."""
+        wanted = list(names)
+        content = self.graph.with_outputs(wanted).SerializeToString()
+        return OnnxRuntime(content, self.layout.image, wanted, self._path).run(frame)
+
     def values(self, frame: np.ndarray) -> Values:
         """All tensors of the layout and the outputs, by name."""
         self.prepare()
-        assert self._session is not None  # noqa: S101  # prepared above
+        assert self._session is not None  # prepared above
         return self._session.run(frame)
 
     def outputs(self, frame: np.ndarray) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ Values = Mapping[str, np.ndarray]
 
 
 class Runtime(Protocol):
-    """``run``: an input (B, C, H, W) to the named tensors, or to all outputs, named "0", "1" …, where it has no names."""
+    """``run``: an input (B, C, H, W) to tensors by name; to the outputs, named "0", "1" …, where they have none."""
 
     def run(self, frame: np.ndarray) -> Values:
         """What the file makes of an input."""
