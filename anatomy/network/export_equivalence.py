@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .equivalence import Difference
 from .text import aligned
@@ -118,7 +118,9 @@ class ExportEquivalence:
         import polars
 
         text, number = polars.String, polars.Float64
-        schema = dict.fromkeys(("image", "status", "level_name", "size", "class_before", "class_after"), text)
+        schema: dict[str, Any] = dict.fromkeys(
+            ("image", "status", "level_name", "size", "class_before", "class_after"), text
+        )
         schema |= dict.fromkeys(("confidence_before", "confidence_after", "iou", "edge"), number)
         return polars.DataFrame([vars(fate) for fate in self.fates], schema=schema)
 

@@ -9,7 +9,7 @@ import torch
 
 from ..arguments import shown
 from ..families.exports.network import Export
-from ..families.exports.preprocessing import Preprocessing
+from ..families.exports.preprocessing import Preprocessing, smallest_input
 from ..families.registry import describe
 from ..head.head import Head
 from ..head.letterbox import Letterbox
@@ -25,7 +25,7 @@ class Pair:
     """``before`` the model's trace, ``after`` the file's with its own input, ``same`` the file's with the model's.
 
     ``same`` is None where the file cannot take that; ``differences`` of the two inputs; ``recognized``: whether the
-    file's input could be explained.
+    file's input could be explained; ``larger``: the model by itself would make a smaller input.
     """
 
     before: Trace
@@ -33,6 +33,7 @@ class Pair:
     same: Trace | None
     differences: tuple[PreprocessingDifference, ...]
     recognized: bool
+    larger: bool
 
 
 def look(
@@ -60,7 +61,20 @@ def look(
     same = after if alike else None
     if not alike and theirs is not None and theirs.shape == frame.shape:
         same = Trace(head, head.pass_of(path, image, theirs, before.letterbox, asked))
-    return Pair(before=before, after=after, same=same, differences=differences, recognized=mine is None or mine.certain)
+    return Pair(
+        before=before,
+        after=after,
+        same=same,
+        differences=differences,
+        recognized=mine is None or mine.certain,
+        larger=_would_be_smaller(model, original, shape),
+    )
+
+
+def _would_be_smaller(model: Any, original: tuple[int, int], shape: tuple[int, int]) -> bool:
+    """Whether the model's own prediction pads an image of (height, width) px less than to this input."""
+    head = describe(model)
+    return _takes(head, "rect", True) and smallest_input(original, shape, head.tensor_multiple or 32) != shape
 
 
 def model_args(model: Any, export: Export, args: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,10 +42,11 @@ def compare_export(
     differing: dict[str, PreprocessingDifference] = {}
     rows: tuple[Difference, ...] = ()
     pair: Pair | None = None
-    recognized = True
+    recognized, larger = True, 0
     for path, image in open_images(source):
         first, pair = pair is None, look(model, export, path, image, preprocess, predict_args)
         recognized &= pair.recognized
+        larger += pair.larger
         differing = {entry.what: entry for entry in pair.differences} | differing
         tally.add(pair)
         told += fates(path, pair.before, pair.after)
@@ -60,6 +61,7 @@ def compare_export(
         input_shape=pair.after.input_shape,
         precision=precision,
         tolerance=TOLERANCE[precision] if tolerance is None else tolerance,
+        larger=larger,
         recognized=recognized,
         preprocessing=tuple(differing.values()),
         outputs=tally.differences(),

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...head.forward import Candidates, Pass
-from .reading import Chosen, Read
+from .reading import Chosen, Read, sigmoid
 
 CLASS_SHIFT = 7680.0  # px a class: `max_wh` of ultralytics.utils.nms.non_max_suppression
 MOST_SEEN = 30_000  # `max_nms` of the same: of more candidates it sees the best alone
@@ -56,7 +56,7 @@ class Picked:
 
 
 def scores(run: Pass) -> Tensor:
-    """The scores (nc, A) of a pass: those of the file for logits that are the file's, else the sigmoid."""
+    """The scores (nc, A) of a pass: those of the file for logits that are the file's, else onnxruntime's sigmoid."""
     read: Read = run.private.read
     parts, start = [], 0
     for mine, theirs in zip(run.logits, read.logits, strict=True):
@@ -68,7 +68,7 @@ def scores(run: Pass) -> Tensor:
 
 
 def _scores_of_level(mine: Tensor, theirs: Tensor, given: Tensor) -> Tensor:
-    found = mine.sigmoid()
+    found = sigmoid(mine)
     for row in range(len(mine)):
         if torch.equal(mine[row], theirs[row]):
             found[row] = given[row]
@@ -143,16 +143,22 @@ def _suppressed(run: Pass, found: Candidates) -> Picked:
 
 
 def _best(found: Tensor, chosen: Chosen) -> Picked:
-    """The best pairs of anchor and class among the anchors with the best scores, as ``Detect.get_topk_index``."""
+    """The best pairs of anchor and class among the anchors with the best scores, as ``Detect.get_topk_index`` finds
+    them; of equals the first, as ONNX' TopK has it."""
     best, likeliest = found.max(0)
     most = min(chosen.most, len(best))
-    anchors = best.topk(most).indices
+    anchors = _first(best, most)
     if chosen.agnostic:
         confidence, class_id = best[anchors], likeliest[anchors]
     else:
-        confidence, flat = found[:, anchors].T.flatten().topk(most)
-        class_id, anchors = flat % len(found), anchors[flat // len(found)]
+        pairs = found[:, anchors].T.flatten()
+        flat = _first(pairs, most)
+        confidence, class_id, anchors = pairs[flat], flat % len(found), anchors[flat // len(found)]
     return Picked(anchors=anchors, class_id=class_id, confidence=confidence, survivors=anchors)
+
+
+def _first(values: Tensor, count: int) -> Tensor:
+    return values.argsort(descending=True, stable=True)[:count]
 
 
 def _of_file(chosen: Chosen, asked: Asked) -> Picked:

@@ -48,7 +48,7 @@ def open_openvino(
 ) -> Export:
     """An OpenVINO model: the .xml with its .bin beside it, and Ultralytics' metadata.yaml where there is one."""
     try:
-        import openvino
+        import openvino  # pyright: ignore[reportMissingImports]  # where it is installed
     except ImportError as error:
         raise CheckpointError(
             f"{str(path)!r} needs the package openvino, which is not installed: pip install openvino. Or "

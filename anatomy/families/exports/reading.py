@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -223,6 +224,19 @@ def one_convolution(source: Source, feature: Tensor, weight: Tensor, bias: Tenso
         [onnx.numpy_helper.from_array(part.detach().contiguous().numpy(), name) for name, part in held.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+
+
+@cache
+def _sigmoid_session() -> OnnxRuntime:
+    sides = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", "m"]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Sigmoid", ["x"], ["y"])], "sigmoid", sides[:1], sides[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return OnnxRuntime(model.SerializeToString(), "x", ["y"], "sigmoid")
+
+
+def sigmoid(values: Tensor) -> Tensor:
+    """The sigmoid of values (n, m), bit for bit as onnxruntime computes it in a file."""
+    return _tensor(_sigmoid_session().run(values.numpy())["y"])
 
 
 def from_centre(boxes: Tensor) -> Tensor:

@@ -54,7 +54,8 @@ def _put(proto: onnx.ModelProto, node: onnx.NodeProto, place: int, value: Tensor
     """Give a convolution this weight or bias; a stored one that others read as well is left to them."""
     name = node.input[place]
     values = value.detach().cpu().contiguous().numpy()
-    if np.array_equal(reader.graph.value(name), values):
+    stored = reader.graph.value(name)
+    if stored is not None and np.array_equal(stored, values):
         return
     if sum(list(other.input).count(name) for other in proto.graph.node) > 1:
         taken = set(reader.graph.stored)
@@ -62,8 +63,8 @@ def _put(proto: onnx.ModelProto, node: onnx.NodeProto, place: int, value: Tensor
         node.input[place] = own
         proto.graph.initializer.append(numpy_helper.from_array(values, own))
         return
-    stored = next(entry for entry in proto.graph.initializer if entry.name == name)
-    stored.CopyFrom(numpy_helper.from_array(values, name))
+    entry = next(entry for entry in proto.graph.initializer if entry.name == name)
+    entry.CopyFrom(numpy_helper.from_array(values, name))
 
 
 def read_beside(entries: Mapping[str, str], path: object) -> dict[str, Any]:
