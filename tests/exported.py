@@ -37,7 +37,8 @@ def _made(name: str, pixels: bytes, shape: tuple[int, ...], kind: str, settings:
     level = LOGGER.level
     LOGGER.setLevel(logging.ERROR)
     try:
-        return Path(model.export(format=kind, imgsz=shape[:2], verbose=False, simplify=False, **dict(settings)))
+        own = {"simplify": False} if kind == "onnx" else {}
+        return Path(model.export(format=kind, imgsz=shape[:2], verbose=False, **own, **dict(settings)))
     finally:
         LOGGER.setLevel(level)
 
@@ -51,3 +52,28 @@ def export_predict(model: anatomy.Export, image, args):
 def export_answer(result):
     """The same of a result."""
     return result.boxes, result.confidence, result.class_id
+
+
+def quantized_file(path: Path, images: list[np.ndarray], folder: Path) -> Path:
+    """An ONNX file in INT8 by onnxruntime's own quantizer, its convolutions alone, as Ultralytics quantizes."""
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader, quantize_static
+
+    shape = PIXELS.frame(images[0], images[0].shape[:2]).shape
+
+    class Images(CalibrationDataReader):
+        """One image after another."""
+
+        left = iter(images)
+
+        def get_next(self):
+            image = next(self.left, None)
+            return None if image is None else {"images": PIXELS.frame(image, shape[2:])}
+
+    others = [node.name for node in onnx.load(path).graph.node if node.op_type != "Conv"]
+    made = folder / f"{path.stem}_int8.onnx"
+    quantize_static(path, made, Images(), nodes_to_exclude=others)
+    return made
+
+
+PIXELS = anatomy.Preprocessing()

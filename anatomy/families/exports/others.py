@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -36,7 +37,9 @@ def open_torchscript(
         )
     extra = {CONFIG: ""}
     try:
-        program = torch.jit.load(BytesIO(content), map_location="cpu", _extra_files=extra).eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # newer torch would have files of another kind
+            program = torch.jit.load(BytesIO(content), map_location="cpu", _extra_files=extra).eval()
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(f"{str(path)!r} is no whole TorchScript file: {first_line(error)}.") from error
     metadata = read_metadata(_json(extra[CONFIG]), path)
