@@ -29,8 +29,9 @@ class PreprocessingDifference:
 class LevelDifference:
     """How far the outputs of a level lie apart on the same input, over all images and cells.
 
-    ``quantity`` "class logits", "box outputs" (raw, before they are decoded) or "boxes" (px of the input); ``largest``
-    and ``mean`` of |a - b|, infinite where one of them alone is not finite; ``scale`` the largest |a|.
+    ``quantity`` "class logits", "box outputs" (raw, before they are decoded), "scores" (what the selection sees) or
+    "boxes" (px of the input); ``largest`` and ``mean`` of |a - b|, infinite where one of them alone is not finite;
+    ``scale`` the largest |a|.
     """
 
     level: str

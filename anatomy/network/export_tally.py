@@ -68,6 +68,7 @@ def _outputs(before: Trace, after: Trace) -> list[tuple[tuple[str, str], Tensor,
     if before.shapes != after.shapes:
         return []
     boxes = [torch.from_numpy(made.decode(np.arange(made.pyramid.count))) for made in (before, after)]
+    scores = [made.scores() for made in (before, after)]
     found = []
     for level, here in zip(before.levels, before.pyramid.slices, strict=True):
         index = level.index
@@ -75,5 +76,6 @@ def _outputs(before: Trace, after: Trace) -> list[tuple[tuple[str, str], Tensor,
         if before.run.box_logits.shape == after.run.box_logits.shape and before.reg_max == after.reg_max:
             raw = [made.run.box_logits[:, here] for made in (before, after)]
             found.append(((level.name, "box outputs"), *raw))
+        found.append(((level.name, "scores"), scores[0][:, here], scores[1][:, here]))
         found.append(((level.name, "boxes"), boxes[0][here], boxes[1][here]))
     return found

@@ -9,21 +9,22 @@ from .graph import Graph, Node, attributes
 from .selection import Selection, selection_of
 from .sources import Source, sources
 
+ROUNDING = ("QuantizeLinear", "DequantizeLinear", "Cast", "Identity")  # which leave a tensor what it is, nearly
+
 
 @dataclass(frozen=True)
 class Layout:
     """The tensors of a graph, by name, from which a pass is read.
 
     ``classes`` and ``box_outputs``: the convolution of each level that puts out class logits, and raw box outputs
-    (empty where they are not to be told). Of all levels one after another: ``scores`` (B, nc, A) in [0, 1], ``boxes``
-    (B, 4, A) decoded, ``prediction`` (B, 4 + nc + extra, A). ``selection``: what the graph itself selects, or None.
+    (empty where they are not to be told). ``prediction`` (B, 4 + nc + extra, A): of all levels one after another boxes,
+    scores in [0, 1], and what comes after them, as the file puts it out, or as it selects from it. ``selection``: what
+    the graph itself selects, or None.
     """
 
     image: str
     classes: tuple[Source, ...]
     box_outputs: tuple[Source, ...]
-    scores: str
-    boxes: str
     prediction: str
     selection: Selection | None
 
@@ -38,7 +39,7 @@ class Layout:
         convs = (*self.classes, *self.box_outputs)
         read = [source.conv.input[0] for source in self.classes]
         chosen = self.selection.tensors if self.selection is not None else ()
-        return (*(source.conv.output[0] for source in convs), *read, self.scores, self.prediction, *chosen)
+        return (*(source.conv.output[0] for source in convs), *read, self.prediction, *chosen)
 
 
 def layout_of(graph: Graph, classes: int | None) -> Layout:
@@ -56,17 +57,15 @@ def layout_of(graph: Graph, classes: int | None) -> Layout:
             f"({classes or 'any number of'} channels each) should meet in one concatenation and a sigmoid, and stand "
             "behind 4 box channels. Export with Ultralytics, or describe the detector itself; see anatomy.Head."
         )
-    name, parts, whole = placed[0]
+    _, parts, whole = placed[0]
     boxes = whole.input[0]
-    prediction = whole.output[0]
+    selection = selection_of(graph, whole.output[0], boxes)
     return Layout(
         image=image,
         classes=tuple(parts),
         box_outputs=_box_outputs(graph, boxes, parts),
-        scores=name,
-        boxes=boxes,
-        prediction=prediction,
-        selection=selection_of(graph, prediction, boxes),
+        prediction=graph.outputs[0] if selection is None else whole.output[0],
+        selection=selection,
     )
 
 
@@ -95,12 +94,16 @@ def _by_level(graph: Graph, name: str) -> list[Source] | None:
 
 def _prediction(graph: Graph, scores: str) -> Node | None:
     """The concatenation of boxes, these scores and whatever comes after them, along the channels."""
-    for node in graph.readers.get(scores, ()):
-        if node.op_type != "Concat" or attributes(node)["axis"] not in (1, -2) or list(node.input).index(scores) != 1:
-            continue
-        shape = graph.shapes.get(node.input[0], ())
-        if len(shape) == 3 and shape[1] == 4:
-            return node
+    waiting = [scores]
+    while waiting:
+        name = waiting.pop()
+        for node in graph.readers.get(name, ()):
+            if node.op_type in ROUNDING and node.input[0] == name:
+                waiting.append(node.output[0])
+            elif node.op_type == "Concat" and attributes(node)["axis"] in (1, -2) and node.input[1] == name:
+                shape = graph.shapes.get(node.input[0], ())
+                if len(shape) == 3 and shape[1] == 4:
+                    return node
     return None
 
 

@@ -120,7 +120,7 @@ class GraphReader:
             features=tuple(_tensor(values[source.conv.input[0]])[:1] for source in layout.classes),
             box_logits=box_logits,
             boxes=_corners(prediction[:4], box_logits if raw else None, pyramid),
-            scores=_tensor(values[layout.scores])[0],
+            scores=prediction[4 : 4 + layout.nc],
             extras=prediction[4 + layout.nc :],
             chosen=self._chosen(values),
         )
