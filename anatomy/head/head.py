@@ -51,6 +51,7 @@ class Head(ABC):
     channels: int = 3  # of an image
     wants: tuple[str, ...] = ()  # beside boxes and labels, for all its losses: "segments" or "keypoints"
     endings: tuple[str, ...] = (".pt",)  # of the names of its files
+    input_size: tuple[int, int] | None = None  # (h, w) px, where every pass has this one size
     tensor_multiple: int | None = None  # px, of which a tensor's sides are multiples; None: ``passes`` takes no tensors
 
     @abstractmethod

@@ -11,6 +11,7 @@ import torch
 from onnx import numpy_helper
 
 import anatomy
+import diagnosis
 import surgery
 from tests.contract.rows import PICTURE
 from tests.exported import export_file, exported, plain
@@ -229,3 +230,11 @@ def _joined_then_split(proto: onnx.ModelProto) -> onnx.ModelProto:
     new.graph.node.extend(kept)
     new.graph.initializer.append(sizes)
     return new
+
+
+def test_what_needs_modules_or_other_sizes_is_refused_with_what_works():
+    export = exported("yolov8n", PICTURE)
+    with pytest.raises(anatomy.UnsupportedModelError, match=r"layers are no modules\. anatomy\.equivalent"):
+        anatomy.layers(export, 128)
+    with pytest.raises(anatomy.UnsupportedModelError, match=r"512 × 640 px, but this one takes 64 × 128 px alone"):
+        diagnosis.check_grid(export)

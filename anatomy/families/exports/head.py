@@ -47,7 +47,7 @@ class ExportHead(Head):
         one2one = model.metadata.end2end
         self.branches = ("one2one" if one2one else "one2many",)
         self.reg_max = model.reader.reg_max
-        self.channels = model.image.channels
+        self.channels, self.input_size = model.image.channels, model.image.fixed
         self.levels = tuple(self._level(index, stride) for index, stride in enumerate(model.reader.strides))
 
     def _level(self, index: int, stride: tuple[float, float]) -> Level:
@@ -114,8 +114,8 @@ class ExportHead(Head):
 
     def input_shape(self, original: tuple[int, int], imgsz: tuple[int, int]) -> tuple[int, int]:
         """The input (h, w) px for an image of (height, width) px: the file's own size, or as Ultralytics finds it."""
-        if self.net.image.fixed is not None:
-            return self.net.image.fixed
+        if self.input_size is not None:
+            return self.input_size
         stride = round(max(level.stride for level in self.levels))
         whole = whole_strides(imgsz, stride)
         return smallest_input(original, whole, stride) if self.net.preprocessing.fit == "letterbox" else whole
