@@ -52,8 +52,8 @@ def describe(model: Any) -> Head:
         return found(model)  # pyright: ignore[reportCallIssue]  # each family's own head is made of a model
     raise UnsupportedModelError(
         f"{type(model).__name__} is no detector that the workbench knows: it takes an Ultralytics YOLO object, its "
-        "`.model`, torchvision's FCOS or RetinaNet, or a detector with a `describe_head()` method. Consider "
-        "`YOLO('yolov8n.pt')`."
+        "`.model`, torchvision's FCOS or RetinaNet, an exported file (`anatomy.open_export`), or a detector with a "
+        "`describe_head()` method. Consider `YOLO('yolov8n.pt')`."
     )
 
 
