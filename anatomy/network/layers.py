@@ -38,7 +38,7 @@ def layers(model: Any, imgsz: int | Sequence[int] | Tensor = 640, *, fused: bool
     if isinstance(net, Export):
         raise UnsupportedModelError(
             f"{net.path.name!r} is an exported file, whose layers are no modules. anatomy.equivalent(model, file, "
-            "image) compares its convolutions with those of the model; layers takes the model that it was exported from."
+            "image) compares its convolutions with those of the model; layers takes the model itself."
         )
     shape = input_shape(net, imgsz)
     parts = _parts(net, head)

@@ -13,6 +13,8 @@ from onnx import numpy_helper
 import anatomy
 import diagnosis
 import surgery
+from anatomy.families.exports.graph import Graph
+from anatomy.families.exports.layout import layout_of, strides_of
 from tests.contract.rows import PICTURE
 from tests.exported import export_file, exported, plain
 
@@ -238,3 +240,17 @@ def test_what_needs_modules_or_other_sizes_is_refused_with_what_works():
         anatomy.layers(export, 128)
     with pytest.raises(anatomy.UnsupportedModelError, match=r"512 × 640 px, but this one takes 64 × 128 px alone"):
         diagnosis.check_grid(export)
+
+
+def test_strides_that_the_graph_does_not_show_are_those_written_down(tmp_path):
+    proto = onnx.load(export_file("yolov8n", PICTURE))
+    next(node for node in proto.graph.node if node.op_type == "Conv").op_type = "Unknown"  # no shape beyond it
+    graph, known = Graph(proto), Graph(onnx.load(export_file("yolov8n", PICTURE)))
+    layout = layout_of(known, 4)
+    assert graph.shapes.get(layout.classes[0].conv.output[0], ()) == ()
+    assert strides_of(known, layout, None) == strides_of(graph, layout, 32) == ((8.0, 8.0), (16.0, 16.0), (32.0, 32.0))
+    assert strides_of(graph, layout, 64) == ((16.0, 16.0), (32.0, 32.0), (64.0, 64.0))
+    export = exported("yolov8n", PICTURE)
+    export.reader.strides = ((4.0, 4.0), (16.0, 16.0), (32.0, 32.0))
+    with pytest.raises(anatomy.UnsupportedModelError, match=r"grids of \[\(8, 16\).* strides of 4, 16, 32 px make"):
+        anatomy.trace(export, PICTURE)

@@ -1,5 +1,6 @@
 """An ONNX graph as it is walked: who makes a tensor, who reads it, which values are stored, which shapes are known."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
@@ -39,13 +40,16 @@ class Graph:
         waiting, done = list(self.proto.graph.node), set[str]()
         found: list[Node] = []
         while waiting:
-            ready = [node for node in waiting if not any(n in self.maker and n not in done for n in node.input)]
-            if not ready:
-                return found + waiting
-            found += ready
-            done.update(name for node in ready for name in node.output)
-            taken = {id(node) for node in ready}
-            waiting = [node for node in waiting if id(node) not in taken]
+            later: list[Node] = []
+            for node in waiting:
+                if any(name in self.maker and name not in done for name in node.input):
+                    later.append(node)
+                    continue
+                found.append(node)
+                done.update(node.output)
+            if len(later) == len(waiting):  # a circle, which whoever runs it refuses
+                return found + later
+            waiting = later
         return found
 
     @property
@@ -85,9 +89,9 @@ class Graph:
 
     def above(self, name: str) -> Iterator[str]:
         """The tensors from which one is computed, itself first, the nearest before those farther up."""
-        seen, waiting = {name}, [name]
+        seen, waiting = {name}, deque([name])
         while waiting:
-            here = waiting.pop(0)
+            here = waiting.popleft()
             yield here
             node = self.maker.get(here)
             for entry in node.input if node is not None else ():

@@ -127,16 +127,21 @@ def _said(graph: Graph) -> str:
     return ", ".join(f"{name} {tuple(graph.shapes.get(name, ()))}" for name in graph.outputs[:6])
 
 
-def strides_of(graph: Graph, layout: Layout) -> tuple[tuple[float, float], ...]:
-    """From cell to cell, (x, y) px of the input a level; UnsupportedModelError where a grid does not divide it."""
+def strides_of(graph: Graph, layout: Layout, coarsest: int | None) -> tuple[tuple[float, float], ...]:
+    """From cell to cell, (x, y) px of the input a level.
+
+    From the shapes of the graph; where these are not known, powers of two up to the ``coarsest`` that the exporter
+    wrote down (32 if it did not), which every pass is held against.
+    """
     height, width = graph.shapes[layout.image][2:]
     found = []
-    for source in layout.classes:
+    for place, source in enumerate(reversed(layout.classes)):
         shape = graph.shapes.get(source.conv.output[0], ())
-        if len(shape) != 4 or not shape[2] or not shape[3]:
-            raise UnsupportedModelError(f"The grid of {source.conv.name!r} cannot be told from this graph.")
-        found.append(((width or 0) / shape[3], (height or 0) / shape[2]))
-    return tuple(found)
+        if len(shape) == 4 and shape[2] and shape[3]:
+            found.append(((width or 0) / shape[3], (height or 0) / shape[2]))
+        else:
+            found.append(((coarsest or 32) / 2**place,) * 2)
+    return tuple(reversed(found))
 
 
 def weights(graph: Graph, source: Source) -> tuple[np.ndarray, np.ndarray | None] | str:

@@ -93,7 +93,7 @@ def _open_onnx(path: Path, names: Names | None, preprocessing: Preprocessing) ->
     export = Export(
         path=path,
         format="ONNX",
-        reader=GraphReader(graph, layout, rows, path),
+        reader=GraphReader(graph, layout, rows, metadata.stride, path),
         image=ImageInput(
             batch=shape[0].dim_value or 1,
             channels=shape[1].dim_value or 3,

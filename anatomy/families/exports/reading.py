@@ -64,9 +64,9 @@ class GraphReader:
     cannot be edited. ``strides``: (x, y) px of the input a level.
     """
 
-    def __init__(self, graph: Graph, layout: Layout, rows: tuple[Rows, ...], path: object):
+    def __init__(self, graph: Graph, layout: Layout, rows: tuple[Rows, ...], coarsest: int | None, path: object):
         self.graph, self.layout, self.rows, self._path = graph, layout, rows, path
-        self.strides = strides_of(graph, layout)
+        self.strides = strides_of(graph, layout, coarsest)
         self._session: OnnxRuntime | None = None
         channels = layout.box_outputs[0].channels if layout.box_outputs else 4
         self.reg_max = channels // 4
@@ -111,7 +111,7 @@ class GraphReader:
         """What the file makes of an input (1, C, H, W)."""
         values, layout = self.values(frame), self.layout
         logits = tuple(_channels(values, source) for source in layout.classes)
-        pyramid = Pyramid(shapes=tuple((level.shape[1], level.shape[2]) for level in logits), steps=self.strides)
+        pyramid = self._pyramid(frame, logits)
         prediction = _tensor(values[layout.prediction])[0]
         raw = [_channels(values, source).flatten(1) for source in layout.box_outputs]
         box_logits = torch.cat(raw, 1) if raw else prediction[:4]
@@ -124,6 +124,19 @@ class GraphReader:
             extras=prediction[4 + layout.nc :],
             chosen=self._chosen(values),
         )
+
+    def _pyramid(self, frame: np.ndarray, logits: tuple[Tensor, ...]) -> Pyramid:
+        """The grids of a pass; UnsupportedModelError where they are not those of the strides."""
+        shapes = tuple((level.shape[1], level.shape[2]) for level in logits)
+        whole = [(round(frame.shape[2] / y), round(frame.shape[3] / x)) for x, y in self.strides]
+        if list(shapes) != whole:
+            strides = ", ".join(f"{x:g}" for x, _ in self.strides)
+            raise UnsupportedModelError(
+                f"{str(self._path)!r} has grids of {list(shapes)} cells on an input of {frame.shape[2]} × "
+                f"{frame.shape[3]} px, where strides of {strides} px make {whole}. "
+                "Give an input whose sides are multiples of the coarsest stride."
+            )
+        return Pyramid(shapes=shapes, steps=self.strides)
 
     def _chosen(self, values: Values) -> Chosen | None:
         selection = self.layout.selection

@@ -77,7 +77,8 @@ def _told(graph: Graph, output: str, indices: tuple[str, ...]) -> Selection:
     ranking = {id(node): node for node in above if node.op_type == "TopK"}
     if len(suppressing) > 1:
         raise UnsupportedModelError(
-            "The graph suppresses several images of a batch one by one. Export it with batch=1, or with nms=False."
+            "The graph suppresses several images of a batch one by one. Export it with batch=1, or without NMS "
+            "(nms=None)."
         )
     if len(shape) != 3 or (not suppressing and not ranking):
         raise _lost(output)
