@@ -72,7 +72,7 @@ class Fate:
     edge: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ExportEquivalence:
     """What ``equivalent`` found of a model and an exported file (``names``), on ``images`` photographs.
 
@@ -95,6 +95,10 @@ class ExportEquivalence:
     outputs: tuple[LevelDifference, ...]
     rows: tuple[Difference, ...]
     fates: tuple[Fate, ...]
+
+    def __repr__(self) -> str:
+        verdict = "equal" if self.equal else "different"
+        return f"ExportEquivalence({' and '.join(self.names)}: {verdict}; {self._fates_in_words()})"
 
     def __bool__(self) -> bool:
         return self.equal

@@ -1,5 +1,7 @@
 """A model against its exported file: what deviates is planted here, and must be named."""
 
+import pickle
+
 import cv2
 import numpy as np
 import onnx
@@ -44,6 +46,8 @@ def test_a_faithful_file_is_equal(model, file):
     detections = sum(len(anatomy.trace(model, image, imgsz=(64, 128), rect=False).detections) for image in IMAGES)
     assert found.count("same") == len(found.fates) == detections > 10
     assert "DetectionModel and yolov8n.onnx are equal" in str(found)
+    assert repr(found).startswith("ExportEquivalence(DetectionModel and yolov8n.onnx: equal; ")
+    assert pickle.loads(pickle.dumps(found)) == found
 
 
 PLANTED = {

@@ -254,3 +254,34 @@ def test_strides_that_the_graph_does_not_show_are_those_written_down(tmp_path):
     export.reader.strides = ((4.0, 4.0), (16.0, 16.0), (32.0, 32.0))
     with pytest.raises(anatomy.UnsupportedModelError, match=r"grids of \[\(8, 16\).* strides of 4, 16, 32 px make"):
         anatomy.trace(export, PICTURE)
+
+
+def test_a_graph_whose_logits_are_not_found_is_read_by_its_output(tmp_path):
+    """The sigmoid spelled out: scores are where they were, and logits are told from them."""
+    proto = onnx.load(export_file("yolov8n", PICTURE))
+    place, node = next(
+        (i, node) for i, node in enumerate(proto.graph.node) if node.op_type == "Sigmoid" and "act" not in node.name
+    )
+    given, made = node.input[0], node.output[0]
+    spelled = [
+        onnx.helper.make_node("Neg", [given], ["a"]),
+        onnx.helper.make_node("Exp", ["a"], ["b"]),
+        onnx.helper.make_node("Add", ["b", "one"], ["c"]),
+        onnx.helper.make_node("Reciprocal", ["c"], [made]),
+    ]
+    nodes = list(proto.graph.node)
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes[:place] + spelled + nodes[place + 1 :])
+    proto.graph.initializer.append(numpy_helper.from_array(np.float32(1), "one"))
+    onnx.save(proto, tmp_path / "spelled.onnx")
+    export = anatomy.open_export(tmp_path / "spelled.onnx")
+    trace, theirs = anatomy.trace(export, PICTURE), anatomy.trace(exported("yolov8n", PICTURE), PICTURE)
+    assert places(trace) == places(theirs)
+    torch.testing.assert_close(trace.logits[0], theirs.logits[0].clamp(max=15), rtol=1e-3, atol=1e-3)
+    assert anatomy.trace(copy.deepcopy(export), PICTURE).to_df().equals(trace.to_df())
+    with pytest.raises(anatomy.UnsupportedModelError, match="class logits were not found in the graph"):
+        surgery.mute_level(export, 0)
+    del proto.metadata_props[:]
+    onnx.save(proto, tmp_path / "nameless.onnx")
+    with pytest.raises(anatomy.UnsupportedModelError, match="No detector was found"):
+        anatomy.open_export(tmp_path / "nameless.onnx")

@@ -17,14 +17,16 @@ from .graph import Graph, attributes
 from .layout import layout_of, weights
 from .metadata import Metadata, read_metadata
 from .network import Export, ImageInput
-from .others import open_openvino, open_torchscript
+from .others import open_openvino, open_torchscript, strides_up_to
 from .preprocessing import Preprocessing
-from .reading import GraphReader
+from .reading import GraphReader, OutputsReader, pyramid_of
+from .runtimes import OnnxOutputs
 from .saving import read_beside
 from .sources import Source
 
 LARGEST = 2**31 - 1  # bytes of one protobuf message
 OPERATORS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}  # the domains that onnxruntime itself brings
+HIDDEN = "its class logits were not found in the graph, so neither were the rows that make them"
 OPENERS = {".torchscript": open_torchscript, ".xml": open_openvino}
 Names = Sequence[str] | Mapping[int, str]
 
@@ -44,7 +46,7 @@ def open_export(
     if path.is_dir():
         path = _within(path)
     if path.suffix == ".onnx":
-        found = _open_onnx(path, names, preprocessing or Preprocessing())
+        found = _open_onnx(path, names, preprocessing or Preprocessing(), strides)
     elif path.suffix in OPENERS:
         content = _content(path)
         opener = OPENERS[path.suffix]
@@ -76,7 +78,7 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _open_onnx(path: Path, names: Names | None, preprocessing: Preprocessing) -> Export:
+def _open_onnx(path: Path, names: Names | None, preprocessing: Preprocessing, strides: Sequence[int] | None) -> Export:
     content = _content(path)
     proto = _parsed(content, path)
     _check_operators(proto, path)
@@ -86,21 +88,23 @@ def _open_onnx(path: Path, names: Names | None, preprocessing: Preprocessing) ->
     named = _given(names) or metadata.names
     graph = Graph(proto)
     _check_task(metadata, path)
-    layout = layout_of(graph, None if named is None else len(named))
-    shape = next(entry for entry in graph.inputs if entry.name == layout.image).type.tensor_type.shape.dim
-    convs, refusal = _convolutions(graph, layout.classes)
-    rows = tuple((_kept(conv.weight), None if conv.bias is None else _kept(conv.bias)) for conv in convs)
+    try:
+        layout = layout_of(graph, None if named is None else len(named))
+        convs, refusal = _convolutions(graph, layout.classes)
+        rows = tuple((_kept(conv.weight), None if conv.bias is None else _kept(conv.bias)) for conv in convs)
+        reader: Any = GraphReader(graph, layout, rows, metadata.stride, path)
+        classes = layout.nc
+    except UnsupportedModelError:
+        reader = _outputs_alone(graph, named, strides, metadata, content, path)
+        if reader is None:
+            raise
+        convs, refusal, classes = [], HIDDEN, len(named or ())
     export = Export(
         path=path,
         format="ONNX",
-        reader=GraphReader(graph, layout, rows, metadata.stride, path),
-        image=ImageInput(
-            batch=shape[0].dim_value or 1,
-            channels=shape[1].dim_value or 3,
-            height=shape[2].dim_value or None,
-            width=shape[3].dim_value or None,
-        ),
-        names=named or {index: str(index) for index in range(layout.nc)},
+        reader=reader,
+        image=_image(graph),
+        names=named or {index: str(index) for index in range(classes)},
         metadata=metadata,
         preprocessing=preprocessing,
         digest=hashlib.sha256(content).digest(),
@@ -109,6 +113,32 @@ def _open_onnx(path: Path, names: Names | None, preprocessing: Preprocessing) ->
     export.classes.extend(convs)
     export.refusal = refusal
     return export
+
+
+def _image(graph: Graph) -> ImageInput:
+    """What the one input of a graph takes."""
+    sides = [side.dim_value for side in graph.inputs[0].type.tensor_type.shape.dim]
+    return ImageInput(batch=sides[0] or 1, channels=sides[1] or 3, height=sides[2] or None, width=sides[3] or None)
+
+
+def _outputs_alone(
+    graph: Graph,
+    names: Mapping[int, str] | None,
+    strides: Sequence[int] | None,
+    metadata: Metadata,
+    content: bytes,
+    path: Path,
+) -> OutputsReader | None:
+    """A reader of the first output, where that is a prediction of all cells by its shape; None where it is not."""
+    shape, image = graph.shapes.get(graph.outputs[0], ()), graph.inputs[0].name if len(graph.inputs) == 1 else ""
+    size = graph.shapes.get(image, ())
+    steps = tuple(strides) if strides is not None else strides_up_to(metadata.stride)
+    if names is None or len(shape) != 3 or len(size) != 4 or (shape[1] or 0) < 4 + len(names):
+        return None
+    if pyramid_of(shape[2] or 0, [side or 0 for side in size[2:]], [(step, step) for step in steps]) is None:
+        return None
+    runtime = OnnxOutputs(graph.proto.SerializeToString(), image, graph.outputs, path)
+    return OutputsReader(runtime, len(names), steps, path)
 
 
 def _kept(value: torch.Tensor) -> torch.Tensor:

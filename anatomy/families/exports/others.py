@@ -91,7 +91,7 @@ def _export(
     named = names or metadata.names
     classes = None if named is None else len(named)
     height, width = metadata.imgsz
-    told = tuple(strides) if strides is not None else _strides(metadata.stride)
+    told = tuple(strides) if strides is not None else strides_up_to(metadata.stride)
     export = Export(
         path=path,
         format=kind,
@@ -109,7 +109,7 @@ def _export(
     return export
 
 
-def _strides(coarsest: int | None) -> tuple[int, ...]:
+def strides_up_to(coarsest: int | None) -> tuple[int, ...]:
     """8, 16 … up to the coarsest stride, which exporters write down."""
     found = [8]
     while found[-1] < (coarsest or 32):

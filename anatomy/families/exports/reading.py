@@ -163,7 +163,7 @@ class GraphReader:
 
 
 class OutputsReader:
-    """A file of which the outputs alone are seen: (1, 4 + nc + extra, A), boxes xywh px, scores in [0, 1].
+    """A file of which the outputs alone are read: (1, 4 + nc + extra, A), boxes xywh px, scores in [0, 1].
 
     Logits are told from scores, as large as ``SURE`` at most.
     """
@@ -176,7 +176,8 @@ class OutputsReader:
         self.strides = tuple((float(stride), float(stride)) for stride in strides)
 
     def prepare(self) -> None:
-        """It is ready."""
+        """Make the runtime ready; CheckpointError where it cannot be."""
+        getattr(self._runtime, "prepare", bool)()
 
     def _told(self) -> str:
         return ", ".join(f"{stride:g}" for stride, _ in self.strides)

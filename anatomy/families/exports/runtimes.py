@@ -45,6 +45,26 @@ class OnnxRuntime:
         return {name: np.asarray(value) for name, value in zip(self._wanted, found, strict=True)}
 
 
+class OnnxOutputs:
+    """The outputs of an ONNX file alone; its session is made anew where it was copied or pickled."""
+
+    def __init__(self, content: bytes, image: str, outputs: Sequence[str], path: object):
+        self._settings = content, image, tuple(outputs), path
+        self._session: OnnxRuntime | None = None
+
+    def __getstate__(self) -> dict:
+        return {**vars(self), "_session": None}
+
+    def prepare(self) -> OnnxRuntime:
+        """The session; CheckpointError where onnxruntime cannot make one."""
+        self._session = self._session or OnnxRuntime(*self._settings)
+        return self._session
+
+    def run(self, frame: np.ndarray) -> Values:
+        """The outputs, by name."""
+        return self.prepare().run(frame)
+
+
 DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 DTYPES |= {"tensor(uint8)": np.uint8}
 
