@@ -4,7 +4,9 @@ from typing import Any
 
 from .arguments import finite_number, whole_number
 from .errors import CheckpointError, SelectionError, SourceError, UnsupportedModelError
-from .families.registry import describe, open_checkpoint
+from .families.exports.network import Export
+from .families.exports.preprocessing import Preprocessing
+from .families.registry import describe, open_checkpoint, open_export
 from .head.batch_targets import BatchTargets
 from .head.evaluating import evaluating
 from .head.forward import Candidates, Limits, Outputs, Pass, Refined, Targets
@@ -14,6 +16,7 @@ from .head.levels import Level, select_class, select_classes, select_level, sele
 from .head.pyramid import Pyramid
 from .network.equivalence import Changes, Difference, Equivalence
 from .network.equivalent import equivalent
+from .network.export_equivalence import ExportEquivalence, Fate, LevelDifference, PreprocessingDifference
 from .network.field import Field
 from .network.fused import fused
 from .network.layer import Cost, Layer
@@ -44,16 +47,22 @@ __all__ = [
     "Detections",
     "Difference",
     "Equivalence",
+    "Export",
+    "ExportEquivalence",
+    "Fate",
     "Field",
     "Head",
     "Layer",
     "LayerTable",
     "Letterbox",
     "Level",
+    "LevelDifference",
     "LevelShares",
     "Limits",
     "Outputs",
     "Pass",
+    "Preprocessing",
+    "PreprocessingDifference",
     "Pyramid",
     "ReceptiveField",
     "Refined",
@@ -73,6 +82,7 @@ __all__ = [
     "level_shares",
     "levels",
     "open_checkpoint",
+    "open_export",
     "receptive_field",
     "select_class",
     "select_classes",

@@ -108,13 +108,16 @@ AT_HOME = {
     "scipy": "diagnosis",
     "skimage": "diagnosis",
     "torchinfo": "anatomy",
+    "onnx": "anatomy",
+    "onnxruntime": "anatomy",
+    "openvino": "anatomy",
     "matplotlib": "viz",
     "ipywidgets": "viz",
     "ipympl": "viz",
     "typer": "viz",
 }
 HEAVY = ("ultralytics", "torchvision", "timm", "captum", "torchinfo", "matplotlib", "ipywidgets", "polars", "cv2")
-HEAVY += ("scipy", "skimage", "sklearn")
+HEAVY += ("scipy", "skimage", "sklearn", "onnx", "onnxruntime", "openvino")
 MACHINE_PATH = re.compile(rb"(?<![\w.:/~-])/(?:home|root|Users|work|mnt|srv)/[\w.-]")
 LONGEST = 400  # lines of a source file
 

@@ -6,7 +6,8 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from inspect import signature
 from os import PathLike
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -58,6 +59,8 @@ class Head(BeyondCells):
     fixed_size: tuple[int, int] | None = None  # (height, width) px to which every image is scaled; None: to ``imgsz``
     second_stage: bool = False  # classes are those of pooled proposals, not of cells
     wants: tuple[str, ...] = ()  # beside boxes and labels, for all its losses: "segments" or "keypoints"
+    endings: tuple[str, ...] = (".pt",)  # of the names of its files
+    input_size: tuple[int, int] | None = None  # (h, w) px, where every pass has this one size
     tensor_multiple: int | None = None  # px, of which a tensor's sides are multiples; None: ``passes`` takes no tensors
 
     @abstractmethod
@@ -127,6 +130,11 @@ class Head(BeyondCells):
     @abstractmethod
     def finish(self, run: Pass) -> Pass:
         """The pass with its end done again from its class logits: scores, selection and result, nothing else."""
+
+    def rerun_level(self, run: Pass, level: int, rows: tuple[Tensor, Tensor | None]) -> Tensor | None:
+        """The logits (rows, h, w) of a level of this pass with other rows, where something else than torch computes
+        them; None, unless overridden: torch's convolution does."""
+        return None
 
     @abstractmethod
     def found(self, run: Pass) -> tuple[Tensor, Tensor, Tensor]:
@@ -346,6 +354,11 @@ class Head(BeyondCells):
             f"{type(self.net).__name__} has no checkpoint format of its own. Save its state_dict() with torch.save, "
             "and the edits with surgery.write_recipe."
         )
+
+    def writer(self, path: Path, half: bool, beside: Mapping[str, Any]) -> Callable[[BinaryIO], object]:
+        """What writes the model, and ``beside`` with it, to a file that is to stand at ``path``; all that can be
+        refused is refused before. Unless overridden ``torch.save`` of ``checkpoint(half)``."""
+        return partial(torch.save, {**self.checkpoint(half), **beside})
 
     def open(self, path: str | PathLike, *, trusted: bool = False) -> Any:
         """The detector of a file in this family's own format; refused where a family has none.

@@ -61,13 +61,18 @@ def _level(head: Head, pass_: Pass, level: int) -> _Level:
         raise RuntimeError(
             f"This trace has {len(before[0])} class rows, the model now {len(now[0])}. Trace the image again."
         )
-    return made if _equal(before, now) else _changed_level(conv, feature, made, now)
+    if _equal(before, now):
+        return made
+    own = head.rerun_level(pass_, level, now)
+    if own is not None:
+        return _Level(logits=own, peaks=peak(own), rows=_cloned(now))
+    return _changed_level(conv, feature, made, now)
 
 
 def _changed_level(conv: nn.Conv2d, feature: Tensor, made: _Level, now: Rows) -> _Level:
     """One level whose rows have changed; ``made`` is what it was."""
     weight, bias = now
-    rows = weight.clone(), None if bias is None else bias.clone()
+    rows = _cloned(now)
     kind = kind_of(conv, feature, weight, bias)
     if kind is None:
         padding = cast("tuple[int, ...]", conv.padding)  # or the name of one, which torch takes as well
@@ -85,6 +90,10 @@ def _changed_level(conv: nn.Conv2d, feature: Tensor, made: _Level, now: Rows) ->
     else:
         new = convolve(kind, feature, weight, bias)
     return _Level(logits=new, peaks=peak(new), rows=rows)
+
+
+def _cloned(rows: Rows) -> Rows:
+    return rows[0].clone(), None if rows[1] is None else rows[1].clone()
 
 
 def _some_rows(

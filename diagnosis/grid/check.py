@@ -63,6 +63,13 @@ def check_grid(
     step = whole_number(step, "step")
     if step <= 0 or (step % strides).any():
         raise ValueError(f"step must be a multiple of every stride {strides.tolist()} px, but {step!r} was given.")
+    size = head.input_size
+    if size is not None and size != (4 * step, 5 * step):
+        raise anatomy.UnsupportedModelError(
+            f"The grid is checked on inputs of {4 * step} × {5 * step} px, but this one takes "
+            f"{size[0]} × {size[1]} px alone. Export it with open sizes (dynamic=True), or check "
+            "the model that it was exported from."
+        )
     args = {"conf": 0.9, "iou": 0.7, **predict_args}
     readings, misfits, probes, order = _readings(head, step, seed, args)
     subject = f"grid of {type(head.net).__name__}"

@@ -23,6 +23,7 @@ from tests.contract.rows import (
     ultralytics,
 )
 from tests.corner_net import CornerNet
+from tests.exported import export_answer, export_predict, exported
 from tests.fastvit_nets import SMALL
 from tests.other_heads import of_text, rtdetr
 from tests.ssd_and_rcnn_nets import tiny_faster_rcnn, tiny_ssd
@@ -153,6 +154,22 @@ def ssd_row(name: str, **made) -> Family:
     )
 
 
+def onnx_row(name: str, model: str, conf: float = 0.25, **settings) -> Family:
+    return Family(
+        name=name,
+        build=lambda: exported(model, PICTURE, **settings),
+        predict=export_predict,
+        answer=export_answer,
+        args={"conf": conf, "iou": 0.7, "imgsz": 128},
+        refuses={
+            "file": r"onnxruntime opens files by their ending, so the file must end in \.onnx",
+            "steps": NO_STEPS,
+            "boxes by level": NO_STEPS,
+            "targets": NO_TRAINING,
+        },
+    )
+
+
 FAMILIES = (
     *(ultralytics(name) for name in BODIES),
     *(ultralytics(name, bodiless=True) for name in HEADS),
@@ -188,6 +205,9 @@ FAMILIES = (
     fastvit_row("fastvit as published", NaiveDetector, refuses={"boxes by level": MIXED, "targets": NO_TRAINING}),
     pafpn_row("pafpn as described", ()),
     pafpn_row("pafpn repaired", tuple(PLACES)),
+    onnx_row("onnx", "yolov8n"),
+    onnx_row("onnx with its own nms", "yolov8n", nms=True),
+    onnx_row("onnx one2one", "yolo26n", nms=False),
     Family(
         name="own detector",
         build=two_levels,
