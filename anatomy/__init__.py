@@ -21,7 +21,8 @@ from .network.layers import layers
 from .network.receptive_field import ReceptiveField, receptive_field
 from .network.table import LayerTable
 from .tracing.compare import Comparison, compare
-from .tracing.detections import Detections, Rivals
+from .tracing.detection import Detection, Rivals
+from .tracing.detections import Detections
 from .tracing.trace import Trace, stream, trace
 
 
@@ -40,6 +41,7 @@ __all__ = [
     "CheckpointError",
     "Comparison",
     "Cost",
+    "Detection",
     "Detections",
     "Difference",
     "Equivalence",

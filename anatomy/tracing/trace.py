@@ -22,18 +22,20 @@ from ..head.pyramid import Cells, Pyramid
 from ..head.rotated import corners_of
 from ..head.sources import check_single, nothing_read, several
 from ..head.turns import turns
+from ..shown import Part, Shown
 from .ceiling import sides_at_the_ceiling
 from .detections import Detections
 from .given import check_branch, check_keypoints, check_segments
 from .provenance import Provenance, decoded
 from .recorded import RecordedHead, recorded, travelled
 from .replay import rerun
+from .showing import pieces, told
 
 if TYPE_CHECKING:
     from polars import DataFrame
 
 
-class Trace:
+class Trace(Shown):
     """What one forward pass made of one image, with the provenance of every detection. Made by ``trace``.
 
     ``image`` (H, W, 3) uint8 RGB, the original; ``levels``, ``names``; ``input_shape`` (h, w) of the network input in
@@ -61,7 +63,7 @@ class Trace:
         self.branch, self.path, self.result = pass_.branch, pass_.path, pass_.result
 
     def __reduce__(self) -> tuple:
-        return _arrived, (*recorded(self._head, self._run), self.detections)
+        return _arrived, (*recorded(self._head, self._run), self._found())
 
     def __copy__(self) -> "Trace":
         return Trace(self._head, self._run)
@@ -71,12 +73,14 @@ class Trace:
         if not isinstance(self._head, RecordedHead):
             memo[id(self._head.net)] = self._head.net
         copied = Trace(self._head, copy.deepcopy(self._run, memo))
-        copied.__dict__["detections"] = copy.deepcopy(self.detections, memo)
+        copied.__dict__["detections"] = copy.deepcopy(self._found(), memo)
         return copied
 
-    def __repr__(self) -> str:
-        found = [f"{int((self.detections.level == entry.index).sum())} from {entry.name}" for entry in self.levels]
-        return f"Trace({self.path!r}, {len(self.detections)} detections: {', '.join(found)})"
+    def _title(self) -> str:
+        return told(self)
+
+    def _parts(self) -> Iterable[Part]:
+        return pieces(self)
 
     @property
     def shapes(self) -> tuple[tuple[int, int], ...]:
@@ -208,17 +212,23 @@ class Trace:
         """(n,) bool: detections that the ceiling of their level cuts, on one side at least (``cut_sides``)."""
         return np.any(self.cut_sides, axis=1)
 
-    @cached_property
+    @property
     def detections(self) -> Detections:
         """What was found, with the level and the cell that made each box."""
-        made = Provenance(
-            head=self._head,
-            pass_=self._run,
-            names=self.names,
-            pyramid=self.pyramid,
-            letterbox=self.letterbox,
-        )
-        return made.detections()
+        return self._found().of(self)
+
+    def _found(self) -> Detections:
+        """The detections, made once; kept without this trace, whose memory a circle would keep."""
+        if "detections" not in self.__dict__:
+            made = Provenance(
+                head=self._head,
+                pass_=self._run,
+                names=self.names,
+                pyramid=self.pyramid,
+                letterbox=self.letterbox,
+            )
+            self.__dict__["detections"] = made.detections()
+        return self.__dict__["detections"]
 
     @property
     def limits(self) -> Limits:
@@ -312,27 +322,7 @@ class Trace:
         """One row a detection, as a polars DataFrame; boxes, centres in px of the original; ``cut`` by its ceiling."""
         import polars
 
-        found = self.detections
-        box = {name: found.xyxy[:, column] for column, name in enumerate(("x1", "y1", "x2", "y2"))}
-        return polars.DataFrame(
-            {
-                "class_id": found.class_id,
-                "class_name": polars.Series(found.class_name, dtype=polars.String),
-                "confidence": found.confidence,
-                "level": found.level,
-                "level_name": polars.Series(found.level_name, dtype=polars.String),
-                "stride": found.stride,
-                "row": found.row,
-                "col": found.col,
-                "anchor": found.anchor,
-                "branch": polars.Series(found.branch, dtype=polars.String),
-                **box,
-                "center_x": found.center[:, 0],
-                "center_y": found.center[:, 1],
-                "cut": self.cut,
-                "suppressed": np.asarray([len(rivals) for rivals in found.suppressed], dtype=np.int64),
-            }
-        )
+        return self.detections.to_df().insert_column(-1, polars.Series("cut", self.cut))
 
 
 def _arrived(head: Head, pass_: Pass, detections: Detections) -> Trace:
