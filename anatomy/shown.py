@@ -205,7 +205,7 @@ class Told(Shown):
     """A result with a ``__str__`` of its own, whose first line says what matters first."""
 
     def _title(self) -> str:
-        return str(self).partition("\n")[0]
+        return str(self).partition("\n")[0].rstrip(":")
 
     def _parts(self) -> Iterable[Part]:
         lines = str(self).splitlines()[1:]
@@ -223,6 +223,9 @@ class Record(Shown):
         return [Table(("field", "value"), values, len(values))]
 
     def __str__(self) -> str:
+        line = repr(self)
+        if len(line) <= 2 * LONG:
+            return line
         return "\n".join([type(self).__name__, *(f"  {name}: {value}" for name, value in self._values())])
 
     def _repr_html_(self) -> str:

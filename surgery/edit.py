@@ -12,14 +12,15 @@ from torch import Tensor
 from anatomy import Level
 from anatomy.archive import write_whole
 from anatomy.arguments import shown
+from anatomy.shown import Told
 
 from .parameters import Parameters, plain
 from .rows import Rows
 from .table import operation_of
 
 
-@dataclass(frozen=True)
-class Edit:
+@dataclass(frozen=True, repr=False)
+class Edit(Told):
     """One change of class rows: ``operation`` (the name of its function), level and class ids, its parameters.
 
     ``classes`` is empty where the operation moves all rows. ``branches`` names those it went to. Parameters are plain

@@ -8,12 +8,13 @@ from typing import Any
 
 from ..arguments import whole_number
 from ..errors import SelectionError
+from ..shown import Record
 
 SILENT_LOGIT = -1e4  # its sigmoid is exactly 0 in every precision, and float16 holds it
 
 
-@dataclass(frozen=True)
-class Level:
+@dataclass(frozen=True, repr=False)
+class Level(Record):
     """One pyramid level of a head; ``index`` is its place in the head, which is finest first in published detectors.
 
     ``paths`` maps each live branch ("one2many", "one2one") to the dotted path of its last class convolution, below the

@@ -10,6 +10,7 @@ from ..arguments import finite_number, whole_number
 from ..families.registry import describe
 from ..head.head import Head
 from ..head.levels import Level, select_class, select_levels
+from ..shown import Told
 from ..tracing.gradient import differentiate_pass
 from ..tracing.trace import Trace, trace
 from .layers import layers
@@ -17,8 +18,8 @@ from .layers import layers
 NOISE_IMAGES = 4
 
 
-@dataclass(frozen=True)
-class ReceptiveField:
+@dataclass(frozen=True, repr=False)
+class ReceptiveField(Told):
     """The receptive field of one cell's class logit, in px of the network input. Made by ``receptive_field``.
 
     ``level``, ``row``, ``col`` the cell, ``point`` (2,) xy its anchor point; ``input_shape`` (h, w).

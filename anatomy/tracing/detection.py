@@ -45,12 +45,20 @@ class Rivals(Shown):
         if not len(self):
             return []
         columns = ("rival", "class id", "confidence", "IoU", "level", "cell", "anchor", BOX)
-        rows = (
-            (k, int(self.class_id[k]), share(self.confidence[k]), share(self.iou[k]), str(self.level_name[k]))
-            + (cell(self.row[k], self.col[k]), int(self.anchor[k]), box_words(self.xyxy[k]))
-            for k in range(len(self))
+        colors = [level_color(name) for name in self.level_name.tolist()]
+        return [Table(columns, map(self._row, range(len(self))), len(self), colors)]
+
+    def _row(self, k: int) -> tuple:
+        return (
+            k,
+            int(self.class_id[k]),
+            share(self.confidence[k]),
+            share(self.iou[k]),
+            str(self.level_name[k]),
+            cell(self.row[k], self.col[k]),
+            int(self.anchor[k]),
+            box_words(self.xyxy[k]),
         )
-        return [Table(columns, rows, len(self), [level_color(name) for name in self.level_name.tolist()])]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -119,7 +127,7 @@ class Detection(Shown):
         if self._trace is not None:
             yield Picture(self.crop)
         cells = (BOX, box_words(self.xyxy)), ("stride", f"{self.stride:g}"), ("rivals", self.rivals._title())
-        yield Table(("of it", ""), cells, len(cells), [level_color(self.level_name)] * len(cells))
+        yield Table(("what", "value"), cells, len(cells), [level_color(self.level_name)] * len(cells))
 
 
 def bound(made: Any, trace: Any, numbers: np.ndarray | None = None, **values: Any) -> Any:

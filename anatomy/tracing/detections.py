@@ -28,8 +28,8 @@ class Detections(Shown):
     cell's anchor point in px of the original; ``logits`` (n, nc) before the sigmoid; ``suppressed`` one ``Rivals`` a
     detection. NumPy arrays; the order is the source's, best first.
 
-    ``detections[i]`` is one ``Detection``; a mask (n,), indices or a slice give ``Detections``. Those of a trace know it
-    (for ``crop``, ``why()``, ``evidence()``) and their ``numbers`` in it; pickled, they travel without it.
+    ``detections[i]`` is one ``Detection``; a mask (n,), indices or a slice give ``Detections``. Those of a trace know
+    it (for ``crop``, ``why()``, ``evidence()``) and their ``numbers`` in it; pickled, they travel without it.
     """
 
     xyxy: np.ndarray
@@ -142,12 +142,14 @@ class Detections(Shown):
         rows = _array(which)
         if rows.ndim == 1 and rows.dtype == bool:
             if len(rows) != len(self):
-                raise IndexError(f"A mask says yes or no of each of {len(self)} detections, but has {len(rows)} entries.")
+                raise IndexError(
+                    f"A mask says yes or no of each of {len(self)} detections, but has {len(rows)} entries."
+                )
             return np.flatnonzero(rows)
         if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
             raise TypeError(
-                f"Detections are chosen by an index, a slice, a mask or indices, but {shown(which)} was given. Example: "
-                "detections[0], detections[detections.confidence > 0.5]."
+                f"Detections are chosen by an index, a slice, a mask or indices, but {shown(which)} was given. "
+                "Example: detections[0], detections[detections.confidence > 0.5]."
             )
         return np.array([self._index(i) for i in rows.tolist()], np.int64)
 
@@ -178,12 +180,7 @@ class Detections(Shown):
         if not len(self):
             return []
         columns = ("", "class", "confidence", "level", "cell", "anchor", BOX, "rivals")
-        rows = (
-            (one.number, one.class_name, share(one.confidence), one.level_name, cell(one.row, one.col), one.anchor)
-            + (box_words(one.xyxy), len(one.rivals))
-            for one in self
-        )
-        return [Table(columns, rows, len(self), list(map(level_color, self.level_name)))]
+        return [Table(columns, map(_row, self), len(self), list(map(level_color, self.level_name)))]
 
 
 def _array(values: Any) -> np.ndarray:
@@ -194,6 +191,20 @@ def _array(values: Any) -> np.ndarray:
     except ValueError:  # lists of several lengths
         return np.empty((0, 0))
     return made.astype(np.int64) if made.shape == (0,) and made.dtype != bool else made
+
+
+def _row(one: Detection) -> tuple:
+    """The cells of one detection in the table of all."""
+    return (
+        one.number,
+        one.class_name,
+        share(one.confidence),
+        one.level_name,
+        cell(one.row, one.col),
+        one.anchor,
+        box_words(one.xyxy),
+        len(one.rivals),
+    )
 
 
 def _taken(values: Any, rows: np.ndarray) -> Any:

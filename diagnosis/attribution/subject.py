@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from anatomy import Head, Rivals, Trace, UnsupportedModelError, evaluating, select_class, whole_number
+from anatomy.shown import Record
 
 EDGES = ("left", "top", "right", "bottom")
 KINDS = ("logit", "score", "difference", "entropy", *EDGES)
@@ -18,8 +19,8 @@ Pick = Callable[[Tensor, Tensor, int, int], Tensor]
 Wanted = Any  # what a caller names a cell by, as ``subject`` says; ``_cell`` makes a ``Cell`` of it, and nothing else
 
 
-@dataclass(frozen=True)
-class Subject:
+@dataclass(frozen=True, repr=False)
+class Subject(Record):
     """One number of one anchor of a trace. Made by ``subject``.
 
     ``anchor`` with its ``level``, ``row`` and ``col``; ``class_id`` whose logit it is; ``box`` (4,) xyxy px of the

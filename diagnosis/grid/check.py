@@ -1,5 +1,6 @@
 """Does every level of a detector lie on the image as its head declares? Asked of the running detector itself."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -7,6 +8,8 @@ import numpy as np
 
 import anatomy
 from anatomy import Head, UnsupportedModelError, whole_number
+from anatomy.head.level_colors import level_color
+from anatomy.shown import Part, Table, Words
 
 from ..findings import Finding, Report
 from .box_order import order_fault
@@ -19,7 +22,7 @@ from .sight import Sight
 from .verdict import as_measured, as_reversal, check_shapes, judge_apart, sights_apart, with_labels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GridReport(Report):
     """A report that keeps what was measured.
 
@@ -30,6 +33,18 @@ class GridReport(Report):
     levels: tuple[GridLevel, ...] = ()
     image: np.ndarray | None = None
     blind: str = ""
+
+    def _parts(self) -> Iterable[Part]:
+        yield from super()._parts()
+        columns = ("level", "stride", "grid on the probe", "measured offsets, cells (x, y)")
+        rows = (
+            (one.name, f"{one.stride:g}", f"{one.cells[0]} × {one.cells[1]}", _told(one).partition(": ")[2])
+            for one in self.levels
+        )
+        if self.levels:
+            yield Table(columns, rows, len(self.levels), [level_color(one.name) for one in self.levels])
+        if self.blind:
+            yield Words([self.blind])
 
     def __str__(self) -> str:
         lines = [f"  {_told(level)}" for level in self.levels]

@@ -1,6 +1,6 @@
 """Which cells of which levels training would make answer for each object, by the model's own assigner."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +8,8 @@ import numpy as np
 
 import anatomy
 from anatomy import Targets, Trace
+from anatomy.head.level_colors import level_color
+from anatomy.shown import Bar, Part, Shown, Table
 
 from .labelled import check_labelled
 
@@ -23,8 +25,8 @@ SPARED = {
 }
 
 
-@dataclass(frozen=True)
-class Assignment:
+@dataclass(frozen=True, repr=False)
+class Assignment(Shown):
     """The positives of one image: n objects and the m cells that training would make answer for them.
 
     ``boxes`` (n, 4) xyxy px of the original, ``labels`` (n,) class ids; of rotated boxes the upright hulls, and
@@ -74,6 +76,18 @@ class Assignment:
     def names(self) -> tuple[str, ...]:
         """The class name of each object."""
         return tuple(self.trace.names[label] for label in self.labels.tolist())
+
+    def _title(self) -> str:
+        lost = f", {len(self.without)} objects without any" if len(self.without) else ""
+        return f"{len(self)} objects, {len(self.anchor)} positive cells{lost}"
+
+    def _parts(self) -> Iterable[Part]:
+        levels = [level.name for level in self.trace.levels]
+        totals = self.counts.sum(0).tolist()
+        yield Bar([(name, count, level_color(name)) for name, count in zip(levels, totals, strict=True)])
+        rows = ((i, name, *self.counts[i].tolist(), SPARED[self.why[i]] or "–") for i, name in enumerate(self.names()))
+        if len(self):
+            yield Table(("object", "class", *levels, "why none"), rows, len(self))
 
     def __str__(self) -> str:
         names = [level.name for level in self.trace.levels]

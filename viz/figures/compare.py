@@ -12,6 +12,7 @@ from matplotlib.patheffects import withStroke
 
 import anatomy
 from anatomy import Comparison, Trace
+from anatomy.tracing.compare import TOLD_FIRST
 from anatomy.tracing.matching import check_one_image, check_traces
 
 from ..canvas.cut import cut_handles, draw_cut
@@ -35,7 +36,6 @@ LOOKS = {  # status -> line width, line style, words for the legend: of one mode
     "new": (1.2, (0, (3, 1.5)), "new"),
 }
 WORDS_OF_TWO = {"class": "class differs", "gone": "found on the left alone", "new": "found on the right alone"}
-TOLD_FIRST = ("class", "new", "gone", "level", "confidence", "less sure", "surer", "same")
 TITLES = {"anchor": ("before", "after"), "iou": ("first model", "second model")}
 
 

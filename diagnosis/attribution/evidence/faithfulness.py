@@ -1,11 +1,13 @@
 """Evidence for a map: does what it points at decide, does it point at the object, does it know the weights?"""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from anatomy.shown import Part, Shown, Table
 
 from ..place import within
 from ..result import Attribution
@@ -15,8 +17,8 @@ from .randomization import Randomization, randomize
 PARTS = ("curves", "box", "randomization")
 
 
-@dataclass(frozen=True)
-class Faithfulness:
+@dataclass(frozen=True, repr=False)
+class Faithfulness(Shown):
     """How far a map can be believed. Made by ``faithfulness``; None is what was not asked for or does not exist.
 
     ``curves`` of deletion and insertion, see ``Curves``; ``pointing``: share of the map's largest px that lie in the
@@ -50,6 +52,13 @@ class Faithfulness:
         if self.curves is None:
             return None
         return self.curves.area("insertion") - self.curves.area("deletion")
+
+    def _title(self) -> str:
+        return str(self) or "nothing asked"
+
+    def _parts(self) -> Iterable[Part]:
+        words = self.words()
+        return [Table(("evidence",), [(one,) for one in words], len(words))] if words else []
 
     def __str__(self) -> str:
         return "; ".join(self.words())

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from anatomy import evaluating
+from anatomy.shown import Record
 
 from ..perturbation_frame import whole
 from ..place import photo_area
@@ -22,8 +23,8 @@ WIDTH = 0.25  # of the kernel that makes a weight of the cosine distance of two 
 BLUR = 51  # px of the network input: sides of the Gaussian kernel that insertion begins with, deviation 8
 
 
-@dataclass(frozen=True)
-class Odexai:
+@dataclass(frozen=True, repr=False)
+class Odexai(Record):
     """``insertion`` and ``deletion``, areas under their curves. Made by ``odexai``."""
 
     insertion: float
