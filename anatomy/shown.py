@@ -5,6 +5,7 @@ nothing and runs nothing.
 """
 
 import math
+import re
 from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
@@ -19,6 +20,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from jinja2 import Template
 
+NUMBER = re.compile(r"[-+]?[\d.,]+%?")  # a number in words
 MOST = 12  # rows of a table that are shown
 LINES = 40  # of words
 SIDE = 360  # px: the longer side of a picture
@@ -32,7 +34,7 @@ PAGE = """<div class="workbench-result">
 .workbench-result table {border-collapse: collapse; margin: .3em 0; font: inherit; color: inherit}
 .workbench-result tr, .workbench-result th, .workbench-result td {background: transparent !important; color: inherit}
 .workbench-result th, .workbench-result td {padding: .15em .7em; text-align: left !important; vertical-align: top;
-  border: 0; border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); overflow-wrap: anywhere}
+  border: 0; border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); overflow-wrap: break-word}
 .workbench-result td.number, .workbench-result th.number {text-align: right !important;
   font-variant-numeric: tabular-nums}
 .workbench-result tr.level > td:first-child {border-left: 4px solid var(--level)}
@@ -144,7 +146,7 @@ class Table:
     def numeric(self) -> list[bool]:
         """Of each column, whether it holds numbers."""
         first = next(iter(self.rows), [""] * len(self.columns))
-        return [isinstance(value, int | float | np.number) for value in first]
+        return [not isinstance(value, str) or NUMBER.fullmatch(value) is not None for value in first]
 
     @property
     def more(self) -> str:

@@ -9,6 +9,7 @@ import torch
 
 from anatomy import CheckpointError, Head, describe, open_checkpoint
 from anatomy.archive import read_plain, write_whole
+from anatomy.arguments import check_path
 
 from .memory import ledger
 from .places import all_rows
@@ -22,7 +23,7 @@ def save(model: object, path: str | PathLike[str], *, half: bool | None = None) 
     that changes no bit (None), so that by default the saved model predicts the same. The history rides along and is
     back after ``load``. The file is replaced in one step: a full disk or a kill leaves the old one whole.
     """
-    path = Path(path)
+    path = check_path(path, "surgery.save")
     if path.suffix != ".pt":
         raise ValueError(
             f"Ultralytics opens checkpoints by their ending, so the file must end in .pt, not {path.name!r}."

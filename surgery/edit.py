@@ -11,7 +11,7 @@ from torch import Tensor
 
 from anatomy import Level
 from anatomy.archive import write_whole
-from anatomy.arguments import shown
+from anatomy.arguments import check_path, shown
 from anatomy.shown import Told
 
 from .parameters import Parameters, plain
@@ -120,14 +120,18 @@ def _as_edit(entry: object) -> Edit:
 def write_recipe(edits: Edit | Iterable[Edit], path: str | PathLike[str]) -> Path:
     """Write edits as a JSON list, whole or not at all; returns the path. TypeError for what is no edit."""
     lines = ",\n".join(json.dumps(edit.to_dict()) for edit in as_edits(edits))
+    path = check_path(path, "surgery.write_recipe")
     text = f"[\n{lines}\n]\n" if lines else "[]\n"
-    return write_whole(Path(path), lambda file: file.write(text.encode()))
+    return write_whole(path, lambda file: file.write(text.encode()))
 
 
 def read_recipe(path: str | PathLike[str]) -> tuple[Edit, ...]:
     """Read the edits of a JSON recipe; raises ValueError for anything else."""
+    path = check_path(path, "surgery.read_recipe")
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no recipe {str(path)!r}: surgery.write_recipe(edits, path) writes one.")
     try:
-        entries = json.loads(Path(path).read_text())
+        entries = json.loads(path.read_text())
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} is no JSON recipe: {error}.") from error
     if not isinstance(entries, list):

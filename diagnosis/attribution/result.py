@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from anatomy.arguments import refused
 from anatomy.head.level_colors import level_color
 from anatomy.shown import Part, Picture, Record, Shown, Table
 
@@ -13,7 +15,7 @@ from .place import to_original
 from .subject import Subject
 
 PEAK = 99.9  # percentile of the size of the values at which a small picture is as light as the photograph
-DARK = 0.2  # of its light where the map is 0
+DARK = 0.35  # of its light where the map is 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,3 +102,10 @@ def upon(image: np.ndarray, values: np.ndarray) -> np.ndarray:
     top = float(np.percentile(size, PEAK)) or 1.0
     strength = (size / top).clip(0, 1)[..., None] ** 0.5
     return (image * (DARK + (1 - DARK) * strength)).astype(np.uint8)
+
+
+def check_attribution(value: Any, call: str) -> Attribution:
+    """A map as it is; TypeError, with an example, for anything else. ``call``: the function, as it is written."""
+    if isinstance(value, Attribution):
+        return value
+    raise refused(call, "an Attribution", value, f"{call}(diagnosis.attribute(trace, 0))")

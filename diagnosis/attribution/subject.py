@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from anatomy import Head, Rivals, Trace, UnsupportedModelError, evaluating, select_class, whole_number
+from anatomy.arguments import refused
 from anatomy.shown import Record
+from anatomy.tracing.doors import check_trace
 
 EDGES = ("left", "top", "right", "bottom")
 KINDS = ("logit", "score", "difference", "entropy", *EDGES)
@@ -101,12 +103,15 @@ def subjects(
     against: int | str | None = None,
 ) -> tuple[Subject, ...]:
     """As ``subject``, of several detections (None: all); the head runs once a level."""
+    check_trace(trace, "diagnosis.subjects", ", [0]")
     if what not in KINDS:
         raise ValueError(f"what must be one of {', '.join(KINDS)}, but {what!r} was given.")
     if (what == "difference") != (against is not None):
         raise ValueError('what="difference" needs against=, the class to compare with, and nothing else takes it.')
     if detections is None:
         detections = range(max(len(trace.detections), 1))  # of none, the error speaks of the first
+    if not isinstance(detections, Iterable):
+        raise refused("diagnosis.subjects", "several detections", detections, "diagnosis.subjects(trace, [0, 1])")
     given = None if class_id is None else select_class(trace.names, class_id)
     other = None if against is None else select_class(trace.names, against)
     question = Question(what=what, class_id=given, against=other)
@@ -189,7 +194,7 @@ def _cell(trace: Trace, wanted: Wanted) -> Cell:
         return _cell_of_object(many, i) if hasattr(many, "candidates") else _cell_of_rival(many, i)
     if isinstance(wanted, dict):
         return _cell_by_number(trace, wanted)
-    if hasattr(wanted, "anchor"):
+    if np.ndim(getattr(wanted, "anchor", ())) == 0:
         return Cell(int(wanted.anchor), getattr(wanted, "class_id", None))
     return _cell_of_detection(trace, wanted)
 

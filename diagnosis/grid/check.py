@@ -1,5 +1,6 @@
 """Does every level of a detector lie on the image as its head declares? Asked of the running detector itself."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,10 +9,12 @@ import numpy as np
 
 import anatomy
 from anatomy import Head, UnsupportedModelError, whole_number
+from anatomy.arguments import refused
 from anatomy.head.level_colors import level_color
 from anatomy.shown import Part, Table, Words
 
 from ..findings import Finding, Report
+from ..objects.label_sources import EXAMPLE
 from .box_order import order_fault
 from .box_outputs import with_places
 from .boxes_verdict import HALF, points_apart
@@ -76,6 +79,8 @@ def check_grid(
     step = whole_number(step, "step")
     if step <= 0 or (step % strides).any():
         raise ValueError(f"step must be a multiple of every stride {strides.tolist()} px, but {step!r} was given.")
+    if data is not None and not isinstance(data, Iterable | os.PathLike):
+        raise refused("diagnosis.check_grid", "labelled images as data", data, EXAMPLE)
     args = {"conf": 0.9, "iou": 0.7, **predict_args}
     readings, misfits, probes, order = _readings(head, step, seed, args)
     subject = f"grid of {type(head.net).__name__}"

@@ -10,6 +10,7 @@ import anatomy
 from anatomy import Targets, Trace
 from anatomy.head.level_colors import level_color
 from anatomy.shown import Bar, Part, Shown, Table
+from anatomy.tracing.doors import check_trace
 
 from .labelled import check_labelled
 
@@ -157,6 +158,7 @@ def assign_trace(
     keypoints: Any = None,
 ) -> Assignment:
     """``assign`` for a pass that has been traced; at most its head is run."""
+    check_trace(trace, "diagnosis.assign_trace", ", boxes, labels")
     objects = check_labelled(trace, boxes, labels, segments=segments, keypoints=keypoints)
     boxes, labels = objects.boxes, objects.labels
     targets = objects.targets(trace, branch)

@@ -10,6 +10,7 @@ import numpy as np
 from anatomy import Trace, finite_number
 from anatomy.head.level_colors import level_color
 from anatomy.shown import Part, Record, Shown, Table
+from anatomy.tracing.doors import check_trace
 from anatomy.tracing.overlap import pair_overlaps
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ def level_evidence(trace: Trace, detections: Any = None, *, iou: float = 0.5) ->
     The last step of the pass is done again with silent logits; the model is neither run nor changed.
     Raises IndexError for a detection that does not exist, ValueError for an overlap outside (0, 1].
     """
+    check_trace(trace, "diagnosis.level_evidence")
     iou = finite_number(iou, "iou")
     if not 0 < iou <= 1:
         raise ValueError(f"iou must lie in (0, 1], but {iou!r} was given.")

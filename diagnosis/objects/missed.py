@@ -10,6 +10,7 @@ import numpy as np
 from anatomy import Trace, finite_number
 from anatomy.head.level_colors import level_color
 from anatomy.shown import Part, Picture, Shown, Table
+from anatomy.tracing.doors import check_trace
 from anatomy.tracing.overlap import pair_overlaps
 
 from .candidates import STAGES, Candidate, Field
@@ -153,6 +154,7 @@ def missed(
     assigner as well. A candidate is held against an object only if no other object of the class fits it better. Raises
     ValueError for rotated boxes.
     """
+    check_trace(trace, "diagnosis.missed", ", 'labels/photo.txt'")
     if trace.rotated:
         raise ValueError("missed compares upright boxes, but this head makes rotated ones.")
     iou = finite_number(iou, "iou")

@@ -1,6 +1,7 @@
 """Which part of the photograph made a detection, drawn upon it, with the evidence for the map below."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -9,9 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import CenteredNorm, Normalize
 from matplotlib.lines import Line2D
 
-from diagnosis import METHODS, Attribution, Faithfulness
+from anatomy import Trace
+from diagnosis import METHODS, Attribution, Faithfulness, attribute
 
 from ..canvas.frame import cell_boxes, corners
+from ..canvas.given import several
 from ..canvas.heat import LEAST, MOST, colour_scale
 from ..canvas.layout import fit, panels
 from ..canvas.legend import foot, ring
@@ -24,9 +27,10 @@ PEAK = 99.9  # percentile of the size of the values at which the scale ends
 
 
 def attribution(
-    attributions: Attribution | Sequence[Attribution],
-    faithfulness: Faithfulness | Sequence[Faithfulness] | None = None,
+    attributions: Attribution | Sequence[Attribution] | Trace,
+    faithfulness: Faithfulness | Sequence[Faithfulness] | Any = None,
     *,
+    method: str = "default",
     cell: bool = True,
     cmap: str | None = None,
     width: float | None = None,
@@ -34,11 +38,16 @@ def attribution(
 ) -> Picture:
     """Draw maps of ``diagnosis.attribute`` upon the photograph, each on a scale of its own, up to three in a row.
 
+    Of a trace, the second place takes a detection (by default the first), and ``method`` makes its map.
     ``faithfulness``: one for each map, written below it. The box and the explained cell wear the colour of their
     level. Signed maps diverge from white at 0; of the others weak values let the photograph through. The scale ends
     at the 99.9th percentile, what lies beyond shows as an arrow. Returns a Figure; raises ValueError.
     """
-    maps = [attributions] if isinstance(attributions, Attribution) else list(attributions)
+    if isinstance(attributions, Trace):
+        wanted = 0 if faithfulness is None else faithfulness
+        attributions, faithfulness = attribute(attributions, wanted, method), None
+    example = "diagnosis.attribute(trace, 0)"
+    maps = several(attributions, Attribution, "viz.attribution", "an Attribution, several, or a Trace", example)
     evidence = _evidence(faithfulness, len(maps))
     if not maps or len(evidence) != len(maps):
         raise ValueError(f"One map or more, and one faithfulness for each, are needed: {len(maps)}, {len(evidence)}.")

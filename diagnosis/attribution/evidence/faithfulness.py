@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from anatomy import Trace
+from anatomy.arguments import refused
 from anatomy.shown import Part, Shown, Table
 
+from ..methods import attribute
 from ..place import within
-from ..result import Attribution
+from ..result import Attribution, check_attribution
+from ..subject import Wanted
 from .curves import STEPS, Curves, curves
 from .randomization import Randomization, randomize
 
@@ -83,9 +87,10 @@ class Faithfulness(Shown):
 
 
 def faithfulness(
-    attribution: Attribution,
-    parts: Sequence[str] = PARTS,
+    attribution: Attribution | Trace,
+    parts: Sequence[str] | Wanted = PARTS,
     *,
+    method: str = "default",
     box: ArrayLike | None = None,
     steps: int = STEPS,
     replace: str = "mean",
@@ -93,7 +98,7 @@ def faithfulness(
     seed: int = 0,
     shuffles: int = 3,
 ) -> Faithfulness:
-    """Put a map to the tests named in ``parts``.
+    """Put a map to the tests named in ``parts``; of ``(trace, detection)``, the map that ``method`` makes, to all.
 
     ``box`` (4,) xyxy px of the original for the pointing games: by default what the explained cell predicts. ``steps``
     stretches of each curve, ``replace`` what a px becomes that is taken away ("mean" colour of the photograph, "blur",
@@ -103,6 +108,12 @@ def faithfulness(
     Insertion and deletion reward knowing where the box is: a filled box, which never saw the network, does well on
     them. Only the randomization test tells it from an explanation. Raises ValueError.
     """
+    if isinstance(attribution, Trace):
+        attribution, parts = attribute(attribution, 0 if parts is PARTS else parts, method), PARTS
+    check_attribution(attribution, "diagnosis.faithfulness")
+    if not isinstance(parts, list | tuple | set | str):
+        raise refused("diagnosis.faithfulness", f"parts of {', '.join(PARTS)}", parts, "parts=('curves', 'box')")
+    parts = (parts,) if isinstance(parts, str) else tuple(parts)
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         raise ValueError(f"parts must be of {', '.join(PARTS)}, but {', '.join(map(repr, unknown))} was given.")

@@ -12,7 +12,7 @@ from anatomy.shown import Record
 
 from ..perturbation_frame import whole
 from ..place import photo_area
-from ..result import Attribution
+from ..result import Attribution, check_attribution
 from ..subject import Subject
 from ..windows import as_boxes
 from .curves import ranks
@@ -45,6 +45,7 @@ def odexai(attribution: Attribution, *, steps: int = STEPS, batch: int = 8) -> O
     and other photographs give other numbers for the same method. Raises UnsupportedModelError for a head that does not
     decode step by step, ValueError for less than one step.
     """
+    check_attribution(attribution, "diagnosis.odexai")
     if steps < 1:
         raise ValueError(f"steps must be at least 1, but {steps!r} was given.")
     subject = attribution.subject
