@@ -37,7 +37,6 @@ WRONG: dict[str, Any] = {
     "array": np.zeros((2, 2)),
     "nn.Linear": nn.Linear(2, 2),
 }
-NO_FUNCTION = {"SPARED", "STAGES", "SIZES", "METHODS", "BASELINES", "CODES", "PROBLEMS", "VERDICTS"}
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,10 @@ class Material:
         made += [diagnosis.loss_by_level(model, trace, self.objects)]
         map_ = diagnosis.attribute(trace, 0, "quick")
         made += [map_, map_.subject, map_.heat, diagnosis.faithfulness(map_, ("box",))]
-        made += [diagnosis.check_grid(model, sight=False), diagnosis.Finding("raises", "error", 0, "it raises.")]
+        made += [
+            diagnosis.check_grid(model, step=32, sight=False),
+            diagnosis.Finding("raises", "error", 0, "it raises."),
+        ]
         made += [diagnosis.Report("a check"), self.layout, diagnosis.read_labels(self.objects)]
         made += [diagnosis.read_labels(self.objects)[0], diagnosis.watch(self.other)]
         made += [diagnosis.numerics(nn.Linear(2, 2), torch.ones(1, 2), progress=False)]
@@ -177,7 +179,7 @@ def calls(of: Material) -> dict[str, Callable[[Any], Any]]:
             "decode": lambda x: diagnosis.check_decoder(x, layout),
             "layout": lambda x: diagnosis.check_decoder(encode, x),
         },
-        "diagnosis.check_grid": {"data": lambda x: diagnosis.check_grid(model, x, sight=False)},
+        "diagnosis.check_grid": {"data": lambda x: diagnosis.check_grid(model, x, step=32, sight=False)},
         "diagnosis.check_labels": {
             "data": lambda x: diagnosis.check_labels(x, progress=False),
             "model": lambda x: diagnosis.check_labels(objects, x, progress=False),
@@ -231,7 +233,9 @@ def calls(of: Material) -> dict[str, Callable[[Any], Any]]:
         "viz.explore": {"model": lambda x: viz.explore(x, trace.path), "image": lambda x: viz.explore(model, x)},
         "viz.loss_by_level": {"result": viz.loss_by_level, "boxes": lambda x: viz.loss_by_level(trace, x)},
         "viz.missed": {"result": viz.missed, "boxes": lambda x: viz.missed(trace, x)},
-        "viz.report": {"traces": lambda x: viz.report(x, free(), progress=False)},
+        "viz.report": {
+            "traces": lambda x: viz.report(x, free(), ("png",), figures=("anchor_grid",), dpi=20, progress=False)
+        },
         "viz.survey_report": {"survey": lambda x: viz.survey_report(x, free())},
         "viz.targets": {
             "encoded": lambda x: viz.targets(x, layout, image_size=(64, 64)),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from anatomy import Head, Rivals, Trace, UnsupportedModelError, evaluating, select_class, whole_number
-from anatomy.arguments import refused
+from anatomy.arguments import refused, scalar
 from anatomy.shown import Record
 from anatomy.tracing.doors import check_trace
 
@@ -189,14 +189,19 @@ def _cell(trace: Trace, wanted: Wanted) -> Cell:
     """The cell that a caller means; the one place that knows by what a cell can be named."""
     if isinstance(wanted, Cell):
         return wanted
-    if isinstance(wanted, tuple):
+    if isinstance(wanted, tuple) and len(wanted) == 2 and _holds_cells(wanted[0]):
         many, i = wanted
         return _cell_of_object(many, i) if hasattr(many, "candidates") else _cell_of_rival(many, i)
     if isinstance(wanted, dict):
         return _cell_by_number(trace, wanted)
-    if np.ndim(getattr(wanted, "anchor", ())) == 0:
+    if isinstance(scalar(getattr(wanted, "anchor", None)), int | np.integer):
         return Cell(int(wanted.anchor), getattr(wanted, "class_id", None))
     return _cell_of_detection(trace, wanted)
+
+
+def _holds_cells(many: Any) -> bool:
+    """Whether this holds candidates of objects, or rivals."""
+    return hasattr(many, "candidates") or isinstance(many, Rivals)
 
 
 def _cell_of_object(missed: Any, i: Any) -> Cell:

@@ -109,7 +109,9 @@ def faithfulness(
     them. Only the randomization test tells it from an explanation. Raises ValueError.
     """
     if isinstance(attribution, Trace):
-        attribution, parts = attribute(attribution, 0 if parts is PARTS else parts, method), PARTS
+        named = isinstance(parts, list | tuple) and all(isinstance(part, str) for part in parts)
+        attribution = attribute(attribution, 0 if named else parts, method)
+        parts = parts if named else PARTS
     check_attribution(attribution, "diagnosis.faithfulness")
     if not isinstance(parts, list | tuple | set | str):
         raise refused("diagnosis.faithfulness", f"parts of {', '.join(PARTS)}", parts, "parts=('curves', 'box')")
