@@ -30,6 +30,9 @@ def levels(model: Any) -> tuple[Level, ...]:
     """The pyramid levels of a model's head in its own order, which is finest first in published detectors.
 
     Raises UnsupportedModelError, with the reason, for a model without per-level class rows.
+
+    >>> [level.name for level in anatomy.levels(model)]
+    ['P3', 'P4', 'P5']
     """
     return describe(model).levels
 

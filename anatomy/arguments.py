@@ -33,6 +33,9 @@ def whole_number(value: Any, what: str) -> int:
     """``value`` as an int; integers of numpy and torch pass, 0-d ones too; bools, floats, text and arrays do not.
 
     Raises TypeError.
+
+    >>> anatomy.whole_number(3, "steps")
+    3
     """
     number: Any = scalar(value)
     if not isinstance(number, bool | Tensor | np.ndarray):
@@ -44,7 +47,11 @@ def whole_number(value: Any, what: str) -> int:
 
 
 def finite_number(value: Any, what: str, remedy: str = "") -> float:
-    """``value`` as a float; raises TypeError for what is no real number, ValueError for what is not finite."""
+    """``value`` as a float; raises TypeError for what is no real number, ValueError for what is not finite.
+
+    >>> anatomy.finite_number(3, "conf")
+    3.0
+    """
     number = scalar(value)
     if isinstance(number, bool) or not isinstance(number, Real):
         raise TypeError(f"{what} must be a number, but {shown(value)} was given.")

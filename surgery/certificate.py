@@ -136,6 +136,9 @@ def certify(model: object, against: str | PathLike[str] | None = None, *, truste
 
     Raises FileNotFoundError, CheckpointError (a ValueError) for a file that cannot be opened, and
     UnsupportedModelError where the family has no files.
+
+    >>> surgery.certify(model).in_step
+    True
     """
     head = describe(model)
     book = ledger(head)

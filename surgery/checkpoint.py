@@ -22,6 +22,9 @@ def save(model: object, path: str | PathLike[str], *, half: bool | None = None) 
     ``half``: store float16 as ``YOLO.save`` does (True), keep the model's precision (False), or float16 exactly when
     that changes no bit (None), so that by default the saved model predicts the same. The history rides along and is
     back after ``load``. The file is replaced in one step: a full disk or a kill leaves the old one whole.
+
+    >>> surgery.save(model, folder / "edited.pt").name
+    'edited.pt'
     """
     path = check_path(path, "surgery.save")
     if path.suffix != ".pt":
@@ -46,6 +49,9 @@ def load(path: str | PathLike[str], *, trusted: bool = False, opener: Callable[[
     Nothing of the file runs, is installed or fetched unless ``trusted``; see ``anatomy.open_checkpoint``. ``opener``
     opens files of another family of detectors, such as ``detectors.fastvit.load``, and gives what it makes of the
     path. Raises FileNotFoundError, and CheckpointError (a ValueError) for anything that is no whole checkpoint.
+
+    >>> surgery.load(checkpoint).names == model.names
+    True
     """
     if opener is None:
         model = open_checkpoint(path, trusted=trusted)

@@ -118,7 +118,11 @@ def _as_edit(entry: object) -> Edit:
 
 
 def write_recipe(edits: Edit | Iterable[Edit], path: str | PathLike[str]) -> Path:
-    """Write edits as a JSON list, whole or not at all; returns the path. TypeError for what is no edit."""
+    """Write edits as a JSON list, whole or not at all; returns the path. TypeError for what is no edit.
+
+    >>> surgery.write_recipe(surgery.history(model), folder / "recipe.json").name
+    'recipe.json'
+    """
     lines = ",\n".join(json.dumps(edit.to_dict()) for edit in as_edits(edits))
     path = check_path(path, "surgery.write_recipe")
     text = f"[\n{lines}\n]\n" if lines else "[]\n"
@@ -126,7 +130,12 @@ def write_recipe(edits: Edit | Iterable[Edit], path: str | PathLike[str]) -> Pat
 
 
 def read_recipe(path: str | PathLike[str]) -> tuple[Edit, ...]:
-    """Read the edits of a JSON recipe; raises ValueError for anything else."""
+    """Read the edits of a JSON recipe; raises ValueError for anything else.
+
+    >>> path = surgery.write_recipe(surgery.Edit("mute_level", (0,)), folder / "recipe.json")
+    >>> surgery.read_recipe(path)[0].operation
+    'mute_level'
+    """
     path = check_path(path, "surgery.read_recipe")
     if not path.is_file():
         raise FileNotFoundError(f"There is no recipe {str(path)!r}: surgery.write_recipe(edits, path) writes one.")

@@ -41,6 +41,9 @@ def describe(model: Any) -> Head:
     ``model`` is a YOLO object, its ``.model``, torchvision's FCOS or RetinaNet, or any detector whose
     ``describe_head()`` returns a ``Head``.
     Raises UnsupportedModelError, with the reason and what works, for a model without per-level class rows.
+
+    >>> anatomy.describe(model).branches
+    ('one2many',)
     """
     if describes_itself(model):
         return model.describe_head()

@@ -35,6 +35,10 @@ def evaluating(model: nn.Module | Head) -> Iterator[None]:
     A network that was copied under ``torch.inference_mode`` holds such tensors; clones stand in for them here.
     Afterwards every module has its own mode and its own tensors again. Gradient is on or off as it was.
     Of a ``Head`` it is the network that ``predict()`` runs, and other threads leave it alone within the block.
+
+    >>> with anatomy.evaluating(model.model) as nothing:
+    ...     model.model.training
+    False
     """
     if not isinstance(model, nn.Module | Head):
         raise refused("anatomy.evaluating", "a network or a Head", model, "with anatomy.evaluating(net): ...")

@@ -15,7 +15,11 @@ OTHER_LEVELS = ("#0072B2", "#999999", "#000000")
 
 
 def level_color(name: str) -> str:
-    """The colour of a level by its name ("P3"); levels beyond P2 to P7 share three more."""
+    """The colour of a level by its name ("P3"); levels beyond P2 to P7 share three more.
+
+    >>> viz.level_color("P3")
+    '#56B4E9'
+    """
     if not isinstance(name, str):
         raise refused("level_color", "the name of a level", name, "viz.level_color('P3')")
     return LEVEL_COLORS.get(name) or OTHER_LEVELS[sum(map(ord, name)) % len(OTHER_LEVELS)]

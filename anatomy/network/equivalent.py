@@ -41,6 +41,9 @@ def equivalent(
     Layers are compared where both have the same module at the same path; inside a part that was merged only what
     follows the merging. Detections are those of ``predict()``, and Ultralytics predicts with a fused copy in float32
     whatever the model is. Raises ValueError where the input fits one of them alone, or no output is comparable.
+
+    >>> bool(anatomy.equivalent(model, model, inputs=64))
+    True
     """
     nets = [network(model) for model in (a, b)]
     before, after, changes = _predicted((a, b), nets, image, inputs, predict_args)

@@ -106,6 +106,9 @@ def receptive_field(
     respect to the image, Luo et al. 2016, https://arxiv.org/abs/1701.04128.
     Raises ValueError for a cell outside the grid, images of several shapes and a cell that answers to no px,
     SelectionError for an unknown level or class, UnsupportedModelError for a head that cannot be run step by step.
+
+    >>> anatomy.receptive_field(model, "P4", images=photo, imgsz=64).level.name
+    'P4'
     """
     share = finite_number(share, "share")
     if not 0 < share < 1:

@@ -133,8 +133,8 @@ class Detections(Shown):
 
     def _index(self, i: int) -> int:
         if not -len(self) <= i < len(self):
-            there = f"there are {len(self)}, numbered from 0 to {len(self) - 1}" if len(self) else "there is none"
-            raise IndexError(f"Detection {i} does not exist: {there}.")
+            count = f"{len(self)}, numbered from 0 to {len(self) - 1}" if len(self) else "none"
+            raise IndexError(f"Detection {i} does not exist: this trace has {count}.")
         return i % len(self)
 
     def _rows(self, which: Any) -> np.ndarray:

@@ -349,6 +349,9 @@ def stream(
     what is no image, TypeError for an argument that there is not. A file of a folder that cannot be read is skipped
     with Ultralytics' warning. Between two images the model is free: inside the loop it can be edited, traced anew and
     made to predict, by other threads too.
+
+    >>> [len(one.levels) for one in anatomy.stream(model, photo, imgsz=192)]
+    [3]
     """
     head = describe(model)
     return _traces(head, run_passes(head, source, conf=conf, iou=iou, imgsz=imgsz, **predict_args))
@@ -374,6 +377,9 @@ def trace(
     ``model``: a YOLO object, its ``.model``, torchvision's FCOS or RetinaNet, or any detector that fulfils the
     contract of ``anatomy.Head``. ``image`` and the rest as in ``stream``, but one image: SourceError for several, none,
     or a file that cannot be read.
+
+    >>> anatomy.trace(model, photo, imgsz=192).detections[0].level_name in ("P3", "P4", "P5")
+    True
     """
     check_single(image)
     traces = stream(model, image, conf=conf, iou=iou, imgsz=imgsz, **predict_args)

@@ -85,6 +85,9 @@ def attribute(
     compare with. ``options`` go to the method: ``budget`` in predicts for the default, see ``multiscale``; ``layer``
     for class activation maps, see ``cam``; numbers of samples and seeds for the others, see ``perturbation`` and
     ``drise``. The network is left as it was. Raises IndexError, ValueError and UnsupportedModelError.
+
+    >>> diagnosis.attribute(trace, 0, "quick").map.shape
+    (128, 192)
     """
     return attribute_all(trace, [detection], method, what=what, class_id=class_id, against=against, **options)[0]
 
@@ -103,6 +106,9 @@ def attribute_all(
 
     An interrupt returns the maps that are there, if there are any: those that the slow methods, which go from one to
     the next, have finished; of the default all, as far as they are.
+
+    >>> len(diagnosis.attribute_all(trace, [0, 1], "quick"))
+    2
     """
     check_trace(trace, "diagnosis.attribute", ", 0")
     known = METHODS | BASELINES

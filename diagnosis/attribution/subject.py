@@ -90,6 +90,9 @@ def subject(
     ``what``: "logit", "score" (its sigmoid), "difference" (to the logit of class ``against``), "left", "top", "right",
     "bottom" (px of the network input), "entropy" (nats, the mean over the four sides' DFL bins). Raises IndexError,
     ValueError and UnsupportedModelError.
+
+    >>> diagnosis.subject(trace, 0).anchor == trace.detections[0].anchor
+    True
     """
     return subjects(trace, [detection], what, class_id=class_id, against=against)[0]
 
@@ -102,7 +105,11 @@ def subjects(
     class_id: int | str | None = None,
     against: int | str | None = None,
 ) -> tuple[Subject, ...]:
-    """As ``subject``, of several detections (None: all); the head runs once a level."""
+    """As ``subject``, of several detections (None: all); the head runs once a level.
+
+    >>> len(diagnosis.subjects(trace, [0, 1]))
+    2
+    """
     check_trace(trace, "diagnosis.subjects", ", [0]")
     if what not in KINDS:
         raise ValueError(f"what must be one of {', '.join(KINDS)}, but {what!r} was given.")

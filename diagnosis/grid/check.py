@@ -73,6 +73,9 @@ def check_grid(
     Findings: ``axes_swapped``, ``wrong_stride``, ``levels_reversed``, ``scrambled_layout``, ``half_cell_offset``,
     ``off_by_one_cell``; ``undecided`` (a warning) where a level answers too weakly, as random weights do.
     ``viz.grid`` draws the report.
+
+    >>> diagnosis.check_grid(model, step=32, sight=False).levels[0].name
+    'P3'
     """
     head = anatomy.describe(model)
     strides = np.array([level.stride for level in head.levels])

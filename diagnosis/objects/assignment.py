@@ -143,6 +143,9 @@ def assign(
     these YOLO26 ranks cells in Segment and Pose. One forward pass, in the frame that ``predict()`` makes (scaled and
     padded, no augmentation). Raises UnsupportedModelError where what is given does not determine the assignment,
     SelectionError for a branch that is not there.
+
+    >>> len(diagnosis.assign(model, trace, [[10, 10, 90, 100]], [0]))
+    1
     """
     trace = image if isinstance(image, Trace) else anatomy.trace(model, image, imgsz=imgsz, **predict_args)
     return assign_trace(trace, boxes, labels, branch=branch, segments=segments, keypoints=keypoints)
@@ -157,7 +160,11 @@ def assign_trace(
     segments: Any = None,
     keypoints: Any = None,
 ) -> Assignment:
-    """``assign`` for a pass that has been traced; at most its head is run."""
+    """``assign`` for a pass that has been traced; at most its head is run.
+
+    >>> len(diagnosis.assign_trace(trace, labels))
+    2
+    """
     check_trace(trace, "diagnosis.assign_trace", ", boxes, labels")
     objects = check_labelled(trace, boxes, labels, segments=segments, keypoints=keypoints)
     boxes, labels = objects.boxes, objects.labels

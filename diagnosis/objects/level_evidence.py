@@ -137,6 +137,9 @@ def level_evidence(trace: Trace, detections: Any = None, *, iou: float = 0.5) ->
     the best candidate of its class that is left at its place is told instead.
     The last step of the pass is done again with silent logits; the model is neither run nor changed.
     Raises IndexError for a detection that does not exist, ValueError for an overlap outside (0, 1].
+
+    >>> diagnosis.level_evidence(trace, 0).detections
+    (0,)
     """
     check_trace(trace, "diagnosis.level_evidence")
     iou = finite_number(iou, "iou")

@@ -111,6 +111,9 @@ def loss_by_level(
     ``assign``; the last two go with one image. In the frame that ``predict()`` makes, without augmentation. Items that
     need outlines or key points are left out where those are not known, and the result says so. Raises
     UnsupportedModelError where what is given does not determine the assignment.
+
+    >>> diagnosis.loss_by_level(model, trace, labels).level_names
+    ('P3', 'P4', 'P5')
     """
     more = {"segments": segments, "keypoints": keypoints}
     if (boxes is None) != (labels is None) and not is_label_source(boxes):

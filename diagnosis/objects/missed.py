@@ -153,6 +153,9 @@ def missed(
     object, confident ones first. ``conf`` is that of the trace, where its head says it. ``positives`` asks the model's
     assigner as well. A candidate is held against an object only if no other object of the class fits it better. Raises
     ValueError for rotated boxes.
+
+    >>> len(diagnosis.missed(trace, labels))
+    2
     """
     check_trace(trace, "diagnosis.missed", ", 'labels/photo.txt'")
     if trace.rotated:

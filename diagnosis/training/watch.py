@@ -253,6 +253,8 @@ def watch(
 
     Raises TypeError and ValueError for arguments such as ``every`` below 1, UnsupportedModelError for a model without
     levels, FileExistsError where ``out`` holds something else, or a watch without ``resume``.
+
+    >>> watch = diagnosis.watch(model)  # and then model.train(data="data.yaml")
     """
     every = whole_number(every, "every, the batches from one that is watched to the next,")
     if every < 1:

@@ -58,7 +58,7 @@ def test_masks_slices_and_indices_give_detections_with_every_field_aligned(trace
 @pytest.mark.parametrize(
     ("which", "error", "told"),
     [
-        (6, IndexError, "Detection 6 does not exist: there are 6, numbered from 0 to 5."),
+        (6, IndexError, "Detection 6 does not exist: this trace has 6, numbered from 0 to 5."),
         (-7, IndexError, "Detection -7 does not exist"),
         ([0, 9], IndexError, "Detection 9 does not exist"),
         (np.ones(5, bool), IndexError, "each of 6 detections, but has 5 entries"),

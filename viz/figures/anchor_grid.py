@@ -36,6 +36,8 @@ def anchor_grid(
     The panels show the whole network input in px of the original; letterbox padding is hatched grey. ``cells`` marks
     the cells that made detections, ``points`` draws the anchor points. Returns a Figure; raises SelectionError for an
     unknown level.
+
+    >>> figure = viz.anchor_grid(trace, "P4")
     """
     one_trace(trace, "viz.anchor_grid")
     chosen = select_levels(trace.levels, level)

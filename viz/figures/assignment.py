@@ -52,6 +52,8 @@ def assignment(
     its class row is trained towards, or "alignment", both from 0 to 1; the best cell of each object is outlined.
     Objects that get no cell at all are dashed, with the reason. ``level`` as in ``anatomy.select_levels``; one level
     alone has no panel of objects. Returns a Figure; raises SelectionError for an unknown level.
+
+    >>> figure = viz.assignment(trace, labels, level="P3")
     """
     assigned = of_objects(assigned, boxes, labels, Assignment, assign_trace, "viz.assignment")
     if strength not in ("target", "alignment"):

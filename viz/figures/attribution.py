@@ -42,6 +42,8 @@ def attribution(
     ``faithfulness``: one for each map, written below it. The box and the explained cell wear the colour of their
     level. Signed maps diverge from white at 0; of the others weak values let the photograph through. The scale ends
     at the 99.9th percentile, what lies beyond shows as an arrow. Returns a Figure; raises ValueError.
+
+    >>> figure = viz.attribution(trace, 0, method="quick")
     """
     if isinstance(attributions, Trace):
         wanted = 0 if faithfulness is None else faithfulness

@@ -58,6 +58,8 @@ def compare(
     what one of them finds alone, another class or level, surer or less sure. A side that the ceiling of its level cuts
     is thick and dotted. Numbers are the same on both sides; at
     most ``most`` labels a side, changes first. Returns a Figure; raises ValueError for traces of different images.
+
+    >>> figure = viz.compare(trace, trace.replay())
     """
     check_traces(before, after)
     if titles is not None and len(titles) != 2:

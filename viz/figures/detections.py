@@ -40,6 +40,8 @@ def detections(
     confidence, level and cell (row, column) of the ``most`` confident detections. A side that the ceiling of its level
     cuts is thick and dotted. ``width`` in inches, ``style`` as
     ``matplotlib.style.use`` takes it. Returns a Figure; nothing is shown or written.
+
+    >>> figure = viz.detections(trace)
     """
     one_trace(trace, "viz.detections")
     shape = trace.image.shape[:2]

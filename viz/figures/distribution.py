@@ -33,6 +33,8 @@ def distribution(trace: Trace, i: int, *, width: float | None = None, style: Sty
     Bin k stands for k strides between anchor point and side; the mean is what the box is made of, and no side can lie
     further than (reg_max - 1) strides (https://arxiv.org/abs/2006.04388). For a head without DFL the figure says what
     it puts out. Returns a Figure; raises IndexError for a detection that does not exist.
+
+    >>> figure = viz.distribution(trace, 0)
     """
     one_trace(trace, "viz.distribution", ", 0")
     count = len(trace.detections)

@@ -29,6 +29,8 @@ def grid(report: GridReport | object, *, width: float | None = None, style: Styl
     A few cells of each level, enlarged in place by the factor that stands in the panel: a cross in the middle, an arrow
     to the centre of what the cell looks at, a diamond where its box is measured from. Titles give stride and offset in
     numbers. Returns a Figure; raises ValueError for a report without sights.
+
+    >>> figure = viz.grid(model)  # doctest: +SKIP
     """
     if not isinstance(report, GridReport):
         report = check_grid(a_network(report, "viz.grid", "a GridReport or a model"))

@@ -47,6 +47,8 @@ def heatmaps(
     shows as an arrow. ``cells`` outlines the cells that made the detections. Cells over letterbox padding lie outside
     the panels. Returns a Figure; raises SelectionError for an unknown level or class, ValueError for any other unknown
     choice and for traces that do not go together.
+
+    >>> figure = viz.heatmaps(trace, level="P4")
     """
     _check(scale, limits)
     traces = several(trace, Trace, "viz.heatmaps", "a Trace or several", "anatomy.trace(model, 'photo.jpg')")

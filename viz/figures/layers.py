@@ -36,6 +36,8 @@ def layers(
     A block's bar is its share of the multiply-adds, the fullest one that of the costliest block; arrows are the data
     flow. ``width`` in inches: by default as wide as the text needs. Returns a Figure; raises ValueError for a table
     without feature maps on a pyramid.
+
+    >>> figure = viz.layers(model, imgsz=64)
     """
     if not isinstance(table, LayerTable):
         table = anatomy.layers(a_network(table, "viz.layers", "a LayerTable or a model"), imgsz)

@@ -37,6 +37,8 @@ def loss_by_level(
 
     All items share one scale, so that bars can be compared; a last panel counts the positive cells. What no level pays,
     and what was left out, stands below. Returns a Figure.
+
+    >>> figure = viz.loss_by_level(trace, labels)
     """
     paid = partial(diagnosis.loss_by_level, None)  # a trace knows its model
     result = of_objects(result, boxes, labels, LossByLevel, paid, "viz.loss_by_level")

@@ -48,6 +48,8 @@ def missed(
     Of every missed object the best candidate of each level is dashed in the level's colour, drawn through where it is
     the one that came nearest, with its cell and the reason in words. At most ``most`` labels, large objects first.
     Returns a Figure.
+
+    >>> figure = viz.missed(trace, labels)
     """
     result = of_objects(result, boxes, labels, Missed, diagnosis.missed, "viz.missed")
     trace = result.trace

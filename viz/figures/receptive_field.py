@@ -38,6 +38,8 @@ def receptive_field(
     with the square root; dotted: what the cell can see, where that ends within the input; dashed: the part that it
     looks at; solid, in the colour of its level: the boxes that it predicts. Returns a Figure; raises ValueError for no
     field.
+
+    >>> figure = viz.receptive_field(anatomy.receptive_field(model, "P4", images=photo, imgsz=64))
     """
     example = "anatomy.receptive_field(model, 'P4', images='photo.jpg')"
     fields = several(field, ReceptiveField, "viz.receptive_field", "a ReceptiveField or several", example)

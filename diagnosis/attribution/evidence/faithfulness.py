@@ -107,6 +107,9 @@ def faithfulness(
 
     Insertion and deletion reward knowing where the box is: a filled box, which never saw the network, does well on
     them. Only the randomization test tells it from an explanation. Raises ValueError.
+
+    >>> diagnosis.faithfulness(diagnosis.attribute(trace, 0, "quick"), ["box"]).curves is None
+    True
     """
     if isinstance(attribution, Trace):
         named = isinstance(parts, list | tuple) and all(isinstance(part, str) for part in parts)

@@ -44,6 +44,9 @@ def odexai(attribution: Attribution, *, steps: int = STEPS, batch: int = 8) -> O
     most: its IoU times a weight of the cosine distance of the class probabilities. The padding stays. Other detectors
     and other photographs give other numbers for the same method. Raises UnsupportedModelError for a head that does not
     decode step by step, ValueError for less than one step.
+
+    >>> diagnosis.odexai(diagnosis.attribute(trace, 0, "quick"), steps=1).insertion >= 0
+    True
     """
     check_attribution(attribution, "diagnosis.odexai")
     if steps < 1:
