@@ -106,6 +106,7 @@ def reset(model: object, *, force: bool = False) -> tuple[Edit, ...]:
     """Take back every edit; returns them, newest first. Errors and ``force`` as in ``undo``.
 
     >>> surgery.reset(model)
+    ()
     """
     head = describe(model)
     with head.undisturbed():
@@ -115,7 +116,7 @@ def reset(model: object, *, force: bool = False) -> tuple[Edit, ...]:
 def forget(model: object) -> tuple[Edit, ...]:
     """Drop the record and keep the rows: as they are they become the original. Returns the edits that it held.
 
-    >>> surgery.forget(model)
+    >>> gone = surgery.forget(model)
     """
     head = describe(model)
     with head.undisturbed():

@@ -73,7 +73,7 @@ def features(
     ``most`` channels a level, by the root mean square of their values, strongest first. Cells over letterbox padding
     lie outside the panels. Returns a Figure; raises SelectionError for an unknown level, ValueError unless most >= 1.
 
-    >>> figure = viz.features(trace, "P5")
+    >>> figure = viz.features(trace, level="P5")
     """
     one_trace(trace, "viz.features")
     if whole_number(most, "most, the number of channels,") < 1:
