@@ -6,7 +6,6 @@ nothing and runs nothing.
 
 import math
 import re
-from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, fields
@@ -181,16 +180,16 @@ class Words:
 Part = Picture | Bar | Table | Words
 
 
-class Shown(ABC):
+class Shown:
     """A result that shows itself: ``repr`` is a line, ``str`` some lines, and notebooks draw ``_repr_html_``."""
 
-    @abstractmethod
     def _title(self) -> str:
         """What matters first, in a line."""
+        raise NotImplementedError(f"{type(self).__name__} is Shown, and must say its _title().")
 
-    @abstractmethod
     def _parts(self) -> Iterable[Part]:
         """What matters next."""
+        raise NotImplementedError(f"{type(self).__name__} is Shown, and must say its _parts().")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._title()})"

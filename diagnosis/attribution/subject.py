@@ -201,8 +201,9 @@ def _cell(trace: Trace, wanted: Wanted) -> Cell:
         return _cell_of_object(many, i) if hasattr(many, "candidates") else _cell_of_rival(many, i)
     if isinstance(wanted, dict):
         return _cell_by_number(trace, wanted)
-    if isinstance(scalar(getattr(wanted, "anchor", None)), int | np.integer):
-        return Cell(int(wanted.anchor), getattr(wanted, "class_id", None))
+    anchor = scalar(getattr(wanted, "anchor", None))
+    if isinstance(anchor, int | np.integer):
+        return Cell(int(anchor), getattr(wanted, "class_id", None))
     return _cell_of_detection(trace, wanted)
 
 
