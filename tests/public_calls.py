@@ -231,6 +231,8 @@ def calls(of: Material) -> dict[str, Callable[[Any], Any]]:
         "viz.compare": {"before": lambda x: viz.compare(x, trace), "after": lambda x: viz.compare(trace, x)},
         "viz.distribution": {"trace": lambda x: viz.distribution(x, 0), "i": lambda x: viz.distribution(trace, x)},
         "viz.explore": {"model": lambda x: viz.explore(x, trace.path), "image": lambda x: viz.explore(model, x)},
+        "viz.features": {"trace": lambda x: viz.features(x, level=2)},
+        "viz.heatmaps": {"trace": lambda x: viz.heatmaps(x, level=2)},
         "viz.loss_by_level": {"result": viz.loss_by_level, "boxes": lambda x: viz.loss_by_level(trace, x)},
         "viz.missed": {"result": viz.missed, "boxes": lambda x: viz.missed(trace, x)},
         "viz.report": {
