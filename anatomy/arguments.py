@@ -95,5 +95,6 @@ def check_path(value: Any, call: str) -> Path:
 def refused(call: str, takes: str, given: object, example: str) -> TypeError:
     """The error of a function that was given something else than what it ``takes``; ``example``: a line that works."""
     plain = given is None or isinstance(given, str | int | float | Sequence | Mapping)
-    told = shown(given) if plain else f"a {type(given).__name__}"
+    name = type(given).__name__
+    told = shown(given) if plain else f"a{'n' * (name[0] in 'AEIOU')} {name}"
     return TypeError(f"{call} takes {takes}, but {told} was given. Example: {example}.")

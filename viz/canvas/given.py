@@ -51,9 +51,9 @@ def of_objects(value: Any, boxes: Any, labels: Any, kind: type[Made], compute: C
     raise refused(call, takes, value, example)
 
 
-def a_survey(value: Any, call: str) -> Survey:
-    """A survey, or the one in a folder; TypeError, with an example, for anything else."""
-    if isinstance(value, Survey):
+def a_survey(value: Any, call: str) -> Any:
+    """A survey, or what answers as one does, or the one in a folder; TypeError, with an example, for anything else."""
+    if all(hasattr(value, question) for question in ("truth", "recall", "reasons")):
         return value
     if isinstance(value, str | PathLike):
         return Survey(str(value))
