@@ -24,7 +24,8 @@ from .network.layers import layers
 from .network.receptive_field import ReceptiveField, receptive_field
 from .network.table import LayerTable
 from .tracing.compare import Comparison, compare
-from .tracing.detections import Detections, Rivals
+from .tracing.detection import Detection, Rivals
+from .tracing.detections import Detections
 from .tracing.shares import LevelShares, level_shares
 from .tracing.trace import Trace, stream, trace
 
@@ -33,6 +34,9 @@ def levels(model: Any) -> tuple[Level, ...]:
     """The pyramid levels of a model's head in its own order, which is finest first in published detectors.
 
     Raises UnsupportedModelError, with the reason, for a model whose boxes no cell of a level makes.
+
+    >>> [level.name for level in anatomy.levels(model)]
+    ['P3', 'P4', 'P5']
     """
     return describe(model).levels
 
@@ -44,6 +48,7 @@ __all__ = [
     "CheckpointError",
     "Comparison",
     "Cost",
+    "Detection",
     "Detections",
     "Difference",
     "Equivalence",

@@ -50,6 +50,9 @@ def history(model: object) -> tuple[Edit, ...]:
 
     Warns (RecordWarning, once a state) when the rows are not those that these edits left, as after a training step or
     ``load_state_dict``, and when a record ended because the model object was given another network.
+
+    >>> surgery.history(model)
+    ()
     """
     head = describe(model)
     book = ledger(head)
@@ -68,6 +71,10 @@ def undo(model: object, n: int = 1, *, force: bool = False) -> tuple[Edit, ...]:
     something else has written them since. ``force=True`` writes the rows before the edits all the same. Where the
     network has passed a coarser dtype since the newest edit (``half().float()``, a float16 file), the rows come back as
     if they had too.
+
+    >>> edit = surgery.mute_level(model, "P5")
+    >>> len(surgery.undo(model))
+    1
     """
     head = describe(model)
     n = whole_number(n, "The number of edits to undo")
@@ -102,14 +109,21 @@ def _undo(head: Head, n: int, force: bool) -> tuple[Edit, ...]:
 
 
 def reset(model: object, *, force: bool = False) -> tuple[Edit, ...]:
-    """Take back every edit; returns them, newest first. Errors and ``force`` as in ``undo``."""
+    """Take back every edit; returns them, newest first. Errors and ``force`` as in ``undo``.
+
+    >>> surgery.reset(model)
+    ()
+    """
     head = describe(model)
     with head.undisturbed():
         return _undo(head, len(ledger(head).records) + (head.text_fold is not None), force)
 
 
 def forget(model: object) -> tuple[Edit, ...]:
-    """Drop the record and keep the rows: as they are they become the original. Returns the edits that it held."""
+    """Drop the record and keep the rows: as they are they become the original. Returns the edits that it held.
+
+    >>> gone = surgery.forget(model)
+    """
     head = describe(model)
     with head.undisturbed():
         book = ledger(head)
@@ -126,6 +140,12 @@ def scratch(model: Model) -> Iterator[Model]:
     Rows and history are put back bit for bit, rows changed by hand included, on the network that was entered and on
     what ``predict()`` runs of it. Warns (RecordWarning) when the model has another network by then: that one is left
     as it is. The value is ``model``.
+
+    >>> with surgery.scratch(model):
+    ...     surgery.mute_level(model, "P5").operation
+    'mute_level'
+    >>> surgery.history(model)
+    ()
     """
     head = describe(model)
     try:

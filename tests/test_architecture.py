@@ -27,11 +27,12 @@ WINGS = {
     "anatomy": {
         "errors": set(),
         "arguments": set(),
+        "shown": set(),
         "archive": {"errors"},
-        "head": {"errors", "arguments"},
-        "families": {"errors", "arguments", "archive", "head"},
-        "tracing": {"errors", "arguments", "head", "families"},
-        "network": {"errors", "arguments", "head", "families", "tracing"},
+        "head": {"errors", "arguments", "shown"},
+        "families": {"errors", "arguments", "shown", "archive", "head"},
+        "tracing": {"errors", "arguments", "shown", "head", "families"},
+        "network": {"errors", "arguments", "shown", "head", "families", "tracing"},
     },
     "diagnosis": {
         "findings": set(),

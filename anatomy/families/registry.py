@@ -44,6 +44,9 @@ def describe(model: Any) -> Head:
     ``model`` is a YOLO object, its ``.model``, torchvision's FCOS, RetinaNet, SSD or Faster R-CNN, or any detector
     whose ``describe_head()`` returns a ``Head``.
     Raises UnsupportedModelError, with the reason and what works, for a model whose boxes no cell of a level makes.
+
+    >>> anatomy.describe(model).branches
+    ('one2many',)
     """
     if describes_itself(model):
         return model.describe_head()

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..shown import Record
 from .at_rest import PickledAtRest
 from .letterbox import Letterbox
 
 
-@dataclass(frozen=True)
-class Candidates:
+@dataclass(frozen=True, repr=False)
+class Candidates(Record):
     """The anchors that stood for selection, in the order in which non-maximum suppression (NMS) saw them.
 
     ``anchor`` and ``class_id`` (m,) int64, ``confidence`` (m,) in [0, 1], ``boxes`` (m, 4) xyxy or (m, 5) xywhr, px of
@@ -35,8 +36,8 @@ class Candidates:
     survivors: Tensor | None = None
 
 
-@dataclass(frozen=True)
-class Limits:
+@dataclass(frozen=True, repr=False)
+class Limits(Record):
     """What the selection of a pass was asked for; None where the head does not say.
 
     ``conf`` the least confidence, ``classes`` the ids allowed (None: all), ``most`` the largest number of detections.
@@ -49,8 +50,8 @@ class Limits:
     every_class: bool = False
 
 
-@dataclass(frozen=True)
-class Targets(PickledAtRest):
+@dataclass(frozen=True, repr=False)
+class Targets(PickledAtRest, Record):
     """What the family's own training makes of one pass and n labelled objects; A anchors, no gradient.
 
     ``object`` (A,) int64: the object whose positive a cell is, -1 for background; ``score`` (A,) what its class row is
@@ -79,8 +80,8 @@ class Targets(PickledAtRest):
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Outputs:
+@dataclass(frozen=True, repr=False)
+class Outputs(Record):
     """What the network makes of a batch, differentiable. Made by ``Head.forward``.
 
     ``inputs`` (B, c, h, w) a level: the feature maps that the head reads, as the neck left them; ``logits``
@@ -119,8 +120,8 @@ class Refined(PickledAtRest):
         return torch.where(self.anchor[found] == anchors, found, -1)
 
 
-@dataclass(frozen=True)
-class Pass:
+@dataclass(frozen=True, repr=False)
+class Pass(Record):
     """What one forward pass of one image left behind. Tensors stay on the model's device and carry no gradient.
 
     ``frame`` is the network input (1, 3, H, W), ``inputs`` the feature maps that the head reads, (1, c, h, w) a level:

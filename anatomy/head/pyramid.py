@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..arguments import whole_numbers
+from ..shown import Record
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Cells:
     turn: np.ndarray
 
 
-@dataclass(frozen=True)
-class Pyramid:
+@dataclass(frozen=True, repr=False)
+class Pyramid(Record):
     """Grids, steps and numbering of the anchors of one pass, finest level first. Made by ``Head.pyramid``.
 
     ``shapes`` (rows, columns) a level; ``steps`` from one anchor point to the next, (x, y) px of the network input a

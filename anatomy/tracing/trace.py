@@ -22,20 +22,21 @@ from ..head.pyramid import Cells, Pyramid
 from ..head.rotated import corners_of
 from ..head.sources import check_single, nothing_read, several
 from ..head.turns import turns
+from ..shown import Part, Shown
 from .ceiling import sides_at_the_ceiling
-from .columns import columns
 from .detections import Detections
 from .given import check_branch, check_keypoints, check_segments
 from .provenance import Provenance, decoded
 from .recorded import RecordedHead, recorded, travelled
 from .replay import rerun
+from .showing import pieces, told
 from .silence import silent
 
 if TYPE_CHECKING:
     from polars import DataFrame
 
 
-class Trace:
+class Trace(Shown):
     """What one forward pass made of one image, with the provenance of every detection. Made by ``trace``.
 
     ``image`` (H, W, 3) uint8 RGB, the original; ``levels``, ``names``; ``input_shape`` (h, w) of the network input in
@@ -63,7 +64,7 @@ class Trace:
         self.branch, self.path, self.result = pass_.branch, pass_.path, pass_.result
 
     def __reduce__(self) -> tuple:
-        return _arrived, (*recorded(self._head, self._run), self.detections)
+        return _arrived, (*recorded(self._head, self._run), self._found())
 
     def __copy__(self) -> "Trace":
         return Trace(self._head, self._run)
@@ -73,12 +74,14 @@ class Trace:
         if not isinstance(self._head, RecordedHead):
             memo[id(self._head.net)] = self._head.net
         copied = Trace(self._head, copy.deepcopy(self._run, memo))
-        copied.__dict__["detections"] = copy.deepcopy(self.detections, memo)
+        copied.__dict__["detections"] = copy.deepcopy(self._found(), memo)
         return copied
 
-    def __repr__(self) -> str:
-        found = [f"{int((self.detections.level == entry.index).sum())} from {entry.name}" for entry in self.levels]
-        return f"Trace({self.path!r}, {len(self.detections)} detections: {', '.join(found)})"
+    def _title(self) -> str:
+        return told(self)
+
+    def _parts(self) -> Iterable[Part]:
+        return pieces(self)
 
     @property
     def shapes(self) -> tuple[tuple[int, int], ...]:
@@ -223,17 +226,23 @@ class Trace:
         """(n,) bool: detections that the ceiling of their level cuts, on one side at least (``cut_sides``)."""
         return np.any(self.cut_sides, axis=1)
 
-    @cached_property
+    @property
     def detections(self) -> Detections:
         """What was found, with the level and the cell that made each box."""
-        made = Provenance(
-            head=self._head,
-            pass_=self._run,
-            names=self.names,
-            pyramid=self.pyramid,
-            letterbox=self.letterbox,
-        )
-        return made.detections()
+        return self._found().of(self)
+
+    def _found(self) -> Detections:
+        """The detections, made once; kept without this trace, whose memory a circle would keep."""
+        if "detections" not in self.__dict__:
+            made = Provenance(
+                head=self._head,
+                pass_=self._run,
+                names=self.names,
+                pyramid=self.pyramid,
+                letterbox=self.letterbox,
+            )
+            self.__dict__["detections"] = made.detections()
+        return self.__dict__["detections"]
 
     @property
     def limits(self) -> Limits:
@@ -318,8 +327,13 @@ class Trace:
         """
         import polars
 
-        pooled = self._run.refined is not None
-        return polars.DataFrame(columns(self.detections, self.cut, self.levels if pooled else ()))
+        found = self.detections
+        frame = found.to_df().insert_column(-1, polars.Series("cut", self.cut))
+        if self._run.refined is not None:
+            names = [self.levels[level].name for level in found.pooled_level.tolist()]
+            frame.insert_column(-1, polars.Series("pooled_level", found.pooled_level))
+            frame.insert_column(-1, polars.Series("pooled_level_name", names, dtype=polars.String))
+        return frame
 
 
 def _arrived(head: Head, pass_: Pass, detections: Detections) -> Trace:
@@ -346,6 +360,9 @@ def stream(
     what is no image, TypeError for an argument that there is not. A file of a folder that cannot be read is skipped
     with Ultralytics' warning. Between two images the model is free: inside the loop it can be edited, traced anew and
     made to predict, by other threads too.
+
+    >>> [len(one.levels) for one in anatomy.stream(model, photo, imgsz=192)]
+    [3]
     """
     head = describe(model)
     return _traces(head, run_passes(head, source, conf=conf, iou=iou, imgsz=imgsz, **predict_args))
@@ -371,6 +388,9 @@ def trace(
     ``model``: a YOLO object, its ``.model``, torchvision's FCOS, RetinaNet, SSD or Faster R-CNN, or any detector that
     fulfils the contract of ``anatomy.Head``. ``image`` and the rest as in ``stream``, but one image: SourceError for
     several, none, or a file that cannot be read.
+
+    >>> anatomy.trace(model, photo, imgsz=192).detections[0].level_name in ("P3", "P4", "P5")
+    True
     """
     check_single(image)
     traces = stream(model, image, conf=conf, iou=iou, imgsz=imgsz, **predict_args)

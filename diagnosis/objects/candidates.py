@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anatomy import Trace
+from anatomy.shown import Record
 from anatomy.tracing.overlap import pair_overlaps
 
 from .reach import Reach
@@ -24,8 +25,8 @@ STAGES = {
 }
 
 
-@dataclass(frozen=True)
-class Candidate:
+@dataclass(frozen=True, repr=False)
+class Candidate(Record):
     """The cell of one level that came nearest to finding an object.
 
     ``stage`` (a key of ``STAGES``) stopped it; ``iou`` of its box with the object, ``score`` its probability of the

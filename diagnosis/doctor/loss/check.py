@@ -48,6 +48,8 @@ def check_loss(
     layout's where ``prepare`` is not given. ``image_size``: (height, width), 192 x 320 where strides divide that.
     ValueError where they do not divide what is given.
     """
+    if not callable(loss) or not isinstance(layout, TargetLayout):
+        raise TypeError(f"A callable and a TargetLayout are needed, not {type(loss)} and {type(layout)}.")
     image_size = image_size or _fitting(layout)
     if any(side % stride for side in image_size for stride in layout.strides) or batch < 1:
         raise ValueError(
