@@ -12,7 +12,8 @@ from anatomy.archive import read_plain, write_whole
 
 from .memory import ledger
 from .places import all_rows
-from .record import KEY, Ledger, pack, unpack
+from .record import KEY, Ledger, pack
+from .unpacking import unpack
 
 
 def save(model: object, path: str | PathLike[str], *, half: bool | None = None) -> Path:

@@ -19,6 +19,7 @@ from .places import Apart, Place, alive, all_rows, clone, fits, out_of_step, put
 from .record import Ledger, Record
 from .rows import Rows
 from .standing import Broken, RecordError, RecordWarning, as_passed, broken, drifted, fingerprint, in_words, through
+from .structure.state import stand_again
 
 Model = TypeVar("Model")
 
@@ -34,8 +35,10 @@ def apply(head: Head, edit: Edit) -> Edit:
     with head.undisturbed():
         book = ledger(head)
         before = book.linked({place: clone(head, place) for place in _places_of(head, edit)})
-        after = {place: edited(*rows, edit, head.anchors_per_cell) for place, rows in before.items()}
-        _check_finite(head, edit, before, after)
+        after = {
+            place: edited(*rows, edit, head.anchors_per_cell, head.rows_per_class) for place, rows in before.items()
+        }
+        check_finite(head, edit, before, after)
         with rollback(head, before):
             for place, rows in (before if book.baseline else all_rows(head) | before).items():
                 book.baseline.setdefault(place, rows)
@@ -85,14 +88,27 @@ def _undo(head: Head, n: int, force: bool) -> tuple[Edit, ...]:
     rows: dict[Place, Rows] = {}
     for record in taken:
         rows.update(record.before)  # of several edits at a place, the oldest is last
+    whole = [record for record in taken if record.states is not None]
     rows = as_passed(alive(head, rows), through(head, book))
-    _check_shapes(head, rows)
+    _check_shapes(head, _left(taken))
     if not force:
         _check_unbroken(head, broken(head, book, n), n)
-    with rollback(head):
+    with rollback(head, whole=bool(whole)):
+        if whole:
+            oldest = whole[-1]
+            stand_again(head, oldest.states[0], rows, oldest.kept)
+            book.state = book.state_before(oldest)
         write(head, rows)
         del book.records[len(book.records) - n :]
     return tuple(record.edit for record in taken)
+
+
+def _left(taken: list[Record]) -> dict[Place, Rows]:
+    """What the newest of these edits, newest first, left at each place."""
+    found: dict[Place, Rows] = {}
+    for record in taken:
+        found = record.after | found
+    return found
 
 
 def reset(model: object, *, force: bool = False) -> tuple[Edit, ...]:
@@ -108,7 +124,7 @@ def forget(model: object) -> tuple[Edit, ...]:
     with head.undisturbed():
         book = ledger(head)
         dropped = tuple(record.edit for record in book.records)
-        anew = Ledger(all_rows(head))
+        anew = Ledger(all_rows(head), names=tuple(head.names.values()), state=book.state)
         to_the_end(lambda: (book.take(anew), forget_end(head)))
     return dropped
 
@@ -118,12 +134,12 @@ def scratch(model: Model) -> Iterator[Model]:
     """Whatever happens to class rows inside the block is gone after it, however it ends; blocks can be nested.
 
     Rows and history are put back bit for bit, rows changed by hand included, on the network that was entered and on
-    what ``predict()`` runs of it. Warns (RecordWarning) when the model has another network by then: that one is left
-    as it is. The value is ``model``.
+    what ``predict()`` runs of it; so are the classes themselves, where they were kept, merged, renamed or added. Warns
+    (RecordWarning) when the model has another network by then: that one is left as it is. The value is ``model``.
     """
     head = describe(model)
     try:
-        with restored(head, all_rows(head), [], always=True):
+        with restored(head, all_rows(head), [], always=True, whole=True):
             yield model
     finally:
         if not _still_holds(model, head):
@@ -136,33 +152,45 @@ def scratch(model: Model) -> Iterator[Model]:
 
 
 @contextmanager
-def rollback(head: Head, rows: dict[Place, Rows] | None = None) -> Iterator[None]:
+def rollback(head: Head, rows: dict[Place, Rows] | None = None, *, whole: bool = False) -> Iterator[None]:
     """On any exception in the block, an interruption too, class rows and history are as they were.
 
-    ``rows`` are those that the block can change, as they are; every one by default. A predictor that ran other rows
-    has those again.
+    ``rows`` are those that the block can change, as they are; every one by default. ``whole``: it can change the
+    classes themselves. A predictor that ran other rows has those again.
     """
     rows = all_rows(head) if rows is None else rows
-    with restored(head, rows, out_of_step(head, rows), always=False):
+    with restored(head, rows, out_of_step(head, rows), always=False, whole=whole):
         yield
 
 
 @contextmanager
-def restored(head: Head, rows: dict[Place, Rows], apart: Apart, *, always: bool) -> Iterator[None]:
+def restored(head: Head, rows: dict[Place, Rows], apart: Apart, *, always: bool, whole: bool = False) -> Iterator[None]:
     """Rows and history are put back at the end of the block, or only where it does not come to its end.
 
-    ``apart``: convolutions of predictors, and the rows that they have in place of these.
+    ``apart``: convolutions of predictors, and the rows that they have in place of these. ``whole``: the classes
+    themselves are put back as well, where an edit has made them others.
 
     Interruptions, also several and also while they are put back, do not keep it from being done.
     """
     book = ledger(head)
-    kept = book.copy()
-    with ending_with(lambda: _put_back(head, rows, apart, book, kept), always=always):
+    kept, classes = book.copy(), head.kept_classes() if whole else None
+    with ending_with(lambda: _put_back(head, rows, apart, book, kept, classes, failed=not always), always=always):
         yield
 
 
-def _put_back(head: Head, rows: dict[Place, Rows], apart: Apart, book: Ledger, kept: Ledger) -> None:
+def _put_back(
+    head: Head,
+    rows: dict[Place, Rows],
+    apart: Apart,
+    book: Ledger,
+    kept: Ledger,
+    classes: object,
+    *,
+    failed: bool,
+) -> None:
     with head.undisturbed():
+        if classes is not None and (failed or not _has_classes(head, book, kept)):
+            head.put_classes_back(classes)
         other = _misfits(head, rows)
         write(head, {place: entry for place, entry in alive(head, rows).items() if place not in other})
         for conv, own in apart:
@@ -176,6 +204,11 @@ def _put_back(head: Head, rows: dict[Place, Rows], apart: Apart, book: Ledger, k
             RecordWarning,
             stacklevel=11,  # whoever leaves the block of scratch
         )
+
+
+def _has_classes(head: Head, book: Ledger, kept: Ledger) -> bool:
+    """Whether the classes are those of the kept ledger: of an edit that was cut short the names are not."""
+    return book.state is kept.state and head.as_now() is head
 
 
 def _still_holds(model: object, head: Head) -> bool:
@@ -255,7 +288,8 @@ def _places_of(head: Head, edit: Edit) -> list[Place]:
     return found
 
 
-def _check_finite(head: Head, edit: Edit, before: dict[Place, Rows], after: dict[Place, Rows]) -> None:
+def check_finite(head: Head, edit: Edit, before: dict[Place, Rows], after: dict[Place, Rows]) -> None:
+    """Refuse rows that are infinite or NaN where those before are not, in the dtype of network or predictor."""
     for (branch, level), rows in after.items():
         dtypes = {conv.weight.dtype for conv in (head.class_conv(level, branch), *head.twins(level, branch))}
         for new, old in zip(rows, before[branch, level], strict=True):

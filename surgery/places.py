@@ -67,6 +67,7 @@ def write(head: Head, rows: dict[Place, Rows]) -> None:
     for (branch, level), kept in rows.items():
         for conv in (head.class_conv(level, branch), *head.twins(level, branch)):
             put(conv, kept)
+    head.rows_written()
 
 
 def out_of_step(head: Head, rows: dict[Place, Rows]) -> Apart:

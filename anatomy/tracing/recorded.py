@@ -49,7 +49,7 @@ class RecordedHead(Head):
     def __init__(self, head: Head, run: Pass):
         self.names, self.levels, self.branches = dict(head.names), head.levels, head.branches
         self.reg_max, self.grid_offset = head.reg_max, head.grid_offset
-        self.anchors_per_cell = head.anchors_per_cell
+        self.anchors_per_cell, self.rows_per_class = head.anchors_per_cell, head.rows_per_class
         self._letterbox, self._limits = head.letterbox(run), head.limits(run)
         self.rotated, self._pyramid = head.rotated, head.pyramid(run)
         self._xyxy = at_rest(head.xyxy(run, torch.arange(self._pyramid.count, device=run.boxes.device)))

@@ -264,16 +264,15 @@ class Trace:
     def replay(self) -> "Trace":
         """What the model as its class rows are now makes of this image; backbone and neck are not run.
 
-        Only the class convolutions whose rows have changed since this trace are run again, on the features of this
-        pass, then scores, selection and result; equal to a fresh ``predict()`` bit for bit, up to rounding where the
-        pass was one of a batch, whose kernels are others. Anything else that was changed in the network since is not
-        seen. Raises RuntimeError when the branch or the number of classes is gone.
+        Class convolutions whose rows have changed since are run again on the features of this pass, then scores,
+        selection and result; equal to a fresh ``predict()`` bit for bit, up to rounding where the pass was one of a
+        batch. No other change is seen. Raises RuntimeError where the branch is gone, or rows read other features.
         """
         if isinstance(self._head, RecordedHead):
             raise travelled("replay()")
         with turns(self._head.net).rows.held():
-            pass_ = rerun(self._head, self._run)
-        return Trace(self._head, self._head.finish(pass_))
+            pass_ = rerun(head := self._head.as_now(), self._run)
+        return Trace(head, head.finish(pass_))
 
     def silenced(self, level: Any, classes: Any = "all") -> "Trace":
         """What the head makes of this pass while class rows are silent: their logits here, nothing in the model.
@@ -292,10 +291,11 @@ class Trace:
 
     def _silent_rows(self, rows: tuple[Tensor, Tensor | None], chosen: list[int]) -> tuple[Tensor, Tensor | None]:
         """The rows that make these classes silent, so that a replay knows which logits are not the model's."""
-        weight, bias = rows[0].clone(), None if rows[1] is None else rows[1].clone()
-        weight.unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = 0 if bias is not None else torch.nan
+        (weight, bias), by_class = rows, (self.anchors_per_cell, len(self.names), -1)
+        weight, bias = weight.clone(), None if bias is None else bias.clone()
+        weight.unflatten(0, by_class)[:, chosen] = 0 if bias is not None else torch.nan
         if bias is not None:
-            bias.unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = SILENT_LOGIT
+            bias.unflatten(0, by_class)[:, chosen] = SILENT_LOGIT
         return weight, bias
 
     def recomputed(self) -> "Trace":
