@@ -74,7 +74,8 @@ class Edit:
 def _shorten(value: object) -> str:
     if isinstance(value, tuple) and len(value) > 8:
         return f"[{', '.join(_shorten(entry) for entry in value[:8])}, …]"
-    return str(plain(value))
+    text = str(plain(value))
+    return text if len(text) <= 120 else text[:119] + "…"
 
 
 def check(edit: Edit) -> None:
@@ -88,14 +89,17 @@ def edited(weight: Tensor, bias: Tensor | None, edit: Edit, anchors: int = 1, ea
 
 
 def tell(edit: Edit, levels: Sequence[Level], names: Mapping[int, str]) -> str:
-    """An edit in words, with the names of levels and classes; those of each operation stand in its row of the table."""
+    """An edit in words, with the names of levels and classes; those of each operation stand in its row of the table.
+
+    ``names`` are those of the classes that the edit was made on; one that they have not is told by its number.
+    """
     operation = operation_of(edit.operation)
     where = "all levels"
     if not edit.levels:
         where = "head"
     elif len(edit.levels) != len(levels):
         where = ", ".join(levels[index].name for index in edit.levels)
-    chosen = operation.classes.told([names[index] for index in edit.classes], len(names))
+    chosen = operation.classes.told([names.get(index, f"class {index}") for index in edit.classes], len(names))
     return f"{where}: {operation.words(chosen, **edit.parameters)}"
 
 

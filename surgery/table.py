@@ -87,7 +87,10 @@ OPERATIONS = (
         "keep_classes",
         words=told_kept,
         classes=NO_CLASSES,
-        parameters=(Parameter("kept", check=choices.as_listed, on_model=choices.kept_classes),),
+        parameters=(
+            Parameter("kept", check=choices.as_listed, on_model=choices.kept_classes),
+            Parameter("exact", check=choices.true_or_false, optional=True, left_out=True),
+        ),
         regroup=regrouping.kept,
         whole=_always,
     ),

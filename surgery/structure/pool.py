@@ -1,6 +1,7 @@
 """The rows of new classes, taken from a pool: those that a head has, and those that are new."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -21,11 +22,13 @@ def classes_of(head: Head, wanted: Regrouping, new: Mapping[Place, Rows] | None 
     """
     rows = all_rows(head)
     slots, means = _slots(rows, wanted, head.rows_per_class)
+    width = max([*map(len, slots), -(-wanted.least_rows // len(slots))])
+    slots = [[*entry, *[entry[-1]] * (width - len(entry))] for entry in slots]
     made = {place: _taken(own, slots, means, None if new is None else new[place]) for place, own in rows.items()}
     return Classes(
         names=wanted.names,
         rows=made,
-        rows_per_class=max(map(len, slots)),
+        rows_per_class=width,
         extras={name: _of_members(value, wanted.members) for name, value in head.class_extras().items()},
         towers=head.class_towers,
     )
@@ -78,10 +81,8 @@ def _bits(rows: dict[Place, Rows]) -> list[bytes]:
 
 
 def _taken(own: Rows, slots: Sequence[Sequence[int]], means: list[list[int]], new: Rows | None) -> Rows:
-    """The rows of all classes at one place, equally many for each."""
-    width, order = max(map(len, slots)), []
-    for entry in slots:
-        order += [*entry, *[entry[-1]] * (width - len(entry))]
+    """The rows of all classes at one place."""
+    order = list(chain.from_iterable(slots))
     weight, bias = own
     more, more_bias = new or (None, None)
     return _pool(weight, means, more)[order], None if bias is None else _pool(bias, means, more_bias)[order]

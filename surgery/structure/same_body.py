@@ -9,7 +9,7 @@ from anatomy import Head
 from ..bits import identical
 
 PLAIN = (bool, int, float, str, type(None))
-OF_THE_MOMENT = {"training", "inplace"}  # attributes that say nothing of what a module computes in evaluation
+SILENT = {"training", "inplace", "np"}  # attributes that say nothing of what a module computes, or only count
 
 
 def first_difference(head: Head, other: Head) -> str | None:
@@ -72,7 +72,7 @@ def _settings(module: nn.Module) -> dict:
     return {
         name: value
         for name, value in vars(module).items()
-        if not name.startswith("_") and name not in OF_THE_MOMENT and _is_plain(value)
+        if not name.startswith("_") and name not in SILENT and _is_plain(value)
     }
 
 

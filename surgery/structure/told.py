@@ -6,7 +6,7 @@ from typing import Any
 MOST = 6  # names that a line tells
 
 
-def told_kept(chosen: str, kept: Sequence[Any]) -> str:
+def told_kept(chosen: str, kept: Sequence[Any], exact: bool = False) -> str:
     """Which classes were kept."""
     return f"{_count(len(kept))} kept: {listed([name for _, name in kept])}"
 
