@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from .places import Apart, Place, alive, all_rows, clone, fits, out_of_step, put
 from .record import Ledger, Record
 from .rows import Rows
 from .standing import Broken, RecordError, RecordWarning, as_passed, broken, drifted, fingerprint, in_words, through
-from .structure.state import stand_again
+from .structure.state import States, stand_again
 
 Model = TypeVar("Model")
 
@@ -94,9 +94,8 @@ def _undo(head: Head, n: int, force: bool) -> tuple[Edit, ...]:
     if not force:
         _check_unbroken(head, broken(head, book, n), n)
     with rollback(head, whole=bool(whole)):
-        if whole:
-            oldest = whole[-1]
-            stand_again(head, oldest.states[0], rows, oldest.kept)
+        for oldest in whole[-1:]:
+            stand_again(head, cast(States, oldest.states)[0], rows, oldest.kept)
             book.state = book.state_before(oldest)
         write(head, rows)
         del book.records[len(book.records) - n :]

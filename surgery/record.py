@@ -9,7 +9,7 @@ from .bits import equal
 from .edit import Edit
 from .places import Place
 from .rows import Rows
-from .structure.state import ClassState
+from .structure.state import ClassState, States
 
 KEY = "surgery"  # where the record lies in a checkpoint
 
@@ -26,7 +26,7 @@ class Record:
     edit: Edit
     before: dict[Place, Rows]
     after: dict[Place, Rows]
-    states: tuple[ClassState, ClassState] | None = None
+    states: States | None = None
     kept: Any = None
 
 

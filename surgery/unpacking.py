@@ -13,9 +13,8 @@ from .edit import Edit, edited
 from .places import Place, fits
 from .record import Ledger, Record
 from .rows import Rows
-from .structure.state import ClassState
+from .structure.state import ClassState, States
 
-States = tuple[ClassState, ClassState]
 MOST_ROWS = 1 << 16  # of one class; genuine ones have a few
 
 

@@ -1,7 +1,7 @@
 """A class added to a head: with the rows of another, or with rows that a few labelled boxes give."""
 
-from collections.abc import Mapping
-from typing import SupportsIndex
+from collections.abc import Mapping, Sized
+from typing import SupportsIndex, cast
 
 import torch
 
@@ -37,14 +37,12 @@ def add_again(head: Head, edit: Edit) -> Edit:
 
 
 def _add(head: Head, values: Mapping) -> Edit:
-    edit = Edit("add_class", levels=(), parameters=operation_of("add_class").read(values, head.names))
-    if "source" in edit.parameters:
-        if len(edit.parameters["names"]) != 1:
-            raise ValueError("One class is added at a time with the rows of another.")
-        return apply_whole(head, edit)
-    if "rows" not in edit.parameters:
-        raise ValueError("A class is added from another (source) or from rows, but the edit holds neither.")
-    return apply_whole(head, edit, unpacked(head, edit.parameters["rows"]))
+    parameters = operation_of("add_class").read(values, head.names)
+    if len(cast(Sized, parameters["names"])) != 1 or ("source" in parameters) == ("rows" in parameters):
+        raise ValueError("An edit adds one class at a time, with the rows of another (source) or with its own (rows).")
+    edit = Edit("add_class", levels=(), parameters=parameters)
+    new = None if "source" in parameters else unpacked(head, parameters["rows"])
+    return apply_whole(head, edit, new)
 
 
 def packed(rows: Mapping[Place, Rows]) -> list:

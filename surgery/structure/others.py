@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -23,7 +24,8 @@ def apply_with_others(head: Head, edit: Edit, others: Others) -> Edit:
 
 def _donor(edit: Edit, others: Others) -> Head:
     """The head whose classes the edit put beside: of a given model, or of the file that the edit names."""
-    wanted, path = edit.parameters["donor"], edit.parameters.get("path")
+    said: dict[str, Any] = dict(edit.parameters)
+    wanted, path = said["donor"], said.get("path")
     given = list(others) if isinstance(others, Iterable) and not isinstance(others, nn.Module) else [others]
     for model in given:
         donor = describe(model)
@@ -35,6 +37,6 @@ def _donor(edit: Edit, others: Others) -> Head:
             return donor
     where = f" It came from {path!r}." if path else ""
     raise ValueError(
-        f"The edit stack_heads puts the classes {', '.join(edit.parameters['names'][:6])} of another model beside, "
+        f"The edit stack_heads puts the classes {', '.join(said['names'][:6])} of another model beside, "
         f"which is not among the {len(given)} given (by its fingerprint {wanted[:12]}…).{where} Give it as others=."
     )

@@ -22,6 +22,9 @@ class ClassState:
     extras: Mapping[str, Tensor] = field(default_factory=dict)
 
 
+States = tuple[ClassState, ClassState]  # before an edit and after it
+
+
 def state_of(head: Head) -> ClassState:
     """The classes of a head as they are described."""
     return ClassState(

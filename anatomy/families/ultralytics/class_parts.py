@@ -156,7 +156,7 @@ def _give_extras(net: Any, given: Mapping[str, Tensor]) -> None:
 def _semantic(net: nn.Module) -> nn.Conv2d | None:
     """The last convolution of the semantic maps that YOLO26 trains its masks with; None where there is none."""
     last = getattr(getattr(detection_head(net), "proto", None), "semseg", None)
-    return last[-1] if isinstance(last, nn.Sequential) else None
+    return cast(nn.Conv2d, last[-1]) if isinstance(last, nn.Sequential) else None
 
 
 def _attributes(entry: Any, names: tuple[str, ...]) -> dict:
@@ -198,7 +198,7 @@ def _maximum(conv: nn.Conv2d, count: int, each: int) -> nn.Sequential:
 @torch.no_grad()
 def _fill_beginning(end: nn.Sequential) -> None:
     """The rows of a ``_maximum`` from which Ultralytics' trainer begins: the mean of each class's own."""
-    conv, count = cast(nn.Conv2d, end[0]), end.out_channels
+    conv, count = cast(nn.Conv2d, end[0]), vars(end)["out_channels"]
     for name, value in conv.named_parameters():
         mean = value.detach().unflatten(0, (count, -1)).mean(1)
         there = end._parameters.get(name)
@@ -211,7 +211,7 @@ def _fill_beginning(end: nn.Sequential) -> None:
 def _put_beside(stack: nn.Sequential, other: nn.Sequential) -> None:
     """Put the tower of another stack beside that of this one; rows are not looked at."""
     *tower, end = stack.children()
-    pair = C3.__new__(C3)
+    pair: Any = C3.__new__(C3)
     nn.Module.__init__(pair)
     pair.cv1, pair.m = nn.Sequential(*tower), nn.Identity()
     pair.cv2, pair.cv3 = _like(nn.Sequential(*list(other.children())[:-1]), stack), nn.Identity()

@@ -94,7 +94,7 @@ def _maximum_of_rows(last: nn.Module, nc: int) -> bool:
     parts = list(last.children()) if isinstance(last, nn.Sequential) else []
     if [type(part) for part in parts] != [nn.Conv2d, nn.Unflatten, nn.MaxPool3d, nn.Flatten]:
         return False
-    conv, unflatten, pool, flatten = parts
+    conv, unflatten, pool, flatten = cast(Any, parts)
     each = conv.out_channels // nc
     sizes = tuple(unflatten.unflattened_size), tuple(pool.kernel_size), tuple(pool.stride)
     right = sizes == ((nc, each), (each, 1, 1), (each, 1, 1)) and conv.out_channels == nc * each

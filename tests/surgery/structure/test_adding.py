@@ -1,4 +1,4 @@
-"""Classes from a few labelled boxes: rows by a closed form, held against another way to the same, and their evidence."""
+"""Classes from a few labelled boxes: rows by a closed form, held against another way to them, and evidence."""
 
 import numpy as np
 import pytest
