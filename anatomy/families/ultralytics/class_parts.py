@@ -20,7 +20,7 @@ from ultralytics.nn.modules import C3
 from ultralytics.nn.tasks import BaseModel
 
 from ...head.classes import Classes, Rows
-from .declared import detection_head, last_conv
+from .declared import DetectHead, detection_head, last_conv
 from .layout import BRANCHES
 
 OF_NETWORK = ("names", "yaml", "nc", "criterion", "class_weights", "kpt_names")
@@ -35,10 +35,11 @@ def stacks(net: nn.Module) -> Iterator[tuple[tuple[str, int], nn.Sequential]]:
             yield (branch, level), stack
 
 
-def rows_per_class(net: nn.Module) -> int:
-    """How many rows of the class convolutions feed one class."""
-    _, stack = next(stacks(net))
-    return last_conv(stack).out_channels // detection_head(net).nc
+def rows_per_class(head: DetectHead) -> int:
+    """How many rows of the class convolutions feed one class; quick, as every edit asks."""
+    parts = head._modules
+    stacks = cast(nn.Module, parts.get("cv3") or parts.get("one2one_cv3"))
+    return last_conv(cast(nn.Module, stacks._modules["0"])).out_channels // head.nc
 
 
 def towers(stack: nn.Module) -> int:

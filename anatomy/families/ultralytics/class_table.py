@@ -9,7 +9,7 @@ from ...head.classes import Classes
 from ...head.head import Head
 from ...head.mark import Mark
 from . import class_parts
-from .declared import Network, detection_head, last_conv
+from .declared import DetectHead, Network, detection_head, last_conv
 from .layout import BRANCHES
 from .runners import predictors
 
@@ -18,13 +18,14 @@ class ClassTable(Head):
     """The part of ``UltralyticsHead`` that is about the number of classes."""
 
     net: Network
+    detect: DetectHead
     mark: Mark
     _given: Any
 
     @property
     def rows_per_class(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]  # it changes with surgery
         """How many rows of the class convolutions feed one class."""
-        return class_parts.rows_per_class(self.net)
+        return class_parts.rows_per_class(self.detect)
 
     @property
     def class_towers(self) -> int:
@@ -71,8 +72,9 @@ class ClassTable(Head):
             class_parts.begin_trainings_at(self.net)
 
     def as_now(self) -> Head:
-        """Described anew where the network was given other names."""
-        return self if self.net.names is self._named else type(self)(self._given)  # pyright: ignore[reportCallIssue]
+        """Described anew where the network, which must be the same, was given other names."""
+        same = self.net.names is self._named or self.replaced
+        return self if same else type(self)(self._given)  # pyright: ignore[reportCallIssue]
 
     _named: Any  # the names of the network as they were when it was described
 

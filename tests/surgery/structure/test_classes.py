@@ -174,3 +174,14 @@ def test_targets_are_made_for_the_classes_that_there_are():
         surgery.keep_classes(model, ["ring", "ball"])
         found = looked_at(model).targets([[10, 10, 60, 50]], ["ball"])
     assert found.object.max() == 0 and torch.isfinite(found.losses["cls"]).all()
+
+
+def test_traces_before_and_after_are_compared_by_the_names_of_classes():
+    model = head_of("yolov8n")
+    before = looked_at(model)
+    with surgery.scratch(model):
+        surgery.permute_classes(model, "all", [5, 4, 3, 2, 1, 0], names=True)
+        found = anatomy.compare(before, before.replay())
+    assert set(found.status) == {"same"} and found.matched_by == "anchor"
+    assert (found.classes.sum(1) == 5).all()
+    assert set(found.class_shift.tolist()) == {-1}

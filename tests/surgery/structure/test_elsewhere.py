@@ -37,6 +37,9 @@ for path in paths:
     told["apart"], told["shape"] = float((torch.from_numpy(exported) - wanted).abs().max()), list(exported.shape)
     trained = YOLO(path)
     trained.train(epochs=1, amp=False, optimizer="SGD", lr0=0.0, warmup_epochs=0, **asked)
+    rows = [YOLO(path).model.model[-1].cv3[0][-1], trained.model.model[-1].cv3[0][-1]]
+    apart = (rows[0].weight.float() - rows[1].weight.float()).abs().max()
+    told["rows apart"] = float(apart / rows[0].weight.abs().max())
     told["trained"] = [list(trained.names.values()), trained.model.model[-1].nc]
     told["ours"] = sorted({name.split(".")[0] for name in sys.modules} & {"anatomy", "surgery", "detectors", "viz"})
     print("told", json.dumps(told))
@@ -79,6 +82,7 @@ def test_ultralytics_alone_does_with_them_what_it_does_with_any(tmp_path):
         assert told["names"] == own and told["ours"] == []
         assert told["trained"] == [["a", "b", "c"], 3]
         assert torch.equal(torch.tensor(told["boxes"]), boxes)
+        assert told["rows apart"] < 1e-3  # a training begins at the rows, and its file holds float16
         assert 0 <= told["map"] <= 1
         assert told["shape"][1] == 4 + 3 + 32
         assert told["apart"] < 1e-3  # px of boxes; scores are below 1e-5
