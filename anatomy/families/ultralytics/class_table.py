@@ -11,7 +11,7 @@ from ...head.mark import Mark
 from . import class_parts
 from .declared import DetectHead, Network, detection_head, last_conv
 from .layout import BRANCHES
-from .runners import predictors
+from .runners import holders, network_of, predictors
 
 
 class ClassTable(Head):
@@ -95,12 +95,27 @@ class ClassTable(Head):
         )
 
     def _mirror(self, classes: Classes) -> None:
-        for runner in list(self.mark.runners):
-            class_parts.give(runner, classes)
+        for runner, by_hand in list(self.mark.runners.items()):
+            if {place for place, _ in class_parts.stacks(runner)} <= set(classes.rows):
+                class_parts.give(runner, classes)
+            else:
+                self._let_go(runner, by_hand)
         for predictor in predictors(self.net, self.mark, self._predictor()):
             if predictor.model is not None:
                 backend = getattr(predictor.model, "_orig_mod", predictor.model).backend
                 backend.names = self.net.names
+
+    def _let_go(self, runner: nn.Module, by_hand: bool) -> None:
+        """Leave a copy that has a branch which ``fuse()`` has taken from the network since: the next one is made anew.
+
+        One that was made by hand stays as it is, and certificates say that it runs other rows.
+        """
+        self.mark.runners.pop(runner)
+        for holder in holders(self.mark, self.net):
+            if network_of(holder.predictor) is runner:
+                holder.predictor = None
+        if by_hand:
+            self.mark.unclear.add(runner)
 
     def _predictor(self) -> Any:
         raise NotImplementedError

@@ -2,13 +2,16 @@
 
 import pytest
 
+import anatomy
 import surgery
 from anatomy import SelectionError, UnsupportedModelError
 from anatomy.families.ultralytics import class_parts
 from surgery import Edit
 from tests.corner_net import CornerNet
-from tests.surgery.structure.heads import NAMES, assert_same, head_of, looked_at, portrait
+from tests.contract.rows import PICTURE
+from tests.surgery.structure.heads import ARGS, NAMES, assert_same, head_of, looked_at, portrait
 from tests.torchvision_nets import tiny
+from tests.ultralytics_nets import small
 
 REFUSED = [
     (lambda y: surgery.keep_classes(y, []), SelectionError, "At least one class must be kept, but none was given"),
@@ -146,6 +149,17 @@ def edit_and_fail(model):
             surgery.merge_classes(model, {"pair": ["ball", "star"]})
         assert list(model.names.values()) == ["star", "ring"] and len(surgery.history(model)) == 2
         raise ZeroDivisionError
+
+
+def test_a_copy_with_a_branch_that_was_fused_away_is_made_anew():
+    model = small("yolo26n", PICTURE, len(NAMES), seed=5, bodiless=True)
+    model.model.names = dict(enumerate(NAMES))
+    anatomy.trace(model, PICTURE, nms=False, **ARGS)
+    model.model.fuse(verbose=False)  # takes the one-to-one branch away
+    surgery.keep_classes(model, ["ring", "star"])
+    assert surgery.certify(model).in_step and looked_at(model).names == {0: "ring", 1: "star"}
+    surgery.undo(model)
+    assert surgery.certify(model).in_step and looked_at(model).names == dict(enumerate(NAMES))
 
 
 @pytest.mark.parametrize("change", [surgery.keep_classes, lambda net, ids: surgery.merge_classes(net, {"a": ids})])

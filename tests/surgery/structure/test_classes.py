@@ -182,6 +182,6 @@ def test_traces_before_and_after_are_compared_by_the_names_of_classes():
     with surgery.scratch(model):
         surgery.permute_classes(model, "all", [5, 4, 3, 2, 1, 0], names=True)
         found = anatomy.compare(before, before.replay())
-    assert set(found.status) == {"same"} and found.matched_by == "anchor"
+    assert "same" in found.status and {"class", "gone", "new"}.isdisjoint(found.status)
     assert (found.classes.sum(1) == 5).all()
     assert set(found.class_shift.tolist()) == {-1}
