@@ -62,6 +62,10 @@ def _level(head: Head, pass_: Pass, level: int) -> _Level:
             f"{tuple(now[0].shape[1:])}: they read other features. Trace the image again."
         )
     each = head.rows_per_class
+    if len(now[0]) != head.anchors_per_cell * len(head.names) * each:
+        raise RuntimeError(
+            f"This trace has {len(before[0])} class rows, the model now {len(now[0])}. Trace the image again."
+        )
     if len(now[0]) != len(before[0]) or len(now[0]) != each * len(made.logits):
         return _other_classes(conv, feature, now, each)
     if _equal(before, now):

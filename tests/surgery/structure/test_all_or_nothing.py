@@ -7,8 +7,8 @@ import surgery
 from anatomy import SelectionError, UnsupportedModelError
 from anatomy.families.ultralytics import class_parts
 from surgery import Edit
-from tests.corner_net import CornerNet
 from tests.contract.rows import PICTURE
+from tests.corner_net import CornerNet
 from tests.surgery.structure.heads import ARGS, NAMES, assert_same, head_of, looked_at, portrait
 from tests.torchvision_nets import tiny
 from tests.ultralytics_nets import small
