@@ -3,7 +3,7 @@
 import gc
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 
 from torch import Tensor
@@ -15,6 +15,7 @@ from anatomy.shown import Part, Record, Shown, Table, Words
 from .bits import cast, exact_differing, ids, in_step
 from .elsewhere import differing_tensors, precision
 from .memory import ended, ledger
+from .origins import origins
 from .places import Place, alive, distinct, first, here, places, standing
 from .record import Ledger
 from .rows import Rows
@@ -25,7 +26,9 @@ from .standing import as_passed, data, drifted, through
 class RowCheck(Record):
     """The class rows of one place: ids whose bits differ from the original, and ids whose bits are equal.
 
-    Both are empty where there is no original to compare with. ``drifted``: ids whose rows are not those that the
+    Both are empty where there is no original to compare with. ``moved``: of the ids that differ those whose rows stand
+    in the original all the same, bit for bit, and under which ids there: classes that were moved, kept under another
+    id, or merged by their highest score. ``drifted``: ids whose rows are not those that the
     record of edits left, so that something else has written them.
     """
 
@@ -36,6 +39,12 @@ class RowCheck(Record):
     changed: tuple[int, ...]
     equal: tuple[int, ...]
     drifted: tuple[int, ...] = ()
+    moved: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def remade(self) -> tuple[int, ...]:
+        """The ids that differ and are no rows of the original: those whose numbers are others."""
+        return tuple(index for index in self.changed if index not in self.moved)
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,7 +56,8 @@ class Certificate(Shown):
     ``in_step``: what ``predict()`` runs carries the same rows; ``behind`` says who runs others, and at which levels.
     ``elsewhere``: names of all other weights and buffers that differ from the file, or None when none was given.
     ``digest``: SHA-256 over all class rows as they are now, by branch and level. ``edits``: how many the record holds;
-    ``ended``: how many went with a network that the model object held before. ``precision``: a sentence where file and
+    ``ended``: how many went with a network that the model object held before. ``names_before``: of the original's
+    classes, by their ids there, which ``moved`` speaks of. ``precision``: a sentence where file and
     network hold numbers of different precision, else None.
     """
 
@@ -61,13 +71,15 @@ class Certificate(Shown):
     edits: int = 0
     ended: int = 0
     precision: str | None = None
+    names_before: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def untouched(self) -> bool | None:
         """Whether nothing that was compared differs; None when nothing was compared."""
         if self.original is None:
             return None
-        return not any(check.changed for check in self.rows) and not self.elsewhere
+        same = not self.names_before or dict(self.names_before) == dict(self.names)
+        return same and not any(check.changed for check in self.rows) and not self.elsewhere
 
     def __str__(self) -> str:
         return "\n".join([self._against(), *map(self._line, self.rows), *self._notes()])
@@ -102,12 +114,21 @@ class Certificate(Shown):
         start = f"  {check.branch:9} {check.level_name:3} {check.path:26}"
         if self.original is None:
             return f"{start} not compared"
-        changed = f"{len(check.changed)} changed ({self._some(check.changed)})" if check.changed else "none changed"
+        changed = f"{len(check.remade)} changed ({self._some(check.remade)})" if check.remade else "none changed"
+        if check.moved:
+            changed += f", {len(check.moved)} moved whole ({self._from_where(check.moved)})"
         drift = f", {len(check.drifted)} not as the edits left them" if check.drifted else ""
         return f"{start} {changed}, {len(check.equal)} equal{drift}"
 
     def _some(self, classes: tuple[int, ...]) -> str:
         return ", ".join(self.names[index] for index in classes[:4]) + ("…" if len(classes) > 4 else "")
+
+    def _from_where(self, moved: Mapping[int, tuple[int, ...]]) -> str:
+        told = []
+        for index, there in list(moved.items())[:3]:
+            stood = ", ".join(f"{number} {self.names_before.get(number, '')}".strip() for number in there)
+            told.append(f"{self.names[index]} from {stood}")
+        return "; ".join(told) + ("; …" if len(moved) > 3 else "")
 
     def _notes(self) -> list[str]:
         other = "not compared (give against=path)"
@@ -146,7 +167,8 @@ def certify(model: object, against: str | PathLike[str] | None = None, *, truste
     original = "file" if theirs is not None else "record" if book.baseline else None
     drift = drifted(head, book) if book.baseline else {}
     rows = _record_rows(head, book) if theirs is None else _file_rows(head, theirs)
-    checks = tuple(_check(head, place, rows, original, drift) for place in places(head))
+    names = dict(theirs.names if theirs is not None else enumerate(book.names or head.names.values()))
+    checks = tuple(_check(head, place, rows, len(names), original, drift) for place in places(head))
     behind = _behind(head)
     return Certificate(
         rows=checks,
@@ -158,6 +180,7 @@ def certify(model: object, against: str | PathLike[str] | None = None, *, truste
         behind=behind,
         edits=len(book.records),
         ended=ended(head),
+        names_before=names,
         precision=_passed_in_words(head, book) if theirs is None else precision(head, theirs),
     )
 
@@ -185,15 +208,16 @@ def _file_rows(head: Head, theirs: Head) -> dict[Place, Rows]:
 
 
 def _check(
-    head: Head, place: Place, rows: dict[Place, Rows], original: str | None, drift: dict[Place, Tensor]
+    head: Head, place: Place, rows: dict[Place, Rows], count: int, original: str | None, drift: dict[Place, Tensor]
 ) -> RowCheck:
     """Rows that the original has not are changed; nothing is, and nothing is equal, where there is no original."""
     branch, level = place
-    entry, classes = head.levels[level], len(head.names)
+    entry = head.levels[level]
     changed = equal = ()
+    moved: Mapping[int, tuple[int, ...]] = {}
     if original is not None:
         kept = rows.get(place, rows.get(first(head, place)))
-        changed = tuple(head.names) if kept is None else ids(exact_differing(here(head, place), kept), classes)
+        changed, moved = (tuple(head.names), {}) if kept is None else _compared(head, place, kept, count)
         equal = tuple(index for index in head.names if index not in set(changed))
     strange = drift.get(first(head, place))
     return RowCheck(
@@ -203,8 +227,26 @@ def _check(
         path=entry.paths[branch],
         changed=changed,
         equal=equal,
-        drifted=() if strange is None else ids(strange, classes),
+        drifted=() if strange is None else ids(strange, len(head.names), head.rows_per_class),
+        moved=moved,
     )
+
+
+def _compared(
+    head: Head, place: Place, kept: Rows, count: int
+) -> tuple[tuple[int, ...], Mapping[int, tuple[int, ...]]]:
+    """The ids that differ from the original, which has ``count`` classes, and where those stood that only moved."""
+    now = here(head, place)
+    if now[0].shape[2:] != kept[0].shape[2:] or now[0].shape[1] < kept[0].shape[1]:
+        return tuple(head.names), {}
+    same_size = now[0].shape == kept[0].shape and count == len(head.names)
+    if same_size and not exact_differing(now, kept).any():
+        return (), {}
+    found = origins(now, kept, len(head.names), count, sets(head, now))
+    changed = tuple(index for index in head.names if found.get(index) != (index,))
+    if same_size:
+        changed = ids(exact_differing(now, kept), len(head.names), head.rows_per_class)
+    return changed, {index: found[index] for index in changed if index in found}
 
 
 def _behind(head: Head) -> tuple[str, ...]:

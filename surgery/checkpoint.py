@@ -13,7 +13,8 @@ from anatomy.arguments import check_path
 
 from .memory import ledger
 from .places import all_rows
-from .record import KEY, Ledger, pack, unpack
+from .record import KEY, Ledger, pack
+from .unpacking import unpack
 
 OPENED_BY = {".pt": "Ultralytics", ".onnx": "onnxruntime"}
 

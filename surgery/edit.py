@@ -68,13 +68,15 @@ class Edit(Told):
     def __str__(self) -> str:
         values = [f"{name}={_shorten(value)}" for name, value in self.parameters.items()]
         chosen = [f"classes={list(self.classes)}"] if self.classes else []
-        return f"{self.operation}({', '.join([f'levels={list(self.levels)}', *chosen, *values])})"
+        levels = [f"levels={list(self.levels)}"] if self.levels else []
+        return f"{self.operation}({', '.join([*levels, *chosen, *values])})"
 
 
 def _shorten(value: object) -> str:
     if isinstance(value, tuple) and len(value) > 8:
-        return f"[{', '.join(map(str, value[:8]))}, …]"
-    return str(plain(value))
+        return f"[{', '.join(_shorten(entry) for entry in value[:8])}, …]"
+    text = str(plain(value))
+    return text if len(text) <= 120 else text[:119] + "…"
 
 
 def check(edit: Edit) -> None:
@@ -82,18 +84,23 @@ def check(edit: Edit) -> None:
     operation_of(edit.operation).check(edit.levels, edit.classes, edit.parameters, edit.branches)
 
 
-def edited(weight: Tensor, bias: Tensor | None, edit: Edit, anchors: int = 1) -> Rows:
-    """The rows of one convolution after an edit; where a cell has several anchors, those of each are edited alike."""
-    return operation_of(edit.operation).changed((weight, bias), edit.classes, edit.parameters, anchors)
+def edited(weight: Tensor, bias: Tensor | None, edit: Edit, anchors: int = 1, each: int = 1) -> Rows:
+    """The rows of one convolution after an edit; those of several anchors, and of one class, are edited alike."""
+    return operation_of(edit.operation).changed((weight, bias), edit.classes, edit.parameters, anchors, each)
 
 
 def tell(edit: Edit, levels: Sequence[Level], names: Mapping[int, str]) -> str:
-    """An edit in words, with the names of levels and classes; those of each operation stand in its row of the table."""
+    """An edit in words, with the names of levels and classes; those of each operation stand in its row of the table.
+
+    ``names`` are those of the classes that the edit was made on; one that they have not is told by its number.
+    """
     operation = operation_of(edit.operation)
     where = "all levels"
-    if len(edit.levels) != len(levels):
+    if not edit.levels:
+        where = "head"
+    elif len(edit.levels) != len(levels):
         where = ", ".join(levels[index].name for index in edit.levels)
-    chosen = operation.classes.told([names[index] for index in edit.classes], len(names))
+    chosen = operation.classes.told([names.get(index, f"class {index}") for index in edit.classes], len(names))
     return f"{where}: {operation.words(chosen, **edit.parameters)}"
 
 

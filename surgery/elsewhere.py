@@ -37,6 +37,6 @@ def precision(head: Head, theirs: Head) -> str | None:
 def _tensors(head: Head) -> Mapping[str, Tensor]:
     rows = set()
     for level in head.levels:
-        for path in level.paths.values():
-            rows |= {f"{path}.weight", f"{path}.bias"}
+        for branch in level.paths:
+            rows |= set(head.class_tensors(level.index, branch))
     return {name: value for name, value in head.net.state_dict().items() if name not in rows}

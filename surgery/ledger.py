@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from .places import Apart, Place, alive, all_rows, clone, fits, out_of_step, put
 from .record import Ledger, Record
 from .rows import Rows
 from .standing import Broken, RecordError, RecordWarning, as_passed, broken, drifted, fingerprint, in_words, through
+from .structure.state import States, stand_again
 
 Model = TypeVar("Model")
 
@@ -35,8 +36,8 @@ def apply(head: Head, edit: Edit) -> Edit:
     with head.undisturbed():
         book = ledger(head)
         before = book.linked({place: clone(head, place) for place in _places_of(head, edit)})
-        after = {place: edited(*rows, edit, sets(head, rows)) for place, rows in before.items()}
-        _check_finite(head, edit, before, after)
+        after = {place: edited(*rows, edit, sets(head, rows), head.rows_per_class) for place, rows in before.items()}
+        check_finite(head, edit, before, after)
         with rollback(head, before):
             for place, rows in (before if book.baseline else all_rows(head) | before).items():
                 book.baseline.setdefault(place, rows)
@@ -96,16 +97,28 @@ def _undo(head: Head, n: int, force: bool) -> tuple[Edit, ...]:
     rows: dict[Place, Rows] = {}
     for record in taken:
         rows.update(record.before)  # of several edits at a place, the oldest is last
+    whole = [record for record in taken if record.states is not None]
     rows = as_passed(alive(head, rows), through(head, book))
-    _check_shapes(head, rows)
+    _check_shapes(head, _left(taken))
     if not force:
         _check_unbroken(head, broken(head, book, n), n)
-    with rollback(head):
+    with rollback(head, whole=bool(whole)):
+        for oldest in whole[-1:]:
+            stand_again(head, cast(States, oldest.states)[0], rows, oldest.kept)
+            book.state = book.state_before(oldest)
         write(head, rows)
         if n > len(book.records):
             fold_anew(head, None)
         del book.records[max(len(book.records) - n, 0) :]
     return tuple(record.edit for record in taken)
+
+
+def _left(taken: list[Record]) -> dict[Place, Rows]:
+    """What the newest of these edits, newest first, left at each place."""
+    found: dict[Place, Rows] = {}
+    for record in taken:
+        found = record.after | found
+    return found
 
 
 def reset(model: object, *, force: bool = False) -> tuple[Edit, ...]:
@@ -128,7 +141,7 @@ def forget(model: object) -> tuple[Edit, ...]:
     with head.undisturbed():
         book = ledger(head)
         dropped = tuple(record.edit for record in book.records)
-        anew = Ledger(all_rows(head))
+        anew = Ledger(all_rows(head), names=tuple(head.names.values()), state=book.state)
         to_the_end(lambda: (book.take(anew), forget_end(head), setattr(mark_of(head.net), "fold", None)))
     return dropped
 
@@ -138,8 +151,8 @@ def scratch(model: Model) -> Iterator[Model]:
     """Whatever happens to class rows inside the block is gone after it, however it ends; blocks can be nested.
 
     Rows and history are put back bit for bit, rows changed by hand included, on the network that was entered and on
-    what ``predict()`` runs of it. Warns (RecordWarning) when the model has another network by then: that one is left
-    as it is. The value is ``model``.
+    what ``predict()`` runs of it; so are the classes themselves, where they were kept, merged, renamed or added. Warns
+    (RecordWarning) when the model has another network by then: that one is left as it is. The value is ``model``.
 
     >>> with surgery.scratch(model):
     ...     surgery.mute_level(model, "P5").operation
@@ -149,7 +162,7 @@ def scratch(model: Model) -> Iterator[Model]:
     """
     head = describe(model)
     try:
-        with restored(head, all_rows(head), [], always=True):
+        with restored(head, all_rows(head), [], always=True, whole=True):
             yield model
     finally:
         if not _still_holds(model, head):
@@ -162,28 +175,29 @@ def scratch(model: Model) -> Iterator[Model]:
 
 
 @contextmanager
-def rollback(head: Head, rows: dict[Place, Rows] | None = None) -> Iterator[None]:
+def rollback(head: Head, rows: dict[Place, Rows] | None = None, *, whole: bool = False) -> Iterator[None]:
     """On any exception in the block, an interruption too, class rows and history are as they were.
 
-    ``rows`` are those that the block can change, as they are; every one by default. A predictor that ran other rows
-    has those again.
+    ``rows`` are those that the block can change, as they are; every one by default. ``whole``: it can change the
+    classes themselves. A predictor that ran other rows has those again.
     """
     rows = all_rows(head) if rows is None else rows
-    with restored(head, rows, out_of_step(head, rows), always=False):
+    with restored(head, rows, out_of_step(head, rows), always=False, whole=whole):
         yield
 
 
 @contextmanager
-def restored(head: Head, rows: dict[Place, Rows], apart: Apart, *, always: bool) -> Iterator[None]:
+def restored(head: Head, rows: dict[Place, Rows], apart: Apart, *, always: bool, whole: bool = False) -> Iterator[None]:
     """Rows and history are put back at the end of the block, or only where it does not come to its end.
 
-    ``apart``: convolutions of predictors, and the rows that they have in place of these.
+    ``apart``: convolutions of predictors, and the rows that they have in place of these. ``whole``: the classes
+    themselves are put back as well, where an edit has made them others.
 
     Interruptions, also several and also while they are put back, do not keep it from being done.
     """
     book, fold = ledger(head), head.text_fold
-    kept = book.copy()
-    with ending_with(lambda: _put_back(head, rows, apart, book, kept, fold), always=always):
+    kept, classes = book.copy(), head.kept_classes() if whole else None
+    with ending_with(lambda: _put_back(head, rows, apart, book, kept, fold, classes, failed=not always), always=always):
         yield
 
 
@@ -200,10 +214,20 @@ def fold_anew(head: Head, fold: TextFold | None) -> None:
 
 
 def _put_back(
-    head: Head, rows: dict[Place, Rows], apart: Apart, book: Ledger, kept: Ledger, fold: TextFold | None
+    head: Head,
+    rows: dict[Place, Rows],
+    apart: Apart,
+    book: Ledger,
+    kept: Ledger,
+    fold: TextFold | None,
+    classes: object,
+    *,
+    failed: bool,
 ) -> None:
     with head.undisturbed():
         fold_anew(head, fold)
+        if classes is not None and (failed or not _has_classes(head, book, kept)):
+            head.put_classes_back(classes)
         other = _misfits(head, rows)
         write(head, {place: entry for place, entry in alive(head, rows).items() if place not in other})
         for conv, own in apart:
@@ -217,6 +241,11 @@ def _put_back(
             RecordWarning,
             stacklevel=11,  # whoever leaves the block of scratch
         )
+
+
+def _has_classes(head: Head, book: Ledger, kept: Ledger) -> bool:
+    """Whether the classes are those of the kept ledger: of an edit that was cut short the names are not."""
+    return book.state is kept.state and head.as_now() is head
 
 
 def _still_holds(model: object, head: Head) -> bool:
@@ -298,7 +327,8 @@ def _places_of(head: Head, edit: Edit) -> list[Place]:
     return found
 
 
-def _check_finite(head: Head, edit: Edit, before: dict[Place, Rows], after: dict[Place, Rows]) -> None:
+def check_finite(head: Head, edit: Edit, before: dict[Place, Rows], after: dict[Place, Rows]) -> None:
+    """Refuse rows that are infinite or NaN where those before are not, in the dtype of network or predictor."""
     for (branch, level), rows in after.items():
         dtypes = {conv.weight.dtype for conv in (head.class_conv(level, branch), *head.twins(level, branch))}
         for new, old in zip(rows, before[branch, level], strict=True):

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from anatomy import Head
 from anatomy.head.mark import Mark, mark_of
 
-from .record import KEY, Ledger, unpack
+from .record import KEY, Ledger
 from .standing import RecordWarning, drifted
+from .unpacking import unpack
 
 
 @dataclass

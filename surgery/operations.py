@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, SupportsIndex
 
-from anatomy import describe, select_levels
+from anatomy import Head, describe, select_levels
 from anatomy.arguments import shown
 
 from . import ledger
 from .edit import Edit, as_edits, check
+from .structure.applying import apply_whole, require_classes
+from .structure.others import Others, apply_with_others
 from .table import operation_of
 
 One = SupportsIndex | str  # a level or a class, by index or by name
@@ -32,16 +34,23 @@ def shift_classes(model: object, level: OneOrMore, k: SupportsIndex, *, branches
 
 
 def permute_classes(
-    model: object, level: OneOrMore, order: Iterable[One] | Mapping[Any, One], *, branches: Branches = ()
+    model: object,
+    level: OneOrMore,
+    order: Iterable[One] | Mapping[Any, One],
+    *,
+    names: bool = False,
+    branches: Branches = (),
 ) -> Edit:
     """Row i becomes old row order[i]; ``order`` is a sequence of nc ids or names, or a mapping {old: new}.
 
-    Classes that a mapping does not mention stay. Raises ValueError when ``order`` is no permutation.
+    Classes that a mapping does not mention stay. With ``names`` each row takes its name along, so that the same things
+    are found by the same names and other ids: then ``level`` must be "all". Raises ValueError when ``order`` is no
+    permutation.
 
     >>> surgery.permute_classes(model, "P3", {0: 1, 1: 0}).operation
     'permute_classes'
     """
-    return carry_out(model, "permute_classes", level, None, {"order": order}, branches)
+    return carry_out(model, "permute_classes", level, None, {"order": order, "names": names or None}, branches)
 
 
 def swap_classes(model: object, level: OneOrMore, a: One, b: One, *, branches: Branches = ()) -> Edit:
@@ -96,11 +105,13 @@ def mute_level(model: object, level: OneOrMore, *, branches: Branches = ()) -> E
     return carry_out(model, "mute_level", level, None, {}, branches)
 
 
-def apply(model: object, edits: Edit | Iterable[Edit] | str | Path) -> tuple[Edit, ...]:
+def apply(model: object, edits: Edit | Iterable[Edit] | str | Path, *, others: Others = ()) -> tuple[Edit, ...]:
     """Apply one edit, or a recipe of several in order, all or nothing; returns them as recorded.
 
-    ``edits``: an Edit, a sequence of them, or the path of a recipe. Raises TypeError for anything else, ValueError for
-    an edit that its operation or this model does not allow.
+    ``edits``: an Edit, a sequence of them, or the path of a recipe. ``others``: a model, or several, whose heads
+    ``stack_heads`` puts beside; those that are not given are opened from the path that the edit names, if it is there.
+    ``dry_run`` tells first what would change. Raises TypeError for anything else, ValueError for an edit that its
+    operation or this model does not allow.
 
     >>> surgery.apply(model, surgery.Edit("swap_classes", (0,), (0, 1)))[0].classes
     (0, 1)
@@ -109,8 +120,8 @@ def apply(model: object, edits: Edit | Iterable[Edit] | str | Path) -> tuple[Edi
     for edit in wanted:
         check(edit)
     head = describe(model)
-    with head.undisturbed(), ledger.rollback(head):
-        return tuple(_again(model, edit) for edit in wanted)
+    with head.undisturbed(), ledger.rollback(head, whole=True):
+        return tuple(again(model, edit, others) for edit in wanted)
 
 
 def carry_out(
@@ -119,19 +130,37 @@ def carry_out(
     """Do what the row ``name`` of the table says; its row checks ``classes`` and ``values`` on this model."""
     operation = operation_of(name)
     head = describe(model)
+    if operation.whole(values):
+        require_classes(head)
     every = operation.classes.every or (isinstance(classes, str) and classes == "all")
     edit = Edit(
         operation=name,
         parameters=operation.read(values, head.names),
-        levels=select_levels(head.levels, level),
+        levels=select_levels(head.levels, level) if operation.change is not None else (),
         classes=operation.classes.choose(head.detectable if every else head.names, classes),
         branches=_names(branches),
     )
-    return ledger.apply(head, edit)
+    if not operation.whole(edit.parameters):
+        return ledger.apply(head, edit)
+    _check_everywhere(head, edit)
+    return apply_whole(head, edit)
 
 
-def _again(model: object, edit: Edit) -> Edit:
+def again(model: object, edit: Edit, others: Others = ()) -> Edit:
+    """Do to a model what an edit says, with what the edit holds; ``others`` as in ``apply``."""
+    if edit.operation in ("add_class", "stack_heads"):
+        return apply_with_others(describe(model), edit, others)
     return carry_out(model, edit.operation, edit.levels, edit.classes, edit.parameters, edit.branches)
+
+
+def _check_everywhere(head: Head, edit: Edit) -> None:
+    """Refuse to make the classes of some levels or branches others, as names are one for all."""
+    levels, live = edit.levels or tuple(range(len(head.levels))), set(head.branches)
+    if len(levels) != len(head.levels) or set(edit.branches or live) < live:
+        raise ValueError(
+            f"{edit.operation} changes names, which are the same for all levels and branches, but "
+            f"levels={list(levels)}, branches={list(edit.branches)} were given. Give level='all' and no branches."
+        )
 
 
 def _names(branches: object) -> tuple[str, ...]:

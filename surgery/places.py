@@ -58,8 +58,8 @@ def cloned(rows: Rows) -> Rows:
 
 
 def sets(head: Head, rows: Rows) -> int:
-    """How many sets of nc rows these are: one for each anchor of a cell, or one that speaks for all."""
-    return len(rows[0]) // len(head.names)
+    """How many sets of rows of all classes these are: one for each anchor of a cell, or one that speaks for all."""
+    return len(rows[0]) // (len(head.names) * head.rows_per_class)
 
 
 def all_rows(head: Head) -> dict[Place, Rows]:
@@ -73,6 +73,7 @@ def write(head: Head, rows: dict[Place, Rows]) -> None:
     for (branch, level), kept in rows.items():
         for conv in (head.class_conv(level, branch), *head.twins(level, branch)):
             put(conv, kept)
+    head.rows_written()
 
 
 def out_of_step(head: Head, rows: dict[Place, Rows]) -> Apart:

@@ -1,7 +1,8 @@
 """The arithmetic of class rows of one convolution, for one anchor of a cell; nothing here knows a model or an edit.
 
 Each function takes the rows, the class ids that are chosen and the values of its operation, and returns new rows. What
-it does not change it hands back as it is.
+it does not change it hands back as it is. Where several rows feed a class they stand in an axis of their own, behind
+that of the classes: weight (nc, rows, c, kh, kw), bias (nc, rows); what is done to a class is done to all of them.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,10 @@ Chosen = tuple[int, ...]  # class ids
 
 class NoBias(ValueError):
     """Rows without a bias, of which it would have to be changed."""
+
+
+class Merged(ValueError):
+    """A class whose logit is the highest of several rows, which could not be had by changing each of them."""
 
 
 def shift(rows: Rows, chosen: Chosen, k: int) -> Rows:
@@ -51,6 +56,8 @@ def zero(rows: Rows, chosen: Chosen, bias: str) -> Rows:
 
 def scale(rows: Rows, chosen: Chosen, factor: float) -> Rows:
     """The chosen rows, weight and bias, are multiplied."""
+    if factor < 0 and rows[0].ndim > 4:
+        raise Merged("The highest of several rows is not the highest of their negatives.")
     weight, bias = rows[0].clone(), rows[1]
     weight[list(chosen)] *= factor
     if bias is not None:
@@ -66,15 +73,24 @@ def offset(rows: Rows, chosen: Chosen, delta: float) -> Rows:
     return rows[0], bias
 
 
-def split(rows: Rows, anchors: int) -> list[Rows]:
-    """The nc rows of each of a cell's anchors."""
+def split(rows: Rows, anchors: int, each: int = 1) -> list[Rows]:
+    """The rows of each of a cell's anchors, of which ``each`` feed a class."""
     weight, bias = rows
     biases = (None,) * anchors if bias is None else bias.chunk(anchors)
-    return list(zip(weight.chunk(anchors), biases, strict=True))
+    parts = list(zip(weight.chunk(anchors), biases, strict=True))
+    return parts if each == 1 else [by_class(part, each) for part in parts]
 
 
-def joined(parts: Sequence[Rows]) -> Rows:
-    """The rows of all anchors, from those of each."""
+def by_class(rows: Rows, each: int) -> Rows:
+    """Rows with an axis of their own for those of one class: weight (nc, each, c, kh, kw), bias (nc, each)."""
+    weight, bias = rows
+    return weight.unflatten(0, (-1, each)), None if bias is None else bias.unflatten(0, (-1, each))
+
+
+def joined(parts: Sequence[Rows], each: int = 1) -> Rows:
+    """The rows of all anchors, from those of each as ``split`` gives them."""
+    if each > 1:
+        parts = [(weight.flatten(0, 1), None if bias is None else bias.flatten(0, 1)) for weight, bias in parts]
     weights = [weight for weight, _ in parts]
     biases = [bias for _, bias in parts if bias is not None]
     return torch.cat(weights), torch.cat(biases) if biases else None

@@ -7,7 +7,8 @@ from typing import Any
 from anatomy import whole_number
 from anatomy.arguments import shown
 
-from .rows import NoBias, Rows, joined, split
+from .rows import Merged, NoBias, Rows, joined, split
+from .structure.regrouping import Regrouping
 
 Names = Mapping[int, str]  # class id: name
 
@@ -19,6 +20,7 @@ class Parameter:
     ``check``: (value, what a message calls it) -> the plain value that an edit keeps; TypeError or ValueError.
     ``called``: what a message to a caller calls it; its name, if empty. ``on_model``: (class names, value) -> the plain
     value, asked instead of ``check`` where the classes of a model decide. ``optional``: a recipe may leave it out.
+    ``left_out``: so does an edit, where a caller gives None.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Parameter:
     called: str = ""
     on_model: Callable[[Names, Any], object] | None = None
     optional: bool = False
+    left_out: bool = False
 
     def read(self, value: object, names: Names) -> object:
         """What an edit of a model with these classes keeps of a caller's value; raises TypeError and ValueError."""
@@ -54,22 +57,35 @@ class Classes:
 class Operation:
     """One row of the table, under the name of the function that a caller knows.
 
-    ``change``: (rows, class ids, parameters by name) -> new rows, for one anchor of a cell. ``words``: (the classes in
-    words, parameters by name) -> what was done, without the levels.
+    ``change``: (rows, class ids, parameters by name) -> new rows, for one anchor of a cell; None where an operation is
+    about whole classes, at every level and in every branch. ``words``: (the classes in words, parameters by name) ->
+    what was done, without the levels. ``regroup``: (class names, parameters) -> the classes that the head gets, of an
+    edit that is ``whole``.
     """
 
     name: str
-    change: Callable[..., Rows]
     words: Callable[..., str]
     classes: Classes
+    change: Callable[..., Rows] | None = None
     parameters: tuple[Parameter, ...] = ()
+    regroup: Callable[[Names, Mapping[str, Any]], Regrouping] | None = None
+    whole: Callable[[Mapping[str, Any]], bool] = lambda values: False
 
-    def changed(self, rows: Rows, classes: tuple[int, ...], values: Mapping[str, object], anchors: int = 1) -> Rows:
-        """The rows after it; where a cell has several anchors, the nc rows of each are changed alike."""
+    def changed(
+        self, rows: Rows, classes: tuple[int, ...], values: Mapping[str, object], anchors: int = 1, each: int = 1
+    ) -> Rows:
+        """The rows after it; those of several anchors of a cell, and those that feed one class, are changed alike."""
+        if self.change is None:
+            raise ValueError(f"{self.name} makes the classes of a head others: it is no edit of the rows of a level.")
         try:
-            if anchors == 1:
+            if anchors == each == 1:
                 return self.change(rows, classes, **values)
-            return joined([self.change(part, classes, **values) for part in split(rows, anchors)])
+            return joined([self.change(part, classes, **values) for part in split(rows, anchors, each)], each)
+        except Merged as error:
+            raise ValueError(
+                f"{self.name} by a negative factor: a merged class's logit is the highest of its rows, which would "
+                "become the negative of the lowest. Give a factor of 0 or more, or merge with how='mean'."
+            ) from error
         except NoBias as error:
             raise ValueError(
                 f"{self.name} changes the bias, but this class convolution has none. Use scale_classes."
@@ -77,11 +93,15 @@ class Operation:
 
     def read(self, values: Mapping[str, object], names: Names) -> dict[str, object]:
         """The parameters that an edit of a model keeps of a caller's values; raises TypeError and ValueError."""
-        return {entry.name: entry.read(values.get(entry.name), names) for entry in self.parameters}
+        found = {}
+        for entry in self.parameters:
+            if not entry.left_out or values.get(entry.name) is not None:
+                found[entry.name] = entry.read(values.get(entry.name), names)
+        return found
 
     def check(self, levels: object, classes: object, parameters: object, branches: object) -> None:
         """Refuse what this operation can do on no model; ValueError, naming the field and its rule."""
-        self._check_list("levels", levels, 1, None)
+        self._check_list("levels", levels, 0 if self.change is None else 1, None)
         self._check_list("classes", classes, self.classes.least, self.classes.most)
         if not isinstance(branches, list | tuple) or not _all_text(branches):
             raise ValueError(f"{self.name}: branches must be a list of names, but {shown(branches)} was given.")

@@ -19,6 +19,14 @@ from .choices import (
     permutation,
 )
 from .rules import Operation, Parameter
+from .structure import choices, regrouping
+from .structure.told import told_added, told_beside, told_groups, told_kept, told_renamed
+
+
+def _always(values: object) -> bool:
+    """Of an operation that is about whole classes whatever its parameters are."""
+    return True
+
 
 OPERATIONS = (
     Operation(
@@ -31,9 +39,14 @@ OPERATIONS = (
     Operation(
         "permute_classes",
         change=rows.permute,
-        words=lambda chosen, order: "classes permuted",
+        words=lambda chosen, order, names=False: "classes permuted" + ", names with them" * names,
         classes=NO_CLASSES,
-        parameters=(Parameter("order", check=class_ids, on_model=permutation),),
+        parameters=(
+            Parameter("order", check=class_ids, on_model=permutation),
+            Parameter("names", check=choices.true_or_false, optional=True, left_out=True),
+        ),
+        regroup=regrouping.permuted,
+        whole=lambda values: bool(values.get("names")),
     ),
     Operation(
         "swap_classes",
@@ -69,6 +82,62 @@ OPERATIONS = (
         classes=EVERY_CLASS,
         # it silences, whatever a recipe says of the bias
         parameters=(Parameter("bias", check=bias_choice, on_model=lambda names, given: "silence", optional=True),),
+    ),
+    Operation(
+        "keep_classes",
+        words=told_kept,
+        classes=NO_CLASSES,
+        parameters=(
+            Parameter("kept", check=choices.as_listed, on_model=choices.kept_classes),
+            Parameter("exact", check=choices.true_or_false, optional=True, left_out=True),
+        ),
+        regroup=regrouping.kept,
+        whole=_always,
+    ),
+    Operation(
+        "rename_classes",
+        words=told_renamed,
+        classes=NO_CLASSES,
+        parameters=(Parameter("renamed", check=choices.as_listed, on_model=choices.renamed_classes),),
+        regroup=regrouping.renamed,
+        whole=_always,
+    ),
+    Operation(
+        "merge_classes",
+        words=told_groups,
+        classes=NO_CLASSES,
+        parameters=(
+            Parameter("groups", check=choices.as_listed, on_model=choices.groups_of_classes),
+            Parameter("how", check=choices.how_merged),
+        ),
+        regroup=regrouping.merged,
+        whole=_always,
+    ),
+    Operation(
+        "add_class",
+        words=told_added,
+        classes=NO_CLASSES,
+        parameters=(
+            Parameter("names", check=choices.as_listed, on_model=choices.new_names),
+            Parameter("source", check=choices.as_listed, on_model=choices.source_class, optional=True, left_out=True),
+            Parameter("rows", check=choices.as_listed, optional=True, left_out=True),
+            Parameter("evidence", check=choices.as_text, optional=True, left_out=True),
+        ),
+        regroup=regrouping.added,
+        whole=_always,
+    ),
+    Operation(
+        "stack_heads",
+        words=told_beside,
+        classes=NO_CLASSES,
+        parameters=(
+            Parameter("names", check=choices.as_listed, on_model=choices.new_names),
+            Parameter("donor", check=choices.as_text),
+            Parameter("path", check=choices.as_text, optional=True, left_out=True),
+            Parameter("boxes", check=choices.as_text),
+        ),
+        regroup=regrouping.added,
+        whole=_always,
     ),
 )
 TABLE = {operation.name: operation for operation in OPERATIONS}

@@ -223,7 +223,7 @@ def _status(old: Detections, new: Detections, i: int, j: int) -> str:
     """What became of a detection of one model."""
     if min(i, j) < 0:
         return "gone" if j < 0 else "new"
-    if old.class_id[i] != new.class_id[j]:
+    if old.class_name[i] != new.class_name[j]:
         return "class"
     return "same" if old.confidence[i] == new.confidence[j] else "confidence"
 

@@ -54,7 +54,7 @@ def check_one_image(before: Trace, after: Trace) -> None:
 def by_anchor(old: Detections, new: Detections) -> dict[int, int]:
     """{before: after} of detections with the same anchor; of several at one anchor those of one class first."""
     partner: dict[int, int] = {}
-    for columns in (("anchor", "class_id"), ("anchor",)):
+    for columns in (("anchor", "class_name"), ("anchor",)):
         taken = set(partner.values())
         free: dict[tuple, list[int]] = {}
         for index, key in enumerate(_keys(new, columns)):
@@ -68,7 +68,7 @@ def by_anchor(old: Detections, new: Detections) -> dict[int, int]:
 
 def _keys(found: Detections, columns: tuple[str, ...]) -> list[tuple]:
     """These columns of every detection."""
-    return list(zip(*[getattr(found, name).tolist() for name in columns], strict=True))
+    return list(zip(*[list(getattr(found, name)) for name in columns], strict=True))
 
 
 def by_overlap(old: Detections, new: Detections, iou: float) -> dict[int, int]:

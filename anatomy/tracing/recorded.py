@@ -54,6 +54,7 @@ class RecordedHead(Head):
         self.reg_max, self.grid_offset, self.no_rows = head.reg_max, head.grid_offset, head.no_rows
         self.anchors_per_cell, self.background = head.anchors_per_cell, head.background
         self.chooses = head.chooses
+        self.rows_per_class = head.rows_per_class
         self._letterbox, self._limits = head.letterbox(run), head.limits(run)
         self.rotated, self._pyramid = head.rotated, head.pyramid(run)
         self._xyxy = at_rest(head.xyxy(run, torch.arange(self._pyramid.count, device=run.boxes.device)))

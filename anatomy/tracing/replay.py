@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..head.classes import highest
 from ..head.forward import Pass, peak
 from ..head.head import Head
 from .same_bits import Kind, convolve, kind_of, multiply, part_size, product_is_equal, rows_can_move
@@ -18,7 +19,8 @@ Rows = tuple[Tensor, Tensor | None]
 def rerun(head: Head, pass_: Pass) -> Pass:
     """The pass with the class logits of the rows as they are now; its end is not done again yet.
 
-    Raises RuntimeError when the model has another network, the branch is gone or the number of classes is another.
+    Where classes were kept, merged or added since, the logits are of the classes that there are now. Raises
+    RuntimeError when the model has another network, the branch is gone or the class convolution reads something else.
     """
     if head.replaced:
         raise RuntimeError(
@@ -50,23 +52,40 @@ class _Level:
 
 
 def _level(head: Head, pass_: Pass, level: int) -> _Level:
-    """One level with the rows as they are now. Raises RuntimeError where their number is another."""
+    """One level with the rows as they are now. Raises RuntimeError where they read other features."""
     feature, before = pass_.features[level], pass_.rows[level]
     made = _Level(logits=pass_.logits[level], peaks=pass_.peaks[level], rows=before)
     conv = cast("nn.Conv2d", head.class_conv(level, pass_.branch))  # who has another overrides ``classified``
     now = conv.weight, conv.bias
     if conv.weight.dtype != feature.dtype or conv.weight.device != feature.device:
         now = conv.weight.to(feature), None if conv.bias is None else conv.bias.to(feature)
-    if now[0].shape != before[0].shape:
+    if now[0].shape[1:] != before[0].shape[1:]:
+        raise RuntimeError(
+            f"The class rows of this trace are {tuple(before[0].shape[1:])}, those of the model now "
+            f"{tuple(now[0].shape[1:])}: they read other features. Trace the image again."
+        )
+    each = head.rows_per_class
+    if len(now[0]) != head.pyramid(pass_).anchors_at(level) * len(head.names) * each:
         raise RuntimeError(
             f"This trace has {len(before[0])} class rows, the model now {len(now[0])}. Trace the image again."
         )
+    if len(now[0]) != len(before[0]) or len(now[0]) != each * len(made.logits):
+        return _other_classes(conv, feature, now, each)
     if _equal(before, now):
         return made
     own = head.rerun_level(pass_, level, now)
     if own is not None:
         return _Level(logits=own, peaks=peak(own), rows=_cloned(now))
-    return _changed_level(conv, feature, made, now)
+    return _changed_level(conv, feature, made, now) if each == 1 else _other_classes(conv, feature, now, each)
+
+
+def _other_classes(conv: nn.Conv2d, feature: Tensor, now: Rows, each: int) -> _Level:
+    """One level of which all logits are made anew, of classes that ``each`` rows feed."""
+    weight, bias = now
+    padding = cast("tuple[int, ...]", conv.padding)  # or the name of one, which torch takes as well
+    made = F.conv2d(feature, weight, bias, conv.stride, padding, conv.dilation, conv.groups)
+    new = highest(made, each)[0]
+    return _Level(logits=new, peaks=peak(new), rows=(weight.clone(), None if bias is None else bias.clone()))
 
 
 def _changed_level(conv: nn.Conv2d, feature: Tensor, made: _Level, now: Rows) -> _Level:

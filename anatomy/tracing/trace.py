@@ -288,16 +288,15 @@ class Trace(Shown):
     def replay(self) -> "Trace":
         """What the model as its class rows are now makes of this image; backbone and neck are not run.
 
-        Only the class convolutions whose rows have changed since this trace are run again, on the features of this
-        pass, then scores, selection and result; equal to a fresh ``predict()`` bit for bit, up to rounding where the
-        pass was one of a batch, whose kernels are others. Anything else that was changed in the network since is not
-        seen. Raises RuntimeError when the branch or the number of classes is gone.
+        Class convolutions whose rows have changed since are run again on the features of this pass, then scores,
+        selection and result; equal to a fresh ``predict()`` bit for bit, up to rounding where the pass was one of a
+        batch. No other change is seen. Raises RuntimeError where the branch is gone, or rows read other features.
         """
         if isinstance(self._head, RecordedHead):
             raise travelled("replay()")
         with turns(self._head.net).rows.held():
-            pass_ = rerun(self._head, self._run)
-        return Trace(self._head, self._head.finish(pass_))
+            pass_ = rerun(head := self._head.as_now(), self._run)
+        return Trace(head, head.finish(pass_))
 
     def silenced(self, level: Any, classes: Any = "all") -> "Trace":
         """What the head makes of this pass while class rows are silent: their logits here, nothing in the model.
@@ -307,7 +306,8 @@ class Trace(Shown):
         """
         known = self._head.detectable if isinstance(classes, str) and classes == "all" else self.names
         levels, chosen = select_levels(self.levels, level), select_classes(known, classes)
-        return Trace(self._head, self._head.finish(silent(self._run, levels, chosen, len(self.names))))
+        pass_ = silent(self._run, levels, chosen, len(self.names), self._head.rows_per_class)
+        return Trace(self._head, self._head.finish(pass_))
 
     def recomputed(self) -> "Trace":
         """The same network input through the network as all its weights are now: ``inputs`` and ``logits`` anew.

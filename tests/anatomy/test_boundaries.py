@@ -7,7 +7,7 @@ import anatomy
 import surgery
 from anatomy.arguments import share
 from anatomy.families.ultralytics.arguments import KNOWN, NOT_ASKED, check_predict_args
-from surgery.record import _edit
+from surgery.unpacking import _edit
 from tests.corner_net import CornerNet
 from tests.torchvision_nets import tiny
 

@@ -92,7 +92,7 @@ def test_what_became_of_detections_is_counted_and_measured():
 
 def test_detections_of_one_anchor_are_joined_by_class_first():
     def at(*pairs):
-        return SimpleNamespace(anchor=np.array([a for a, _ in pairs]), class_id=np.array([c for _, c in pairs]))
+        return SimpleNamespace(anchor=np.array([a for a, _ in pairs]), class_name=tuple(str(c) for _, c in pairs))
 
     old, new = at((5, 0), (5, 1), (5, 2), (7, 0), (9, 9)), at((7, 3), (5, 2), (5, 4), (5, 0), (8, 9))
     assert by_anchor(old, new) == {0: 3, 2: 1, 1: 2, 3: 0}

@@ -101,7 +101,7 @@ def test_what_drifted_from_the_record_is_named(model, file):
     found = surgery.certify(model)
     assert [check.drifted for check in found.rows] == [(2,), (), (5,)]
     assert changed(found) == [(1, 2), (), (5,)]
-    assert "2 changed (1, 2), 78 equal, 1 not as the edits left them" in str(found)
+    assert "1 changed (2), 1 moved whole (1 from 2 2), 78 equal, 1 not as the edits left them" in str(found)
     assert "the record of 1 edit(s) does not explain the rows" in str(found)
 
 

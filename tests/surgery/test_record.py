@@ -17,7 +17,8 @@ from ultralytics import YOLO
 import anatomy
 import surgery
 from surgery.memory import ledger
-from surgery.record import pack, unpack
+from surgery.record import pack
+from surgery.unpacking import unpack
 from tests.ultralytics_nets import narrow
 
 NAMES = dict(enumerate(["cat", "dog", "bird", "fish", "tree", "car"]))

@@ -12,7 +12,8 @@ from surgery.choices import BIASES, bias_choice, class_ids, permutation
 from surgery.elsewhere import differing_tensors, precision
 from surgery.parameters import Parameters, frozen, plain
 from surgery.places import all_rows, fits, standing
-from surgery.record import Ledger, _is_rows, _rows, pack, unpack
+from surgery.record import Ledger, pack
+from surgery.unpacking import _is_rows, _rows, unpack
 from tests.corner_net import CornerNet
 
 ROWS = torch.tensor([[1.0, 2], [3, 4], [5, 6]]), torch.tensor([7.0, 8, 9])

@@ -23,6 +23,30 @@ TOLD = [
     (Edit("bias_classes", (1,), (1,), {"delta": 1.25}), "P4: dog biased by +1.25"),
     (Edit("mute_level", (2,), (0, 1, 2), {"bias": "silence"}), "P5: muted"),
     (Edit("mute_level", (2,)), "P5: muted"),
+    (
+        Edit("permute_classes", (0, 1, 2), (), {"order": [2, 0, 1], "names": True}),
+        "all levels: classes permuted, names with them",
+    ),
+    (Edit("keep_classes", (), (), {"kept": [[2, "bird"], [0, "cat"]]}), "head: 2 classes kept: bird, cat"),
+    (Edit("keep_classes", (), (), {"kept": [[2, "bird"]]}), "head: 1 class kept: bird"),
+    (Edit("rename_classes", (), (), {"renamed": [[0, "cat", "lynx"]]}), "head: renamed: cat to lynx"),
+    (
+        Edit("merge_classes", (), (), {"groups": [["pet", [[0, "cat"], [1, "dog"]]]], "how": "highest"}),
+        "head: cat, dog merged into pet",
+    ),
+    (
+        Edit("merge_classes", (), (), {"groups": [["pet", [[0, "cat"], [1, "dog"]]]], "how": "mean"}),
+        "head: cat, dog merged into pet, the mean row for all",
+    ),
+    (Edit("add_class", (), (), {"names": ["owl"], "source": [2, "bird"]}), "head: owl added, from rows of bird"),
+    (
+        Edit("add_class", (), (), {"names": ["owl"], "rows": [], "evidence": "ridge on 2 boxes of 1 images"}),
+        "head: owl added, from a prototype (ridge on 2 boxes of 1 images)",
+    ),
+    (
+        Edit("stack_heads", (), (), {"names": ["a", "b"], "donor": "f00d", "path": "b.pt", "boxes": "boxes as here"}),
+        "head: 2 classes of b.pt put beside: a, b; boxes as here",
+    ),
 ]
 
 

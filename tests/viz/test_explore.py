@@ -329,3 +329,14 @@ def test_an_anchor_is_found_among_detections(explorer):
     assert index_of(explorer.trace, None) is None
     assert index_of(explorer.trace, int(found.anchor[4])) == 4
     assert explorer.trace.places(found.anchor).level.tolist() == found.level.tolist()
+
+
+def test_the_panel_follows_classes_that_were_kept_elsewhere(explorer, model):
+    explorer.look("P4", "bolt")
+    surgery.keep_classes(model, ["star", "disc"])
+    explorer.edit("bias", 0.5)
+    assert explorer.trace.names == {0: "star", 1: "disc"} and explorer.class_id is None
+    assert [edit.operation for edit in explorer.history] == ["keep_classes", "bias_classes"]
+    assert explorer.history[1].classes == (0, 1)
+    explorer.reset()
+    assert len(explorer.trace.names) == 12

@@ -205,6 +205,7 @@ class Explorer:
         control = CONTROLS[operation]
         if control.with_class and (self.class_id is None or value is None):
             raise ValueError("A swap needs two classes: choose one in focus, and the other to swap it with.")
+        self._catch_up()
         with self._as_before_on_error(instead):
             if instead is not None:
                 surgery.undo(self.model)
@@ -213,6 +214,13 @@ class Explorer:
                 edit = self._carry_out(control, value)
             self.trace = self.trace.replay()
         return edit
+
+    def _catch_up(self) -> None:
+        """Look anew where the model was given other classes outside of the panel; a class that went is no focus."""
+        if self.trace.head.as_now() is not self.trace.head:
+            self.trace = self.trace.replay()
+            if self.class_id not in self.trace.names:
+                self.class_id = None
 
     def _carry_out(self, control: Control, value: Any) -> surgery.Edit:
         classes: Any = tuple(self.trace.names) if self.class_id is None else self.class_id
@@ -239,6 +247,7 @@ class Explorer:
 
     def _taken_back(self, edits: tuple[surgery.Edit, ...]) -> str:
         self._live = None
+        self._catch_up()
         self.trace = self.trace.replay()
         told = "; ".join(self._told(edit) for edit in edits)
         return f"Taken back: {told}. {self._count()}" if told else "There was no edit to take back."

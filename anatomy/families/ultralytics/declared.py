@@ -68,9 +68,15 @@ class Yolo(Model):
 
 
 def last_conv(stack: nn.Module) -> nn.Conv2d:
-    """The convolution at the end of one level's stack."""
+    """The convolution at the end of one level's stack; where several rows feed a class, a maximum follows it."""
     *_, last = cast(nn.Sequential, stack)  # much quicker than an index, and asked for often
-    return cast(nn.Conv2d, last)
+    return cast(nn.Conv2d, last if isinstance(last, nn.Conv2d) else next(last.children()))
+
+
+def row_path(stack: nn.Module) -> str:
+    """The path of ``last_conv(stack)`` in the stack."""
+    name, last = list(stack.named_children())[-1]
+    return name if isinstance(last, nn.Conv2d) else f"{name}.0"
 
 
 def detection_head(net: nn.Module) -> DetectHead:

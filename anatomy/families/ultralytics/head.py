@@ -1,7 +1,7 @@
 """Ultralytics' detection heads, YOLOv3 to YOLO26."""
 
 import weakref
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from copy import copy, deepcopy
 from datetime import datetime
@@ -32,10 +32,11 @@ from ...head.turns import turns
 from . import validation
 from .arguments import check_predict_args
 from .candidates import seen_by_nms, xywh_to_xyxy
+from .class_table import ClassTable
 from .criteria.batch import Given
 from .criteria.listening import listening, noting
 from .criteria.single import targets_of
-from .declared import Branch, Network, Predictor, Stream, Yolo, detection_head, last_conv
+from .declared import Branch, Network, Predictor, Stream, Yolo, detection_head, last_conv, row_path
 from .decoding import level_boxes
 from .following import UltralyticsFollowing, criterion_of, ready_to_train
 from .layout import BOXES, BRANCHES, check_names, detect_module, wants
@@ -48,7 +49,7 @@ KINDS = Kinds(holder=Model, predictor=BasePredictor)
 _predictors: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # bare network -> the predictor made for it here
 
 
-class UltralyticsHead(Head):
+class UltralyticsHead(ClassTable, Head):
     """The head of a YOLO object, or of its bare network: then the YOLO object that holds it, if any, is found."""
 
     net: Network
@@ -63,7 +64,7 @@ class UltralyticsHead(Head):
         if isinstance(model, Model):
             self.mark.holders.add(model)
         self.yolo = cast(Yolo, model) if isinstance(model, Model) else next(holders(self.mark, model), None)
-        self.names = check_names(self.detect, check_class_names(self.net.names))
+        self.names, self._named = check_names(self.detect, check_class_names(self.net.names)), self.net.names
         self.reg_max = getattr(self.detect, "reg_max", 1)
         self.rotated = isinstance(self.detect, heads.OBB)
         self.wants = wants(self.detect)
@@ -342,7 +343,7 @@ class UltralyticsHead(Head):
     def _level(self, index: int) -> Level:
         stride = float(self.detect.stride[index])
         paths = {name: f"model.{self._at}.{BRANCHES[name]}.{index}" for name in self.branches}
-        paths = {name: f"{path}.{len(cast(Sized, self._convs(name)[index])) - 1}" for name, path in paths.items()}
+        paths = {name: f"{path}.{row_path(self._convs(name)[index])}" for name, path in paths.items()}
         box_head = getattr(self.detect, BOXES[next(iter(paths))])
         first = next(module for module in box_head[index].modules() if isinstance(module, nn.Conv2d))
         return Level(index=index, name=level_name(stride), stride=stride, in_channels=first.in_channels, paths=paths)

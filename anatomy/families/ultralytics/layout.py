@@ -75,11 +75,27 @@ def _check_branches(head: heads.Detect) -> None:
                 )
         for index, stack in enumerate(getattr(head, BRANCHES[name])):
             last = stack[-1] if isinstance(stack, nn.Sequential | nn.ModuleList) and len(stack) else stack
-            if last is stack or not isinstance(last, nn.Conv2d) or last.out_channels != head.nc:
+            if last is stack or not (_one_row_a_class(last, head.nc) or _maximum_of_rows(last, head.nc)):
                 raise UnsupportedModelError(
                     f"{BRANCHES[name]}.{index} must be a Sequential that ends in a Conv2d with one output channel for "
                     f"each of the {head.nc} classes, but {'is' if last is stack else 'ends in'} {last}. {WORKS}"
                 )
+
+
+def _one_row_a_class(last: nn.Module, nc: int) -> bool:
+    return isinstance(last, nn.Conv2d) and last.out_channels == nc
+
+
+def _maximum_of_rows(last: nn.Module, nc: int) -> bool:
+    """Whether a stack ends as ``class_parts`` makes it: rows for each class, of which the highest counts."""
+    parts = list(last.children()) if isinstance(last, nn.Sequential) else []
+    if [type(part) for part in parts] != [nn.Conv2d, nn.Unflatten, nn.MaxPool3d, nn.Flatten]:
+        return False
+    conv, unflatten, pool, flatten = cast(Any, parts)
+    each = conv.out_channels // nc
+    sizes = tuple(unflatten.unflattened_size), tuple(pool.kernel_size), tuple(pool.stride)
+    right = sizes == ((nc, each), (each, 1, 1), (each, 1, 1)) and conv.out_channels == nc * each
+    return right and (unflatten.dim, flatten.start_dim, flatten.end_dim) == (1, 1, 2)
 
 
 def check_strides(head: heads.Detect) -> None:
