@@ -16,7 +16,7 @@ from .bits import cast, exact_differing, ids, in_step
 from .elsewhere import differing_tensors, precision
 from .memory import ended, ledger
 from .origins import origins
-from .places import Place, alive, distinct, first, here, places, standing
+from .places import Place, alive, distinct, first, here, places, sets, standing
 from .record import Ledger
 from .rows import Rows
 from .standing import as_passed, data, drifted, through

@@ -17,7 +17,7 @@ from ..errors import UnsupportedModelError
 from .batch_targets import BatchTargets, Reads
 from .batches import Batch, in_parts
 from .beyond_cells import BeyondCells
-from .classes import Classes
+from .class_changes import ClassChanges
 from .following import Follower, Following
 from .forward import Candidates, Limits, Outputs, Pass, Targets
 from .letterbox import Letterbox
@@ -35,7 +35,7 @@ def children(net: nn.Module) -> dict[str, str]:
 ClassRows = nn.Conv2d | nn.Linear  # the module whose output rows are classes
 
 
-class Head(BeyondCells):
+class Head(BeyondCells, ClassChanges):
     """What a family of detectors must say about its head; one subclass a family. Of queries and text: ``BeyondCells``.
 
     ``net`` is the network whose weights are edited, ``names`` its classes, ``levels`` in its order, ``branches`` the
@@ -45,8 +45,6 @@ class Head(BeyondCells):
     all classes, it is never detected, and "all" classes leave it out. ``grid_offset``: how far right of and below
     column and row a cell's anchor point stands, in steps. ``rotated``: boxes have an angle; then ``found`` gives their
     upright hulls, and ``corners`` the boxes themselves.
-    ``rows_per_class`` beyond 1: channels c * rows_per_class and on of a set of class rows are those of class c, whose
-    logit is the highest of theirs (``head/classes.py``).
     """
 
     net: nn.Module
@@ -56,7 +54,6 @@ class Head(BeyondCells):
     reg_max: int
     anchors_per_cell: int | tuple[int, ...] = 1
     background: int | None = None
-    rows_per_class: int = 1
     grid_offset: float = 0.5
     rotated: bool = False
     channels: int = 3  # of an image
@@ -83,51 +80,6 @@ class Head(BeyondCells):
     @abstractmethod
     def twins(self, level: int, branch: str) -> Iterator[ClassRows]:
         """The same convolution in every copy of ``net`` that ``predict()`` runs in its place."""
-
-    def give_classes(self, classes: Classes) -> None:
-        """Make these the classes of ``net``, and of every copy that ``predict()`` runs: as many as there are names.
-
-        Modules stay the same objects; those of class convolutions get other parameters. Raises UnsupportedModelError
-        where a family does not say how.
-        """
-        raise UnsupportedModelError(
-            f"The description of {type(self.net).__name__} does not say how its classes are made others. "
-            "Rows can be edited (shift, permute, zero, scale, bias). Give its head a method give_classes(classes)."
-        )
-
-    def class_stack(self, level: int, branch: str) -> nn.Sequential:
-        """What a level of ``net`` has for classes alone: the layers of a tower, and last the class convolution."""
-        raise self._closed("class_stack(level, branch)")
-
-    def class_extras(self) -> Mapping[str, Tensor]:
-        """By name, what else in ``net`` has one row a class, (nc, …), such as weights of a loss; none by default."""
-        return {}
-
-    @property
-    def class_towers(self) -> int:
-        """How many class towers stand side by side before the class convolutions."""
-        return 1
-
-    def kept_classes(self) -> Any:
-        """All that ``give_classes`` can change of ``net``, the objects, for ``put_classes_back``; None: nothing."""
-        return None
-
-    def put_classes_back(self, kept: Any) -> bool:
-        """Put back what ``kept_classes`` kept, in ``net`` and in its copies; False where it is of another network."""
-        return kept is None
-
-    def class_tensors(self, level: int, branch: str) -> tuple[str, ...]:
-        """Names in the ``state_dict`` of ``net`` that are class rows of a level, or are made of them."""
-        path = self.levels[level].paths[branch]
-        return f"{path}.weight", f"{path}.bias"
-
-    def rows_written(self) -> None:
-        """Called after class rows of ``net`` were written: what is made of them is made anew; nothing, by default."""
-        return
-
-    def as_now(self) -> "Head":
-        """The description of ``net`` with the classes that it has now; this one, where they are those described."""
-        return self
 
     def settle(self) -> int:
         """Called before rows are written: let go of what ``predict()`` would run that is no copy of ``net``.

@@ -24,6 +24,7 @@ from ..head.sources import check_single, nothing_read, several
 from ..head.turns import turns
 from ..shown import Part, Shown
 from .ceiling import sides_at_the_ceiling
+from .columns import framed
 from .detections import Detections
 from .given import check_branch, check_keypoints, check_segments
 from .provenance import Provenance, decoded
@@ -325,15 +326,7 @@ class Trace(Shown):
 
         Where a second stage pools boxes, ``pooled_level`` and its name say from which level; ``level`` proposed them.
         """
-        import polars
-
-        found = self.detections
-        frame = found.to_df().insert_column(-1, polars.Series("cut", self.cut))
-        if self._run.refined is not None:
-            names = [self.levels[level].name for level in found.pooled_level.tolist()]
-            frame.insert_column(-1, polars.Series("pooled_level", found.pooled_level))
-            frame.insert_column(-1, polars.Series("pooled_level_name", names, dtype=polars.String))
-        return frame
+        return framed(self.detections, self.cut, self.levels if self._run.refined is not None else ())
 
 
 def _arrived(head: Head, pass_: Pass, detections: Detections) -> Trace:
