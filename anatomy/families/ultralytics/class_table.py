@@ -131,3 +131,13 @@ class _LastTowers:
         """The tower that was put beside last, as a stack without rows."""
         first = next(self._head.class_stack(level, branch).children())
         return nn.Sequential(*cast(nn.Sequential, first.cv2).children(), nn.Identity())
+
+
+class FixedClasses:
+    """Put before ``UltralyticsHead``: class scores come from elsewhere, and the classes stay those that they are."""
+
+    rows_per_class = 1
+    class_towers = Head.class_towers
+    class_stack, class_extras, give_classes = Head.class_stack, Head.class_extras, Head.give_classes
+    kept_classes, put_classes_back = Head.kept_classes, Head.put_classes_back
+    class_tensors, rows_written = Head.class_tensors, Head.rows_written

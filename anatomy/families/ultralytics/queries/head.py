@@ -23,6 +23,7 @@ from ....head.letterbox import Letterbox
 from ....head.levels import SILENT_LOGIT, Level, level_name
 from ....head.turns import turns
 from ..candidates import xywh_to_xyxy
+from ..class_table import FixedClasses
 from ..declared import Predictor, QueryDecoder, query_decoder
 from ..head import UltralyticsHead
 from ..tap import overridden
@@ -36,7 +37,7 @@ ANEW = {"shapes": None, "anchors": None, "valid_mask": None}  # what a decoder k
 _strides: weakref.WeakKeyDictionary[nn.Module, tuple[int, ...]] = weakref.WeakKeyDictionary()
 
 
-class QueryHead(UltralyticsHead):
+class QueryHead(FixedClasses, UltralyticsHead):  # pyright: ignore[reportIncompatibleVariableOverride]
     """The head of RT-DETR. An anchor is a cell of the encoder; those at which no query begins have no class logits.
 
     The decoder blinds itself to cells whose points lie within 1 % of the input's edge: at 640 px the outermost of P3.

@@ -16,6 +16,7 @@ from ....head.following import Follower
 from ....head.forward import Pass
 from ....head.head import ClassRows
 from ....head.text_fold import TextFold
+from ..class_table import FixedClasses
 from ..declared import Branch, detection_head
 from ..head import UltralyticsHead
 from ..layout import BRANCHES
@@ -24,7 +25,7 @@ from .stacks import Contrasted, Filtered, folded, unfiltered
 from .words import CONTRASTS, filters, is_prompt_free, text_module, words
 
 
-class TextHead(UltralyticsHead):
+class TextHead(FixedClasses, UltralyticsHead):  # pyright: ignore[reportIncompatibleVariableOverride]
     """The head of YOLO-World or YOLOE, which compares features with text. Its passes hold the text as ``rows``."""
 
     module_of = staticmethod(text_module)
