@@ -3,6 +3,7 @@
 from .certificate import Certificate, RowCheck, certify
 from .checkpoint import load, save
 from .edit import Edit, read_recipe, write_recipe
+from .folding import FoldedLevel, FoldedText, fold_text, unfold_text
 from .ledger import forget, history, reset, scratch, undo
 from .operations import (
     apply,
@@ -26,6 +27,8 @@ __all__ = [
     "DryRun",
     "Edit",
     "Evidence",
+    "FoldedLevel",
+    "FoldedText",
     "Prototype",
     "RecordError",
     "RecordWarning",
@@ -35,6 +38,7 @@ __all__ = [
     "bias_classes",
     "certify",
     "dry_run",
+    "fold_text",
     "forget",
     "history",
     "keep_classes",
@@ -53,6 +57,7 @@ __all__ = [
     "stack_heads",
     "swap_classes",
     "undo",
+    "unfold_text",
     "write_recipe",
     "zero_classes",
 ]

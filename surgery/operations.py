@@ -1,8 +1,9 @@
 """The edits that a caller names: one function a row of the table of operations, and ``apply`` for edits as values.
 
 ``level`` is an index, a name ("P3"), a sequence of either, or "all"; classes are ids or names, one or a sequence, or
-"all". ``branches`` limits an edit of a head with two branches ("one2many", "one2one"); by default all live ones get it.
-Every function returns the recorded ``Edit``; when it raises, nothing has changed.
+"all": every one but a background, where the head has one. ``branches`` limits an edit of a head with two branches
+("one2many", "one2one"); by default all live ones get it. Every function returns the recorded ``Edit``; when it raises,
+nothing has changed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +25,11 @@ Branches = str | Iterable[str]
 
 
 def shift_classes(model: object, level: OneOrMore, k: SupportsIndex, *, branches: Branches = ()) -> Edit:
-    """Move the row of class c to class (c + k) mod nc; k is any whole number, negative and large ones wrap."""
+    """Move the row of class c to class (c + k) mod nc; k is any whole number, negative and large ones wrap.
+
+    >>> surgery.shift_classes(model, "P4", 1).levels
+    (1,)
+    """
     return carry_out(model, "shift_classes", level, None, {"k": k}, branches)
 
 
@@ -41,12 +46,19 @@ def permute_classes(
     Classes that a mapping does not mention stay. With ``names`` each row takes its name along, so that the same things
     are found by the same names and other ids: then ``level`` must be "all". Raises ValueError when ``order`` is no
     permutation.
+
+    >>> surgery.permute_classes(model, "P3", {0: 1, 1: 0}).operation
+    'permute_classes'
     """
     return carry_out(model, "permute_classes", level, None, {"order": order, "names": names or None}, branches)
 
 
 def swap_classes(model: object, level: OneOrMore, a: One, b: One, *, branches: Branches = ()) -> Edit:
-    """Exchange the rows of two classes."""
+    """Exchange the rows of two classes.
+
+    >>> surgery.swap_classes(model, "P4", 0, 1).classes
+    (0, 1)
+    """
     return carry_out(model, "swap_classes", level, (a, b), {}, branches)
 
 
@@ -57,6 +69,9 @@ def zero_classes(
 
     ``bias="silence"`` sets the bias so low that the score is exactly 0; "keep" leaves it, so that every cell answers
     with the prior it had learned; "zero" sets it to 0, which is a score of 0.5 in every cell and no silence.
+
+    >>> surgery.zero_classes(model, "P3", 0).classes
+    (0,)
     """
     return carry_out(model, "zero_classes", level, classes, {"bias": bias}, branches)
 
@@ -64,17 +79,29 @@ def zero_classes(
 def scale_classes(
     model: object, level: OneOrMore, classes: OneOrMore, factor: float, *, branches: Branches = ()
 ) -> Edit:
-    """Multiply class rows (weight and bias), and so their logits, by a finite factor."""
+    """Multiply class rows (weight and bias), and so their logits, by a finite factor.
+
+    >>> surgery.scale_classes(model, "all", 0, 0.5).levels
+    (0, 1, 2)
+    """
     return carry_out(model, "scale_classes", level, classes, {"factor": factor}, branches)
 
 
 def bias_classes(model: object, level: OneOrMore, classes: OneOrMore, delta: float, *, branches: Branches = ()) -> Edit:
-    """Add a finite number to the logits of classes in every cell."""
+    """Add a finite number to the logits of classes in every cell.
+
+    >>> surgery.bias_classes(model, "P3", 0, 2.0).operation
+    'bias_classes'
+    """
     return carry_out(model, "bias_classes", level, classes, {"delta": delta}, branches)
 
 
 def mute_level(model: object, level: OneOrMore, *, branches: Branches = ()) -> Edit:
-    """Silence every class at a level: it makes no detection any more."""
+    """Silence every class at a level: it makes no detection any more.
+
+    >>> surgery.mute_level(model, "P5").levels
+    (2,)
+    """
     return carry_out(model, "mute_level", level, None, {}, branches)
 
 
@@ -85,6 +112,9 @@ def apply(model: object, edits: Edit | Iterable[Edit] | str | Path, *, others: O
     ``stack_heads`` puts beside; those that are not given are opened from the path that the edit names, if it is there.
     ``dry_run`` tells first what would change. Raises TypeError for anything else, ValueError for an edit that its
     operation or this model does not allow.
+
+    >>> surgery.apply(model, surgery.Edit("swap_classes", (0,), (0, 1)))[0].classes
+    (0, 1)
     """
     wanted = as_edits(edits)
     for edit in wanted:
@@ -102,11 +132,12 @@ def carry_out(
     head = describe(model)
     if operation.whole(values):
         require_classes(head)
+    every = operation.classes.every or (isinstance(classes, str) and classes == "all")
     edit = Edit(
         operation=name,
         parameters=operation.read(values, head.names),
         levels=select_levels(head.levels, level) if operation.change is not None else (),
-        classes=operation.classes.choose(head.names, classes),
+        classes=operation.classes.choose(head.detectable if every else head.names, classes),
         branches=_names(branches),
     )
     if not operation.whole(edit.parameters):
