@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 import torch
@@ -199,6 +199,17 @@ def restored(head: Head, rows: dict[Place, Rows], apart: Apart, *, always: bool,
     kept, classes = book.copy(), head.kept_classes() if whole else None
     with ending_with(lambda: _put_back(head, rows, apart, book, kept, fold, classes, failed=not always), always=always):
         yield
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What stood before a block: rows, those of predictors that had others, the ledger, the classes, a fold of text."""
+
+    rows: dict[Place, Rows]
+    apart: Apart
+    kept: Ledger
+    classes: object
+    fold: TextFold | None
 
 
 def fold_anew(head: Head, fold: TextFold | None) -> None:

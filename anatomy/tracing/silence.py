@@ -8,6 +8,8 @@ from torch import Tensor
 from ..head.forward import Pass
 from ..head.levels import SILENT_LOGIT
 
+Rows = tuple[Tensor, Tensor | None]
+
 
 def silent(pass_: Pass, levels: Sequence[int], classes: Sequence[int], nc: int, each: int) -> Pass:
     """The pass with the logits of these class ids silent at these levels; its end is not done anew.

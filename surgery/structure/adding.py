@@ -22,6 +22,9 @@ def add_class(model: object, name: str, *, from_: SupportsIndex | str | Prototyp
     nothing new; it is a start for edits, or for a training. ``from_`` a ``Prototype`` (see ``surgery.prototype``): rows
     by a closed form from a few labelled boxes, worth what its evidence says. Raises ValueError for a name that there
     is, and for a prototype of another head.
+
+    >>> surgery.add_class(model, "owl", from_=2) and model.names[3]
+    'owl'
     """
     head = describe(model)
     require_classes(head)

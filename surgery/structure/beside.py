@@ -30,6 +30,11 @@ def stack_heads(model: object, other: object) -> Edit:
 
     Raises ValueError naming the first layer that differs, and for heads of other levels, branches or rows;
     UnsupportedModelError where the family does not say how classes are added.
+
+    >>> other = surgery.load(checkpoint)
+    >>> _ = surgery.rename_classes(other, {0: "a", 1: "b", 2: "c"})
+    >>> surgery.stack_heads(model, other).parameters["boxes"]
+    "boxes are this model's, those of the other are the same"
     """
     head, donor = describe(model), describe(other)
     require_classes(head)

@@ -43,6 +43,9 @@ def dry_run(model: object, edits: Edit | Iterable[Edit] | str | Path, *, others:
     """What ``apply(model, edits)`` would change here: each edit is made and taken back. Arguments as in ``apply``.
 
     What this model does not allow is no error here, but said in ``refused``; what is no recipe is one.
+
+    >>> surgery.dry_run(model, surgery.Edit("mute_level", (0,))).steps
+    ('P3: muted',)
     """
     wanted = as_edits(edits)
     for edit in wanted:

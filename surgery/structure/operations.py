@@ -22,12 +22,19 @@ def keep_classes(model: object, classes: One | Sequence[One], *, exact: bool = F
     round otherwise in the last bits (2e-5 of logit at most, measured on YOLO26n). ``exact`` keeps those as well: rows
     are repeated until there are enough, and the highest of equals taken, as ``merge_classes`` does. Raises
     SelectionError (a ValueError) for none, for a class given twice, and for one that there is not.
+
+    >>> surgery.keep_classes(model, [2, 0]) and model.names
+    {0: '2', 1: '0'}
     """
     return carry_out(model, "keep_classes", "all", None, {"kept": classes, "exact": exact or None})
 
 
 def rename_classes(model: object, names: Mapping[Any, str]) -> Edit:
-    """Give classes other names, {old: new}; no row changes. ValueError where two would have one name."""
+    """Give classes other names, {old: new}; no row changes. ValueError where two would have one name.
+
+    >>> surgery.rename_classes(model, {0: "cat"}) and model.names[0]
+    'cat'
+    """
     return carry_out(model, "rename_classes", "all", None, {"renamed": names})
 
 
@@ -41,5 +48,8 @@ def merge_classes(model: object, groups: Mapping[str, Iterable[One]], how: str =
     A training by Ultralytics begins with one row a class. Where the width of its class towers is that of this model,
     those are the mean of each class's rows here; where it is not, it takes over the maximum as it is.
     Raises ValueError for a class named twice, an empty group, and two classes of one name.
+
+    >>> surgery.merge_classes(model, {"pet": [0, 1]}) and model.names
+    {0: 'pet', 1: '2'}
     """
     return carry_out(model, "merge_classes", "all", None, {"groups": groups, "how": how})

@@ -84,6 +84,9 @@ def prototype(
     ``examples``: (image, boxes) pairs, the image whatever ``anatomy.trace`` takes, boxes (n, 4) xyxy px of it. All that
     is not labelled counts as background, other objects of the new class too. ``method`` "ridge" or "mean". Raises
     ValueError for no boxes at all, for boxes that are none, and for another method.
+
+    >>> surgery.prototype(model, [(photo, [[20, 10, 60, 50]])], imgsz=192).evidence.boxes
+    1
     """
     if method not in METHODS:
         raise ValueError(f"method must be {' or '.join(map(repr, METHODS))}, but {method!r} was given.")
