@@ -197,7 +197,8 @@ def restored(head: Head, rows: dict[Place, Rows], apart: Apart, *, always: bool,
     """
     book, fold = ledger(head), head.text_fold
     kept, classes = book.copy(), head.kept_classes() if whole else None
-    with ending_with(lambda: _put_back(head, rows, apart, book, kept, fold, classes, failed=not always), always=always):
+    before = _Before(rows=rows, apart=apart, kept=kept, classes=classes, fold=fold)
+    with ending_with(lambda: _put_back(head, book, before, failed=not always), always=always):
         yield
 
 
@@ -224,19 +225,10 @@ def fold_anew(head: Head, fold: TextFold | None) -> None:
         mark.fold = fold
 
 
-def _put_back(
-    head: Head,
-    rows: dict[Place, Rows],
-    apart: Apart,
-    book: Ledger,
-    kept: Ledger,
-    fold: TextFold | None,
-    classes: object,
-    *,
-    failed: bool,
-) -> None:
+def _put_back(head: Head, book: Ledger, before: _Before, *, failed: bool) -> None:
+    rows, apart, kept, classes = before.rows, before.apart, before.kept, before.classes
     with head.undisturbed():
-        fold_anew(head, fold)
+        fold_anew(head, before.fold)
         if classes is not None and (failed or not _has_classes(head, book, kept)):
             head.put_classes_back(classes)
         other = _misfits(head, rows)

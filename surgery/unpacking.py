@@ -11,7 +11,6 @@ from anatomy import Head
 
 from .edit import Edit, edited
 from .places import Place, fits, sets
-from .places import standing as standing_rows
 from .record import Ledger, Record
 from .rows import Rows
 from .structure.state import ClassState, States
@@ -82,7 +81,7 @@ def _record(
     if not before or not set(before) <= named:
         raise ValueError(f"The rows before {what} stand at {sorted(before)}, but the edit goes to {sorted(named)}.")
     if after is None:
-        after = {place: edited(*rows, edit, sets(head, rows)) for place, rows in before.items()}
+        after = {place: edited(*rows, edit, sets(head, rows), head.rows_per_class) for place, rows in before.items()}
     else:
         after = _rows(head, after, f"after {what}", standing[1])
     if set(after) != set(before):
@@ -181,7 +180,7 @@ def _rows(head: Head, entries, what: str, standing: _Standing | None = None) -> 
 def _had_shape(head: Head, conv, rows: Rows, branch: str, standing: _Standing) -> bool:
     """Whether rows have the shape that those of a head had as its classes stood then."""
     weight, bias = rows
-    count = standing.classes * standing.each * sets(head, standing_rows(conv))
+    count = standing.classes * standing.each * sets(head, (conv.weight, conv.bias))
     if bias is not None and bias.shape != weight.shape[:1]:
         return False
     if branch not in head.branches:

@@ -85,7 +85,7 @@ def _other_classes(conv: nn.Conv2d, feature: Tensor, now: Rows, each: int) -> _L
     padding = cast("tuple[int, ...]", conv.padding)  # or the name of one, which torch takes as well
     made = F.conv2d(feature, weight, bias, conv.stride, padding, conv.dilation, conv.groups)
     new = highest(made, each)[0]
-    return _Level(logits=new, peaks=peak(new), rows=(weight.clone(), None if bias is None else bias.clone()))
+    return _Level(logits=new, peaks=peak(new), rows=_cloned(now))
 
 
 def _changed_level(conv: nn.Conv2d, feature: Tensor, made: _Level, now: Rows) -> _Level:
