@@ -21,6 +21,7 @@ WITHOUT = {
     "anatomy.level_shares",
     "anatomy.open_checkpoint",
     "anatomy.open_export",
+    "anatomy.stream",  # as trace, image by image
     "diagnosis.check_decoder",
     "diagnosis.check_loss",
     "diagnosis.check_targets",
