@@ -56,6 +56,7 @@ def load(path: str | PathLike[str], *, trusted: bool = False, opener: Callable[[
     >>> surgery.load(checkpoint).names == model.names
     True
     """
+    path = check_path(path, "surgery.load")
     if opener is None and Path(path).suffix == ".onnx":
         model = open_export(path, trusted=trusted)
         entry = describe(model).beside.get(KEY)

@@ -112,6 +112,9 @@ def unfold_text(model: object, *, force: bool = False) -> bool:
     """Give a model that ``fold_text`` changed its former head again, the very same modules; False where there is none.
 
     Edits made since are taken back first; errors and ``force`` as in ``reset``.
+
+    >>> surgery.unfold_text(model)  # it was never folded
+    False
     """
     head = describe(model)
     if head.text_fold is None:

@@ -16,16 +16,21 @@ import viz
 from tests.public_calls import functions
 from tests.ultralytics_nets import small
 
-# what an example would need more for than it tells: files of a training, an encoder, a decoder, a browser
+# what an example would need more for than it tells: another detector, files of a training, an encoder, a browser
 WITHOUT = {
+    "anatomy.level_shares",
     "anatomy.open_checkpoint",
+    "anatomy.open_export",
+    "anatomy.stream",  # as trace, image by image
     "diagnosis.check_decoder",
     "diagnosis.check_loss",
     "diagnosis.check_targets",
     "diagnosis.fix_labels",
     "diagnosis.infer_layout",
     "diagnosis.read_watch",
+    "surgery.fold_text",
     "viz.explore",
+    "viz.level_shares",
     "viz.report",
     "viz.survey",
     "viz.survey_report",

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import UnsupportedModelError
 from .detections import Detections
+from .doors import check_trace
 from .trace import Trace
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def level_shares(trace: Trace) -> LevelShares:
 
     Raises UnsupportedModelError for a head without such a decoder: there the level of a detection made it alone.
     """
+    check_trace(trace, "anatomy.level_shares")
     made = trace.head.level_shares(trace.run)
     if made is None:
         raise UnsupportedModelError(

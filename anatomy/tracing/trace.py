@@ -235,13 +235,7 @@ class Trace(Shown):
     def _found(self) -> Detections:
         """The detections, made once; kept without this trace, whose memory a circle would keep."""
         if "detections" not in self.__dict__:
-            made = Provenance(
-                head=self._head,
-                pass_=self._run,
-                names=self.names,
-                pyramid=self.pyramid,
-                letterbox=self.letterbox,
-            )
+            made = Provenance(self._head, self._run, self.names, self.pyramid, self.letterbox)
             self.__dict__["detections"] = made.detections()
         return self.__dict__["detections"]
 
@@ -353,9 +347,6 @@ def stream(
     what is no image, TypeError for an argument that there is not. A file of a folder that cannot be read is skipped
     with Ultralytics' warning. Between two images the model is free: inside the loop it can be edited, traced anew and
     made to predict, by other threads too.
-
-    >>> [len(one.levels) for one in anatomy.stream(model, photo, imgsz=192)]
-    [3]
     """
     head = describe(model)
     return _traces(head, run_passes(head, source, conf=conf, iou=iou, imgsz=imgsz, **predict_args))

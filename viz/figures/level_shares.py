@@ -6,8 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from anatomy import LevelShares, whole_number
+import anatomy
+from anatomy import LevelShares, Trace, whole_number
 
+from ..canvas.given import one_trace
 from ..canvas.layout import room
 from ..canvas.legend import foot
 from ..canvas.palette import level_color
@@ -17,14 +19,20 @@ SHOWN = 12  # detections, unless they are chosen
 
 
 def level_shares(
-    shares: LevelShares, detections: Iterable[int] | None = None, *, width: float | None = None, style: Style = None
+    shares: LevelShares | Trace,
+    detections: Iterable[int] | None = None,
+    *,
+    width: float | None = None,
+    style: Style = None,
 ) -> Picture:
-    """Draw ``anatomy.level_shares``: one panel a decoder layer, one bar a detection, parted by level.
+    """Draw ``anatomy.level_shares``, or that of a trace: a panel a decoder layer, a bar a detection, parted by level.
 
     ``detections``: indices, by default the first twelve. Beside each bar: class, confidence, and the level, row and
     column at which its query began. Returns a Figure; raises IndexError for a detection that does not exist, ValueError
     where there is none to draw.
     """
+    if not isinstance(shares, LevelShares):
+        shares = anatomy.level_shares(one_trace(shares, "viz.level_shares"))
     chosen = _chosen(len(shares), detections)
     layers = shares.shares.shape[1]
     with styled(style):

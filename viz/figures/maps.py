@@ -9,6 +9,7 @@ from diagnosis import Attribution
 
 from ..canvas.evidence_map import around_box, brief, draw_map
 from ..canvas.frame import corners
+from ..canvas.given import several
 from ..canvas.palette import level_color
 from ..canvas.photo import outline
 from ..canvas.style import DOUBLE, Picture, Style, styled
@@ -30,8 +31,12 @@ def maps(
     For the maps of all boxes of a photograph, see ``diagnosis.attribute_all``; ``viz.attribution`` draws few of them
     with their evidence. Every map has a scale of its own, from 0, or as far below 0 as above, to its largest value.
     ``width`` inches, by default 1.5 a column. Returns a Figure; raises ValueError for no map.
+
+    >>> figure = viz.maps(diagnosis.attribute_all(trace, [0, 1], "quick"))
     """
-    attributions = [attributions] if isinstance(attributions, Attribution) else list(attributions)
+    attributions = several(
+        attributions, Attribution, "viz.maps", "an Attribution or several", "diagnosis.attribute(trace, 0)"
+    )
     if not attributions:
         raise ValueError("One map or more is needed, but none was given.")
     cols = min(MOST, max(ceil(len(attributions) ** 0.5), 2))

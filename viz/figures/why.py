@@ -11,6 +11,7 @@ from diagnosis import VERDICTS, Attribution, LevelEvidence
 
 from ..canvas.evidence_map import around_box, brief, draw_map, laid
 from ..canvas.frame import cell_boxes, corners, vertices
+from ..canvas.given import several
 from ..canvas.heat import MOST
 from ..canvas.palette import level_color
 from ..canvas.photo import cell_marks, outline, photograph
@@ -39,6 +40,8 @@ def why(
     the edge that it moves most, each by its own scale. ``evidence`` of ``diagnosis.level_evidence`` for the same
     detection: the bars are the best score of its class at its place on each level, the sentence says what takes its
     place without the level that made it. ``width`` inches, by default one column. Returns a Figure; raises ValueError.
+
+    >>> figure = viz.why(diagnosis.attribute_parts(trace, 0, "quick"))
     """
     first, edges = _sorted(maps)
     at = _position(first, evidence)
@@ -61,7 +64,7 @@ def why(
 
 def _sorted(maps: Attribution | Sequence[Attribution]) -> tuple[Attribution, list[Attribution]]:
     """The map of a class, and those of edges; ValueError for any other, and where they are of several cells."""
-    maps = [maps] if isinstance(maps, Attribution) else list(maps)
+    maps = several(maps, Attribution, "viz.why", "the maps of one detection", "diagnosis.attribute_parts(trace, 0)")
     kinds = [one.subject.what for one in maps]
     cells = {(id(one.subject.trace), one.subject.anchor) for one in maps}
     classes, edges = kinds[:1], kinds[1:]
