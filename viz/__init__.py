@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .figures.heatmaps import heatmaps
     from .figures.labels.labels import labels
     from .figures.layers import layers
+    from .figures.level_shares import level_shares
     from .figures.loss_by_level import loss_by_level
     from .figures.maps import maps
     from .figures.missed import missed
@@ -51,6 +52,7 @@ __all__ = [
     "labels",
     "layers",
     "level_color",
+    "level_shares",
     "loss_by_level",
     "maps",
     "missed",

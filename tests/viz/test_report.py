@@ -87,7 +87,7 @@ def test_a_report_of_one_trace_holds_every_figure_in_every_format(three, tmp_pat
 def test_tables_hold_every_detection_of_every_image(three, tmp_path):
     place = viz.report(iter(three), tmp_path / "a[1]", **TABLE)
     table = pl.read_parquet(place / "detections.parquet", glob=False)
-    assert table.columns[:6] == ["image", "path", "width", "height", "detection", "class_id"]
+    assert table.columns[:6] == ["image", "path", "width", "height", "detection", "class_name"]
     assert table["image"].to_list() == ["street"] * 3 + ["park"] * 2
     assert table["path"][3] == "photos/park.jpg" and table.row(0)[2:5] == (192, 128, 0)
     expected = pl.concat([trace.to_df() for trace in three])

@@ -1,15 +1,18 @@
 """Which part of the photograph made a detection, drawn upon it, with the evidence for the map below."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from diagnosis import METHODS, Attribution, Faithfulness
+from anatomy import Trace
+from diagnosis import METHODS, Attribution, Faithfulness, attribute
 
 from ..canvas.evidence_map import draw_map, enlarge, slim_scale
 from ..canvas.frame import cell_boxes, corners
+from ..canvas.given import several
 from ..canvas.layout import fit, panels
 from ..canvas.legend import foot, ring
 from ..canvas.palette import level_color
@@ -20,9 +23,10 @@ COLUMNS = 3
 
 
 def attribution(
-    attributions: Attribution | Sequence[Attribution],
-    faithfulness: Faithfulness | Sequence[Faithfulness] | None = None,
+    attributions: Attribution | Sequence[Attribution] | Trace,
+    faithfulness: Faithfulness | Sequence[Faithfulness] | Any = None,
     *,
+    method: str = "default",
     cell: bool = True,
     cmap: str | None = None,
     width: float | None = None,
@@ -30,12 +34,19 @@ def attribution(
 ) -> Picture:
     """Draw maps of ``diagnosis.attribute`` upon the photograph, each on a scale of its own, up to three in a row.
 
+    Of a trace, the second place takes a detection (by default the first), and ``method`` makes its map.
     ``faithfulness``: one for each map, written below it. The box and the explained cell wear the colour of their
     level; a small object stands enlarged in the corner farthest from it. Signed maps diverge from white at 0; of the
     others weak values let the photograph through. The scale ends at the 99.9th percentile, what lies beyond shows as
     an arrow. Returns a Figure; raises ValueError.
+
+    >>> figure = viz.attribution(trace, 0, method="quick")
     """
-    maps = [attributions] if isinstance(attributions, Attribution) else list(attributions)
+    if isinstance(attributions, Trace):
+        wanted = 0 if faithfulness is None else faithfulness
+        attributions, faithfulness = attribute(attributions, wanted, method), None
+    example = "diagnosis.attribute(trace, 0)"
+    maps = several(attributions, Attribution, "viz.attribution", "an Attribution, several, or a Trace", example)
     evidence = _evidence(faithfulness, len(maps))
     if not maps or len(evidence) != len(maps):
         raise ValueError(f"One map or more, and one faithfulness for each, are needed: {len(maps)}, {len(evidence)}.")

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from anatomy.shown import Record
+
 from ..methods import again, explain_others
 from ..presence import CLASS
 from ..result import Attribution
@@ -21,8 +23,8 @@ FAINT = 0.01  # of the largest size of a map: what is below counts as nothing
 MOST = 0.9  # what has a rank correlation above this has not changed, however alike unrelated maps are
 
 
-@dataclass(frozen=True)
-class Randomization:
+@dataclass(frozen=True, repr=False)
+class Randomization(Record):
     """Sanity Checks for Saliency Maps, https://arxiv.org/abs/1810.03292: weights shuffled from the class rows down.
 
     ``stages`` what was shuffled last; ``correlation`` (k,) the size of Spearman's rank correlation of the map then with
