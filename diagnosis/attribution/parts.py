@@ -20,6 +20,9 @@ def attribute_parts(
     have 4 predicts each, or a quarter each of a ``budget`` that is given, so that all of them cost what the class
     does. Raises what ``attribute`` raises, UnsupportedModelError also for a head whose boxes are not decoded step by
     step.
+
+    >>> [one.subject.what for one in diagnosis.attribute_parts(trace, 0, "quick")]
+    ['logit', 'left', 'top', 'right', 'bottom']
     """
     first = attribute(trace, detection, method, **options)
     edges = [subject(trace, detection, what) for what in EDGES]

@@ -30,6 +30,8 @@ def maps(
     For the maps of all boxes of a photograph, see ``diagnosis.attribute_all``; ``viz.attribution`` draws few of them
     with their evidence. Every map has a scale of its own, from 0, or as far below 0 as above, to its largest value.
     ``width`` inches, by default 1.5 a column. Returns a Figure; raises ValueError for no map.
+
+    >>> figure = viz.maps(diagnosis.attribute_all(trace, method="quick"))
     """
     attributions = [attributions] if isinstance(attributions, Attribution) else list(attributions)
     if not attributions:

@@ -39,6 +39,9 @@ def why(
     the edge that it moves most, each by its own scale. ``evidence`` of ``diagnosis.level_evidence`` for the same
     detection: the bars are the best score of its class at its place on each level, the sentence says what takes its
     place without the level that made it. ``width`` inches, by default one column. Returns a Figure; raises ValueError.
+
+    >>> parts = diagnosis.attribute_parts(trace, 0, "quick")
+    >>> figure = viz.why(parts, diagnosis.level_evidence(trace, 0))
     """
     first, edges = _sorted(maps)
     at = _position(first, evidence)
