@@ -9,6 +9,7 @@ from diagnosis import Attribution
 
 from ..canvas.evidence_map import around_box, brief, draw_map
 from ..canvas.frame import corners
+from ..canvas.given import several
 from ..canvas.palette import level_color
 from ..canvas.photo import outline
 from ..canvas.style import DOUBLE, Picture, Style, styled
@@ -33,7 +34,8 @@ def maps(
 
     >>> figure = viz.maps(diagnosis.attribute_all(trace, method="quick"))
     """
-    attributions = [attributions] if isinstance(attributions, Attribution) else list(attributions)
+    example = "diagnosis.attribute_all(trace)"
+    attributions = several(attributions, Attribution, "viz.maps", "an Attribution or several", example)
     if not attributions:
         raise ValueError("One map or more is needed, but none was given.")
     cols = min(MOST, max(ceil(len(attributions) ** 0.5), 2))

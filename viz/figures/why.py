@@ -7,10 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 
+from anatomy.arguments import refused
 from diagnosis import VERDICTS, Attribution, LevelEvidence
 
 from ..canvas.evidence_map import around_box, brief, draw_map, laid
 from ..canvas.frame import cell_boxes, corners, vertices
+from ..canvas.given import several
 from ..canvas.heat import MOST
 from ..canvas.palette import level_color
 from ..canvas.photo import cell_marks, outline, photograph
@@ -64,7 +66,7 @@ def why(
 
 def _sorted(maps: Attribution | Sequence[Attribution]) -> tuple[Attribution, list[Attribution]]:
     """The map of a class, and those of edges; ValueError for any other, and where they are of several cells."""
-    maps = [maps] if isinstance(maps, Attribution) else list(maps)
+    maps = several(maps, Attribution, "viz.why", "Attributions", "diagnosis.attribute_parts(trace, 0)")
     kinds = [one.subject.what for one in maps]
     cells = {(id(one.subject.trace), one.subject.anchor) for one in maps}
     classes, edges = kinds[:1], kinds[1:]
@@ -81,6 +83,8 @@ def _position(first: Attribution, evidence: LevelEvidence | None) -> int:
     """Where the detection stands in the evidence; ValueError where that is of others."""
     if evidence is None:
         return 0
+    if not isinstance(evidence, LevelEvidence):
+        raise refused("viz.why", "a LevelEvidence", evidence, "viz.why(maps, diagnosis.level_evidence(trace, 0))")
     anchors = [int(evidence.trace.detections.anchor[i]) for i in evidence.detections]
     if evidence.trace is not first.subject.trace or first.subject.anchor not in anchors:
         raise ValueError(
