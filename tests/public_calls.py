@@ -200,6 +200,10 @@ def calls(of: Material) -> dict[str, Callable[[Any], Any]]:
             "report": lambda x: diagnosis.fix_labels(x, objects, free()),
             "data": lambda x: diagnosis.fix_labels(of.results["LabelReport"], x, free()),
         },
+        "diagnosis.attribute_parts": {
+            "trace": lambda x: diagnosis.attribute_parts(x, 0, "quick"),
+            "detection": lambda x: diagnosis.attribute_parts(trace, x, "quick"),
+        },
         "diagnosis.level_evidence": {
             "trace": lambda x: diagnosis.level_evidence(x),
             "detections": lambda x: diagnosis.level_evidence(trace, x),
@@ -234,6 +238,8 @@ def calls(of: Material) -> dict[str, Callable[[Any], Any]]:
         "viz.features": {"trace": lambda x: viz.features(x, level=2)},
         "viz.heatmaps": {"trace": lambda x: viz.heatmaps(x, level=2)},
         "viz.loss_by_level": {"result": viz.loss_by_level, "boxes": lambda x: viz.loss_by_level(trace, x)},
+        "viz.maps": {"attributions": viz.maps},
+        "viz.why": {"maps": viz.why, "evidence": lambda x: viz.why(diagnosis.attribute(trace, 0, "quick"), x)},
         "viz.missed": {"result": viz.missed, "boxes": lambda x: viz.missed(trace, x)},
         "viz.report": {
             "traces": lambda x: viz.report(x, free(), ("png",), figures=("anchor_grid",), dpi=20, progress=False)

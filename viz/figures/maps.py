@@ -32,11 +32,10 @@ def maps(
     with their evidence. Every map has a scale of its own, from 0, or as far below 0 as above, to its largest value.
     ``width`` inches, by default 1.5 a column. Returns a Figure; raises ValueError for no map.
 
-    >>> figure = viz.maps(diagnosis.attribute_all(trace, [0, 1], "quick"))
+    >>> figure = viz.maps(diagnosis.attribute_all(trace, method="quick"))
     """
-    attributions = several(
-        attributions, Attribution, "viz.maps", "an Attribution or several", "diagnosis.attribute(trace, 0)"
-    )
+    example = "diagnosis.attribute_all(trace)"
+    attributions = several(attributions, Attribution, "viz.maps", "an Attribution or several", example)
     if not attributions:
         raise ValueError("One map or more is needed, but none was given.")
     cols = min(MOST, max(ceil(len(attributions) ** 0.5), 2))

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 
+from anatomy.arguments import refused
 from diagnosis import VERDICTS, Attribution, LevelEvidence
 
 from ..canvas.evidence_map import around_box, brief, draw_map, laid
@@ -41,7 +42,8 @@ def why(
     detection: the bars are the best score of its class at its place on each level, the sentence says what takes its
     place without the level that made it. ``width`` inches, by default one column. Returns a Figure; raises ValueError.
 
-    >>> figure = viz.why(diagnosis.attribute_parts(trace, 0, "quick"))
+    >>> parts = diagnosis.attribute_parts(trace, 0, "quick")
+    >>> figure = viz.why(parts, diagnosis.level_evidence(trace, 0))
     """
     first, edges = _sorted(maps)
     at = _position(first, evidence)
@@ -64,7 +66,7 @@ def why(
 
 def _sorted(maps: Attribution | Sequence[Attribution]) -> tuple[Attribution, list[Attribution]]:
     """The map of a class, and those of edges; ValueError for any other, and where they are of several cells."""
-    maps = several(maps, Attribution, "viz.why", "the maps of one detection", "diagnosis.attribute_parts(trace, 0)")
+    maps = several(maps, Attribution, "viz.why", "Attributions", "diagnosis.attribute_parts(trace, 0)")
     kinds = [one.subject.what for one in maps]
     cells = {(id(one.subject.trace), one.subject.anchor) for one in maps}
     classes, edges = kinds[:1], kinds[1:]
@@ -81,6 +83,8 @@ def _position(first: Attribution, evidence: LevelEvidence | None) -> int:
     """Where the detection stands in the evidence; ValueError where that is of others."""
     if evidence is None:
         return 0
+    if not isinstance(evidence, LevelEvidence):
+        raise refused("viz.why", "a LevelEvidence", evidence, "viz.why(maps, diagnosis.level_evidence(trace, 0))")
     anchors = [int(evidence.trace.detections.anchor[i]) for i in evidence.detections]
     if evidence.trace is not first.subject.trace or first.subject.anchor not in anchors:
         raise ValueError(

@@ -23,7 +23,7 @@ from ..figures.heatmaps import heatmaps
 from ..figures.maps import maps
 
 SKETCH = 110  # dpi of a figure that is drawn for the page alone
-EACH, ALL = 6.0, 28.0  # predicts for the map of a detection, and at most for those of a photograph
+EACH, ALL = 5.0, 20.0  # predicts for the map of a detection, and at most for those of a photograph
 STEPS = 4  # of the curves of a map
 QUALITY = 75  # of a JPEG in the page
 
