@@ -9,7 +9,7 @@ from .families.exports.preprocessing import Preprocessing
 from .families.registry import describe, open_checkpoint, open_export
 from .head.batch_targets import BatchTargets
 from .head.evaluating import evaluating
-from .head.forward import Candidates, Limits, Outputs, Pass, Targets
+from .head.forward import Candidates, Limits, Outputs, Pass, Refined, Targets
 from .head.head import Head
 from .head.letterbox import Letterbox
 from .head.levels import Level, select_class, select_classes, select_level, select_levels
@@ -24,14 +24,19 @@ from .network.layers import layers
 from .network.receptive_field import ReceptiveField, receptive_field
 from .network.table import LayerTable
 from .tracing.compare import Comparison, compare
-from .tracing.detections import Detections, Rivals
+from .tracing.detection import Detection, Rivals
+from .tracing.detections import Detections
+from .tracing.shares import LevelShares, level_shares
 from .tracing.trace import Trace, stream, trace
 
 
 def levels(model: Any) -> tuple[Level, ...]:
     """The pyramid levels of a model's head in its own order, which is finest first in published detectors.
 
-    Raises UnsupportedModelError, with the reason, for a model without per-level class rows.
+    Raises UnsupportedModelError, with the reason, for a model whose boxes no cell of a level makes.
+
+    >>> [level.name for level in anatomy.levels(model)]
+    ['P3', 'P4', 'P5']
     """
     return describe(model).levels
 
@@ -43,6 +48,7 @@ __all__ = [
     "CheckpointError",
     "Comparison",
     "Cost",
+    "Detection",
     "Detections",
     "Difference",
     "Equivalence",
@@ -56,6 +62,7 @@ __all__ = [
     "Letterbox",
     "Level",
     "LevelDifference",
+    "LevelShares",
     "Limits",
     "Outputs",
     "Pass",
@@ -63,6 +70,7 @@ __all__ = [
     "PreprocessingDifference",
     "Pyramid",
     "ReceptiveField",
+    "Refined",
     "Rivals",
     "SelectionError",
     "SourceError",
@@ -76,6 +84,7 @@ __all__ = [
     "finite_number",
     "fused",
     "layers",
+    "level_shares",
     "levels",
     "open_checkpoint",
     "open_export",

@@ -9,6 +9,7 @@ import torch
 
 from anatomy import CheckpointError, Head, describe, open_checkpoint, open_export
 from anatomy.archive import read_plain, write_whole
+from anatomy.arguments import check_path
 
 from .memory import ledger
 from .places import all_rows
@@ -24,8 +25,11 @@ def save(model: object, path: str | PathLike[str], *, half: bool | None = None) 
     ``half``: store float16 as ``YOLO.save`` does (True), keep the model's precision (False), or float16 exactly when
     that changes no bit (None), so that by default the saved model predicts the same. The history rides along and is
     back after ``load``. The file is replaced in one step: a full disk or a kill leaves the old one whole.
+
+    >>> surgery.save(model, folder / "edited.pt").name
+    'edited.pt'
     """
-    path, head = Path(path), describe(model)
+    path, head = check_path(path, "surgery.save"), describe(model)
     if path.suffix not in head.endings:
         raise ValueError(
             f"{OPENED_BY.get(head.endings[0], 'Its program')} opens files by their ending, so the file must end in "
@@ -47,6 +51,9 @@ def load(path: str | PathLike[str], *, trusted: bool = False, opener: Callable[[
     Nothing of the file runs, is installed or fetched unless ``trusted``; see ``anatomy.open_checkpoint``. ``opener``
     opens files of another family of detectors, such as ``detectors.fastvit.load``, and gives what it makes of the
     path. Raises FileNotFoundError, and CheckpointError (a ValueError) for anything that is no whole checkpoint.
+
+    >>> surgery.load(checkpoint).names == model.names
+    True
     """
     if opener is None and Path(path).suffix == ".onnx":
         model = open_export(path, trusted=trusted)

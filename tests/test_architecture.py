@@ -27,11 +27,12 @@ WINGS = {
     "anatomy": {
         "errors": set(),
         "arguments": set(),
+        "shown": set(),
         "archive": {"errors"},
-        "head": {"errors", "arguments"},
-        "families": {"errors", "arguments", "archive", "head"},
-        "tracing": {"errors", "arguments", "head", "families"},
-        "network": {"errors", "arguments", "head", "families", "tracing"},
+        "head": {"errors", "arguments", "shown"},
+        "families": {"errors", "arguments", "shown", "archive", "head"},
+        "tracing": {"errors", "arguments", "shown", "head", "families"},
+        "network": {"errors", "arguments", "shown", "head", "families", "tracing"},
     },
     "diagnosis": {
         "findings": set(),
@@ -66,6 +67,7 @@ WINGS = {
         "result": {"place", "subject"},
         "maps": {"place", "subject", "windows", "presence", "perturbation_frame", "result"},
         "methods": {"subject", "result", "maps"},
+        "parts": {"subject", "result", "methods"},
         "evidence": {"place", "subject", "windows", "presence", "perturbation_frame", "result", "methods"},
     },
     "diagnosis.doctor": {

@@ -1,7 +1,7 @@
 """Which family of detectors reads a model. The families are the packages beside this file, found by looking.
 
 Each says in its ``__init__``, which loads no foreign library: ``HOMES``, where the classes of its models and modules
-are defined, and ``load_head()``, the class that describes its heads.
+are defined, and ``load_head(model)``, the class that describes the head of such a model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,16 +34,19 @@ def family(model: Any) -> type[Head] | None:
     homes = tuple(kind.__module__ for kind in type(model).__mro__)
     for entry in families():
         if any(home.startswith(entry.HOMES) for home in homes):
-            return entry.load_head()
+            return entry.load_head(model)
     return None
 
 
 def describe(model: Any) -> Head:
     """The description of a model's head.
 
-    ``model`` is a YOLO object, its ``.model``, torchvision's FCOS or RetinaNet, or any detector whose
-    ``describe_head()`` returns a ``Head``.
-    Raises UnsupportedModelError, with the reason and what works, for a model without per-level class rows.
+    ``model`` is a YOLO object, its ``.model``, torchvision's FCOS, RetinaNet, SSD or Faster R-CNN, or any detector
+    whose ``describe_head()`` returns a ``Head``.
+    Raises UnsupportedModelError, with the reason and what works, for a model whose boxes no cell of a level makes.
+
+    >>> anatomy.describe(model).branches
+    ('one2many',)
     """
     if describes_itself(model):
         return model.describe_head()
@@ -52,8 +55,8 @@ def describe(model: Any) -> Head:
         return found(model)  # pyright: ignore[reportCallIssue]  # each family's own head is made of a model
     raise UnsupportedModelError(
         f"{type(model).__name__} is no detector that the workbench knows: it takes an Ultralytics YOLO object, its "
-        "`.model`, torchvision's FCOS or RetinaNet, an exported file (`anatomy.open_export`), or a detector with a "
-        "`describe_head()` method. Consider `YOLO('yolov8n.pt')`."
+        "`.model`, torchvision's FCOS, RetinaNet, SSD or Faster R-CNN, an exported file (`anatomy.open_export`), or a "
+        "detector with a `describe_head()` method. Consider `YOLO('yolov8n.pt')`."
     )
 
 

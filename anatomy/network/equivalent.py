@@ -80,6 +80,9 @@ def equivalent(
     is. ``preprocess``: what a program of your own makes of an image (H, W, 3) uint8 BGR, (1, 3, h, w), where it feeds
     the file otherwise than ``export.preprocessing`` does. ``tolerance`` by default 1e-3 for a file in float32, 0.03 for
     float16, 0.1 for INT8. ``a`` may be a file as well.
+
+    >>> bool(anatomy.equivalent(model, model, inputs=64))
+    True
     """
     if is_export(b) or is_export(a):
         if inputs is not None:

@@ -33,6 +33,9 @@ def layers(model: Any, imgsz: int | Sequence[int] | Tensor = 640, *, fused: bool
     layer once an image; products of activations (attention) do not count. Nothing is computed and the model is not
     touched: a copy without memory, on the meta device, is run once. Raises ValueError, naming the layer and sizes that
     fit, for a size that the model cannot take.
+
+    >>> anatomy.layers(model, 64)["model.0"].type
+    'Conv'
     """
     net, head = network(model)
     if isinstance(net, Export):
