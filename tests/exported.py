@@ -9,7 +9,6 @@ import numpy as np
 
 import anatomy
 
-
 FOLDER = TemporaryDirectory(prefix="exported-")  # goes with the process
 
 
