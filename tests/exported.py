@@ -3,11 +3,13 @@
 import logging
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 
 import numpy as np
 
 import anatomy
+
+FOLDER = TemporaryDirectory(prefix="exported-")  # goes with the process
 
 
 def export_file(name: str, picture: np.ndarray, kind: str = "onnx", **settings) -> Path:
@@ -32,7 +34,7 @@ def _made(name: str, pixels: bytes, shape: tuple[int, ...], kind: str, settings:
     from ultralytics.utils import LOGGER
 
     model = plain(name, np.frombuffer(pixels, np.uint8).reshape(shape))
-    path = Path(mkdtemp(prefix="exported-")) / f"{name}.pt"
+    path = Path(mkdtemp(dir=FOLDER.name)) / f"{name}.pt"
     model.ckpt_path = model.model.pt_path = str(path)
     level = LOGGER.level
     LOGGER.setLevel(logging.ERROR)
