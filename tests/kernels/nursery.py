@@ -25,6 +25,7 @@ LOADED = ("cv2", "matplotlib.pyplot", "scipy.optimize", "torch", "torch._dynamo"
 def main() -> int:
     """Load, and serve until the input ends."""
     del sys.path[0]  # the folder of this file
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # as a kernel does before pyplot is loaded
     for name in LOADED:
         importlib.import_module(name)
     if threads() != 1:
