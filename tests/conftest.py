@@ -58,7 +58,9 @@ def real() -> Path:
 def kernels():
     """Managers of notebooks' kernels: a process each, forked from one that has loaded what all of them load."""
     from tests.kernels.forked import Nursery, managers
+    from tests.ultralytics_nets import without_other_loggers
 
+    without_other_loggers()
     with Nursery() as nursery:
         yield managers(nursery)
 

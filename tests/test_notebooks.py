@@ -67,7 +67,7 @@ def run(tmp_path, monkeypatch, kernels):
 @pytest.fixture(scope="module")
 def photographs(real, tmp_path_factory):
     """The data YAML of some labelled photographs."""
-    return copy_of_photographs(real, tmp_path_factory.mktemp("photographs"), 12)
+    return copy_of_photographs(real, tmp_path_factory.mktemp("photographs"), 8)
 
 
 def check(notebook) -> None:
@@ -78,6 +78,8 @@ def check(notebook) -> None:
     assert [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"] == []
     results = [output.data for output in outputs if output.output_type in ("execute_result", "display_data")]
     assert any("image/png" in data for data in results)
+    plots = [cell for cell in code if "plt.subplots(" in cell.source]
+    assert [cell.source for cell in plots if not any("image/png" in o.get("data", {}) for o in cell.outputs)] == []
     assert [data for data in results if "Figure(" in data.get("text/plain", "") and "image/png" not in data] == []
 
 

@@ -16,6 +16,16 @@ from tests.class_rows import LOGIT, as_frame, spread_out, unit_outputs, what_con
 SHARE = 0.15  # of the cells of a level that exceed the least confidence, as published
 
 
+def without_other_loggers() -> None:
+    """Trainings of this session leave the loggers of other packages out, some of which take seconds to load.
+
+    It is written into the session's own settings of Ultralytics, which processes that this one starts read as well.
+    """
+    from ultralytics.utils import SETTINGS
+
+    SETTINGS.update(dict.fromkeys(("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb"), False))
+
+
 def as_published(name: str, picture: np.ndarray, seed: int = 0, *, bodiless: bool = False):
     """A YOLO object of a model file, with random weights whose class rows detect something in the picture.
 

@@ -9,10 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from .field import Axis, Field
-from .seen import Seen, made_by, makers, mark, seen
+from .seen import Seen, made_by, makers, mark, seen, tensors_in
 
 SHAPES = {"view", "_unsafe_view", "reshape", "squeeze", "unsqueeze", "_reshape_alias", "flatten", "unflatten"}
 COPIES = {"clone", "detach", "alias", "contiguous", "_to_copy", "copy_", "lift_fresh", "dropout", "native_dropout"}
@@ -31,8 +30,8 @@ Tracked = list[tuple[Tensor, Seen]]  # tensors that the image has reached, and w
 
 def _tracked(values: Any) -> Tracked:
     found = []
-    for entry in tree_leaves(values):
-        here = seen(entry) if isinstance(entry, Tensor) else None
+    for entry in tensors_in(values):
+        here = seen(entry)
         if here is not None:
             found.append((entry, here))
     return found
@@ -74,15 +73,28 @@ class Following(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         """Run the operation, and mark what it makes."""
-        made = func(*args, **(kwargs or {}))
+        made = _shapes_normalized(func, args) or func(*args, **(kwargs or {}))
         tracked = _tracked((args, kwargs))
         if tracked:
             step = _step(func, args, kwargs or {}, tracked)
-            outputs = [entry for entry in tree_leaves(made) if isinstance(entry, Tensor)]
+            outputs = tensors_in(made)
             before = _all_makers((args, kwargs))
             for output, found in zip(outputs, _spread(step, outputs), strict=False):
                 made_by(mark(output, found), before)
         return made
+
+
+def _shapes_normalized(func: Any, args: tuple) -> tuple[Tensor, ...] | None:
+    """What a batch normalization in evaluation makes on the meta device, which torch would compute step by step.
+
+    None for any other operation, and for statistics that do not fit the channels, of which torch is to complain.
+    """
+    if func is not torch.ops.aten.native_batch_norm.default:
+        return None
+    x, held, training = args[0], [value for value in args[1:5] if value is not None], args[5]
+    if training or not x.is_meta or x.ndim < 2 or any(value.shape != x.shape[1:2] for value in held):
+        return None
+    return torch.empty_like(x), x.new_empty(0), x.new_empty(0)
 
 
 def _step(func: Any, args: tuple, kwargs: dict, tracked: Tracked) -> Step:
@@ -98,9 +110,8 @@ def _step(func: Any, args: tuple, kwargs: dict, tracked: Tracked) -> Step:
 def _all_makers(values: Any) -> list[str]:
     """The paths that all tensors among these values come from."""
     paths: list[str] = []
-    for entry in tree_leaves(values):
-        if isinstance(entry, Tensor):
-            paths.extend(makers(entry))
+    for entry in tensors_in(values):
+        paths.extend(makers(entry))
     return paths
 
 

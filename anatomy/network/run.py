@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from ..errors import UnsupportedModelError
 from ..families.registry import describe, plain_network
@@ -16,7 +15,7 @@ from ..head.head import Head
 from ..head.turns import undisturbed
 from .field import Field
 from .follow import Following
-from .seen import Seen, made_by, makers, mark, seen
+from .seen import Seen, made_by, makers, mark, seen, tensors_in
 
 Shapes = tuple[tuple[int, ...], ...]
 Made = TypeVar("Made")
@@ -110,7 +109,7 @@ def listen(
     def enter(module: nn.Module, args, kwargs) -> None:
         parent = open_calls[-1] if open_calls else None
         path = _nearest(paths[id(module)], parent)
-        given = [entry for entry in tree_leaves((args, kwargs)) if isinstance(entry, Tensor)]
+        given = tensors_in((args, kwargs))
         call = Call(path=path, module=module, turn=turns[path], parent=parent, inputs=shapes(given))
         call.sources = tuple(dict.fromkeys(path for entry in given for path in makers(entry)))
         turns[path] += 1
@@ -119,13 +118,13 @@ def listen(
 
     def leave(module: nn.Module, args, kwargs, output) -> None:
         call = open_calls.pop()
-        tensors = [entry for entry in tree_leaves(output) if isinstance(entry, Tensor)]
+        tensors = tensors_in(output)
         call.outputs = shapes(tensors)
         call.sees = _field(tensors[0], images) if tensors else None
         if keep is not None:
             keep(call, tensors)
         for entry in tensors if follow else ():
-            handed_on = any(True for _ in module.children()) and any(entry is value for value in tree_leaves(args))
+            handed_on = any(True for _ in module.children()) and any(entry is value for value in tensors_in(args))
             below = call.path + "." if call.path and not handed_on else ""
             made_by(entry, (*(made for made in makers(entry) if made.startswith(below)), call.path))
 
@@ -163,7 +162,7 @@ def _field(tensor: Tensor, images: Tensor) -> Field | None:
 
 def shapes(values: Any) -> Shapes:
     """The shapes of all tensors among these values."""
-    return tuple(tuple(entry.shape) for entry in tree_leaves(values) if isinstance(entry, Tensor))
+    return tuple(tuple(entry.shape) for entry in tensors_in(values))
 
 
 def said(found: Shapes) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from .field import Field, everything
 
@@ -60,3 +61,14 @@ def makers(tensor: Tensor) -> tuple[str, ...]:
 def made_by(tensor: Tensor, paths: Iterable[str]) -> None:
     """Note on a tensor the paths of the modules that it comes from, each once."""
     setattr(tensor, MAKERS, tuple(dict.fromkeys(paths)))
+
+
+def tensors_in(values: object) -> list[Tensor]:
+    """The tensors in nested sequences, mappings and whatever else torch takes apart, in its order."""
+    if isinstance(values, Tensor):
+        return [values]
+    if type(values) is dict:
+        values = tuple(values.values())
+    if type(values) is tuple or type(values) is list:
+        return [tensor for value in values for tensor in tensors_in(value)]
+    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]

@@ -9,6 +9,7 @@ threads, which a fork would lose (polars starts some: it is left to the notebook
 imported by every notebook itself.
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -25,6 +26,7 @@ LOADED = ("cv2", "matplotlib.pyplot", "scipy.optimize", "torch", "torch._dynamo"
 def main() -> int:
     """Load, and serve until the input ends."""
     del sys.path[0]  # the folder of this file
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # as a kernel does before pyplot is loaded
     for name in LOADED:
         importlib.import_module(name)
     if threads() != 1:
@@ -61,7 +63,10 @@ def be_kernel(command: list[str]) -> None:
     numpy.random.seed()  # noqa: NPY002 - as when numpy is loaded; Python's own generator does it in every fork
     sys.argv = [ipykernel_launcher.__file__, *command[command.index("ipykernel_launcher") + 1 :]]
     kernelapp.launch_new_instance(parent_handle=os.getppid())  # whom the module looked for when it was loaded
-    sys.exit()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # to take the interpreter apart takes half a second, and nobody is left to notice
 
 
 def ended(poll: int = 0, wait: int = 0) -> int | None:

@@ -8,10 +8,11 @@ pytestmark = pytest.mark.long
 
 TELLS = """
 import json, os, signal, sys
-from pathlib import Path
+import matplotlib
 seen = {"process": os.getpid(), "folder": os.getcwd(), "path": sys.path, "arguments": sys.argv[:1]}
 seen |= {"environment": {k: v for k, v in os.environ.items() if k != "JPY_PARENT_PID"}}
 seen |= {"interrupt": str(signal.getsignal(signal.SIGINT)), "main": __name__, "leads": os.getsid(0) == os.getpid()}
+seen |= {"backend": matplotlib.get_backend(auto_select=False)}
 seen |= {"parent": int(os.environ["JPY_PARENT_PID"]) == os.getppid(), "known": "mine" in globals()}
 seen |= {"ours": [name for name in sys.modules if name.split(".")[0] in ("anatomy", "viz", "diagnosis", "tests")]}
 mine = os.environ["CHANGED"] = "1"
@@ -46,6 +47,7 @@ def test_a_forked_kernel_is_as_one_that_starts_alone(kernels, told):
     assert len({seen.pop("process") for seen in (first, second, alone)}) == 3
     assert first == second == alone
     assert alone["ours"] == [] and alone["leads"] and alone["parent"]
+    assert "inline" in alone["backend"]
 
 
 def test_a_kernel_that_dies_is_noticed_and_the_next_one_starts(kernels, told):

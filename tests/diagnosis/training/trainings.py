@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import yaml
 
-from tests.ultralytics_nets import narrow
+from tests.ultralytics_nets import narrow, without_other_loggers
 
 SIDE, CLASSES = 64, 3
 SETTINGS = {
@@ -76,9 +76,8 @@ def plan(name: str) -> str:
 def fresh(name: str = "yolov8n"):
     """An untrained YOLO object; loggers of other packages are left out of its trainings."""
     from ultralytics import YOLO
-    from ultralytics.utils import SETTINGS as KNOWN
 
-    KNOWN.update(dict.fromkeys(("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb"), False))
+    without_other_loggers()
     return YOLO(plan(name))
 
 

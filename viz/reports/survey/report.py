@@ -110,4 +110,4 @@ def _figures(survey: Any, compare: Any, style: Style) -> Iterator[Picture]:
 
 
 def _picture(name: str, figure: Any) -> Picture:
-    return Picture(name, TEXTS[name], base64.b64encode(figure.png(DPI, compress_level=9)).decode())
+    return Picture(name, TEXTS[name], base64.b64encode(figure.png(DPI, compress_level=6)).decode())
