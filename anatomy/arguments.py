@@ -2,8 +2,10 @@
 
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Real
+from os import PathLike, fspath
+from pathlib import Path
 from reprlib import Repr
 from typing import Any
 
@@ -31,6 +33,9 @@ def whole_number(value: Any, what: str) -> int:
     """``value`` as an int; integers of numpy and torch pass, 0-d ones too; bools, floats, text and arrays do not.
 
     Raises TypeError.
+
+    >>> anatomy.whole_number(3, "steps")
+    3
     """
     number: Any = scalar(value)
     if not isinstance(number, bool | Tensor | np.ndarray):
@@ -42,7 +47,11 @@ def whole_number(value: Any, what: str) -> int:
 
 
 def finite_number(value: Any, what: str, remedy: str = "") -> float:
-    """``value`` as a float; raises TypeError for what is no real number, ValueError for what is not finite."""
+    """``value`` as a float; raises TypeError for what is no real number, ValueError for what is not finite.
+
+    >>> anatomy.finite_number(3, "conf")
+    3.0
+    """
     number = scalar(value)
     if isinstance(number, bool) or not isinstance(number, Real):
         raise TypeError(f"{what} must be a number, but {shown(value)} was given.")
@@ -74,3 +83,18 @@ def whole_numbers(values: Any, what: str) -> np.ndarray:
         if numbers.ndim == 1 and (numbers.size == 0 or numbers.dtype.kind in "iu"):
             return numbers.astype(np.int64)
     raise TypeError(f"{what} must be whole numbers, one or a sequence, but {shown(values)} was given.")
+
+
+def check_path(value: Any, call: str) -> Path:
+    """A path of text or of a path object; TypeError for anything else. ``call``: the function, as it is written."""
+    if isinstance(value, str | PathLike) and isinstance(name := fspath(value), str):
+        return Path(name)
+    raise TypeError(f"{call} takes the path of a file, but {shown(value)} was given.")
+
+
+def refused(call: str, takes: str, given: object, example: str) -> TypeError:
+    """The error of a function that was given something else than what it ``takes``; ``example``: a line that works."""
+    plain = given is None or isinstance(given, str | int | float | Sequence | Mapping)
+    name = type(given).__name__
+    told = shown(given) if plain else f"a{'n' * (name[0] in 'AEIOU')} {name}"
+    return TypeError(f"{call} takes {takes}, but {told} was given. Example: {example}.")

@@ -6,7 +6,7 @@ class SelectionError(ValueError):
 
 
 class UnsupportedModelError(TypeError):
-    """A model without per-level class rows: the message says why, and what works instead."""
+    """A model, or something asked of it, that its head does not offer: the message says why, and what works instead."""
 
 
 class SourceError(ValueError):

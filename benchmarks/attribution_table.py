@@ -77,4 +77,6 @@ def _randomized(some: Sequence[dict]) -> str:
         return ""
     passed = sum(one["passes"] for one in some)
     first, last, allowed = (mean(one[name] for one in some) for name in ("class_row", "all_weights", "threshold"))
-    return f"{passed} of {len(some)}: ρ {first:.2f}, {last:.2f} of {allowed:.2f}"
+    gone = sum(one.get("gone", False) for one in some)
+    blank = f", {gone} of them blank" if gone else ""
+    return f"{passed} of {len(some)}{blank}: ρ {first:.2f}, {last:.2f} of {allowed:.2f}"

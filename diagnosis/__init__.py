@@ -1,5 +1,7 @@
 """Say what is wrong with a detector, and why: targets, grids, assignment, numerics, attribution, missed objects."""
 
+from anatomy.tracing.questions import answer
+
 from .attribution import (
     BASELINES,
     METHODS,
@@ -12,6 +14,7 @@ from .attribution import (
     Subject,
     attribute,
     attribute_all,
+    attribute_parts,
     faithfulness,
     odexai,
     subject,
@@ -29,6 +32,8 @@ from .objects.reading import PROBLEMS, ImageLabels, LabelledSet, Problem, read_l
 from .scales import Layer, Numerics, Origin, Scales, numerics
 from .surveys import Survey, survey
 from .training import BrokenBatch, Watch, read_watch, watch
+
+answer(why=attribute, evidence=level_evidence)  # what a detection is asked
 
 __all__ = [
     "BASELINES",
@@ -76,6 +81,7 @@ __all__ = [
     "assign_trace",
     "attribute",
     "attribute_all",
+    "attribute_parts",
     "check_decoder",
     "check_grid",
     "check_labels",

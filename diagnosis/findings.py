@@ -1,7 +1,9 @@
 """What a check found: findings with a code, a place, numbers as evidence and the mend in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+
+from anatomy.shown import Part, Shown, Table, Told, Words
 
 CODES = {
     "axes_swapped": "rows and columns, or x and y, change places",
@@ -128,9 +130,11 @@ CODES = {
     "cannot_tell": "model, edges or images do not suffice to judge the labels",
 }
 
+SEVERITIES = {"error": "#D62728", "warning": "#E0A800"}  # and the colour of each
 
-@dataclass(frozen=True)
-class Finding:
+
+@dataclass(frozen=True, repr=False)
+class Finding(Told):
     """One fault: ``code`` of ``CODES``, ``severity`` "error" or "warning", the level's index or None for all.
 
     ``message`` says what, where and how to mend it; ``evidence`` holds plain numbers; ``consequences`` names the codes
@@ -155,8 +159,8 @@ class Finding:
         return f"{self.severity}: {self.code} ({where}): {self.message}"
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Shown):
     """The findings of one check, errors first. ``subject`` says what was checked, ``probes`` how often it was asked.
 
     ``description``: what was found to be done, in words, a line a level where levels differ; ``unexplained``: the share
@@ -197,6 +201,24 @@ class Report:
     def codes(self) -> tuple[str, ...]:
         """The codes of the findings, each once."""
         return tuple(dict.fromkeys(finding.code for finding in self.findings))
+
+    def _title(self) -> str:
+        codes = f": {', '.join(self.codes)}" if self.codes else ""
+        return f"{self.subject}: {len(self.errors)} error(s), {len(self.warnings)} warning(s){codes}"
+
+    def _parts(self) -> Iterable[Part]:
+        if self.findings:
+            columns = ("severity", "code", "level", "what, where, and how to mend it")
+            rows = (
+                (one.severity, one.code, "all" if one.level is None else one.level, one.message)
+                for one in self.findings
+            )
+            colors = [SEVERITIES[one.severity] for one in self.findings]
+            yield Table(columns, rows, len(self.findings), colors)
+        if self.description:
+            yield Words(["what it does:", *self.description.splitlines()])
+        if self.runner_up:
+            yield Words(["nearly as simple:", *self.runner_up.splitlines()])
 
     def __str__(self) -> str:
         head = f"{self.subject}: {len(self.errors)} error(s), {len(self.warnings)} warning(s) in {self.probes} probes"

@@ -3,6 +3,7 @@
 from .certificate import Certificate, RowCheck, certify
 from .checkpoint import load, save
 from .edit import Edit, read_recipe, write_recipe
+from .folding import FoldedLevel, FoldedText, fold_text, unfold_text
 from .ledger import forget, history, reset, scratch, undo
 from .operations import (
     apply,
@@ -19,12 +20,15 @@ from .standing import RecordError, RecordWarning
 __all__ = [
     "Certificate",
     "Edit",
+    "FoldedLevel",
+    "FoldedText",
     "RecordError",
     "RecordWarning",
     "RowCheck",
     "apply",
     "bias_classes",
     "certify",
+    "fold_text",
     "forget",
     "history",
     "load",
@@ -38,6 +42,7 @@ __all__ = [
     "shift_classes",
     "swap_classes",
     "undo",
+    "unfold_text",
     "write_recipe",
     "zero_classes",
 ]

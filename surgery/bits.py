@@ -101,7 +101,7 @@ def _differing(now: Rows, kept: Rows) -> Tensor:
     return found
 
 
-def ids(rows: Tensor, anchors: int) -> tuple[int, ...]:
-    """Class ids of (anchors * nc,) bool: those of which any anchor's row is chosen."""
-    chosen = rows.view(anchors, -1).any(0).tolist()
+def ids(rows: Tensor, classes: int) -> tuple[int, ...]:
+    """Class ids of (sets * classes,) bool, a set for each anchor of a cell: those of which any row is chosen."""
+    chosen = rows.view(-1, classes).any(0).tolist()
     return tuple(compress(range(len(chosen)), chosen))

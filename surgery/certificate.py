@@ -2,13 +2,15 @@
 
 import gc
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 
 from torch import Tensor
 
 from anatomy import Head, describe
+from anatomy.head.level_colors import level_color
+from anatomy.shown import Part, Record, Shown, Table, Words
 
 from .bits import cast, exact_differing, ids, in_step
 from .elsewhere import differing_tensors, precision
@@ -19,8 +21,8 @@ from .rows import Rows
 from .standing import as_passed, data, drifted, through
 
 
-@dataclass(frozen=True)
-class RowCheck:
+@dataclass(frozen=True, repr=False)
+class RowCheck(Record):
     """The class rows of one place: ids whose bits differ from the original, and ids whose bits are equal.
 
     Both are empty where there is no original to compare with. ``drifted``: ids whose rows are not those that the
@@ -36,8 +38,8 @@ class RowCheck:
     drifted: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
-class Certificate:
+@dataclass(frozen=True, repr=False)
+class Certificate(Shown):
     """A bitwise comparison of class rows with the original, for every level of every live branch.
 
     ``original``: what was compared with: "file", the checkpoint given as ``against``; "record", each row as it stood
@@ -68,9 +70,27 @@ class Certificate:
         return not any(check.changed for check in self.rows) and not self.elsewhere
 
     def __str__(self) -> str:
-        return "\n".join([self._title(), *map(self._line, self.rows), *self._notes()])
+        return "\n".join([self._against(), *map(self._line, self.rows), *self._notes()])
 
     def _title(self) -> str:
+        if self.original is None:
+            return "nothing compared: there is no record of an original"
+        changed = sum(len(check.changed) for check in self.rows)
+        rows = f"{changed} class rows changed" if changed else "no class row changed"
+        other = "" if self.elsewhere is None else f", {len(self.elsewhere)} other tensors differ"
+        step = "" if self.in_step else ", predict() runs OTHER rows"
+        return f"{rows} against the {self.original}{other}{step}; {self.edits} edit(s) on record"
+
+    def _parts(self) -> Iterable[Part]:
+        columns = ("level", "branch", "changed", "which", "equal", "not as the edits left them")
+        rows = (
+            (one.level_name, one.branch, len(one.changed), self._some(one.changed), len(one.equal), len(one.drifted))
+            for one in self.rows
+        )
+        colors = [level_color(one.level_name) for one in self.rows]
+        return [Words([self._against()]), Table(columns, rows, len(self.rows), colors), Words(self._notes())]
+
+    def _against(self) -> str:
         original = {
             "file": "against the file",
             "record": "against the rows before the first edit, as they were loaded, or as forget left them",
@@ -116,6 +136,9 @@ def certify(model: object, against: str | PathLike[str] | None = None, *, truste
 
     Raises FileNotFoundError, CheckpointError (a ValueError) for a file that cannot be opened, and
     UnsupportedModelError where the family has no files.
+
+    >>> surgery.certify(model).in_step
+    True
     """
     head = describe(model)
     book = ledger(head)
@@ -166,11 +189,11 @@ def _check(
 ) -> RowCheck:
     """Rows that the original has not are changed; nothing is, and nothing is equal, where there is no original."""
     branch, level = place
-    entry, anchors = head.levels[level], head.anchors_per_cell
+    entry, classes = head.levels[level], len(head.names)
     changed = equal = ()
     if original is not None:
         kept = rows.get(place, rows.get(first(head, place)))
-        changed = tuple(head.names) if kept is None else ids(exact_differing(here(head, place), kept), anchors)
+        changed = tuple(head.names) if kept is None else ids(exact_differing(here(head, place), kept), classes)
         equal = tuple(index for index in head.names if index not in set(changed))
     strange = drift.get(first(head, place))
     return RowCheck(
@@ -180,7 +203,7 @@ def _check(
         path=entry.paths[branch],
         changed=changed,
         equal=equal,
-        drifted=() if strange is None else ids(strange, anchors),
+        drifted=() if strange is None else ids(strange, classes),
     )
 
 

@@ -78,4 +78,4 @@ def _listed(names: Sequence[str], count: int) -> str:
 NO_CLASSES = Classes(0, 0, choose=lambda names, given: (), told=_listed)  # all rows move
 SOME_CLASSES = Classes(1, None, choose=select_classes, told=_listed)
 TWO_CLASSES = Classes(2, 2, choose=_pair, told=lambda names, count: " and ".join(names))
-EVERY_CLASS = Classes(0, None, choose=lambda names, given: tuple(names), told=_listed)
+EVERY_CLASS = Classes(0, None, choose=lambda names, given: tuple(names), told=_listed, every=True)

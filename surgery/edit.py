@@ -11,15 +11,16 @@ from torch import Tensor
 
 from anatomy import Level
 from anatomy.archive import write_whole
-from anatomy.arguments import shown
+from anatomy.arguments import check_path, shown
+from anatomy.shown import Told
 
 from .parameters import Parameters, plain
 from .rows import Rows
 from .table import operation_of
 
 
-@dataclass(frozen=True)
-class Edit:
+@dataclass(frozen=True, repr=False)
+class Edit(Told):
     """One change of class rows: ``operation`` (the name of its function), level and class ids, its parameters.
 
     ``classes`` is empty where the operation moves all rows. ``branches`` names those it went to. Parameters are plain
@@ -117,16 +118,29 @@ def _as_edit(entry: object) -> Edit:
 
 
 def write_recipe(edits: Edit | Iterable[Edit], path: str | PathLike[str]) -> Path:
-    """Write edits as a JSON list, whole or not at all; returns the path. TypeError for what is no edit."""
+    """Write edits as a JSON list, whole or not at all; returns the path. TypeError for what is no edit.
+
+    >>> surgery.write_recipe(surgery.history(model), folder / "recipe.json").name
+    'recipe.json'
+    """
     lines = ",\n".join(json.dumps(edit.to_dict()) for edit in as_edits(edits))
+    path = check_path(path, "surgery.write_recipe")
     text = f"[\n{lines}\n]\n" if lines else "[]\n"
-    return write_whole(Path(path), lambda file: file.write(text.encode()))
+    return write_whole(path, lambda file: file.write(text.encode()))
 
 
 def read_recipe(path: str | PathLike[str]) -> tuple[Edit, ...]:
-    """Read the edits of a JSON recipe; raises ValueError for anything else."""
+    """Read the edits of a JSON recipe; raises ValueError for anything else.
+
+    >>> path = surgery.write_recipe(surgery.Edit("mute_level", (0,)), folder / "recipe.json")
+    >>> surgery.read_recipe(path)[0].operation
+    'mute_level'
+    """
+    path = check_path(path, "surgery.read_recipe")
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no recipe {str(path)!r}: surgery.write_recipe(edits, path) writes one.")
     try:
-        entries = json.loads(Path(path).read_text())
+        entries = json.loads(path.read_text())
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} is no JSON recipe: {error}.") from error
     if not isinstance(entries, list):

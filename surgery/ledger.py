@@ -12,10 +12,11 @@ from torch import Tensor
 from anatomy import Head, UnsupportedModelError, describe, whole_number
 from anatomy.head.endings import ending_with, to_the_end
 from anatomy.head.mark import mark_of
+from anatomy.head.text_fold import TextFold
 
 from .edit import Edit, edited
 from .memory import ended, forget_end, ledger, tell_end
-from .places import Apart, Place, alive, all_rows, clone, fits, out_of_step, put, write
+from .places import Apart, Place, alive, all_rows, clone, fits, out_of_step, put, sets, write
 from .record import Ledger, Record
 from .rows import Rows
 from .standing import Broken, RecordError, RecordWarning, as_passed, broken, drifted, fingerprint, in_words, through
@@ -34,7 +35,7 @@ def apply(head: Head, edit: Edit) -> Edit:
     with head.undisturbed():
         book = ledger(head)
         before = book.linked({place: clone(head, place) for place in _places_of(head, edit)})
-        after = {place: edited(*rows, edit, head.anchors_per_cell) for place, rows in before.items()}
+        after = {place: edited(*rows, edit, sets(head, rows)) for place, rows in before.items()}
         _check_finite(head, edit, before, after)
         with rollback(head, before):
             for place, rows in (before if book.baseline else all_rows(head) | before).items():
@@ -49,6 +50,9 @@ def history(model: object) -> tuple[Edit, ...]:
 
     Warns (RecordWarning, once a state) when the rows are not those that these edits left, as after a training step or
     ``load_state_dict``, and when a record ended because the model object was given another network.
+
+    >>> surgery.history(model)
+    ()
     """
     head = describe(model)
     book = ledger(head)
@@ -61,10 +65,16 @@ def history(model: object) -> tuple[Edit, ...]:
 def undo(model: object, n: int = 1, *, force: bool = False) -> tuple[Edit, ...]:
     """Take back the last n edits, bit for bit; returns them, newest first. ValueError when fewer are recorded.
 
+    Where ``fold_text`` came before them, it counts as the oldest, and is none of those that are returned.
+
     Raises RecordError (a RuntimeError), and changes nothing, where the rows are not those that these edits left:
     something else has written them since. ``force=True`` writes the rows before the edits all the same. Where the
     network has passed a coarser dtype since the newest edit (``half().float()``, a float16 file), the rows come back as
     if they had too.
+
+    >>> edit = surgery.mute_level(model, "P5")
+    >>> len(surgery.undo(model))
+    1
     """
     head = describe(model)
     n = whole_number(n, "The number of edits to undo")
@@ -74,14 +84,15 @@ def undo(model: object, n: int = 1, *, force: bool = False) -> tuple[Edit, ...]:
 
 def _undo(head: Head, n: int, force: bool) -> tuple[Edit, ...]:
     book = ledger(head)
-    if not 0 <= n <= len(book.records):
-        count = len(book.records)
+    folded = head.text_fold is not None
+    if not 0 <= n <= len(book.records) + folded:
+        count = len(book.records) + folded
         lost = ended(head)
         raise ValueError(
             f"{count} edit(s) are recorded, so 0 to {count} can be undone, but {n} was asked."
             + (f" The record of {lost} more ended when the network was replaced (train, load)." if lost else "")
         )
-    taken = book.records[len(book.records) - n :][::-1]
+    taken = book.records[max(len(book.records) - n, 0) :][::-1]
     rows: dict[Place, Rows] = {}
     for record in taken:
         rows.update(record.before)  # of several edits at a place, the oldest is last
@@ -91,25 +102,34 @@ def _undo(head: Head, n: int, force: bool) -> tuple[Edit, ...]:
         _check_unbroken(head, broken(head, book, n), n)
     with rollback(head):
         write(head, rows)
-        del book.records[len(book.records) - n :]
+        if n > len(book.records):
+            fold_anew(head, None)
+        del book.records[max(len(book.records) - n, 0) :]
     return tuple(record.edit for record in taken)
 
 
 def reset(model: object, *, force: bool = False) -> tuple[Edit, ...]:
-    """Take back every edit; returns them, newest first. Errors and ``force`` as in ``undo``."""
+    """Take back every edit; returns them, newest first. Errors and ``force`` as in ``undo``.
+
+    >>> surgery.reset(model)
+    ()
+    """
     head = describe(model)
     with head.undisturbed():
-        return _undo(head, len(ledger(head).records), force)
+        return _undo(head, len(ledger(head).records) + (head.text_fold is not None), force)
 
 
 def forget(model: object) -> tuple[Edit, ...]:
-    """Drop the record and keep the rows: as they are they become the original. Returns the edits that it held."""
+    """Drop the record and keep the rows: as they are they become the original. Returns the edits that it held.
+
+    >>> gone = surgery.forget(model)
+    """
     head = describe(model)
     with head.undisturbed():
         book = ledger(head)
         dropped = tuple(record.edit for record in book.records)
         anew = Ledger(all_rows(head))
-        to_the_end(lambda: (book.take(anew), forget_end(head)))
+        to_the_end(lambda: (book.take(anew), forget_end(head), setattr(mark_of(head.net), "fold", None)))
     return dropped
 
 
@@ -120,6 +140,12 @@ def scratch(model: Model) -> Iterator[Model]:
     Rows and history are put back bit for bit, rows changed by hand included, on the network that was entered and on
     what ``predict()`` runs of it. Warns (RecordWarning) when the model has another network by then: that one is left
     as it is. The value is ``model``.
+
+    >>> with surgery.scratch(model):
+    ...     surgery.mute_level(model, "P5").operation
+    'mute_level'
+    >>> surgery.history(model)
+    ()
     """
     head = describe(model)
     try:
@@ -155,14 +181,29 @@ def restored(head: Head, rows: dict[Place, Rows], apart: Apart, *, always: bool)
 
     Interruptions, also several and also while they are put back, do not keep it from being done.
     """
-    book = ledger(head)
+    book, fold = ledger(head), head.text_fold
     kept = book.copy()
-    with ending_with(lambda: _put_back(head, rows, apart, book, kept), always=always):
+    with ending_with(lambda: _put_back(head, rows, apart, book, kept, fold), always=always):
         yield
 
 
-def _put_back(head: Head, rows: dict[Place, Rows], apart: Apart, book: Ledger, kept: Ledger) -> None:
+def fold_anew(head: Head, fold: TextFold | None) -> None:
+    """Give the network the head of a fold, or of none, if it has another."""
+    mark = mark_of(head.net)
+    if mark.fold is not fold:
+        if mark.fold is not None:
+            mark.fold.take_back()
+        mark.fold = None
+        if fold is not None:
+            fold.put()
+        mark.fold = fold
+
+
+def _put_back(
+    head: Head, rows: dict[Place, Rows], apart: Apart, book: Ledger, kept: Ledger, fold: TextFold | None
+) -> None:
     with head.undisturbed():
+        fold_anew(head, fold)
         other = _misfits(head, rows)
         write(head, {place: entry for place, entry in alive(head, rows).items() if place not in other})
         for conv, own in apart:
@@ -240,6 +281,8 @@ def _branches(head: Head, edit: Edit) -> tuple[str, ...]:
 
 
 def _places_of(head: Head, edit: Edit) -> list[Place]:
+    if head.no_rows:
+        raise UnsupportedModelError(f"{type(head.net).__name__} has no class rows to edit: {head.no_rows}")
     found = []
     for branch in edit.branches:
         for level in edit.levels:

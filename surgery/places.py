@@ -3,20 +3,21 @@
 from itertools import product
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anatomy import Head
+from anatomy.head.head import ClassRows
 
 from .bits import in_step
 from .rows import Rows
 
 Place = tuple[str, int]  # branch, level
-Apart = list[tuple[nn.Conv2d, Rows]]  # convolutions of predictors with rows of their own
+Apart = list[tuple[ClassRows, Rows]]  # convolutions of predictors with rows of their own
 
 
 def places(head: Head) -> list[Place]:
-    """Every level of every live branch."""
-    return list(product(head.branches, (level.index for level in head.levels)))
+    """Every level of every live branch; none of a head without class rows."""
+    return [] if head.no_rows else list(product(head.branches, (level.index for level in head.levels)))
 
 
 def distinct(head: Head) -> list[Place]:
@@ -35,7 +36,7 @@ def alive(head: Head, rows: dict[Place, Rows]) -> dict[Place, Rows]:
     return {place: kept for place, kept in rows.items() if place[0] in live}
 
 
-def standing(conv: nn.Conv2d) -> Rows:
+def standing(conv: ClassRows) -> Rows:
     """The rows of a convolution as they are: its own tensors, not copies."""
     return conv.weight.detach(), None if conv.bias is None else conv.bias.detach()
 
@@ -54,6 +55,11 @@ def cloned(rows: Rows) -> Rows:
     """A copy of rows."""
     weight, bias = rows
     return weight.clone(), None if bias is None else bias.clone()
+
+
+def sets(head: Head, rows: Rows) -> int:
+    """How many sets of nc rows these are: one for each anchor of a cell, or one that speaks for all."""
+    return len(rows[0]) // len(head.names)
 
 
 def all_rows(head: Head) -> dict[Place, Rows]:
@@ -78,7 +84,7 @@ def out_of_step(head: Head, rows: dict[Place, Rows]) -> Apart:
     return found
 
 
-def put(conv: nn.Conv2d, rows: Rows) -> None:
+def put(conv: ClassRows, rows: Rows) -> None:
     """Copy rows into one convolution, keeping the identity of its tensors."""
     weight, bias = rows
     _copy(conv.weight, weight)
@@ -86,7 +92,7 @@ def put(conv: nn.Conv2d, rows: Rows) -> None:
         _copy(conv.bias, bias)  # pyright: ignore[reportArgumentType]  # these rows fit, so there is a bias
 
 
-def fits(conv: nn.Conv2d, rows: Rows) -> bool:
+def fits(conv: ClassRows, rows: Rows) -> bool:
     """Whether rows have the shape of a convolution's."""
     return all(_same_shape(now, other) for now, other in zip(standing(conv), rows, strict=True))
 

@@ -11,7 +11,7 @@ from anatomy import Head
 
 from .bits import equal
 from .edit import Edit, edited
-from .places import Place, fits
+from .places import Place, fits, sets
 from .rows import Rows
 
 KEY = "surgery"  # where the record lies in a checkpoint
@@ -121,7 +121,7 @@ def _record(head: Head, index: int, edit, before, after=None) -> Record:
     if not before or not set(before) <= named:
         raise ValueError(f"The rows before {what} stand at {sorted(before)}, but the edit goes to {sorted(named)}.")
     if after is None:
-        after = {place: edited(*rows, edit, head.anchors_per_cell) for place, rows in before.items()}
+        after = {place: edited(*rows, edit, sets(head, rows)) for place, rows in before.items()}
     else:
         after = _rows(head, after, f"after {what}")
     if set(after) != set(before):

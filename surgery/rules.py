@@ -40,12 +40,14 @@ class Classes:
 
     ``least``, ``most``: how many ids an edit holds (None: any number). ``choose``: (class names, what a caller gave) ->
     their ids on a model; TypeError or ValueError. ``told``: (their names, how many classes there are) -> in words.
+    ``every``: always every class that can be detected, as "all" is.
     """
 
     least: int
     most: int | None
     choose: Callable[[Names, Any], tuple[int, ...]]
     told: Callable[[Sequence[str], int], str]
+    every: bool = False
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def in_words(head: Head, found: list[Broken]) -> str:
     parts = []
     for entry in found:
         branch, level = entry.place
-        wrong = ids(entry.rows, head.anchors_per_cell)
+        wrong = ids(entry.rows, len(head.names))
         parts.append(f"{head.levels[level].name} ({branch}): {len(wrong)} of {len(head.names)} rows")
     return ", ".join(dict.fromkeys(parts))
 

@@ -27,11 +27,12 @@ WINGS = {
     "anatomy": {
         "errors": set(),
         "arguments": set(),
+        "shown": set(),
         "archive": {"errors"},
-        "head": {"errors", "arguments"},
-        "families": {"errors", "arguments", "archive", "head"},
-        "tracing": {"errors", "arguments", "head", "families"},
-        "network": {"errors", "arguments", "head", "families", "tracing"},
+        "head": {"errors", "arguments", "shown"},
+        "families": {"errors", "arguments", "shown", "archive", "head"},
+        "tracing": {"errors", "arguments", "shown", "head", "families"},
+        "network": {"errors", "arguments", "shown", "head", "families", "tracing"},
     },
     "diagnosis": {
         "findings": set(),
@@ -66,6 +67,7 @@ WINGS = {
         "result": {"place", "subject"},
         "maps": {"place", "subject", "windows", "presence", "perturbation_frame", "result"},
         "methods": {"subject", "result", "maps"},
+        "parts": {"subject", "result", "methods"},
         "evidence": {"place", "subject", "windows", "presence", "perturbation_frame", "result", "methods"},
     },
     "diagnosis.doctor": {
@@ -107,13 +109,16 @@ AT_HOME = {
     "scipy": "diagnosis",
     "skimage": "diagnosis",
     "torchinfo": "anatomy",
+    "onnx": "anatomy",
+    "onnxruntime": "anatomy",
+    "openvino": "anatomy",
     "matplotlib": "viz",
     "ipywidgets": "viz",
     "ipympl": "viz",
     "typer": "viz",
 }
 HEAVY = ("ultralytics", "torchvision", "timm", "captum", "torchinfo", "matplotlib", "ipywidgets", "polars", "cv2")
-HEAVY += ("scipy", "skimage", "sklearn")
+HEAVY += ("scipy", "skimage", "sklearn", "onnx", "onnxruntime", "openvino")
 MACHINE_PATH = re.compile(rb"(?<![\w.:/~-])/(?:home|root|Users|work|mnt|srv)/[\w.-]")
 LONGEST = 400  # lines of a source file
 

@@ -40,5 +40,7 @@ def test_the_table_by_hand():
     assert named["absolute"] == "0.35" and named["ODExAI's OA"] == "0.70 (1)"
     assert named["all weights shuffled"] == "0.80 → 0.30 (1)"
     assert named["randomization"] == "1 of 1: ρ 0.20, 0.10 of 0.50"
+    blank = table({"default": {"a": record(0.8, 0.6, **tests, gone=True), "b": record(0.8, 0.6, **tests)}})[-1]
+    assert "| 2 of 2, 1 of them blank: ρ 0.20, 0.10 of 0.50 |" in blank
     assert named["predicts a box"] == "8.0" and named["boxes"] == "2"
     assert fill.split("|")[3].strip() == ""

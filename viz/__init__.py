@@ -22,13 +22,16 @@ if TYPE_CHECKING:
     from .figures.heatmaps import heatmaps
     from .figures.labels.labels import labels
     from .figures.layers import layers
+    from .figures.level_shares import level_shares
     from .figures.loss_by_level import loss_by_level
+    from .figures.maps import maps
     from .figures.missed import missed
     from .figures.numerics import numerics
     from .figures.receptive_field import receptive_field
     from .figures.survey.survey import survey
     from .figures.targets import targets
     from .figures.watch import watch
+    from .figures.why import why
     from .reports.report import report
     from .reports.survey.report import survey_report
 
@@ -49,7 +52,9 @@ __all__ = [
     "labels",
     "layers",
     "level_color",
+    "level_shares",
     "loss_by_level",
+    "maps",
     "missed",
     "numerics",
     "receptive_field",
@@ -58,6 +63,7 @@ __all__ = [
     "survey_report",
     "targets",
     "watch",
+    "why",
 ]
 
 HOMES = {  # where a name is that is no figure with a file of its own

@@ -1,9 +1,10 @@
 """Which family of detectors reads a model. The families are the packages beside this file, found by looking.
 
 Each says in its ``__init__``, which loads no foreign library: ``HOMES``, where the classes of its models and modules
-are defined, and ``load_head()``, the class that describes its heads.
+are defined, and ``load_head(model)``, the class that describes the head of such a model.
 """
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from os import PathLike
@@ -16,6 +17,8 @@ from torch import nn
 
 from ..errors import UnsupportedModelError
 from ..head.head import Head
+from .exports.network import Export
+from .exports.preprocessing import Preprocessing
 
 
 @cache
@@ -31,16 +34,19 @@ def family(model: Any) -> type[Head] | None:
     homes = tuple(kind.__module__ for kind in type(model).__mro__)
     for entry in families():
         if any(home.startswith(entry.HOMES) for home in homes):
-            return entry.load_head()
+            return entry.load_head(model)
     return None
 
 
 def describe(model: Any) -> Head:
     """The description of a model's head.
 
-    ``model`` is a YOLO object, its ``.model``, torchvision's FCOS or RetinaNet, or any detector whose
-    ``describe_head()`` returns a ``Head``.
-    Raises UnsupportedModelError, with the reason and what works, for a model without per-level class rows.
+    ``model`` is a YOLO object, its ``.model``, torchvision's FCOS, RetinaNet, SSD or Faster R-CNN, or any detector
+    whose ``describe_head()`` returns a ``Head``.
+    Raises UnsupportedModelError, with the reason and what works, for a model whose boxes no cell of a level makes.
+
+    >>> anatomy.describe(model).branches
+    ('one2many',)
     """
     if describes_itself(model):
         return model.describe_head()
@@ -49,8 +55,8 @@ def describe(model: Any) -> Head:
         return found(model)  # pyright: ignore[reportCallIssue]  # each family's own head is made of a model
     raise UnsupportedModelError(
         f"{type(model).__name__} is no detector that the workbench knows: it takes an Ultralytics YOLO object, its "
-        "`.model`, torchvision's FCOS or RetinaNet, or a detector with a `describe_head()` method. Consider "
-        "`YOLO('yolov8n.pt')`."
+        "`.model`, torchvision's FCOS, RetinaNet, SSD or Faster R-CNN, an exported file (`anatomy.open_export`), or a "
+        "detector with a `describe_head()` method. Consider `YOLO('yolov8n.pt')`."
     )
 
 
@@ -88,3 +94,35 @@ def open_checkpoint(path: str | PathLike, *, trusted: bool = False) -> Any:
     from . import ultralytics
 
     return ultralytics.open_checkpoint(path, trusted=trusted)
+
+
+def open_export(
+    path: str | PathLike,
+    *,
+    names: Sequence[str] | Mapping[int, str] | None = None,
+    preprocessing: Preprocessing | None = None,
+    strides: Sequence[int] | None = None,
+    trusted: bool = False,
+) -> Export:
+    """An exported detector, from exactly this file: ONNX, TorchScript, or OpenVINO where its package is installed.
+
+    It is a model as any other: ``trace``, ``stream``, ``levels``, ``compare``, ``equivalent``, surveys and figures take
+    it. An ONNX graph is looked into: logits before the sigmoid, raw box outputs, and the indices of what it selects by
+    itself, so that every detection has its level, row and column, whether NMS is in the graph or not; of the other
+    formats the outputs alone are seen. Class rows that are stored as they are can be edited, and ``surgery.save``
+    writes a new file.
+
+    ``names`` of the classes and ``strides`` in px where the file does not say them; ``preprocessing``: how images
+    become its input, as Ultralytics' ``predict()`` does it unless told otherwise. Raises FileNotFoundError;
+    CheckpointError (a ValueError) for a file that is empty, cut short, of an opset too new, without its weights, or
+    that names files outside of its folder; UnsupportedModelError for what is no detector. Nothing of a file runs before
+    the first pass. TorchScript files are programs, which may run when they are opened: they need ``trusted``.
+    """
+    try:
+        from .exports.opening import open_export as opened
+    except ImportError as error:
+        raise ImportError(
+            "Exports are opened with the packages onnx and onnxruntime: pip install 'detector-workbench[exports]'."
+        ) from error
+
+    return opened(path, names=names, preprocessing=preprocessing, strides=strides, trusted=trusted)

@@ -7,6 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from ..shown import Record
 from .at_rest import PickledAtRest
 from .pyramid import Pyramid
 
@@ -21,8 +22,8 @@ def numbers(values: Mapping[Name, Tensor]) -> dict[Name, float]:
     return dict(zip(values, fetched, strict=True))
 
 
-@dataclass(frozen=True)
-class BatchTargets(PickledAtRest):
+@dataclass(frozen=True, repr=False)
+class BatchTargets(PickledAtRest, Record):
     """One branch of one batch of B images, A anchors each, as the trainer's own criterion treated it; no gradient.
 
     ``object`` (B, A) int64: the object of its image whose positive a cell is, -1 for background; ``score`` (B, A) its

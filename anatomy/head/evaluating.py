@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..arguments import refused
 from .endings import ending_with
 from .head import Head
 
@@ -34,7 +35,13 @@ def evaluating(model: nn.Module | Head) -> Iterator[None]:
     A network that was copied under ``torch.inference_mode`` holds such tensors; clones stand in for them here.
     Afterwards every module has its own mode and its own tensors again. Gradient is on or off as it was.
     Of a ``Head`` it is the network that ``predict()`` runs, and other threads leave it alone within the block.
+
+    >>> with anatomy.evaluating(model.model) as nothing:
+    ...     model.model.training
+    False
     """
+    if not isinstance(model, nn.Module | Head):
+        raise refused("anatomy.evaluating", "a network or a Head", model, "with anatomy.evaluating(net): ...")
     if isinstance(model, Head):
         with model.undisturbed(), evaluating(model.running):
             yield

@@ -6,14 +6,16 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from ..shown import Record
 from .at_rest import PickledAtRest
 from .letterbox import Letterbox
 
 
-@dataclass(frozen=True)
-class Candidates:
+@dataclass(frozen=True, repr=False)
+class Candidates(Record):
     """The anchors that stood for selection, in the order in which non-maximum suppression (NMS) saw them.
 
     ``anchor`` and ``class_id`` (m,) int64, ``confidence`` (m,) in [0, 1], ``boxes`` (m, 4) xyxy or (m, 5) xywhr, px of
@@ -34,8 +36,8 @@ class Candidates:
     survivors: Tensor | None = None
 
 
-@dataclass(frozen=True)
-class Limits:
+@dataclass(frozen=True, repr=False)
+class Limits(Record):
     """What the selection of a pass was asked for; None where the head does not say.
 
     ``conf`` the least confidence, ``classes`` the ids allowed (None: all), ``most`` the largest number of detections.
@@ -48,8 +50,8 @@ class Limits:
     every_class: bool = False
 
 
-@dataclass(frozen=True)
-class Targets(PickledAtRest):
+@dataclass(frozen=True, repr=False)
+class Targets(PickledAtRest, Record):
     """What the family's own training makes of one pass and n labelled objects; A anchors, no gradient.
 
     ``object`` (A,) int64: the object whose positive a cell is, -1 for background; ``score`` (A,) what its class row is
@@ -78,8 +80,8 @@ class Targets(PickledAtRest):
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Outputs:
+@dataclass(frozen=True, repr=False)
+class Outputs(Record):
     """What the network makes of a batch, differentiable. Made by ``Head.forward``.
 
     ``inputs`` (B, c, h, w) a level: the feature maps that the head reads, as the neck left them; ``logits``
@@ -97,7 +99,29 @@ def peak(logits: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Pass:
+class Refined(PickledAtRest):
+    """What a second stage made of the k anchors whose proposals it pooled; all others have no class of their own.
+
+    ``anchor`` (k,) int64, distinct; ``boxes`` (k, nc, 4) xyxy px of the network input, one for each class, unclipped;
+    ``pooled`` (k,) int64: the level from whose feature map each was pooled.
+    """
+
+    anchor: Tensor
+    boxes: Tensor
+    pooled: Tensor
+
+    def rows(self, anchors: Tensor) -> Tensor:
+        """(n,) the row here of each of these anchors, -1 for one that was not pooled."""
+        if not len(self.anchor):
+            return torch.full_like(anchors, -1)
+        order = self.anchor.argsort()
+        place = torch.searchsorted(self.anchor[order], anchors).clamp(max=len(order) - 1)
+        found = order[place]
+        return torch.where(self.anchor[found] == anchors, found, -1)
+
+
+@dataclass(frozen=True, repr=False)
+class Pass(Record):
     """What one forward pass of one image left behind. Tensors stay on the model's device and carry no gradient.
 
     ``frame`` is the network input (1, 3, H, W), ``inputs`` the feature maps that the head reads, (1, c, h, w) a level:
@@ -106,7 +130,11 @@ class Pass:
     ``box_logits`` (4 * reg_max, A); ``boxes`` (4, A) decoded, in px of the network input, in the head's own form;
     ``anchors`` (n,) the flat index that made each detection of ``result``, in its order; ``result`` the family's own
     result object. ``private`` belongs to the family alone. ``letterbox`` where the image was put into the
-    input otherwise than ``predict()`` does it, as validation does.
+    input otherwise than ``predict()`` does it, as validation does. ``refined`` where a second stage classifies some
+    anchors and moves their boxes: then ``boxes`` are the proposals, ``features`` the maps that it pools from, and the
+    logits of an anchor that was not pooled are silent. ``chosen`` (q,) int64:
+    the anchors that the class rows were asked about, in the network's order, where it chose some of all; the logits of
+    the others are ``SILENT_LOGIT``, and their features 0.
     """
 
     path: str
@@ -124,6 +152,8 @@ class Pass:
     frame: Tensor | None = None
     inputs: tuple[Tensor, ...] = ()
     letterbox: Letterbox | None = None
+    chosen: Tensor | None = None
+    refined: Refined | None = None
 
     @cached_property
     def peaks(self) -> tuple[Tensor, ...]:

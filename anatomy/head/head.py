@@ -1,19 +1,22 @@
 """The one description of a detection head through which everything reads, writes and replays."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from inspect import signature
 from os import PathLike
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from ..errors import UnsupportedModelError
 from .batch_targets import BatchTargets, Reads
 from .batches import Batch, in_parts
+from .beyond_cells import BeyondCells
 from .following import Follower, Following
 from .forward import Candidates, Limits, Outputs, Pass, Targets
 from .letterbox import Letterbox
@@ -28,14 +31,19 @@ def children(net: nn.Module) -> dict[str, str]:
     return {name: name for name, _ in net.named_children()}
 
 
-class Head(ABC):
-    """What a family of detectors must say about its head; one subclass a family.
+ClassRows = nn.Conv2d | nn.Linear  # the module whose output rows are classes
+
+
+class Head(BeyondCells):
+    """What a family of detectors must say about its head; one subclass a family. Of queries and text: ``BeyondCells``.
 
     ``net`` is the network whose weights are edited, ``names`` its classes, ``levels`` in its order, ``branches`` the
     live ones, the one that ``predict()`` uses by default first. ``anchors_per_cell`` beyond 1: anchor a of a cell is
-    flat index cell * anchors_per_cell + a, and its class rows are the a-th nc channels of the class convolution.
-    ``grid_offset``: how far right of and below column and row a cell's anchor point stands, in steps. ``rotated``:
-    boxes have an angle; then ``found`` gives their upright hulls, and ``corners`` the boxes themselves.
+    flat index cell * anchors_per_cell + a, and its class logits are the a-th nc channels of the level's; a tuple where
+    levels differ. ``background``: the class that stands for none of the others; then probabilities are a softmax over
+    all classes, it is never detected, and "all" classes leave it out. ``grid_offset``: how far right of and below
+    column and row a cell's anchor point stands, in steps. ``rotated``: boxes have an angle; then ``found`` gives their
+    upright hulls, and ``corners`` the boxes themselves.
     """
 
     net: nn.Module
@@ -43,19 +51,33 @@ class Head(ABC):
     levels: tuple[Level, ...]
     branches: tuple[str, ...]
     reg_max: int
-    anchors_per_cell: int = 1
+    anchors_per_cell: int | tuple[int, ...] = 1
+    background: int | None = None
     grid_offset: float = 0.5
     rotated: bool = False
     channels: int = 3  # of an image
+    fixed_size: tuple[int, int] | None = None  # (height, width) px to which every image is scaled; None: to ``imgsz``
+    second_stage: bool = False  # classes are those of pooled proposals, not of cells
     wants: tuple[str, ...] = ()  # beside boxes and labels, for all its losses: "segments" or "keypoints"
+    endings: tuple[str, ...] = (".pt",)  # of the names of its files
+    input_size: tuple[int, int] | None = None  # (h, w) px, where every pass has this one size
     tensor_multiple: int | None = None  # px, of which a tensor's sides are multiples; None: ``passes`` takes no tensors
 
     @abstractmethod
-    def class_conv(self, level: int, branch: str) -> nn.Conv2d:
-        """The last class convolution of a level in ``net``: output channel c is the row of class c."""
+    def class_conv(self, level: int, branch: str) -> ClassRows:
+        """The last class convolution of a level in ``net``: output channel c is the row of class c.
+
+        Each anchor of a cell has nc rows of its own, or one set speaks for all. A linear layer needs ``classified``.
+        UnsupportedModelError of a head with ``no_rows``.
+        """
+
+    @property
+    def detectable(self) -> dict[int, str]:
+        """The classes that a detection can be of: all but the background."""
+        return {index: name for index, name in self.names.items() if index != self.background}
 
     @abstractmethod
-    def twins(self, level: int, branch: str) -> Iterator[nn.Conv2d]:
+    def twins(self, level: int, branch: str) -> Iterator[ClassRows]:
         """The same convolution in every copy of ``net`` that ``predict()`` runs in its place."""
 
     def settle(self) -> int:
@@ -65,7 +87,7 @@ class Head(ABC):
         """
         return 0
 
-    def running_convs(self, level: int, branch: str) -> Iterator[tuple[str, nn.Conv2d]]:
+    def running_convs(self, level: int, branch: str) -> Iterator[tuple[str, ClassRows]]:
         """Who runs what: in words, and the convolution whose rows must be those of ``net``; the twins by default."""
         for twin in self.twins(level, branch):
             yield "predict()", twin
@@ -77,7 +99,7 @@ class Head(ABC):
 
     @property
     def replaced(self) -> bool:
-        """Whether the object that was described holds another network than ``net`` by now."""
+        """Whether the object that was described holds another network than ``net`` by now, or that another head."""
         return False
 
     @property
@@ -109,6 +131,11 @@ class Head(ABC):
     def finish(self, run: Pass) -> Pass:
         """The pass with its end done again from its class logits: scores, selection and result, nothing else."""
 
+    def rerun_level(self, run: Pass, level: int, rows: tuple[Tensor, Tensor | None]) -> Tensor | None:
+        """The logits (rows, h, w) of a level of this pass with other rows, where something else than torch computes
+        them; None, unless overridden: torch's convolution does."""
+        return None
+
     @abstractmethod
     def found(self, run: Pass) -> tuple[Tensor, Tensor, Tensor]:
         """Of ``result``: boxes (n, 4) xyxy px of the original (rotated ones: upright hulls), confidence, class id."""
@@ -121,13 +148,34 @@ class Head(ABC):
     def xyxy(self, run: Pass, anchors: Tensor) -> Tensor:
         """Boxes of these anchors as (n, 4) xyxy in px of the network input, before any clipping."""
 
+    def class_xyxy(self, run: Pass, anchors: Tensor, class_id: Tensor) -> Tensor:
+        """As ``xyxy``, of anchors as detections of these classes (n,); they differ where a second stage moves boxes."""
+        boxes = self.xyxy(run, anchors)
+        if run.refined is None or not len(run.refined.anchor):
+            return boxes
+        row = run.refined.rows(anchors)
+        return torch.where(row[:, None] >= 0, run.refined.boxes[row, class_id], boxes)
+
+    def probabilities(self, logits: Tensor, dim: int = 0) -> Tensor:
+        """Class probabilities of class logits whose dimension ``dim`` runs over the classes: the sigmoid of each, or
+        their softmax where there is a ``background``."""
+        return logits.sigmoid() if self.background is None else logits.softmax(dim)
+
     def objectness(self, run: Pass) -> tuple[Tensor, ...]:
         """How sure each cell is of any object, (h, w) a level in [0, 1]: the largest class score, unless overridden."""
+        if self.background is not None:
+            levels = [level.unflatten(0, (-1, len(self.names))) for level in run.logits]
+            chosen = list(self.detectable)
+            return tuple(self.probabilities(level, dim=1)[:, chosen].amax((0, 1)) for level in levels)
         return tuple(level.sigmoid().view(shape) for level, shape in zip(run.peaks, run.shapes, strict=True))
 
     def scores(self, run: Pass) -> Tensor:
-        """What the selection holds against its threshold, (nc, anchors) float64 in [0, 1]: the class probability."""
-        return self.pyramid(run).flatten([level.double() for level in run.logits]).sigmoid()
+        """What the selection holds against its threshold, (nc, anchors) float64 in [0, 1]: the class probability, 0 for
+        the background."""
+        scores = self.probabilities(self.pyramid(run).flatten([level.double() for level in run.logits]))
+        if self.background is not None:
+            scores[self.background] = 0
+        return scores
 
     def corners(self, run: Pass) -> Tensor:
         """Of ``result``: the corners (n, 4, 2) xy px of the original, from the upright boxes unless overridden."""
@@ -306,6 +354,11 @@ class Head(ABC):
             f"{type(self.net).__name__} has no checkpoint format of its own. Save its state_dict() with torch.save, "
             "and the edits with surgery.write_recipe."
         )
+
+    def writer(self, path: Path, half: bool, beside: Mapping[str, Any]) -> Callable[[BinaryIO], object]:
+        """What writes the model, and ``beside`` with it, to a file that is to stand at ``path``; all that can be
+        refused is refused before. Unless overridden ``torch.save`` of ``checkpoint(half)``."""
+        return partial(torch.save, {**self.checkpoint(half), **beside})
 
     def open(self, path: str | PathLike, *, trusted: bool = False) -> Any:
         """The detector of a file in this family's own format; refused where a family has none.

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..shown import Record
 
-@dataclass(frozen=True)
-class Letterbox:
+
+@dataclass(frozen=True, repr=False)
+class Letterbox(Record):
     """Scale and padding that took the original image to the network input, both in px.
 
     ``gain`` is (x, y) input px per original px, ``pad`` (x, y) the left and top padding in input px. The rounding is

@@ -8,12 +8,13 @@ from typing import Any
 
 from ..arguments import whole_number
 from ..errors import SelectionError
+from ..shown import Record
 
 SILENT_LOGIT = -1e4  # its sigmoid is exactly 0 in every precision, and float16 holds it
 
 
-@dataclass(frozen=True)
-class Level:
+@dataclass(frozen=True, repr=False)
+class Level(Record):
     """One pyramid level of a head; ``index`` is its place in the head, which is finest first in published detectors.
 
     ``paths`` maps each live branch ("one2many", "one2one") to the dotted path of its last class convolution, below the
@@ -43,6 +44,9 @@ def select_levels(levels: Sequence[Level], level: Any) -> tuple[int, ...]:
 
     Raises SelectionError (a ValueError) for an unknown level, a name that several levels bear and an empty sequence,
     TypeError for anything else.
+
+    >>> anatomy.select_levels(trace.levels, ["P3", 2])
+    (0, 2)
     """
     given = list(level) if _is_sequence(level) else [level]
     if any(isinstance(entry, str) and entry.strip().lower() == "all" for entry in given):
@@ -56,7 +60,11 @@ def select_levels(levels: Sequence[Level], level: Any) -> tuple[int, ...]:
 
 
 def select_level(levels: Sequence[Level], level: Any) -> int:
-    """Index of the one level that ``level`` names: an index or a name; errors as in ``select_levels``."""
+    """Index of the one level that ``level`` names: an index or a name; errors as in ``select_levels``.
+
+    >>> anatomy.select_level(trace.levels, "P5")
+    2
+    """
     if not isinstance(level, str):
         index = whole_number(level, "A level given by index")
         if not 0 <= index < len(levels):
@@ -85,6 +93,9 @@ def select_class(names: Mapping[int, str], which: Any) -> int:
     """Class id of ``which``: an id, or a name (exact first, then regardless of case).
 
     Raises SelectionError for an id out of range and for an unknown or ambiguous name, TypeError for anything else.
+
+    >>> anatomy.select_class({0: "cat", 1: "dog"}, "dog")
+    1
     """
     if not isinstance(which, str):
         index = whole_number(which, "A class given by id")
@@ -103,7 +114,11 @@ def select_class(names: Mapping[int, str], which: Any) -> int:
 
 
 def select_classes(names: Mapping[int, str], classes: Any) -> tuple[int, ...]:
-    """Sorted class ids of ``classes``: one id or name, a sequence of either, or "all" (unless a class is so named)."""
+    """Sorted class ids of ``classes``: one id or name, a sequence of either, or "all" (unless a class is so named).
+
+    >>> anatomy.select_classes({0: "cat", 1: "dog"}, "all")
+    (0, 1)
+    """
     if isinstance(classes, str):
         if classes == "all" and "all" not in names.values():
             return tuple(names)

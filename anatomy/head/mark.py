@@ -24,6 +24,7 @@ class Mark:
     ``predictors``: those of them that a person made by hand.
     ``holders``: objects, such as YOLO, that were seen to hold the network; whether they still do is for the asker.
     ``root``: the mark of the network that this one is a runner's copy of, or None.
+    ``fold``: the ``TextFold`` by which the network came to the head that it has; no copy of the network has it.
     ``record`` belongs to the one who writes it: None, plain data from a pickle, or an object with ``copy()`` and
     ``plain()`` (a mapping of plain data and tensors, or None).
     ``maker``: called while the network is deep-copied; gives the predictor, or the object that is setting one up, if
@@ -32,6 +33,7 @@ class Mark:
 
     def __init__(self, maker: Callable[[], Any] | None = None, root: "Mark | None" = None, record: Any = None):
         self.maker, self.root, self.record = maker, root, record
+        self.fold: Any = None
         self.runners: weakref.WeakKeyDictionary[nn.Module, bool] = weakref.WeakKeyDictionary()
         self.unclear: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self.holders: weakref.WeakSet = weakref.WeakSet()

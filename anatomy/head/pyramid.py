@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..arguments import whole_numbers
+from ..shown import Record
 
 
 @dataclass(frozen=True)
@@ -24,25 +25,31 @@ class Cells:
     turn: np.ndarray
 
 
-@dataclass(frozen=True)
-class Pyramid:
+@dataclass(frozen=True, repr=False)
+class Pyramid(Record):
     """Grids, steps and numbering of the anchors of one pass, finest level first. Made by ``Head.pyramid``.
 
     ``shapes`` (rows, columns) a level; ``steps`` from one anchor point to the next, (x, y) px of the network input a
     level; ``offset`` how far right of and below column and row a point stands, in steps: 0.5 is mid-cell. Anchor
-    ``turn`` of the ``anchors_per_cell`` of a cell has the flat index cell * anchors_per_cell + turn, cells counted row
-    by row and level by level. Raises ValueError where grids and steps differ in number.
+    ``turn`` of the ``anchors_per_cell`` of a cell (a number, or one for each level) has the flat index
+    cell * anchors_per_cell + turn, cells counted row by row and level by level. Raises ValueError where grids, steps
+    and these differ in number.
     """
 
     shapes: tuple[tuple[int, int], ...]
     steps: tuple[tuple[float, float], ...]
     offset: float = 0.5
-    anchors_per_cell: int = 1
+    anchors_per_cell: int | tuple[int, ...] = 1
 
     def __post_init__(self):
         if len(self.shapes) != len(self.steps):
             raise ValueError(
                 f"Each level needs a grid and a step, but {len(self.shapes)} grids and {len(self.steps)} steps came."
+            )
+        if isinstance(self.anchors_per_cell, tuple) and len(self.anchors_per_cell) != len(self.shapes):
+            raise ValueError(
+                f"Anchors of a cell are one number, or one for each of the {len(self.shapes)} levels, but "
+                f"{self.anchors_per_cell} came."
             )
 
     @classmethod
@@ -51,10 +58,15 @@ class Pyramid:
         shapes = tuple((int(rows), int(cols)) for rows, cols in shapes)
         return cls(shapes, tuple((stride, stride) for stride in strides), offset)
 
+    def anchors_at(self, level: int) -> int:
+        """Anchors of a cell of this level."""
+        many = self.anchors_per_cell
+        return many[level] if isinstance(many, tuple) else many
+
     @cached_property
     def counts(self) -> tuple[int, ...]:
         """Anchors of each level."""
-        return tuple(rows * cols * self.anchors_per_cell for rows, cols in self.shapes)
+        return tuple(rows * cols * self.anchors_at(level) for level, (rows, cols) in enumerate(self.shapes))
 
     @cached_property
     def starts(self) -> np.ndarray:
@@ -79,7 +91,7 @@ class Pyramid:
                 f"Anchors run from 0 to {self.count - 1} here, but {anchors.min()} to {anchors.max()} came."
             )
         level = np.searchsorted(self.starts, anchors, side="right") - 1
-        cell, turn = np.divmod(anchors - self.starts[level], self.anchors_per_cell)
+        cell, turn = np.divmod(anchors - self.starts[level], self._turns[level])
         row, col = np.divmod(cell, np.asarray([cols for _, cols in self.shapes])[level])
         return Cells(level=level, row=row, col=col, turn=turn)
 
@@ -99,9 +111,10 @@ class Pyramid:
             raise ValueError(
                 f"Cell ({row.flat[first]}, {col.flat[first]}) is outside the {rows} × {cols} grid of level {level}."
             )
-        if ((turn < 0) | (turn >= self.anchors_per_cell)).any():
-            raise ValueError(f"A cell has anchors 0 to {self.anchors_per_cell - 1} here, but {turn.max()} was given.")
-        anchors = self.starts[level] + (row * cols + col) * self.anchors_per_cell + turn
+        many = self.anchors_at(level)
+        if ((turn < 0) | (turn >= many)).any():
+            raise ValueError(f"A cell has anchors 0 to {many - 1} here, but {turn.max()} was given.")
+        anchors = self.starts[level] + (row * cols + col) * many + turn
         return anchors if anchors.ndim else int(anchors)
 
     def points(self, anchors: Any = None) -> np.ndarray:
@@ -155,13 +168,17 @@ class Pyramid:
 
     def flatten(self, levels: Sequence[Tensor]) -> Tensor:
         """What a class convolution puts out, (anchors_per_cell * c, rows, columns) a level, as (c, anchors)."""
-        return torch.cat([self.flatten_level(level) for level in levels], 1)
+        return torch.cat([self.flatten_level(level, index) for index, level in enumerate(levels)], 1)
 
-    def flatten_level(self, level: Tensor) -> Tensor:
-        """As ``flatten``, of one level alone."""
-        if self.anchors_per_cell == 1:
+    def flatten_level(self, level: Tensor, index: int = 0) -> Tensor:
+        """As ``flatten``, of the level of this index alone."""
+        if self.anchors_at(index) == 1:
             return level.flatten(1)
-        return level.unflatten(0, (self.anchors_per_cell, -1)).permute(1, 2, 3, 0).flatten(1)
+        return level.unflatten(0, (self.anchors_at(index), -1)).permute(1, 2, 3, 0).flatten(1)
+
+    @cached_property
+    def _turns(self) -> np.ndarray:
+        return np.array([self.anchors_at(level) for level in range(len(self.shapes))], dtype=np.int64)
 
     @cached_property
     def _steps(self) -> np.ndarray:

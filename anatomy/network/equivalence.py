@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..shown import Told
 from ..tracing.compare import Comparison
 from ..tracing.trace import Trace
 from .text import aligned
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from polars import DataFrame
 
 
-@dataclass(frozen=True)
-class Difference:
+@dataclass(frozen=True, repr=False)
+class Difference(Told):
     """How far the outputs of one call of a layer lie apart in two networks.
 
     ``largest``: of |a - b| over all values, in the layer's own unit, infinite where one alone is not finite; ``scale``:
@@ -40,8 +41,8 @@ class Difference:
         return f"{self.path or 'the network'}{kind}: {self.largest:.3g} on values up to {self.scale:.3g}"
 
 
-@dataclass(frozen=True)
-class Changes:
+@dataclass(frozen=True, repr=False)
+class Changes(Told):
     """What became of the detections: how many stay, change class, go and are new.
 
     Of those that are there before and after: ``confidence``, the largest change in [0, 1], and ``box``, the largest
@@ -89,8 +90,8 @@ class Changes:
         )
 
 
-@dataclass(frozen=True)
-class Equivalence:
+@dataclass(frozen=True, repr=False)
+class Equivalence(Told):
     """What ``equivalent`` found of two networks ``names``, on an input of ``input_shape``.
 
     ``rows``: every layer that could be compared, in the order in which they answered; ``outputs``: of the network.

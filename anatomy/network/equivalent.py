@@ -1,23 +1,53 @@
 """Whether two networks compute the same: layer by layer where they are built alike, else at their outputs."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from os import PathLike
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from ..families.exports.network import Export
 from ..families.registry import describe
 from ..head.head import Head
 from ..tracing.compare import compare
 from ..tracing.trace import Trace, trace
+from .differences import difference
 from .equivalence import Changes, Difference, Equivalence
+from .export_equivalence import ExportEquivalence
+from .export_pairs import Preprocess
+from .exported import compare_export, is_export
 from .layers import input_shape
 from .run import BrokenPass, Call, listen, network, shadow
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 0.2, torch.float16: 0.03}
 Run = Callable[[Tensor], dict[str, Tensor]]  # from a batch to named outputs
 SIDE = 128  # px of the random input, unless told
+
+
+@overload
+def equivalent(
+    a: Any,
+    b: Export | str | PathLike,
+    image: Any = None,
+    *,
+    preprocess: Preprocess | None = None,
+    tolerance: float | None = None,
+    **predict_args: Any,
+) -> ExportEquivalence: ...
+
+
+@overload
+def equivalent(
+    a: Any,
+    b: Any,
+    image: Any = None,
+    *,
+    inputs: int | Sequence[int] | Tensor | None = None,
+    tolerance: float | None = None,
+    **predict_args: Any,
+) -> Equivalence: ...
 
 
 def equivalent(
@@ -27,8 +57,9 @@ def equivalent(
     *,
     inputs: int | Sequence[int] | Tensor | None = None,
     tolerance: float | None = None,
+    preprocess: Preprocess | None = None,
     **predict_args: Any,
-) -> Equivalence:
+) -> Equivalence | ExportEquivalence:
     """Compare what two networks make of the same input: fused with unfused, merged with trained, half with float, saved
     with live.
 
@@ -41,7 +72,31 @@ def equivalent(
     Layers are compared where both have the same module at the same path; inside a part that was merged only what
     follows the merging. Detections are those of ``predict()``, and Ultralytics predicts with a fused copy in float32
     whatever the model is. Raises ValueError where the input fits one of them alone, or no output is comparable.
+
+    ``b`` an exported file, by its path or from ``open_export``: then ``image`` is one photograph or a source of many,
+    and ``ExportEquivalence`` tells, in this order: what differs in the two inputs, by name; the class logits, box
+    outputs and boxes of each level on the same input, and at which convolution they begin to differ; which detections
+    are lost, moved, changed or new, by level and by size. The model predicts at the size of the file, padded as that
+    is. ``preprocess``: what a program of your own makes of an image (H, W, 3) uint8 BGR, (1, 3, h, w), where it feeds
+    the file otherwise than ``export.preprocessing`` does. ``tolerance`` by default 1e-3 for a file in float32, 0.03 for
+    float16, 0.1 for INT8. ``a`` may be a file as well.
+
+    >>> bool(anatomy.equivalent(model, model, inputs=64))
+    True
     """
+    if is_export(b) or is_export(a):
+        if inputs is not None:
+            raise ValueError("inputs is for two networks; an exported file is compared on photographs: give image=.")
+        return compare_export(a, b, image, preprocess=preprocess, tolerance=tolerance, predict_args=predict_args)
+    if preprocess is not None:
+        raise ValueError("preprocess is for an exported file; two networks are compared on the same input.")
+    return _networks(a, b, image, inputs, tolerance, predict_args)
+
+
+def _networks(
+    a: Any, b: Any, image: Any, inputs: int | Sequence[int] | Tensor | None, tolerance: float | None, predict_args: dict
+) -> Equivalence:
+    """Of two networks, as ``equivalent`` says."""
     nets = [network(model) for model in (a, b)]
     before, after, changes = _predicted((a, b), nets, image, inputs, predict_args)
     images = _images(nets[0][0], before, inputs)
@@ -104,24 +159,6 @@ def comparable(a: nn.Module, b: nn.Module) -> set[str]:
                 continue
         found.add(path)
     return found
-
-
-def difference(path: str, kind: str, turn: int, mine: Tensor, other: Tensor) -> Difference:
-    """How far two tensors of one shape lie apart; values that are not finite in one of them alone: infinitely."""
-    mine, other = mine.detach().cpu().double(), other.detach().cpu().double()
-    apart = (mine - other).abs()
-    apart[(mine == other) | (mine.isnan() & other.isnan())] = 0
-    apart = apart.nan_to_num(nan=torch.inf, posinf=torch.inf)
-    finite = mine[mine.isfinite()]
-    scale = float(finite.abs().max()) if finite.numel() else 0.0
-    return Difference(
-        path=path,
-        type=kind,
-        turn=turn,
-        shape=tuple(mine.shape),
-        largest=float(apart.max()) if apart.numel() else 0.0,
-        scale=scale,
-    )
 
 
 def _differences(mine: dict[str, Tensor], other: dict[str, Tensor]) -> list[Difference]:

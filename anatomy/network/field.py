@@ -7,6 +7,8 @@ from math import inf, lcm
 
 import numpy as np
 
+from ..shown import Told
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -83,8 +85,8 @@ def everything(axis: Axis) -> Axis:
 PIXELS = Axis((0.0,), (1.0,), 1.0)
 
 
-@dataclass(frozen=True)
-class Field:
+@dataclass(frozen=True, repr=False)
+class Field(Told):
     """What the cells of a grid see of the network input, in px of its frame, whatever its size; padding is not clipped.
 
     ``size`` (height, width) px, of the cell that sees most, inf for the whole image; ``stride`` (y, x) px from cell to

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from ..shown import Record
 from .field import Field
 from .run import Shapes
 
 
-@dataclass(frozen=True)
-class Layer:
+@dataclass(frozen=True, repr=False)
+class Layer(Record):
     """One call of one module, or a module that was never called.
 
     ``path`` below the network, "" for the network itself; ``type`` its class; ``group`` and ``level`` the part of the
@@ -47,8 +48,8 @@ class Layer:
         return self.outputs[0] if self.outputs else None
 
 
-@dataclass(frozen=True)
-class Cost:
+@dataclass(frozen=True, repr=False)
+class Cost(Record):
     """``params`` and ``multiply_adds`` of a part, and their shares of the whole in [0, 1]."""
 
     params: int

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..arguments import whole_number
+from ..errors import UnsupportedModelError
+from ..families.exports.network import Export
 from ..families.registry import merge
 from ..head.head import Head, children
 from ..head.levels import level_name
@@ -31,8 +33,16 @@ def layers(model: Any, imgsz: int | Sequence[int] | Tensor = 640, *, fused: bool
     layer once an image; products of activations (attention) do not count. Nothing is computed and the model is not
     touched: a copy without memory, on the meta device, is run once. Raises ValueError, naming the layer and sizes that
     fit, for a size that the model cannot take.
+
+    >>> anatomy.layers(model, 64)["model.0"].type
+    'Conv'
     """
     net, head = network(model)
+    if isinstance(net, Export):
+        raise UnsupportedModelError(
+            f"{net.path.name!r} is an exported file, whose layers are no modules. anatomy.equivalent(model, file, "
+            "image) compares its convolutions with those of the model; layers takes the model itself."
+        )
     shape = input_shape(net, imgsz)
     parts = _parts(net, head)
     calls, run = _run(net, head, shape, fused)

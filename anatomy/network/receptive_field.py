@@ -10,6 +10,7 @@ from ..arguments import finite_number, whole_number
 from ..families.registry import describe
 from ..head.head import Head
 from ..head.levels import Level, select_class, select_levels
+from ..shown import Told
 from ..tracing.gradient import differentiate_pass
 from ..tracing.trace import Trace, trace
 from .layers import layers
@@ -17,8 +18,8 @@ from .layers import layers
 NOISE_IMAGES = 4
 
 
-@dataclass(frozen=True)
-class ReceptiveField:
+@dataclass(frozen=True, repr=False)
+class ReceptiveField(Told):
     """The receptive field of one cell's class logit, in px of the network input. Made by ``receptive_field``.
 
     ``level``, ``row``, ``col`` the cell, ``point`` (2,) xy its anchor point; ``input_shape`` (h, w).
@@ -105,6 +106,9 @@ def receptive_field(
     respect to the image, Luo et al. 2016, https://arxiv.org/abs/1701.04128.
     Raises ValueError for a cell outside the grid, images of several shapes and a cell that answers to no px,
     SelectionError for an unknown level or class, UnsupportedModelError for a head that cannot be run step by step.
+
+    >>> anatomy.receptive_field(model, "P4", images=photo, imgsz=64).level.name
+    'P4'
     """
     share = finite_number(share, "share")
     if not 0 < share < 1:

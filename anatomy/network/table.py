@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..head.level_colors import level_color
+from ..shown import Part, Shown, Table
 from .field import Field
 from .layer import Cost, Layer
-from .text import columns, costs_text, layers_text
+from .text import COSTS, columns, cost_in_words, costs_text, layers_text
 
 if TYPE_CHECKING:
     from polars import DataFrame
 
 
-@dataclass(frozen=True)
-class LayerTable:
+@dataclass(frozen=True, repr=False)
+class LayerTable(Shown):
     """All layers of a network in the order of their definition, for an input of ``input_shape``. Made by ``layers``."""
 
     name: str
@@ -117,8 +119,16 @@ class LayerTable:
     def __str__(self) -> str:
         return self.to_text()
 
-    def __repr__(self) -> str:
+    def _title(self) -> str:
         return (
-            f"LayerTable({self.name} at {'×'.join(map(str, self.input_shape[2:]))}: {len(self)} layers, "
-            f"{self.params:,} parameters, {self.multiply_adds:,} multiply-adds)"
+            f"{self.name} at {'×'.join(map(str, self.input_shape[2:]))}: {len(self)} layers, "
+            f"{self.params:,} parameters, {self.multiply_adds:,} multiply-adds"
         )
+
+    def _parts(self) -> Iterator[Part]:
+        for by in ("group", "level"):
+            costs = self.totals(by)
+            shares = [(name, *cost_in_words(cost)) for name, cost in costs.items() if by == "group" or name]
+            colors = [level_color(name.rpartition(" ")[2]) if "P" in name else "" for name, *_ in shares]
+            if shares:
+                yield Table(("part" if by == "group" else "level", *COSTS), shares, len(shares), colors)

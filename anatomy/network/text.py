@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from .layer import Cost, Layer
 from .run import Shapes
 
+COSTS = ("params", "of params", "multiply-adds", "share")
 NUMBERS = {"params", "multiply-adds", "share", "stride", "field"}  # columns set flush right
 
 
@@ -64,16 +65,14 @@ def costs_text(what: str, costs: Mapping[str, Cost]) -> str:
     """What parts cost, as aligned text; ``what`` they are is the name of the first column."""
     rows = []
     for name, cost in costs.items():
-        rows.append(
-            {
-                what: name or "(none)",
-                "params": f"{cost.params:,}",
-                "of params": f"{cost.params_share:.1%}",
-                "multiply-adds": f"{cost.multiply_adds:,}",
-                "share": f"{cost.multiply_adds_share:.1%}",
-            }
-        )
+        rows.append({what: name or "(none)"} | dict(zip(COSTS, cost_in_words(cost), strict=True)))
     return aligned(rows)
+
+
+def cost_in_words(cost: Cost) -> tuple[str, str, str, str]:
+    """What a part costs, under ``COSTS``."""
+    params, work = f"{cost.params:,}", f"{cost.multiply_adds:,}"
+    return params, f"{cost.params_share:.1%}", work, f"{cost.multiply_adds_share:.1%}"
 
 
 def aligned(rows: list[dict[str, str]]) -> str:

@@ -1,12 +1,14 @@
 """Two traces of one image set side by side: joined by anchor within one model, by class and overlap between two."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..head.level_colors import level_color
+from ..shown import Part, Shown, Table
 from .detections import Detections
 from .matching import by_anchor, by_overlap, check_one_image, check_traces, one_network
 from .overlap import pair_overlaps
@@ -15,9 +17,11 @@ from .trace import Trace
 if TYPE_CHECKING:
     from polars import DataFrame
 
+TOLD_FIRST = ("class", "new", "gone", "level", "confidence", "less sure", "surer", "same")  # kinds of change, in order
+
 
 @dataclass(frozen=True, repr=False)
-class Comparison:
+class Comparison(Shown):
     """Detections before and after a change, one row for each pair of them and for each that is in one trace alone.
 
     ``before`` and ``after`` (n,) int64 are indices into the detections of the two traces, -1 where there is none. Rows
@@ -58,10 +62,32 @@ class Comparison:
     def __len__(self) -> int:
         return len(self.anchor)
 
-    def __repr__(self) -> str:
+    def _title(self) -> str:
         how = "by anchor" if self.matched_by == "anchor" else f"by class and IoU of at least {self.threshold:g}"
         told = ", ".join(f"{count} {status}" for status, count in Counter(self.status).items())
-        return f"Comparison({len(self)} detections matched {how}{': ' * bool(told)}{told})"
+        return f"{len(self)} detections matched {how}{': ' * bool(told)}{told}"
+
+    def _parts(self) -> Iterable[Part]:
+        if not len(self):
+            return []
+        rank = {status: place for place, status in enumerate(TOLD_FIRST)}
+        rows = sorted(range(len(self)), key=lambda row: rank[self.status[row]])
+        colors = [level_color(self.levels[row]) for row in rows]
+        columns = ("row", "what became of it", "level", "class before", "class after", "confidence before", "after")
+        return [Table(columns, map(self._row, rows), len(self), colors)]
+
+    def _row(self, row: int) -> tuple:
+        """One row in words, for a table in which changes stand first."""
+        before, after = self.classes[row].tolist()
+        was, now = ("" if np.isnan(value) else f"{value:.2f}" for value in self.confidence[row].tolist())
+        freed = int(self.freed_from[row])
+        status = self.status[row] if freed < 0 else f"{self.status[row]}, freed from detection {freed}"
+        level = self.levels[row]
+        later = self.levels_after[row] if self.levels_after else None
+        if later not in (None, level):
+            level = f"{level} → {later}"
+        names_after = self.names_after or self.names
+        return row, status, level, self.names.get(before, ""), names_after.get(after, ""), was, now
 
     def to_df(self) -> "DataFrame":
         """One row a detection or pair, as a polars DataFrame; indices count from 0; null where there is none."""
@@ -105,6 +131,9 @@ def compare(before: Trace, after: Trace, *, by: str | None = None, iou: float = 
     name and an IoU of at least ``iou``. None: "anchor" where both traces are of one network (``one_network``), else
     "iou". Rotated boxes overlap as their upright hulls. Raises ValueError for anchors on different grids, and for two
     images: they must have one shape, and for matching by IoU the same pixels.
+
+    >>> anatomy.compare(trace, trace).status[0]
+    'same'
     """
     check_traces(before, after)
     if by not in (None, "anchor", "iou"):

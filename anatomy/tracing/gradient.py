@@ -23,13 +23,12 @@ class DifferentiablePass:
     """``run`` is what ``predict()`` made of an image, ``pixels`` the network input (1, c, H, W) that it was made of.
 
     ``logits`` (nc, h, w) a level are what the network puts out for these pixels, with their graph; where a cell has
-    several ``anchors``, the largest of them.
+    several anchors, the largest of them.
     """
 
     run: Pass
     pixels: Tensor
     logits: tuple[Tensor, ...]
-    anchors: int
 
     def place(self, level: int, row: int, col: int) -> tuple[int, int]:
         """Row and column, in the output of the class convolution, of what ``run`` hands over as this cell.
@@ -37,7 +36,7 @@ class DifferentiablePass:
         They differ where a detector rearranges its outputs. Raises UnsupportedModelError where nothing corresponds.
         """
         made, shown = self.logits[level].detach(), self.run.logits[level]
-        given = shown[:, row, col].to(made).view(self.anchors, -1).amax(0)
+        given = shown[:, row, col].to(made).view(-1, len(made)).amax(0)
         spread = made.flatten(1).std(1).square().sum().sqrt()
         away = (made - given[:, None, None]).square().sum(0).sqrt()
         if row < away.shape[0] and col < away.shape[1] and away[row, col] <= SAME * spread:
@@ -80,9 +79,7 @@ def differentiate_pass(head: Head, pass_: Pass) -> DifferentiablePass:
     with evaluating(head), torch.enable_grad():
         pixels = head.network_input(pass_).detach().clone().requires_grad_()
         logits = head.forward(pixels, pass_.branch).logits
-    return DifferentiablePass(
-        run=pass_, pixels=pixels, logits=tuple(level[0] for level in logits), anchors=head.anchors_per_cell
-    )
+    return DifferentiablePass(run=pass_, pixels=pixels, logits=tuple(level[0] for level in logits))
 
 
 def _check_precision(head: Head) -> None:

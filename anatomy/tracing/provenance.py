@@ -49,7 +49,13 @@ class Provenance:
             center=self.letterbox.to_original(self.pyramid.points(anchors)),
             logits=self._logits_at(places),
             suppressed=self._suppressed(torch.from_numpy(class_id)),
+            pooled_level=self._pooled_level(places.level),
         )
+
+    def _pooled_level(self, level: np.ndarray) -> np.ndarray:
+        """The level from which a second stage pooled each detection, (n,); where there is none, that of its cell."""
+        refined = self.pass_.refined
+        return level if refined is None else refined.pooled[refined.rows(self.pass_.anchors)].cpu().numpy()
 
     def _logits_at(self, places: Cells) -> np.ndarray:
         """The class logits of these n anchors, (n, nc) float32."""
@@ -84,7 +90,7 @@ class Provenance:
         """Candidates as rivals, (k,) each; ``overlap`` is the IoU with the detection that each lost to."""
         places = self.pyramid.cells(anchor)
         height, width = self.pass_.original.shape[:2]
-        boxes = self.letterbox.to_original(decoded(self.head, self.pass_, anchor))
+        boxes = self.letterbox.to_original(decoded(self.head, self.pass_, anchor, class_id))
         return Rivals(
             anchor=anchor.numpy(),
             level=places.level,
@@ -98,7 +104,12 @@ class Provenance:
         )
 
 
-def decoded(head: Head, pass_: Pass, anchors: np.ndarray | Tensor) -> np.ndarray:
-    """The boxes of anchors (n,) of a pass, (n, 4) float32 xyxy px of the network input, unclipped."""
+def decoded(
+    head: Head, pass_: Pass, anchors: np.ndarray | Tensor, classes: np.ndarray | Tensor | None = None
+) -> np.ndarray:
+    """The boxes of anchors (n,) of a pass, as detections of ``classes`` (n,) if given, (n, 4) float32 xyxy px of the
+    network input, unclipped."""
     index = torch.as_tensor(anchors, device=pass_.boxes.device)
-    return head.xyxy(pass_, index).float().cpu().numpy()
+    if classes is None or pass_.refined is None:
+        return head.xyxy(pass_, index).float().cpu().numpy()
+    return head.class_xyxy(pass_, index, torch.as_tensor(classes).to(index)).float().cpu().numpy()

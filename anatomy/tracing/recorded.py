@@ -17,8 +17,11 @@ def recorded(head: Head, pass_: Pass) -> tuple["RecordedHead", Pass]:
     """The head and the pass of a trace as they travel: without the network and what is private to its family."""
     if isinstance(head, RecordedHead):
         return head, pass_
-    parts = ("features", "rows", "logits", "box_logits", "boxes", "anchors", "result", "frame", "inputs")
+    parts = ("features", "rows", "logits", "box_logits", "boxes", "anchors", "result", "frame", "inputs", "refined")
+    parts += ("chosen",)
     rested = {name: at_rest(getattr(pass_, name)) for name in parts}
+    if pass_.features is pass_.inputs:
+        rested["features"] = rested["inputs"]
     return RecordedHead(head, pass_), pass_.evolve(private=None, **rested)
 
 
@@ -48,12 +51,14 @@ class RecordedHead(Head):
 
     def __init__(self, head: Head, run: Pass):
         self.names, self.levels, self.branches = dict(head.names), head.levels, head.branches
-        self.reg_max, self.grid_offset = head.reg_max, head.grid_offset
-        self.anchors_per_cell = head.anchors_per_cell
+        self.reg_max, self.grid_offset, self.no_rows = head.reg_max, head.grid_offset, head.no_rows
+        self.anchors_per_cell, self.background = head.anchors_per_cell, head.background
+        self.chooses = head.chooses
         self._letterbox, self._limits = head.letterbox(run), head.limits(run)
         self.rotated, self._pyramid = head.rotated, head.pyramid(run)
         self._xyxy = at_rest(head.xyxy(run, torch.arange(self._pyramid.count, device=run.boxes.device)))
         self._corners = at_rest(head.corners(run))
+        self._level_shares = at_rest(head.level_shares(run))
         own = {name: getattr(type(head), name) is not getattr(Head, name) for name in ("scores", "objectness")}
         self._scores = at_rest(head.scores(run)) if own["scores"] else None
         self._objectness = at_rest(head.objectness(run)) if own["objectness"] else None
@@ -86,13 +91,17 @@ class RecordedHead(Head):
         """The corners of the detections, (n, 4, 2) xy px of the original."""
         return self._corners
 
+    def level_shares(self, run: Pass) -> Tensor | None:
+        """Of each detection the share of each level in each decoder layer, as the head gave it."""
+        return self._level_shares
+
     def limits(self, run: Pass) -> Limits:
         """What the pass was asked for."""
         return self._limits
 
     net: Any = property(_needs_model("its network"))
     running: Any = net
-    class_conv = twins = _needs_model("reading class rows")
+    class_conv = twins = classified = _needs_model("reading class rows")
     finish = _needs_model("replaying or silencing")
     passes, candidates, found = _needs_model("a pass"), _needs_model("selection"), _needs_model("selection")
     targets = _needs_model("assigning targets")

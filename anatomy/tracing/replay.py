@@ -22,13 +22,16 @@ def rerun(head: Head, pass_: Pass) -> Pass:
     """
     if head.replaced:
         raise RuntimeError(
-            "The model was given another network since this trace (by train, load, or model = …), so its rows are not "
-            "those of the network that made it. Trace the image again."
+            "The model was given another network since this trace (by train, load, or model = …), or another head (by "
+            "fold_text), so its rows are not those that made it. Trace the image again."
         )
     if pass_.branch not in head.branches:
         raise RuntimeError(
             f"The {pass_.branch} branch of this trace has been removed (by fuse?). Trace the image again."
         )
+    anew = head.classified(pass_)
+    if anew is not None:
+        return anew
     levels = [_level(head, pass_, level) for level in range(len(pass_.features))]
     return pass_.evolve(
         logits=tuple(level.logits for level in levels),
@@ -50,7 +53,7 @@ def _level(head: Head, pass_: Pass, level: int) -> _Level:
     """One level with the rows as they are now. Raises RuntimeError where their number is another."""
     feature, before = pass_.features[level], pass_.rows[level]
     made = _Level(logits=pass_.logits[level], peaks=pass_.peaks[level], rows=before)
-    conv = head.class_conv(level, pass_.branch)
+    conv = cast("nn.Conv2d", head.class_conv(level, pass_.branch))  # who has another overrides ``classified``
     now = conv.weight, conv.bias
     if conv.weight.dtype != feature.dtype or conv.weight.device != feature.device:
         now = conv.weight.to(feature), None if conv.bias is None else conv.bias.to(feature)
@@ -58,13 +61,18 @@ def _level(head: Head, pass_: Pass, level: int) -> _Level:
         raise RuntimeError(
             f"This trace has {len(before[0])} class rows, the model now {len(now[0])}. Trace the image again."
         )
-    return made if _equal(before, now) else _changed_level(conv, feature, made, now)
+    if _equal(before, now):
+        return made
+    own = head.rerun_level(pass_, level, now)
+    if own is not None:
+        return _Level(logits=own, peaks=peak(own), rows=_cloned(now))
+    return _changed_level(conv, feature, made, now)
 
 
 def _changed_level(conv: nn.Conv2d, feature: Tensor, made: _Level, now: Rows) -> _Level:
     """One level whose rows have changed; ``made`` is what it was."""
     weight, bias = now
-    rows = weight.clone(), None if bias is None else bias.clone()
+    rows = _cloned(now)
     kind = kind_of(conv, feature, weight, bias)
     if kind is None:
         padding = cast("tuple[int, ...]", conv.padding)  # or the name of one, which torch takes as well
@@ -82,6 +90,10 @@ def _changed_level(conv: nn.Conv2d, feature: Tensor, made: _Level, now: Rows) ->
     else:
         new = convolve(kind, feature, weight, bias)
     return _Level(logits=new, peaks=peak(new), rows=rows)
+
+
+def _cloned(rows: Rows) -> Rows:
+    return rows[0].clone(), None if rows[1] is None else rows[1].clone()
 
 
 def _some_rows(

@@ -16,29 +16,32 @@ from ..head.evaluating import evaluating
 from ..head.forward import Limits, Pass, Targets
 from ..head.head import Head
 from ..head.letterbox import Letterbox
-from ..head.levels import SILENT_LOGIT, Level, select_class, select_classes, select_level, select_levels
+from ..head.levels import Level, select_class, select_classes, select_level, select_levels
 from ..head.passes import run_passes
 from ..head.pyramid import Cells, Pyramid
 from ..head.rotated import corners_of
 from ..head.sources import check_single, nothing_read, several
 from ..head.turns import turns
+from ..shown import Part, Shown
 from .ceiling import sides_at_the_ceiling
 from .detections import Detections
 from .given import check_branch, check_keypoints, check_segments
 from .provenance import Provenance, decoded
 from .recorded import RecordedHead, recorded, travelled
 from .replay import rerun
+from .showing import pieces, told
+from .silence import silent
 
 if TYPE_CHECKING:
     from polars import DataFrame
 
 
-class Trace:
+class Trace(Shown):
     """What one forward pass made of one image, with the provenance of every detection. Made by ``trace``.
 
     ``image`` (H, W, 3) uint8 RGB, the original; ``levels``, ``names``; ``input_shape`` (h, w) of the network input in
-    px; ``letterbox`` maps between both; ``logits`` one (nc, h, w) tensor a level, before the sigmoid, detached, of
-    ``anchors_per_cell`` anchors the largest;
+    px; ``letterbox`` maps between both; ``logits`` one (nc, h, w) tensor a level, before the sigmoid or softmax,
+    detached, of ``anchors_per_cell`` anchors the largest;
     ``features`` one (c, h, w) tensor a level, what the class convolution reads; ``inputs`` likewise what the head
     reads, and ``frame`` (3, h, w) what the network reads; ``reg_max`` DFL bins a side, 1: no DFL;
     ``branch`` the one that ran; ``path`` of the source; ``result`` the family's own. Traces do not change.
@@ -56,12 +59,12 @@ class Trace:
         self.input_shape, self.reg_max = pass_.input_shape, head.reg_max
         self.anchors_per_cell, self.grid_offset = head.anchors_per_cell, head.grid_offset
         self.logits: tuple[Tensor, ...] = pass_.logits
-        if self.anchors_per_cell > 1:
-            self.logits = tuple(level.unflatten(0, (self.anchors_per_cell, -1)).amax(0) for level in pass_.logits)
+        if self.anchors_per_cell != 1:
+            self.logits = tuple(level.unflatten(0, (-1, len(self.names))).amax(0) for level in pass_.logits)
         self.branch, self.path, self.result = pass_.branch, pass_.path, pass_.result
 
     def __reduce__(self) -> tuple:
-        return _arrived, (*recorded(self._head, self._run), self.detections)
+        return _arrived, (*recorded(self._head, self._run), self._found())
 
     def __copy__(self) -> "Trace":
         return Trace(self._head, self._run)
@@ -71,12 +74,14 @@ class Trace:
         if not isinstance(self._head, RecordedHead):
             memo[id(self._head.net)] = self._head.net
         copied = Trace(self._head, copy.deepcopy(self._run, memo))
-        copied.__dict__["detections"] = copy.deepcopy(self.detections, memo)
+        copied.__dict__["detections"] = copy.deepcopy(self._found(), memo)
         return copied
 
-    def __repr__(self) -> str:
-        found = [f"{int((self.detections.level == entry.index).sum())} from {entry.name}" for entry in self.levels]
-        return f"Trace({self.path!r}, {len(self.detections)} detections: {', '.join(found)})"
+    def _title(self) -> str:
+        return told(self)
+
+    def _parts(self) -> Iterable[Part]:
+        return pieces(self)
 
     @property
     def shapes(self) -> tuple[tuple[int, int], ...]:
@@ -140,13 +145,22 @@ class Trace:
         return self.pyramid.points(anchors)
 
     def anchor(self, level: int | str, row: int, col: int) -> int:
-        """The flat anchor of a cell; of several, the one with the largest class logit. ValueError outside the grid.
+        """The flat anchor of a cell; of several, the one with the largest class logit, where there is a background the
+        likeliest. ValueError outside the grid.
 
         ``level`` by index or by name.
         """
         index = select_level(self.levels, level)
         first = self.pyramid.anchor(index, whole_number(row, "row"), whole_number(col, "col"))
-        return first + int(self._run.logits[index][:, row, col].view(self.anchors_per_cell, -1).amax(1).argmax())
+        rows = self._run.logits[index][:, row, col].reshape(-1, len(self.names))
+        if self._head.background is not None:
+            rows = rows.log_softmax(1)[:, list(self._head.detectable)]
+        return first + int(rows.amax(1).argmax())
+
+    def probabilities(self) -> tuple[Tensor, ...]:
+        """The class probabilities, one (nc, h, w) tensor a level; of several anchors of a cell each class's largest."""
+        levels = (level.unflatten(0, (-1, len(self.names))) for level in self._run.logits)
+        return tuple(self._head.probabilities(level, dim=1).amax(0) for level in levels)
 
     def scores(self) -> Tensor:
         """What the selection holds against its threshold, (nc, anchors) float64 in [0, 1].
@@ -176,11 +190,15 @@ class Trace:
         """
         return self._head.objectness(self._run)
 
-    def decode(self, anchors: Any) -> np.ndarray:
-        """The boxes of any anchors, (n,) -> (n, 4) xyxy px of the network input, unclipped."""
+    def decode(self, anchors: Any, classes: Any = None) -> np.ndarray:
+        """The boxes of any anchors, (n,) -> (n, 4) xyxy px of the network input, unclipped.
+
+        Where a second stage moves boxes these are its proposals, and with ``classes`` (n,) ids what it makes of them.
+        """
         anchors = whole_numbers(anchors, "Anchors")
         self.places(anchors)  # refuses anchors outside the grids
-        return decoded(self._head, self._run, anchors)
+        classes = None if classes is None else whole_numbers(classes, "Classes")
+        return decoded(self._head, self._run, anchors, classes)
 
     def distribution(self, i: int) -> Tensor:
         """DFL bins of detection i: (4, reg_max) probabilities for left, top, right, bottom; bin k is k strides away.
@@ -208,17 +226,23 @@ class Trace:
         """(n,) bool: detections that the ceiling of their level cuts, on one side at least (``cut_sides``)."""
         return np.any(self.cut_sides, axis=1)
 
-    @cached_property
+    @property
     def detections(self) -> Detections:
         """What was found, with the level and the cell that made each box."""
-        made = Provenance(
-            head=self._head,
-            pass_=self._run,
-            names=self.names,
-            pyramid=self.pyramid,
-            letterbox=self.letterbox,
-        )
-        return made.detections()
+        return self._found().of(self)
+
+    def _found(self) -> Detections:
+        """The detections, made once; kept without this trace, whose memory a circle would keep."""
+        if "detections" not in self.__dict__:
+            made = Provenance(
+                head=self._head,
+                pass_=self._run,
+                names=self.names,
+                pyramid=self.pyramid,
+                letterbox=self.letterbox,
+            )
+            self.__dict__["detections"] = made.detections()
+        return self.__dict__["detections"]
 
     @property
     def limits(self) -> Limits:
@@ -278,25 +302,12 @@ class Trace:
     def silenced(self, level: Any, classes: Any = "all") -> "Trace":
         """What the head makes of this pass while class rows are silent: their logits here, nothing in the model.
 
-        ``level`` as everywhere, ``classes`` ids, names or "all"; equal to a ``replay`` after
-        ``surgery.zero_classes(model, level, classes)``, and as quick, also where levels share their rows.
+        ``level`` as everywhere, ``classes`` ids, names or "all", which leaves a background as it is; equal to a
+        ``replay`` after ``surgery.zero_classes(model, level, classes)``, also where levels share rows, and as quick.
         """
-        levels, chosen = select_levels(self.levels, level), list(select_classes(self.names, classes))
-        logits = list(self._run.logits)
-        for index in levels:
-            logits[index] = logits[index].clone()
-            logits[index].unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = SILENT_LOGIT
-        silent = [self._silent_rows(rows, chosen) if i in levels else rows for i, rows in enumerate(self._run.rows)]
-        pass_ = self._run.evolve(logits=tuple(logits), rows=tuple(silent))
-        return Trace(self._head, self._head.finish(pass_))
-
-    def _silent_rows(self, rows: tuple[Tensor, Tensor | None], chosen: list[int]) -> tuple[Tensor, Tensor | None]:
-        """The rows that make these classes silent, so that a replay knows which logits are not the model's."""
-        weight, bias = rows[0].clone(), None if rows[1] is None else rows[1].clone()
-        weight.unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = 0 if bias is not None else torch.nan
-        if bias is not None:
-            bias.unflatten(0, (self.anchors_per_cell, -1))[:, chosen] = SILENT_LOGIT
-        return weight, bias
+        known = self._head.detectable if isinstance(classes, str) and classes == "all" else self.names
+        levels, chosen = select_levels(self.levels, level), select_classes(known, classes)
+        return Trace(self._head, self._head.finish(silent(self._run, levels, chosen, len(self.names))))
 
     def recomputed(self) -> "Trace":
         """The same network input through the network as all its weights are now: ``inputs`` and ``logits`` anew.
@@ -305,34 +316,24 @@ class Trace:
         """
         with torch.inference_mode(False), torch.no_grad(), evaluating(self._head):
             made = self._head.forward(self._head.network_input(self._run).clone(), self.branch)
-        logits = tuple(level[0].repeat(self.anchors_per_cell, 1, 1) for level in made.logits)
+        many = (len(level) // len(self.names) for level in self._run.logits)
+        logits = tuple(level[0].repeat(turns, 1, 1) for level, turns in zip(made.logits, many, strict=True))
         return Trace(self._head, self._run.evolve(inputs=made.inputs, logits=logits))
 
     def to_df(self) -> "DataFrame":
-        """One row a detection, as a polars DataFrame; boxes, centres in px of the original; ``cut`` by its ceiling."""
+        """One row a detection, as a polars DataFrame; boxes, centres in px of the original; ``cut`` by its ceiling.
+
+        Where a second stage pools boxes, ``pooled_level`` and its name say from which level; ``level`` proposed them.
+        """
         import polars
 
         found = self.detections
-        box = {name: found.xyxy[:, column] for column, name in enumerate(("x1", "y1", "x2", "y2"))}
-        return polars.DataFrame(
-            {
-                "class_id": found.class_id,
-                "class_name": polars.Series(found.class_name, dtype=polars.String),
-                "confidence": found.confidence,
-                "level": found.level,
-                "level_name": polars.Series(found.level_name, dtype=polars.String),
-                "stride": found.stride,
-                "row": found.row,
-                "col": found.col,
-                "anchor": found.anchor,
-                "branch": polars.Series(found.branch, dtype=polars.String),
-                **box,
-                "center_x": found.center[:, 0],
-                "center_y": found.center[:, 1],
-                "cut": self.cut,
-                "suppressed": np.asarray([len(rivals) for rivals in found.suppressed], dtype=np.int64),
-            }
-        )
+        frame = found.to_df().insert_column(-1, polars.Series("cut", self.cut))
+        if self._run.refined is not None:
+            names = [self.levels[level].name for level in found.pooled_level.tolist()]
+            frame.insert_column(-1, polars.Series("pooled_level", found.pooled_level))
+            frame.insert_column(-1, polars.Series("pooled_level_name", names, dtype=polars.String))
+        return frame
 
 
 def _arrived(head: Head, pass_: Pass, detections: Detections) -> Trace:
@@ -359,6 +360,9 @@ def stream(
     what is no image, TypeError for an argument that there is not. A file of a folder that cannot be read is skipped
     with Ultralytics' warning. Between two images the model is free: inside the loop it can be edited, traced anew and
     made to predict, by other threads too.
+
+    >>> [len(one.levels) for one in anatomy.stream(model, photo, imgsz=192)]
+    [3]
     """
     head = describe(model)
     return _traces(head, run_passes(head, source, conf=conf, iou=iou, imgsz=imgsz, **predict_args))
@@ -381,9 +385,12 @@ def trace(
 ) -> Trace:
     """Run one image through the model's own ``predict`` and keep where each detection came from.
 
-    ``model``: a YOLO object, its ``.model``, torchvision's FCOS or RetinaNet, or any detector that fulfils the
-    contract of ``anatomy.Head``. ``image`` and the rest as in ``stream``, but one image: SourceError for several, none,
-    or a file that cannot be read.
+    ``model``: a YOLO object, its ``.model``, torchvision's FCOS, RetinaNet, SSD or Faster R-CNN, or any detector that
+    fulfils the contract of ``anatomy.Head``. ``image`` and the rest as in ``stream``, but one image: SourceError for
+    several, none, or a file that cannot be read.
+
+    >>> anatomy.trace(model, photo, imgsz=192).detections[0].level_name in ("P3", "P4", "P5")
+    True
     """
     check_single(image)
     traces = stream(model, image, conf=conf, iou=iou, imgsz=imgsz, **predict_args)

@@ -5,6 +5,7 @@ from .evidence.faithfulness import Faithfulness, faithfulness
 from .evidence.odexai import Odexai, odexai
 from .evidence.randomization import Randomization
 from .methods import BASELINES, METHODS, attribute, attribute_all
+from .parts import attribute_parts
 from .result import Attribution, Heat
 from .subject import Subject, subject, subjects
 
@@ -20,6 +21,7 @@ __all__ = [
     "Subject",
     "attribute",
     "attribute_all",
+    "attribute_parts",
     "faithfulness",
     "odexai",
     "subject",

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 
 from anatomy import Trace
+from anatomy.arguments import refused
+from anatomy.tracing.doors import check_trace
 
 from .maps.baselines import box_fill, centre_prior, edge_detector
 from .maps.cam import cam, eigencam
@@ -83,6 +85,9 @@ def attribute(
     compare with. ``options`` go to the method: ``budget`` in predicts for the default, see ``multiscale``; ``layer``
     for class activation maps, see ``cam``; numbers of samples and seeds for the others, see ``perturbation`` and
     ``drise``. The network is left as it was. Raises IndexError, ValueError and UnsupportedModelError.
+
+    >>> diagnosis.attribute(trace, 0, "quick").map.shape
+    (128, 192)
     """
     return attribute_all(trace, [detection], method, what=what, class_id=class_id, against=against, **options)[0]
 
@@ -101,13 +106,22 @@ def attribute_all(
 
     An interrupt returns the maps that are there, if there are any: those that the slow methods, which go from one to
     the next, have finished; of the default all, as far as they are.
+
+    >>> len(diagnosis.attribute_all(trace, [0, 1], "quick"))
+    2
     """
+    check_trace(trace, "diagnosis.attribute", ", 0")
     known = METHODS | BASELINES
+    if not isinstance(method, str):
+        raise refused("diagnosis.attribute", "the name of a method", method, "diagnosis.attribute(trace, 0, 'quick')")
+    if not isinstance(detections, Iterable | None):
+        raise refused("diagnosis.attribute_all", "detections", detections, "diagnosis.attribute_all(trace, [0, 1])")
     if method in NAMED:
         method, preset = NAMED[method]
         options = preset | options
     if method not in known:
         raise ValueError(f"method must be one of {', '.join((*NAMED, *known))}, but {method!r} was given.")
+    detections = None if detections is None else list(detections)
     if detections is not None and all(isinstance(one, Subject) for one in detections):
         chosen = tuple(detections)
         if any(one.trace is not trace for one in chosen):

@@ -40,14 +40,15 @@ def presences(subjects: Sequence[Subject], window: Window | None = None) -> Call
 def _held(one: Subject, box: Tensor, made: Outputs, decoded: list[Tensor] | None, place: Window) -> Tensor:
     logits = made.logits[one.level]
     if one.what in CLASS and decoded is not None:
-        scores = [level[:, one.class_id].flatten(1).sigmoid() for level in made.logits]
+        chances = [one.trace.head.probabilities(level, dim=1) for level in made.logits]
+        scores = [level[:, one.class_id].flatten(1) for level in chances]
         fits = [_overlap(level, box.to(level)) for level in decoded]
         return torch.stack([(score * fit).amax(1) for score, fit in zip(scores, fits, strict=True)]).amax(0)
     if place.shrunk:
         return logits.new_zeros(len(logits))
     row, col = place.cell(one.trace.steps[one.level], one.row, one.col)
     if one.what in CLASS:
-        return logits[:, one.class_id, row, col].sigmoid()
+        return one.trace.head.probabilities(logits[:, :, row, col], dim=1)[:, one.class_id]
     return one.pick(logits, made.raw[one.level], row, col)
 
 

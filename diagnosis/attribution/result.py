@@ -1,17 +1,25 @@
 """What a method of attribution leaves behind: values on a grid, and the same on the original photograph."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+
+from anatomy.arguments import refused
+from anatomy.head.level_colors import level_color
+from anatomy.shown import Part, Picture, Record, Shown, Table
 
 from .place import to_original
 from .subject import Subject
 
+PEAK = 99.9  # percentile of the size of the values at which a small picture is as light as the photograph
+DARK = 0.35  # of its light where the map is 0
 
-@dataclass(frozen=True)
-class Heat:
+
+@dataclass(frozen=True, repr=False)
+class Heat(Record):
     """What a method makes of one subject, before it is laid on the photograph.
 
     ``grid`` (h, w) float32, in ``unit``; its values stand ``step`` (x, y) px of the network input apart, the first at
@@ -35,8 +43,8 @@ class Heat:
     settled: Mapping = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Attribution:
+@dataclass(frozen=True, repr=False)
+class Attribution(Shown):
     """Which part of a photograph made one number of one detection. Made by ``attribute``.
 
     ``subject`` the number that is explained; ``method`` and its ``options``; ``heat`` the values as they were made;
@@ -49,13 +57,17 @@ class Attribution:
     seconds: float
     options: Mapping = field(default_factory=dict)
 
-    def __repr__(self) -> str:
+    def _title(self) -> str:
         height, width = self.subject.trace.image.shape[:2]
         where = self.subject.trace.levels[self.subject.level].name
         cell = f"{where} ({self.subject.row}, {self.subject.col})"
-        return (
-            f"Attribution({self.method}: {self.subject.words} at {cell}, {width} × {height} px, {self.seconds:.2g} s)"
-        )
+        return f"{self.method}: {self.subject.words} at {cell}, {width} × {height} px, {self.seconds:.2g} s"
+
+    def _parts(self) -> Iterable[Part]:
+        name = self.subject.trace.levels[self.subject.level].name
+        yield Picture(upon(self.subject.trace.image, self.map), [(self.subject.box.tolist(), level_color(name))])
+        cells = ("weighed", self.layer), ("unit", self.unit), ("number now", f"{self.subject.value:.3f}")
+        yield Table(("what", "value"), cells, len(cells))
 
     @cached_property
     def map(self) -> np.ndarray:
@@ -82,3 +94,18 @@ class Attribution:
     def completeness(self) -> float | None:
         """By how much the sum of the values misses what it should be, as a share of it; None: nothing is promised."""
         return self.heat.completeness
+
+
+def upon(image: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """A photograph (H, W, 3), light where the size of the values (H, W) is large and dark where it is not, uint8."""
+    size = np.abs(values)
+    top = float(np.percentile(size, PEAK)) or 1.0
+    strength = (size / top).clip(0, 1)[..., None] ** 0.5
+    return (image * (DARK + (1 - DARK) * strength)).astype(np.uint8)
+
+
+def check_attribution(value: Any, call: str) -> Attribution:
+    """A map as it is; TypeError, with an example, for anything else. ``call``: the function, as it is written."""
+    if isinstance(value, Attribution):
+        return value
+    raise refused(call, "an Attribution", value, f"{call}(diagnosis.attribute(trace, 0))")

@@ -9,6 +9,9 @@ import torch
 from torch import Tensor
 
 from anatomy import Head, Rivals, Trace, UnsupportedModelError, evaluating, select_class, whole_number
+from anatomy.arguments import refused, scalar
+from anatomy.shown import Record
+from anatomy.tracing.doors import check_trace
 
 EDGES = ("left", "top", "right", "bottom")
 KINDS = ("logit", "score", "difference", "entropy", *EDGES)
@@ -18,8 +21,8 @@ Pick = Callable[[Tensor, Tensor, int, int], Tensor]
 Wanted = Any  # what a caller names a cell by, as ``subject`` says; ``_cell`` makes a ``Cell`` of it, and nothing else
 
 
-@dataclass(frozen=True)
-class Subject:
+@dataclass(frozen=True, repr=False)
+class Subject(Record):
     """One number of one anchor of a trace. Made by ``subject``.
 
     ``anchor`` with its ``level``, ``row`` and ``col``; ``class_id`` whose logit it is; ``box`` (4,) xyxy px of the
@@ -87,6 +90,9 @@ def subject(
     ``what``: "logit", "score" (its sigmoid), "difference" (to the logit of class ``against``), "left", "top", "right",
     "bottom" (px of the network input), "entropy" (nats, the mean over the four sides' DFL bins). Raises IndexError,
     ValueError and UnsupportedModelError.
+
+    >>> diagnosis.subject(trace, 0).anchor == trace.detections[0].anchor
+    True
     """
     return subjects(trace, [detection], what, class_id=class_id, against=against)[0]
 
@@ -99,13 +105,20 @@ def subjects(
     class_id: int | str | None = None,
     against: int | str | None = None,
 ) -> tuple[Subject, ...]:
-    """As ``subject``, of several detections (None: all); the head runs once a level."""
+    """As ``subject``, of several detections (None: all); the head runs once a level.
+
+    >>> len(diagnosis.subjects(trace, [0, 1]))
+    2
+    """
+    check_trace(trace, "diagnosis.subjects", ", [0]")
     if what not in KINDS:
         raise ValueError(f"what must be one of {', '.join(KINDS)}, but {what!r} was given.")
     if (what == "difference") != (against is not None):
         raise ValueError('what="difference" needs against=, the class to compare with, and nothing else takes it.')
     if detections is None:
         detections = range(max(len(trace.detections), 1))  # of none, the error speaks of the first
+    if not isinstance(detections, Iterable):
+        raise refused("diagnosis.subjects", "several detections", detections, "diagnosis.subjects(trace, [0, 1])")
     given = None if class_id is None else select_class(trace.names, class_id)
     other = None if against is None else select_class(trace.names, against)
     question = Question(what=what, class_id=given, against=other)
@@ -137,7 +150,7 @@ def _one(trace: Trace, cell: Cell, question: Question, outputs: dict[int, tuple[
     level, row, col = int(place.level[0]), int(place.row[0]), int(place.col[0])
     chosen = cell.class_id if question.class_id is None else question.class_id
     if chosen is None:
-        chosen = int(trace.logits[level][:, row, col].argmax())
+        chosen = max(trace.head.detectable, key=trace.logits[level][:, row, col].tolist().__getitem__)
     if chosen == question.against:
         raise ValueError(
             f"against must be another class than the one explained, but both are {trace.names[chosen]!r}: their "
@@ -183,14 +196,20 @@ def _cell(trace: Trace, wanted: Wanted) -> Cell:
     """The cell that a caller means; the one place that knows by what a cell can be named."""
     if isinstance(wanted, Cell):
         return wanted
-    if isinstance(wanted, tuple):
+    if isinstance(wanted, tuple) and len(wanted) == 2 and _holds_cells(wanted[0]):
         many, i = wanted
         return _cell_of_object(many, i) if hasattr(many, "candidates") else _cell_of_rival(many, i)
     if isinstance(wanted, dict):
         return _cell_by_number(trace, wanted)
-    if hasattr(wanted, "anchor"):
-        return Cell(int(wanted.anchor), getattr(wanted, "class_id", None))
+    anchor = scalar(getattr(wanted, "anchor", None))
+    if isinstance(anchor, int | np.integer):
+        return Cell(int(anchor), getattr(wanted, "class_id", None))
     return _cell_of_detection(trace, wanted)
+
+
+def _holds_cells(many: Any) -> bool:
+    """Whether this holds candidates of objects, or rivals."""
+    return hasattr(many, "candidates") or isinstance(many, Rivals)
 
 
 def _cell_of_object(missed: Any, i: Any) -> Cell:
@@ -259,7 +278,9 @@ class Picker:
         logit = logits[:, self.class_id, row, col]
         if self.what == "difference":
             return logit - logits[:, self.other, row, col]
-        return logit.sigmoid() if self.what == "score" else logit
+        if self.what == "score":
+            return self.head.probabilities(logits[:, :, row, col], dim=1)[:, self.class_id]
+        return logit
 
 
 def _picker(head: Head, level: int, what: str, class_id: int, other: int | None) -> Picker:

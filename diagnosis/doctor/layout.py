@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from anatomy.shown import Record
+
 from .families import family
 
 FORMATS = ("cxcywh", "xywh", "xyxy", "ltrb")
@@ -24,7 +26,7 @@ def _in_tuples(value: Any) -> Any:
 
 
 @dataclass(frozen=True, repr=False)
-class TargetLayout:
+class TargetLayout(Record):
     """Channels of one tensor a level (or of one for all), and the order in which they are stored.
 
     ``box``: four channels in ``format`` (``cxcywh``, ``xywh`` corner and size, ``xyxy``, ``ltrb`` distances from the

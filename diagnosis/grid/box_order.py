@@ -23,8 +23,7 @@ def order_fault(head: Head, passes: Sequence[Pass], step: int) -> Finding | None
     """
     outputs = [pass_.box_logits for pass_ in passes]
     pyramid = head.pyramid(passes[0])
-    shapes, many = pyramid.shapes, pyramid.anchors_per_cell
-    sizes = [rows * cols * many for rows, cols in shapes]
+    shapes, sizes = pyramid.shapes, pyramid.counts
     if not 1 < len(sizes) <= MOST or any(
         one is None or one.dim() != 2 or one.shape[1] != sum(sizes) for one in outputs
     ):
@@ -33,7 +32,7 @@ def order_fault(head: Head, passes: Sequence[Pass], step: int) -> Finding | None
 
     @cache
     def agreement(level: int, start: int) -> float:
-        rows, cols = shapes[level]
+        (rows, cols), many = shapes[level], pyramid.anchors_at(level)
         before, x, y = (
             (one - grey)[:, start : start + sizes[level] : many].reshape(-1, rows, cols) for one in (still, right, down)
         )

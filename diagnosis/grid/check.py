@@ -1,5 +1,7 @@
 """Does every level of a detector lie on the image as its head declares? Asked of the running detector itself."""
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -7,8 +9,12 @@ import numpy as np
 
 import anatomy
 from anatomy import Head, UnsupportedModelError, whole_number
+from anatomy.arguments import refused
+from anatomy.head.level_colors import level_color
+from anatomy.shown import Part, Table, Words
 
 from ..findings import Finding, Report
+from ..objects.label_sources import EXAMPLE
 from .box_order import order_fault
 from .box_outputs import with_places
 from .boxes_verdict import HALF, points_apart
@@ -19,7 +25,7 @@ from .sight import Sight
 from .verdict import as_measured, as_reversal, check_shapes, judge_apart, sights_apart, with_labels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GridReport(Report):
     """A report that keeps what was measured.
 
@@ -30,6 +36,18 @@ class GridReport(Report):
     levels: tuple[GridLevel, ...] = ()
     image: np.ndarray | None = None
     blind: str = ""
+
+    def _parts(self) -> Iterable[Part]:
+        yield from super()._parts()
+        columns = ("level", "stride", "grid on the probe", "measured offsets, cells (x, y)")
+        rows = (
+            (one.name, f"{one.stride:g}", f"{one.cells[0]} × {one.cells[1]}", _told(one).partition(": ")[2])
+            for one in self.levels
+        )
+        if self.levels:
+            yield Table(columns, rows, len(self.levels), [level_color(one.name) for one in self.levels])
+        if self.blind:
+            yield Words([self.blind])
 
     def __str__(self) -> str:
         lines = [f"  {_told(level)}" for level in self.levels]
@@ -55,12 +73,26 @@ def check_grid(
     Findings: ``axes_swapped``, ``wrong_stride``, ``levels_reversed``, ``scrambled_layout``, ``half_cell_offset``,
     ``off_by_one_cell``; ``undecided`` (a warning) where a level answers too weakly, as random weights do.
     ``viz.grid`` draws the report.
+
+    >>> diagnosis.check_grid(model, step=32, sight=False).levels[0].name
+    'P3'
     """
     head = anatomy.describe(model)
+    _check_movable(head)
+    _check_all_classified(head)
     strides = np.array([level.stride for level in head.levels])
     step = whole_number(step, "step")
     if step <= 0 or (step % strides).any():
         raise ValueError(f"step must be a multiple of every stride {strides.tolist()} px, but {step!r} was given.")
+    if data is not None and not isinstance(data, Iterable | os.PathLike):
+        raise refused("diagnosis.check_grid", "labelled images as data", data, EXAMPLE)
+    size = head.input_size
+    if size is not None and size != (4 * step, 5 * step):
+        raise anatomy.UnsupportedModelError(
+            f"The grid is checked on inputs of {4 * step} × {5 * step} px, but this one takes "
+            f"{size[0]} × {size[1]} px alone. Export it with open sizes (dynamic=True), or check "
+            "the model that it was exported from."
+        )
     args = {"conf": 0.9, "iou": 0.7, **predict_args}
     readings, misfits, probes, order = _readings(head, step, seed, args)
     subject = f"grid of {type(head.net).__name__}"
@@ -100,6 +132,31 @@ def check_grid(
     findings = [*found, *as_reversal(head, with_labels(levels, [*found, *findings])[len(found) :])]
     probes += more + LOOKS * bool(seen)
     return GridReport(subject=subject, findings=tuple(findings), probes=probes, levels=levels, image=view, blind=blind)
+
+
+def _check_movable(head: Head) -> None:
+    """Refuse a head over which no patch can be moved in sizes of our choice, or whose cells have no classes."""
+    name = type(head.net).__name__
+    if head.second_stage:
+        raise UnsupportedModelError(
+            f"check_grid moves a patch and follows the classes of cells, but those of a {name} are of pooled "
+            "proposals. Look at viz.heatmaps(trace), which shows where it proposes."
+        )
+    if head.fixed_size is not None:
+        raise UnsupportedModelError(
+            f"check_grid moves a patch over inputs of several sizes, but a {name} scales every image to "
+            f"{head.fixed_size[1]} × {head.fixed_size[0]} px. Look at viz.anchor_grid(trace, level), which shows where "
+            "its cells lie."
+        )
+
+
+def _check_all_classified(head: Head) -> None:
+    """Refuse a head that classifies some cells alone."""
+    if head.chooses:
+        raise UnsupportedModelError(
+            f"check_grid moves a patch and follows the classes of every cell, but a {type(head.net).__name__} chooses "
+            "the cells that it classifies. Look at viz.heatmaps(trace), which shows of which cells it is sure."
+        )
 
 
 def _readings(

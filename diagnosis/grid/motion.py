@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import fft
 
 OFF, ON = 0.5, 0.9  # agreements of a single row or column that does not move so, and of one that does
 PART, WHOLE = 0.2, 0.93  # of what answers: a part that says something, and nearly all
 FLAT = 1e-3  # of the largest answer: by which those of all cells may differ where they are the same
+DIGITS = 9  # of an agreement: of displacements that agree as well the first is taken, whatever rounding says
 LEAST_SHARED = 0.3  # of the cells: displacements that leave less in common are not tried
 
 
@@ -30,12 +32,11 @@ class Motion:
 def measure_motion(before: np.ndarray, after: np.ndarray, expected: tuple[float, float]) -> Motion:
     """The move from ``before`` to ``after``, (c, h, w) each: the peak of their normalized cross-correlation."""
     height, width = before.shape[1:]
-    ones = np.ones((1, height, width))
-    product, shared = _correlate(before, after), _correlate(ones, ones)
-    energy = (_correlate(before**2, ones) * _correlate(ones, after**2)).clip(0)
+    product, shared = _correlate(before, after), _within(np.ones((height, width)))
+    energy = (_within((before**2).sum(0)) * _within((after**2).sum(0))[::-1, ::-1]).clip(0)
     worth = product / np.sqrt(energy.clip(max(1e-6 * energy.max(), 1e-300)))
     worth = np.where(shared >= LEAST_SHARED * height * width, worth, -1)
-    row, col = np.unravel_index(worth.argmax(), worth.shape)
+    row, col = np.unravel_index(worth.round(DIGITS).argmax(), worth.shape)
     at = [round(value) + side - 1 for value, side in zip(expected, (height, width), strict=True)]
     on = all(0 <= place < size for place, size in zip(at, worth.shape, strict=True)) and worth[*at] > -1
     return Motion(
@@ -77,6 +78,21 @@ def texture(side: int, seed: int) -> np.ndarray:
 def _correlate(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Sums over channels and cells of first[x] · second[x + d], (2h - 1, 2w - 1), d = 0 in the middle."""
     height, width = first.shape[1:]
-    size = (2 * height - 1, 2 * width - 1)
-    spectrum = np.conj(np.fft.rfft2(first, size)) * np.fft.rfft2(second, size)
-    return np.fft.fftshift(np.fft.irfft2(spectrum.sum(0), size))
+    size = [fft.next_fast_len(2 * side - 1, real=True) for side in (height, width)]
+    before, after = (np.asarray(fft.rfft2(part, size)) for part in (first, second))
+    found = np.asarray(fft.irfft2((np.conj(before) * after).sum(0), size))
+    return np.roll(found, (height - 1, width - 1), (0, 1))[: 2 * height - 1, : 2 * width - 1]
+
+
+def _within(values: np.ndarray) -> np.ndarray:
+    """Sums of (h, w) over the cells x of which x + d lies on the grid, (2h - 1, 2w - 1), d = 0 in the middle."""
+    sums = np.pad(values.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    (top, bottom), (left, right) = (_range(side) for side in values.shape)
+    part = sums[bottom] - sums[top]
+    return part[:, right] - part[:, left]
+
+
+def _range(side: int) -> tuple[np.ndarray, np.ndarray]:
+    """(2 side - 1,) each: the first of the cells that stay on a line of so many when they move, and the end of them."""
+    moves = np.arange(1 - side, side)
+    return np.maximum(-moves, 0), side - np.maximum(moves, 0)

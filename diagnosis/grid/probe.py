@@ -10,6 +10,7 @@ from torch import Tensor
 from anatomy import Head, Pass, Trace, UnsupportedModelError
 from anatomy.head.passes import run_passes
 from anatomy.head.sources import nothing_read
+from anatomy.shown import Record
 from anatomy.tracing.gradient import differentiate
 
 from .aim import Aim, read_aim
@@ -30,8 +31,8 @@ VAGUE = 0.15  # the second where sights scatter more, in cells
 CELLS, LARGEST = 4, 256  # the textures are 5 by 4 steps of so many cells of the coarsest level, and px at most
 
 
-@dataclass(frozen=True)
-class GridLevel:
+@dataclass(frozen=True, repr=False)
+class GridLevel(Record):
     """What was measured of one level.
 
     ``cells`` (rows, columns) of its grid on the probe. ``right`` and ``down``: how its cells moved for the patch's move

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from anatomy import Level, Pyramid
+from anatomy.shown import Record
 from anatomy.tracing.gradient import DifferentiablePass
 
 ROWS, COLS = (0.3, 0.7), (0.25, 0.5, 0.75)  # of a grid: the cells asked, far enough from every border
@@ -15,8 +16,8 @@ STRAIGHT = 0.4  # by which a slope may differ from that of cells that look where
 TURNS = 30  # of the search for a centre
 
 
-@dataclass(frozen=True)
-class Sight:
+@dataclass(frozen=True, repr=False)
+class Sight(Record):
     """Where cells of one level look: ``seen`` (n, 2) xy, the centre of their gradient's size, px of the network input.
 
     ``row`` and ``col`` (n,) of the cells, ``declared`` (n, 2) xy their points as the head declares them; ``stride`` px

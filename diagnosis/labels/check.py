@@ -75,6 +75,9 @@ def check_labels(
     pictures, spread evenly, None: all; files are always read all. Nothing is written.
 
     Raises FileNotFoundError and ValueError for data that hold no labels, TypeError and ValueError for arguments.
+
+    >>> diagnosis.check_labels(labels, progress=False).images
+    1
     """
     conf = share(conf, "conf")
     if images is not None and whole_number(images, "images") < 1:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from anatomy.shown import Told
+
 from .forms import (
     FORMATS,
     FRAMES,
@@ -50,8 +52,8 @@ READING_CODES = frozenset(
 """All codes that a reading may have."""
 
 
-@dataclass(frozen=True)
-class Reading:
+@dataclass(frozen=True, repr=False)
+class Reading(Told):
     """How four written numbers become a box; ``Reading()`` is Ultralytics' form: cx cy w h, shares of the image.
 
     A departure says what was done to right boxes before they were written, in this order: ``scale`` (x, y) of all

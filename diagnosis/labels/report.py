@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anatomy.shown import Record
+
 from ..findings import Report
 from .reading import Reading
 from .rest import Rest
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 PAIRING = "files_mispaired"
 
 
-@dataclass(frozen=True)
-class Mend:
+@dataclass(frozen=True, repr=False)
+class Mend(Record):
     """What would make the label files of ``images`` right.
 
     ``reading`` of their boxes; ``by_class`` {id written: reading} of classes that have one of their own, as written
@@ -86,7 +88,7 @@ class Mend:
         return tuple(dict.fromkeys((*pairing, *reading, *(classes if self.classes != sure.classes else ()))))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LabelReport(Report):
     """The findings about a labelled set, and the tables behind them.
 

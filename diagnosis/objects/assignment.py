@@ -1,6 +1,6 @@
 """Which cells of which levels training would make answer for each object, by the model's own assigner."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +8,9 @@ import numpy as np
 
 import anatomy
 from anatomy import Targets, Trace
+from anatomy.head.level_colors import level_color
+from anatomy.shown import Bar, Part, Shown, Table
+from anatomy.tracing.doors import check_trace
 
 from .labelled import check_labelled
 
@@ -23,8 +26,8 @@ SPARED = {
 }
 
 
-@dataclass(frozen=True)
-class Assignment:
+@dataclass(frozen=True, repr=False)
+class Assignment(Shown):
     """The positives of one image: n objects and the m cells that training would make answer for them.
 
     ``boxes`` (n, 4) xyxy px of the original, ``labels`` (n,) class ids; of rotated boxes the upright hulls, and
@@ -74,6 +77,18 @@ class Assignment:
     def names(self) -> tuple[str, ...]:
         """The class name of each object."""
         return tuple(self.trace.names[label] for label in self.labels.tolist())
+
+    def _title(self) -> str:
+        lost = f", {len(self.without)} objects without any" if len(self.without) else ""
+        return f"{len(self)} objects, {len(self.anchor)} positive cells{lost}"
+
+    def _parts(self) -> Iterable[Part]:
+        levels = [level.name for level in self.trace.levels]
+        totals = self.counts.sum(0).tolist()
+        yield Bar([(name, count, level_color(name)) for name, count in zip(levels, totals, strict=True)])
+        rows = ((i, name, *self.counts[i].tolist(), SPARED[self.why[i]] or "–") for i, name in enumerate(self.names()))
+        if len(self):
+            yield Table(("object", "class", *levels, "why none"), rows, len(self))
 
     def __str__(self) -> str:
         names = [level.name for level in self.trace.levels]
@@ -128,6 +143,9 @@ def assign(
     these YOLO26 ranks cells in Segment and Pose. One forward pass, in the frame that ``predict()`` makes (scaled and
     padded, no augmentation). Raises UnsupportedModelError where what is given does not determine the assignment,
     SelectionError for a branch that is not there.
+
+    >>> len(diagnosis.assign(model, trace, [[10, 10, 90, 100]], [0]))
+    1
     """
     trace = image if isinstance(image, Trace) else anatomy.trace(model, image, imgsz=imgsz, **predict_args)
     return assign_trace(trace, boxes, labels, branch=branch, segments=segments, keypoints=keypoints)
@@ -142,7 +160,12 @@ def assign_trace(
     segments: Any = None,
     keypoints: Any = None,
 ) -> Assignment:
-    """``assign`` for a pass that has been traced; at most its head is run."""
+    """``assign`` for a pass that has been traced; at most its head is run.
+
+    >>> len(diagnosis.assign_trace(trace, labels))
+    2
+    """
+    check_trace(trace, "diagnosis.assign_trace", ", boxes, labels")
     objects = check_labelled(trace, boxes, labels, segments=segments, keypoints=keypoints)
     boxes, labels = objects.boxes, objects.labels
     targets = objects.targets(trace, branch)

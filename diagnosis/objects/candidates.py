@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anatomy import Trace
+from anatomy.shown import Record
 from anatomy.tracing.overlap import pair_overlaps
 
 from .reach import Reach
@@ -24,8 +25,8 @@ STAGES = {
 }
 
 
-@dataclass(frozen=True)
-class Candidate:
+@dataclass(frozen=True, repr=False)
+class Candidate(Record):
     """The cell of one level that came nearest to finding an object.
 
     ``stage`` (a key of ``STAGES``) stopped it; ``iou`` of its box with the object, ``score`` its probability of the
@@ -71,8 +72,8 @@ class Field:
         self.trace, self.boxes, self.labels, self.iou = trace, boxes, labels, iou
         self.count, self.places = trace.pyramid.count, trace.places()
         height, width = trace.image.shape[:2]
-        decoded = trace.letterbox.to_original(trace.decode(np.arange(self.count)))
-        self.decoded = np.nan_to_num(decoded).clip(0, (width, height, width, height))
+        self.corner = (width, height, width, height)
+        self._decoded: dict[int, np.ndarray] = {}
         self.scores = trace.scores().cpu().numpy()
         self.top = self.scores.argmax(0)
         self.peak = self.scores.max(0)
@@ -90,13 +91,28 @@ class Field:
         self.finds = np.zeros(self.count, bool)  # an object of the cell's likeliest class
         self.overlap: dict[int, np.ndarray] = {}
         for start in range(0, len(self.boxes), TOGETHER):
-            some = pair_overlaps(self.boxes[start : start + TOGETHER], self.decoded)
-            for i, overlap in enumerate(some, start):
+            for i, overlap in enumerate(self._overlaps(slice(start, start + TOGETHER)), start):
                 label = int(self.labels[i])
                 np.maximum(self.best[label], overlap, out=self.best[label])
                 self.finds |= (overlap >= self.iou) & (self.top == label)
                 if i in wanted:
                     self.overlap[i] = overlap
+
+    def _overlaps(self, objects: slice) -> Iterable[np.ndarray]:
+        """(A,) of each of these objects, with every cell's box."""
+        boxes, labels = self.boxes[objects], self.labels[objects].tolist()
+        if self.trace.run.refined is None:
+            return pair_overlaps(boxes, self.decoded(0))
+        return [pair_overlaps(boxes[i : i + 1], self.decoded(label))[0] for i, label in enumerate(labels)]
+
+    def decoded(self, label: int) -> np.ndarray:
+        """(A, 4) the boxes of all cells, px of the original, clipped; as this class where a second stage moves them."""
+        label = label if self.trace.run.refined is not None else 0
+        if label not in self._decoded:
+            boxes = self.trace.decode(np.arange(self.count), np.full(self.count, label))
+            boxes = np.nan_to_num(self.trace.letterbox.to_original(boxes))
+            self._decoded[label] = boxes.clip(0, self.corner)
+        return self._decoded[label]
 
     def _passed(self, conf: float) -> np.ndarray:
         """Cells whose best class is confident enough; a detection is, whatever rounding says."""
@@ -182,7 +198,7 @@ class Field:
             score=float(self.scores[label, anchor]),
             top_class=int(self.top[anchor]),
             top_score=float(self.peak[anchor]),
-            xyxy=self.decoded[anchor],
+            xyxy=self.decoded(label)[anchor],
             by=by,
             reach=reach,
             beyond=beyond,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from anatomy import Trace
-from anatomy.arguments import shown
+from anatomy.arguments import refused, shown
 
 from .class_match import match_classes
 from .reading import ImageLabels, LabelledSet, read_labels
@@ -17,6 +17,8 @@ from .reading.coco_set import coco_set
 from .reading.data_yaml import splits_of
 from .reading.read import is_image_list
 from .reading.readers import LabelFiles
+
+EXAMPLE = "diagnosis.check_grid(model, [('photo.jpg', [[10, 20, 110, 220]], ['dog'])])"
 
 
 def is_label_source(value: Any) -> bool:
@@ -65,6 +67,8 @@ def _in_px(polygons: Iterable[np.ndarray], width: int, height: int) -> tuple[np.
 
 def labelled_images(data: Any) -> Iterator[tuple[Any, Any, Any]]:
     """(image, boxes, labels) of each entry of ``data``: such triples, ``ImageLabels``, or the source of a set."""
+    if not isinstance(data, Iterable | os.PathLike):
+        raise refused("Labelled images", "what read_labels reads, or a list of (image, boxes, labels)", data, EXAMPLE)
     entries: Iterable[Any] = read_labels(data) if isinstance(data, str | os.PathLike) else data
     for entry in entries:
         if isinstance(entry, ImageLabels):

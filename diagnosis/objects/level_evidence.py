@@ -1,12 +1,16 @@
 """Does a detection need its level? Silence the level, or the class row that made it, and see who takes its place."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from anatomy import Trace, finite_number
-from anatomy.arguments import whole_numbers
+from anatomy.head.level_colors import level_color
+from anatomy.shown import Part, Record, Shown, Table
+from anatomy.tracing.doors import check_trace
 from anatomy.tracing.overlap import pair_overlaps
 
 if TYPE_CHECKING:
@@ -20,8 +24,8 @@ VERDICTS = {
 SILENCED = ("row", "level")
 
 
-@dataclass(frozen=True)
-class Successor:
+@dataclass(frozen=True, repr=False)
+class Successor(Record):
     """What is most confident at a place when what was there is silenced.
 
     ``detected``: it becomes a detection, and was none before; otherwise it is the best candidate of the silenced class
@@ -41,8 +45,8 @@ class Successor:
     xyxy: np.ndarray
 
 
-@dataclass(frozen=True)
-class LevelEvidence:
+@dataclass(frozen=True, repr=False)
+class LevelEvidence(Shown):
     """What remains of each detection without its class row, and without its level. Made by ``level_evidence``.
 
     ``detections`` (n,) indices into the trace's; ``successors``: for each, what is left when its "row" and when its
@@ -55,6 +59,23 @@ class LevelEvidence:
     successors: tuple[dict[str, Successor | None], ...]
     verdicts: tuple[dict[str, str], ...]
     iou: float
+
+    def _title(self) -> str:
+        told = Counter(verdicts["level"] for verdicts in self.verdicts)
+        words = ", ".join(f"{count} {verdict}" for verdict, count in told.most_common())
+        return f"{len(self.detections)} detections without their level: {words}" if words else "no detections"
+
+    def _parts(self) -> Iterable[Part]:
+        columns = ("", "class", "confidence", "level", "without its row", "without its level", "then")
+        colors = [level_color(self.trace.detections.level_name[i]) for i in self.detections]
+        if self.detections:
+            yield Table(columns, map(self._row, range(len(self.detections))), len(self.detections), colors)
+
+    def _row(self, k: int) -> tuple:
+        found, i, verdicts = self.trace.detections, self.detections[k], self.verdicts[k]
+        then = self._words(self.successors[k]["level"])
+        what = found.class_name[i], f"{found.confidence[i]:.2f}", found.level_name[i]
+        return i, *what, verdicts["row"], verdicts["level"], then
 
     def __str__(self) -> str:
         found, lines = self.trace.detections, []
@@ -72,6 +93,21 @@ class LevelEvidence:
         name = self.trace.names[successor.class_id]
         who = f"{name} {successor.confidence:.2f} from {level} ({successor.row}, {successor.col})"
         return f"then {who}" if successor.detected else f"what is left, {who}, is no detection"
+
+    def strongest(self) -> np.ndarray:
+        """The best score in [0, 1] of each detection's class at its place on every level, (n, levels).
+
+        Of the anchors whose boxes overlap that of the detection by at least ``iou``; 0 where a level has none.
+        """
+        trace, found = self.trace, self.trace.detections
+        boxes = trace.letterbox.to_original(trace.decode(np.arange(trace.pyramid.count if self.detections else 0)))
+        scores = trace.scores().cpu().numpy()
+        best = np.zeros((len(self.detections), len(trace.levels)))
+        for n, i in enumerate(self.detections):
+            there = pair_overlaps(found.xyxy[i : i + 1], boxes)[0] >= self.iou
+            here = np.where(there, scores[int(found.class_id[i])], 0)
+            best[n] = [here[anchors].max(initial=0) for anchors in trace.pyramid.slices]
+        return best
 
     def to_df(self) -> "DataFrame":
         """Two rows a detection, as a polars DataFrame: without its class row, and without its level."""
@@ -107,29 +143,34 @@ class LevelEvidence:
 
 
 def level_evidence(trace: Trace, detections: Any = None, *, iou: float = 0.5) -> LevelEvidence:
-    """For each detection (all, an index or several), who takes its place without its class row, and without its level.
+    """For each detection, who takes its place without its class row, and without its level.
+
+    ``detections``: None (all), an index or several, a ``Detection`` or ``Detections``.
 
     A successor is a detection that was not there before and overlaps the box by at least ``iou``: of the same class
     ("redundant") or else of another ("contested"), the most confident. With none the detection was "necessary", and
     the best candidate of its class that is left at its place is told instead.
     The last step of the pass is done again with silent logits; the model is neither run nor changed.
     Raises IndexError for a detection that does not exist, ValueError for an overlap outside (0, 1].
+
+    >>> diagnosis.level_evidence(trace, 0).detections
+    (0,)
     """
+    check_trace(trace, "diagnosis.level_evidence")
     iou = finite_number(iou, "iou")
     if not 0 < iou <= 1:
         raise ValueError(f"iou must lie in (0, 1], but {iou!r} was given.")
     found = trace.detections
-    chosen = list(range(len(found))) if detections is None else whole_numbers(detections, "Detections").tolist()
-    wrong = [i for i in chosen if not 0 <= i < len(found)]
-    if wrong:
-        raise IndexError(f"Detection {wrong[0]} does not exist: this trace has {len(found)}.")
+    chosen = found.where(detections)
     after: dict[tuple, Trace] = {}
     successors, verdicts = [], []
-    every = np.arange(trace.pyramid.count if chosen else 0)
-    boxes = trace.letterbox.to_original(trace.decode(every))
+    boxes: dict[int, np.ndarray] = {}  # by class, where a second stage moves them; else alike for all
     for i in chosen:
         level, class_id = int(found.level[i]), int(found.class_id[i])
-        overlap = pair_overlaps(found.xyxy[i : i + 1], boxes)[0]
+        key = class_id if trace.run.refined is not None else 0
+        if key not in boxes:
+            boxes[key] = _boxes_of_all(trace, key)
+        overlap = pair_overlaps(found.xyxy[i : i + 1], boxes[key])[0]
         near = np.flatnonzero(overlap >= iou)
         then = {}
         for part, silent in zip(SILENCED, ((level, class_id), (level, "all")), strict=True):
@@ -141,6 +182,12 @@ def level_evidence(trace: Trace, detections: Any = None, *, iou: float = 0.5) ->
     return LevelEvidence(
         trace=trace, detections=tuple(chosen), successors=tuple(successors), verdicts=tuple(verdicts), iou=iou
     )
+
+
+def _boxes_of_all(trace: Trace, class_id: int) -> np.ndarray:
+    """The boxes of all anchors, as detections of this class, (A, 4) px of the original."""
+    every = np.arange(trace.pyramid.count)
+    return trace.letterbox.to_original(trace.decode(every, np.full(len(every), class_id)))
 
 
 def _successor(before: Trace, after: Trace, i: int, iou: float) -> Successor | None:
@@ -184,7 +231,7 @@ def _left(before: Trace, after: Trace, i: int, near: np.ndarray, overlap: np.nda
         class_id=class_id,
         confidence=float(scores[at]),
         iou=float(overlap[at]),
-        xyxy=after.letterbox.to_original(after.decode(anchor))[0],
+        xyxy=after.letterbox.to_original(after.decode(anchor, [class_id]))[0],
     )
 
 

@@ -8,6 +8,8 @@ import numpy as np
 
 import anatomy
 from anatomy import Trace
+from anatomy.head.level_colors import level_color
+from anatomy.shown import Part, Shown, Table, Words
 
 from .label_sources import is_label_source, labelled_images
 from .labelled import Objects, check_labelled
@@ -19,8 +21,8 @@ SIZES = ("small", "medium", "large", "background")
 SMALL, MEDIUM = 32**2, 96**2  # px² of the original: COCO's bounds, https://cocodataset.org/#detection-eval
 
 
-@dataclass(frozen=True)
-class LossByLevel:
+@dataclass(frozen=True, repr=False)
+class LossByLevel(Shown):
     """Loss of one image, or the mean over several, taken apart; sums over levels and sizes are the loss items.
 
     ``values`` (levels, 4, items): by level, by ``SIZES`` of the object that a cell answers for (its box, in px of the
@@ -45,6 +47,24 @@ class LossByLevel:
     def totals(self) -> dict[str, float]:
         """The loss items, as training reports them for batches of one image."""
         return dict(zip(self.items, self.values.sum((0, 1)).tolist(), strict=True)) | dict(self.unplaced)
+
+    def _title(self) -> str:
+        told = ", ".join(f"{name} {value:.4g}" for name, value in self.totals.items())
+        return f"{self.images} image(s): {told}"
+
+    def _parts(self) -> Iterable[Part]:
+        rows = (
+            (name, *(f"{value:.4f}" for value in values), int(cells))
+            for name, values, cells in zip(
+                self.level_names, self.values.sum(1), self.cells[:, :-1].sum(1).tolist(), strict=True
+            )
+        )
+        colors = [level_color(name) for name in self.level_names]
+        yield Table(("level", *self.items, "positive cells"), rows, len(self.level_names), colors)
+        told = [f"no level pays {item}: {value:.4f}" for item, value in self.unplaced.items()]
+        told += [f"without {item}: {why}" for item, why in self.left_out.items()]
+        if told:
+            yield Words(told)
 
     def __str__(self) -> str:
         head = ", ".join(f"{name} {value:.4f}" for name, value in self.totals.items())
@@ -91,6 +111,9 @@ def loss_by_level(
     ``assign``; the last two go with one image. In the frame that ``predict()`` makes, without augmentation. Items that
     need outlines or key points are left out where those are not known, and the result says so. Raises
     UnsupportedModelError where what is given does not determine the assignment.
+
+    >>> diagnosis.loss_by_level(model, trace, labels).level_names
+    ('P3', 'P4', 'P5')
     """
     more = {"segments": segments, "keypoints": keypoints}
     if (boxes is None) != (labels is None) and not is_label_source(boxes):

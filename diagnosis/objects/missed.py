@@ -1,11 +1,16 @@
 """Why an object was not found: its best candidate on every level, and the stage that stopped each."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from anatomy import Trace, finite_number
+from anatomy.head.level_colors import level_color
+from anatomy.shown import Part, Picture, Shown, Table
+from anatomy.tracing.doors import check_trace
 from anatomy.tracing.overlap import pair_overlaps
 
 from .candidates import STAGES, Candidate, Field
@@ -15,11 +20,12 @@ from .reach import Reach, ceiling, cut_words
 if TYPE_CHECKING:
     from polars import DataFrame
 
+LOST, FOUND = "#E8112D", "#FFFFFF"  # neither is the colour of a level
 SHOWN = 10  # objects that are listed
 
 
-@dataclass(frozen=True)
-class Missed:
+@dataclass(frozen=True, repr=False)
+class Missed(Shown):
     """What became of the n objects of one image.
 
     ``boxes`` (n, 4) xyxy px of the original, ``labels`` (n,) class ids; ``found`` (n,) the detection that found each
@@ -67,6 +73,22 @@ class Missed:
         best = self.candidates[i][self.best[i]]
         words = _words(self, best)
         return f"{words}; training gives it no positive cell" if self.positives[i] == 0 else words
+
+    def _title(self) -> str:
+        stages = Counter(self.stage(i) for i in self.objects.tolist())
+        told = ", ".join(f"{count} {stage}" for stage, count in stages.most_common())
+        return f"{len(self.objects)} of {len(self)} objects missed{': ' * bool(told)}{told}"
+
+    def _parts(self) -> Iterable[Part]:
+        lost, names = self.objects.tolist(), self.trace.names
+        boxes = [(box, LOST if i in set(lost) else FOUND) for i, box in enumerate(self.boxes.tolist())]
+        yield Picture(self.trace.image, boxes)
+        if lost:
+            rows = ((i, names[int(self.labels[i])], STAGES[self.stage(i)], self.reason(i)) for i in lost)
+            colors = [level_color(self.trace.levels[self.best[i]].name) for i in lost]
+            yield Table(
+                ("object", "class", "what stopped it", "the candidate that came nearest"), rows, len(lost), colors
+            )
 
     def __str__(self) -> str:
         head = f"{len(self.objects)} of {len(self)} objects missed (IoU ≥ {self.iou:g}, confidence > {self.conf:g})"
@@ -131,7 +153,11 @@ def missed(
     object, confident ones first. ``conf`` is that of the trace, where its head says it. ``positives`` asks the model's
     assigner as well. A candidate is held against an object only if no other object of the class fits it better. Raises
     ValueError for rotated boxes.
+
+    >>> len(diagnosis.missed(trace, labels))
+    2
     """
+    check_trace(trace, "diagnosis.missed", ", 'labels/photo.txt'")
     if trace.rotated:
         raise ValueError("missed compares upright boxes, but this head makes rotated ones.")
     iou = finite_number(iou, "iou")
@@ -207,6 +233,12 @@ def _words(result: Missed, best: Candidate) -> str:
     return f"{_stopped(result, best)}; {cut}" if cut and best.stage != "ceiling" else _stopped(result, best)
 
 
+def _was_asked(trace: Trace, anchor: int) -> bool:
+    """Whether the class rows were asked about this anchor: where a head chooses among cells, they were of some."""
+    chosen = trace.run.chosen
+    return chosen is None or bool((chosen == anchor).any())
+
+
 def _stopped(result: Missed, best: Candidate) -> str:
     """What stopped a candidate."""
     trace, names = result.trace, result.trace.names
@@ -220,6 +252,9 @@ def _stopped(result: Missed, best: Candidate) -> str:
         )
     if best.stage == "localisation":
         return f"{where}: the best box has IoU {best.iou:.2f}"
+    if best.stage == "confidence" and not _was_asked(trace, best.anchor):
+        sure = float(trace.objectness()[best.level][best.row, best.col])
+        return f"{where}: no query began there (the encoder was sure by {sure:.2f}; its box has IoU {best.iou:.2f})"
     if best.stage == "confidence":
         rest = "" if best.top_score <= best.score else f", {top} is likelier"
         score = f"{best.score:.2f}" if round(best.score, 2) < result.conf else f"{best.score:.4f}"

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from anatomy.shown import Record, Told
+
 from ..findings import Report
 
 if TYPE_CHECKING:
@@ -29,8 +31,8 @@ BACKWARD = {
 }
 
 
-@dataclass(frozen=True)
-class Layer:
+@dataclass(frozen=True, repr=False)
+class Layer(Told):
     """One call of one module. ``path`` as in ``named_modules``, ``call`` counts the calls of a pass from 0.
 
     ``kind`` is the module's type; ``leaf``: it has no modules inside; ``frozen``: it has weights of its own, none of
@@ -61,8 +63,8 @@ class Layer:
         return f"'{self.name}' ({self.kind})"
 
 
-@dataclass(frozen=True)
-class Origin:
+@dataclass(frozen=True, repr=False)
+class Origin(Told):
     """Where NaN or infinity first turns up in pass ``step``: ``direction`` "forward" or "backward", ``how`` of ``HOW``.
 
     ``layer`` is its index in ``Numerics.layers``, None where it is the loss or a weight. ``parent`` is the module in
@@ -108,8 +110,8 @@ class Origin:
         return f", in image{'s' * (len(self.images) > 1)} {shown} of the batch of {self.batch}"
 
 
-@dataclass(frozen=True, eq=False)
-class Scales:
+@dataclass(frozen=True, eq=False, repr=False)
+class Scales(Record):
     """Values of one direction, each array (passes, layers) float64; NaN where a layer had none.
 
     ``rms`` root mean square (the largest value where squares leave float32; inf or NaN where values are not finite),
@@ -132,7 +134,7 @@ class Scales:
         return self.non_finite == 0
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Numerics(Report):
     """The scale of every layer over ``passes`` = optimizer steps + 1; row k of an array is after k steps.
 

@@ -7,6 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anatomy.head.level_colors import level_color
+from anatomy.shown import Part, Shown, Table
+
 from . import answers, evaluation
 from .folder import missing, read_asked, table_files
 from .photographs import Photographs, show
@@ -33,7 +36,7 @@ class SurveyLevel:
     stride: float
 
 
-class Survey:
+class Survey(Shown):
     """What a detector made of a data set, opened from the folder that ``survey`` wrote.
 
     ``objects``, ``detections`` and ``images`` are lazy polars frames, one row each, in the order of the set; their
@@ -173,11 +176,21 @@ class Survey:
         )
         return {name: int(value) for name, value in totals.collect().row(0, named=True).items()}
 
-    def __repr__(self) -> str:
+    def _title(self) -> str:
         counts = self._counts
         truth = f", {counts['found']} of {counts['objects']} objects found" if self.truth else ""
         unreadable = f", {counts['unreadable']} unreadable" if counts["unreadable"] else ""
-        return f"Survey({str(self.path)!r}, {len(self)} images{unreadable}, {counts['detections']} detections{truth})"
+        return f"{str(self.path)!r}, {len(self)} images{unreadable}, {counts['detections']} detections{truth}"
+
+    def _parts(self) -> Iterable[Part]:
+        if not self.truth:
+            return
+        rows = [tuple(row.values()) for row in self.precision("level_name").to_dicts()]
+        colors = [level_color(str(row[0])) for row in rows]
+        yield Table(tuple(self.precision("level_name").columns), rows, len(rows), colors)
+        reasons = self.reasons().to_dicts()
+        if reasons:
+            yield Table(tuple(reasons[0]), (tuple(row.values()) for row in reasons), len(reasons))
 
     def _table(self, name: str) -> "LazyFrame":
         import polars

@@ -14,6 +14,7 @@ from anatomy.archive.whole import write_whole
 from anatomy.families.registry import describe, plain_network
 from anatomy.head.at_rest import at_rest
 from anatomy.head.following import Training
+from anatomy.shown import Record
 
 from ..scales import Numerics, Origin, numerics
 from .record import BROKEN
@@ -21,8 +22,8 @@ from .record import BROKEN
 MOST = 3  # batches of one training that are kept
 
 
-@dataclass(frozen=True)
-class BrokenBatch:
+@dataclass(frozen=True, repr=False)
+class BrokenBatch(Record):
     """One batch whose loss or gradient was not finite, in a file of tensors and plain values.
 
     ``step`` and ``epoch`` as in the table of batches; ``place``: what was not finite first, in words.

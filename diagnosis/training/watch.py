@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from torch.amp.grad_scaler import GradScaler
 from anatomy import describe, whole_number
 from anatomy.head.following import FLAT, BatchLabels, Following, Training
 from anatomy.head.head import Head
+from anatomy.shown import Part, Shown
 
 from ..findings import Finding, Report
 from .broken import BrokenBatch
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from polars import DataFrame
 
 
-class Watch:
+class Watch(Shown):
     """A training as it was watched: rows, findings, and batches that broke it. Made by ``watch`` and ``read_watch``.
 
     While the training runs, everything can be asked for as far as it has come. ``path``: the folder, or None.
@@ -188,9 +189,12 @@ class Watch:
         """A watch is there, though it may not have seen a batch yet."""
         return True
 
-    def __repr__(self) -> str:
+    def _title(self) -> str:
         where = f"{str(self.path)!r}, " if self.path is not None else ""
-        return f"Watch({where}{len(self)} batches watched, {len(self.findings)} finding(s))"
+        return f"{where}{len(self)} batches watched, {len(self.findings)} finding(s)"
+
+    def _parts(self) -> Iterable[Part]:
+        return self.report()._parts()
 
     def __str__(self) -> str:
         return str(self.report())
@@ -249,6 +253,8 @@ def watch(
 
     Raises TypeError and ValueError for arguments such as ``every`` below 1, UnsupportedModelError for a model without
     levels, FileExistsError where ``out`` holds something else, or a watch without ``resume``.
+
+    >>> watch = diagnosis.watch(model)  # and then model.train(data="data.yaml")
     """
     every = whole_number(every, "every, the batches from one that is watched to the next,")
     if every < 1:

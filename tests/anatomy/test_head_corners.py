@@ -15,7 +15,7 @@ from ultralytics.utils import IterableSimpleNamespace
 
 import anatomy
 import surgery
-from anatomy.families.torchvision.head import _class_shift
+from anatomy.families.torchvision.selection import class_shift
 from anatomy.families.ultralytics import tap
 from anatomy.families.ultralytics.layout import detect_module
 from anatomy.families.ultralytics.lock import joined_lock
@@ -115,7 +115,7 @@ def test_every_field_of_detections_holds_one_entry_each(corner):
     ):
         replace(found, xyxy=found.xyxy[:1])
     rivals = found.suppressed[0] if found.suppressed else None
-    assert len(fields(found)) == 14 and (rivals is None or len(rivals) == 0)
+    assert len(fields(found)) == 15 and (rivals is None or len(rivals) == 0)
 
 
 def test_a_comparison_made_by_hand_needs_no_more_than_it_says():
@@ -192,7 +192,7 @@ def test_beyond_how_many_coordinates_torchvision_takes_class_by_class():
     for kind, most in (("cpu", 1000), ("cuda", 25_000)):
         for count, shift in ((most, 8.0), (most + 1, None), (0, 0.0)):
             made = boxes(count, kind)
-            assert _class_shift(Boxes(count=count, **vars(made))) == shift
+            assert class_shift(Boxes(count=count, **vars(made))) == shift
 
 
 def candidates(**changes) -> Candidates:

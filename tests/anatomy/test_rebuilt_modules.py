@@ -76,6 +76,7 @@ def test_genuine_layers_fit_their_weights(module):
         changed(nn.BatchNorm2d(4), num_features=5),
         changed(nn.Linear(3, 5), in_features=4),
         changed(nn.Linear(3, 5), out_features=4),
+        changed(nn.Embedding(3, 5), num_embeddings=4),
         repconv(c1=5),
     ],
     ids=lambda module: str(module).partition("\n")[0],

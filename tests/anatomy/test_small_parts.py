@@ -374,7 +374,7 @@ def test_logits_within_two_hundredths_of_their_spread_are_the_same(share, found,
     spread = made[0].flatten(1).std(1).square().sum().sqrt()
     shown_ = made[0].flip(1).clone() if turned else made[0].clone()
     shown_[2] += share * spread
-    view = DifferentiablePass(run=SimpleNamespace(logits=(shown_,)), pixels=made, logits=(made[0],), anchors=1)
+    view = DifferentiablePass(run=SimpleNamespace(logits=(shown_,)), pixels=made, logits=(made[0],))
     if found:
         assert view.place(0, 0, 3) == ((2, 3) if turned else (0, 3))
     else:

@@ -14,6 +14,13 @@ def family(request):
 
 
 @pytest.fixture
+def edited(family):
+    """Asked for by tests that edit."""
+    if not family.editable:
+        pytest.skip("the head has no class rows: edits are refused, which test_refusals.py holds")
+
+
+@pytest.fixture
 def model(family):
     """The detector, lent: what a test did by edits alone is taken back, and nothing else may be left of it."""
     found = lending.network(family)

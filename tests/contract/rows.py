@@ -43,6 +43,7 @@ class Family:
     ``build`` makes it small, with random weights that detect something on several levels of ``PICTURE``.
     ``predict(model, image, args)`` is its own prediction, of which the workbench knows nothing; ``answer`` reads the
     same out of ``trace.result``. ``levels``: the names of its levels. ``shared``: they have one class convolution.
+    ``second_stage``: its class rows read pooled proposals, not the cells of a map.
     ``refuses``: what it does not offer, and the words in which it says so; the offers are in ``test_refusals.OFFERS``.
     ``checks``: the arguments of its prediction that are checked.
     """
@@ -56,6 +57,11 @@ class Family:
     files: Files | None = None
     refuses: Mapping[str, str] = field(default_factory=dict)
     checks: tuple[str, ...] = ("conf", "iou", "imgsz")
+    second_stage: bool = False
+
+    @property
+    def editable(self) -> bool:
+        return "edits" not in self.refuses
 
     @property
     def shared(self) -> bool:
@@ -125,6 +131,19 @@ def ultralytics_refusals(name: str) -> dict[str, str]:
     return found
 
 
+def other_head(name: str, build: Callable[[], Any], refuses: Mapping[str, str], **args: Any) -> Family:
+    """A row of a head of queries or of text."""
+    return Family(
+        name=name,
+        build=build,
+        predict=ultralytics_predict,
+        answer=ultralytics_answer,
+        args={"imgsz": 128, "conf": 0.25, **args},
+        files=Files(ULTRALYTICS_ALONE),
+        refuses=refuses,
+    )
+
+
 def published_net(label: str, name: str):
     """A YOLO object in the size of its file. No two rows have equal weights: the workbench tells predictors by them."""
     from tests.ultralytics_nets import as_published
@@ -166,6 +185,12 @@ def pyramid_answer(prediction) -> Answer:
 def own_predict(net, image, args) -> Answer:
     """A fresh pass as its description makes it: the workbench has no part in it."""
     (found,) = net.describe_head().passes(image, args["conf"], None, None)
+    return found.result
+
+
+def named_predict(net, image, args) -> Answer:
+    """As ``own_predict``, of a description whose arguments go by name."""
+    (found,) = net.describe_head().passes(image, **args)
     return found.result
 
 

@@ -82,8 +82,9 @@ def files(family, tmp_path_factory):
 
 
 def test_law_7_a_saved_detector_predicts_the_same_elsewhere(family, model, elsewhere, files):
-    edit_everything(model, family)
-    surgery.undo(model)  # the muted level would leave little to compare
+    if family.editable:
+        edit_everything(model, family)
+        surgery.undo(model)  # the muted level would leave little to compare
     here = family.predict(model, PICTURE, family.args)
     path = surgery.save(model, files / "edited.pt")
     there, ours = elsewhere(family.files).predict(path, family.args)
@@ -92,7 +93,7 @@ def test_law_7_a_saved_detector_predicts_the_same_elsewhere(family, model, elsew
     assert all(torch.equal(*pair) for pair in zip(here, there, strict=True))
 
 
-def test_law_7_a_history_that_was_saved_can_be_undone(family, model, tmp_path):
+def test_law_7_a_history_that_was_saved_can_be_undone(edited, family, model, tmp_path):
     before = portrait(model)
     edit_everything(model, family)
     edited = portrait(model)

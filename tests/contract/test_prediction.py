@@ -28,7 +28,7 @@ def test_a_trace_finds_what_the_detector_finds(family, model, trace):
     assert len(trace.detections) == len(family.answer(trace.result)[0])
 
 
-def test_law_2_edits_reach_predict_on_every_branch(family, model):
+def test_law_2_edits_reach_predict_on_every_branch(edited, family, model):
     plain = family.predict(model, PICTURE, family.args)
     edit_everything(model, family)
     surgery.reset(model)
@@ -42,7 +42,7 @@ def test_law_2_edits_reach_predict_on_every_branch(family, model):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_law_6_replay_equals_predict(family, model, threads):
+def test_law_6_replay_equals_predict(edited, family, model, threads):
     torch.set_num_threads(threads)
     trace = anatomy.trace(model, PICTURE, **family.args)
     plain = family.predict(model, PICTURE, family.args)
@@ -58,7 +58,7 @@ def test_law_6_replay_equals_predict(family, model, threads):
     assert same(family.answer(trace.replay().result), plain)
 
 
-def test_law_6_a_replay_is_the_whole_trace(family, model, trace):
+def test_law_6_a_replay_is_the_whole_trace(edited, family, model, trace):
     for name, edit in single_edits(model, family).items():
         with surgery.scratch(model):
             edit()
@@ -69,7 +69,7 @@ def test_law_6_a_replay_is_the_whole_trace(family, model, trace):
     assert trace.replay().to_df().equals(trace.to_df())
 
 
-def test_a_muted_level_finds_nothing(family, model, trace):
+def test_a_muted_level_finds_nothing(edited, family, model, trace):
     if not family.shared:
         surgery.mute_level(model, 0)
         assert 0 not in trace.replay().detections.level

@@ -26,12 +26,12 @@ def texts(figure, artists, side):
 
 
 def test_every_change_is_marked_with_the_same_numbers_on_both_sides(figure, artists):
-    assert texts(figure, artists, 0) == {"1  bird 0.88", "2  bird 0.82", "3  bird 0.73", "4  dog 0.71\ngone"}
+    assert texts(figure, artists, 0) == {"0  bird 0.88", "1  bird 0.82", "2  bird 0.73", "3  dog 0.71\ngone"}
     assert texts(figure, artists, 1) == {
-        "1  bird 0.88",
-        "2  bird → cat\n(+1) 0.82",
-        "3  bird\n0.73 → 0.62",
-        "5  dog 0.62\nnew, freed from 4",
+        "0  bird 0.88",
+        "1  bird → cat\n(+1) 0.82",
+        "2  bird\n0.73 → 0.62",
+        "4  dog 0.62\nnew, freed from 3",
     }
 
 
@@ -64,7 +64,7 @@ def test_the_legend_says_what_happened(figure):
 
 def test_labels_beyond_the_most_are_left_out_changes_first(pair, artists):
     figure = viz.compare(*pair, most=1)
-    assert texts(figure, artists, 1) == {"2  bird → cat\n(+1) 0.82"}
+    assert texts(figure, artists, 1) == {"1  bird → cat\n(+1) 0.82"}
     assert "6 left out" in figure.legends[0].get_title().get_text()
 
 
@@ -79,16 +79,16 @@ def two_models(stage, hot):
 def test_two_models_are_matched_by_place_and_the_figure_says_so(two_models, artists):
     figure = viz.compare(*two_models)
     assert texts(figure, artists, 0) == {
-        "1  bird 0.88",
-        "2  dog 0.73",
-        "3  bird 0.82",
-        "4  cat 0.62\nhere alone",
+        "0  bird 0.88",
+        "1  dog 0.73",
+        "2  bird 0.82",
+        "3  cat 0.62\nhere alone",
     }
     assert texts(figure, artists, 1) == {
-        "1  bird\n0.88 → 0.80",
-        "2  dog P4 → P5\n0.73 → 0.83",
-        "3  bird → cat\n0.82 → 0.69",
-        "5  cat 0.60\nhere alone",
+        "0  bird\n0.88 → 0.80",
+        "1  dog P4 → P5\n0.73 → 0.83",
+        "2  bird → cat\n0.82 → 0.69",
+        "4  cat 0.60\nhere alone",
     }
     assert not artists(figure, "join")
     assert [ax.get_title() for ax in figure.axes] == ["first model: 4 detections", "second model: 4 detections"]

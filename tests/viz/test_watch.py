@@ -105,13 +105,13 @@ def test_epochs_are_named_where_they_begin(ten):
 
 def test_findings_stand_where_they_began_and_in_words_below(ten, artists):
     (number,) = artists(ten, "mark:positives")
-    assert (number.get_text(), number.xy[0]) == ("1", 30)
+    assert (number.get_text(), number.xy[0]) == ("0", 30)
     (number,) = artists(ten, "mark:grad_box")
-    assert (number.get_text(), number.xy[0]) == ("2", 80)
+    assert (number.get_text(), number.xy[0]) == ("1", 80)
     assert artists(ten, "mark:grad_class") == []
     assert words(ten).splitlines()[-2:] == [
-        "1  warning: level_starved: P4 has had no positive.",
-        "2  error: no_gradient: The box stack is idle.",
+        "0  warning: level_starved: P4 has had no positive.",
+        "1  error: no_gradient: The box stack is idle.",
     ]
     assert "1 error(s), 1 warning(s)" in ten.get_suptitle()
 
@@ -119,7 +119,7 @@ def test_findings_stand_where_they_began_and_in_words_below(ten, artists):
 def test_findings_that_begin_together_share_a_plate_and_the_rest_is_counted(artists):
     found = [Finding("exploding_gradient", "warning", None, f"No. {n}.", {"began": 50 + n}) for n in range(3)]
     figure = viz.watch(watch_of(10, *found), most=2)
-    assert [plate.get_text() for plate in artists(figure, "mark:grad")] == ["1 2"]
+    assert [plate.get_text() for plate in artists(figure, "mark:grad")] == ["0 1"]
     assert words(figure).endswith("… and 1 more: print(watch) tells them all.")
 
 

@@ -1,6 +1,6 @@
 """What the cells of each level answer, as arrays: the rows that a figure of heat maps draws."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +36,7 @@ def readings(trace: Trace, classes: ClassChoice | None, what: str) -> list[Readi
     chosen = select_classes(trace.names, classes)
     class_id = trace.detections.class_id
     if what == "objectness":
-        heat = _arrays(level[list(chosen)].amax(0).sigmoid() for level in trace.logits)
+        heat = _arrays(_probabilities(trace, chosen))
         name = ", ".join(trace.names[index] for index in chosen[:4]) + (" …" if len(chosen) > 4 else "")
         return [Reading(name, _largest(what), heat, np.flatnonzero(np.isin(class_id, chosen)))]
     if len(chosen) > MOST_ROWS:
@@ -53,19 +53,27 @@ def _of_class(trace: Trace, class_id: int, what: str) -> Reading:
     return Reading(
         name=trace.names[class_id],
         meaning=KINDS[what],
-        heat=_arrays(level.sigmoid() for level in logits) if what == "score" else _arrays(logits),
+        heat=_arrays(_probabilities(trace, [class_id]) if what == "score" else logits),
         found=np.flatnonzero(trace.detections.class_id == class_id),
     )
 
 
 def _of_all(trace: Trace, what: str) -> Reading:
     """The largest over all classes, or the head's own objectness where it has one."""
-    logits = [level.amax(0) for level in trace.logits]
-    scores = [level.sigmoid() for level in logits]
+    detectable = list(trace.head.detectable)
+    logits = [level[detectable].amax(0) for level in trace.logits]
+    scores = _probabilities(trace, detectable)
     heat = {"objectness": trace.objectness(), "score": scores, "logit": logits}[what]
     same = all(torch.allclose(a, b, equal_nan=True) for a, b in zip(heat, scores, strict=True))
     meaning = KINDS[what] if what == "objectness" and not same else _largest(what)
     return Reading("", meaning, _arrays(heat), np.arange(len(trace.detections)))
+
+
+def _probabilities(trace: Trace, classes: Sequence[int]) -> list[torch.Tensor]:
+    """The largest probability of these classes in each cell, one (h, w) tensor a level."""
+    if trace.head.background is None:  # the sigmoid of the largest logit, which is quicker
+        return [level[list(classes)].amax(0).sigmoid() for level in trace.logits]
+    return [level[list(classes)].amax(0) for level in trace.probabilities()]
 
 
 def _largest(what: str) -> str:

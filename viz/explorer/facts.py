@@ -58,16 +58,15 @@ def explain(trace: Trace, anchor: int, before: Trace | None = None) -> Facts:
     level, row, col = (int(part[0]) for part in (place.level, place.row, place.col))
     strides = [entry.stride for entry in trace.levels]
     index, lost_to = index_of(trace, anchor), _winner(trace, anchor)
-    own = trace.logits[level][:, row, col]
-    best = own.float().argsort(descending=True, stable=True)[:MOST_CLASSES].tolist()
+    best = _best_classes(trace, level, row, col)
     class_id = best[0] if index is None else int(trace.detections.class_id[index])
     classes = tuple([class_id, *(other for other in best if other != class_id)][:MOST_CLASSES])
     places = tuple(_same_spot(trace, class_id, level, row, col, other) for other in range(len(strides)))
-    logits = torch.stack([trace.logits[other][list(classes), r, c] for other, (r, c) in enumerate(places)], 1)
-    scores = logits.float().sigmoid().cpu().numpy()
+    chances = [_chances(trace, other, *cell)[list(classes)] for other, cell in enumerate(places)]
+    scores = torch.stack(chances, 1).cpu().numpy()
     confidence = float(scores[0, level] if index is None else trace.detections.confidence[index])
     point = trace.points([anchor])
-    box = trace.decode(anchor)[0]
+    box = trace.decode([anchor], [class_id])[0]
     entropy, no_entropy = _entropy(trace, anchor, before)
     return Facts(
         anchor=anchor,
@@ -92,6 +91,19 @@ def explain(trace: Trace, anchor: int, before: Trace | None = None) -> Facts:
         lost_to=lost_to,
         verdict=_verdict(trace, anchor, index, lost_to, before),
     )
+
+
+def _best_classes(trace: Trace, level: int, row: int, col: int) -> list[int]:
+    """The classes of the largest logits of a cell, best first."""
+    detectable = list(trace.head.detectable)
+    order = trace.logits[level][detectable, row, col].float().argsort(descending=True, stable=True)
+    return [detectable[index] for index in order[:MOST_CLASSES].tolist()]
+
+
+def _chances(trace: Trace, level: int, row: int, col: int) -> torch.Tensor:
+    """(nc,) the class probabilities of a cell, of several anchors the largest."""
+    logits = trace.run.logits[level][:, row, col].reshape(-1, len(trace.names)).float()
+    return trace.head.probabilities(logits, dim=1).amax(0)
 
 
 def index_of(trace: Trace, anchor: int | None) -> int | None:

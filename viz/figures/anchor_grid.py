@@ -12,6 +12,7 @@ from anatomy import Trace, select_levels
 
 from ..canvas.arguments import LevelChoice
 from ..canvas.frame import anchor_points, cell_boxes, cell_edges, input_frame
+from ..canvas.given import one_trace
 from ..canvas.layout import fit, panels
 from ..canvas.legend import dot, foot, ring
 from ..canvas.palette import MISSING, level_color
@@ -35,7 +36,10 @@ def anchor_grid(
     The panels show the whole network input in px of the original; letterbox padding is hatched grey. ``cells`` marks
     the cells that made detections, ``points`` draws the anchor points. Returns a Figure; raises SelectionError for an
     unknown level.
+
+    >>> figure = viz.anchor_grid(trace, "P4")
     """
+    one_trace(trace, "viz.anchor_grid")
     chosen = select_levels(trace.levels, level)
     frame = input_frame(trace)
     across, down = frame[2] - frame[0], frame[3] - frame[1]

@@ -1,6 +1,7 @@
 """Which cells of each level training would make answer for each object, cell by cell upon the photograph."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -11,10 +12,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from anatomy import Trace, select_levels
-from diagnosis import SPARED, Assignment
+from diagnosis import SPARED, Assignment, assign_trace
 
 from ..canvas.arguments import LevelChoice
 from ..canvas.frame import anchor_points, cell_boxes, cell_edges, corners, vertices
+from ..canvas.given import of_objects
 from ..canvas.labels import Label, write_labels
 from ..canvas.layout import fit, panels
 from ..canvas.legend import dot, foot, ring
@@ -30,7 +32,9 @@ WEAK = "0.15"  # the outline of an object without positives, on white
 
 
 def assignment(
-    assigned: Assignment,
+    assigned: Assignment | Trace,
+    boxes: Any = None,
+    labels: Any = None,
     *,
     level: LevelChoice = "all",
     strength: str = "target",
@@ -41,11 +45,17 @@ def assignment(
 ) -> Picture:
     """Draw the positive cells of each object, one panel a level, and all objects in a panel of their own.
 
+    ``assigned``: what ``diagnosis.assign`` returned; or a trace, with ``boxes`` and ``labels`` as that function takes
+    them.
+
     A cell has the colour and number of its object and is the more opaque the larger its ``strength``: "target", what
     its class row is trained towards, or "alignment", both from 0 to 1; the best cell of each object is outlined.
     Objects that get no cell at all are dashed, with the reason. ``level`` as in ``anatomy.select_levels``; one level
     alone has no panel of objects. Returns a Figure; raises SelectionError for an unknown level.
+
+    >>> figure = viz.assignment(trace, labels, level="P3")
     """
+    assigned = of_objects(assigned, boxes, labels, Assignment, assign_trace, "viz.assignment")
     if strength not in ("target", "alignment"):
         raise ValueError(f"strength must be 'target' or 'alignment', but {strength!r} was given.")
     trace = assigned.trace

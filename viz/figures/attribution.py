@@ -1,32 +1,32 @@
 """Which part of the photograph made a detection, drawn upon it, with the evidence for the map below."""
 
 from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
-from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import CenteredNorm, Normalize
 from matplotlib.lines import Line2D
 
-from diagnosis import METHODS, Attribution, Faithfulness
+from anatomy import Trace
+from diagnosis import METHODS, Attribution, Faithfulness, attribute
 
+from ..canvas.evidence_map import draw_map, enlarge, slim_scale
 from ..canvas.frame import cell_boxes, corners
-from ..canvas.heat import LEAST, MOST, colour_scale
+from ..canvas.given import several
 from ..canvas.layout import fit, panels
 from ..canvas.legend import foot, ring
 from ..canvas.palette import level_color
-from ..canvas.photo import MOST_PIXELS, cell_marks, outline, photograph, stretch_note
+from ..canvas.photo import cell_marks, outline, stretch_note
 from ..canvas.style import DOUBLE, SINGLE, Picture, Style, styled
 
 COLUMNS = 3
-PEAK = 99.9  # percentile of the size of the values at which the scale ends
 
 
 def attribution(
-    attributions: Attribution | Sequence[Attribution],
-    faithfulness: Faithfulness | Sequence[Faithfulness] | None = None,
+    attributions: Attribution | Sequence[Attribution] | Trace,
+    faithfulness: Faithfulness | Sequence[Faithfulness] | Any = None,
     *,
+    method: str = "default",
     cell: bool = True,
     cmap: str | None = None,
     width: float | None = None,
@@ -34,11 +34,19 @@ def attribution(
 ) -> Picture:
     """Draw maps of ``diagnosis.attribute`` upon the photograph, each on a scale of its own, up to three in a row.
 
+    Of a trace, the second place takes a detection (by default the first), and ``method`` makes its map.
     ``faithfulness``: one for each map, written below it. The box and the explained cell wear the colour of their
-    level. Signed maps diverge from white at 0; of the others weak values let the photograph through. The scale ends
-    at the 99.9th percentile, what lies beyond shows as an arrow. Returns a Figure; raises ValueError.
+    level; a small object stands enlarged in the corner farthest from it. Signed maps diverge from white at 0; of the
+    others weak values let the photograph through. The scale ends at the 99.9th percentile, what lies beyond shows as
+    an arrow. Returns a Figure; raises ValueError.
+
+    >>> figure = viz.attribution(trace, 0, method="quick")
     """
-    maps = [attributions] if isinstance(attributions, Attribution) else list(attributions)
+    if isinstance(attributions, Trace):
+        wanted = 0 if faithfulness is None else faithfulness
+        attributions, faithfulness = attribute(attributions, wanted, method), None
+    example = "diagnosis.attribute(trace, 0)"
+    maps = several(attributions, Attribution, "viz.attribution", "an Attribution, several, or a Trace", example)
     evidence = _evidence(faithfulness, len(maps))
     if not maps or len(evidence) != len(maps):
         raise ValueError(f"One map or more, and one faithfulness for each, are needed: {len(maps)}, {len(evidence)}.")
@@ -60,6 +68,7 @@ def attribution(
             outline(ax, corners(subject.box), level_color(name), width=1.2, gid="box")
             if cell:
                 cell_marks(ax, cell_boxes(subject.trace, subject.level, subject.row, subject.col), name)
+            enlarge(ax, one, cmap)
     return figure
 
 
@@ -75,23 +84,7 @@ def _draw(
 ) -> None:
     """One panel: photograph, heat, title, evidence, scale."""
     trace, subject = one.subject.trace, one.subject
-    photograph(ax, trace.image, grey=True)
-    height, width = one.map.shape
-    pace = max(-(-max(height, width) // MOST_PIXELS), 1)
-    values = one.map[::pace, ::pace]
-    norm = _norm(one.map, one.signed)
-    strength = abs(2 * norm(values) - 1) if one.signed else norm(values)
-    drawn = ax.imshow(
-        values,
-        cmap=colormaps[cmap or ("RdBu_r" if one.signed else "magma")],
-        norm=norm,
-        alpha=LEAST + (MOST - LEAST) * np.asarray(strength).clip(0, 1) ** 0.5,
-        extent=(0, width, height, 0),
-        interpolation="nearest",
-        aspect=ax.get_aspect(),
-    )
-    drawn.set_gid("attribution")
-    ax.set(xlim=(0, width), ylim=(height, 0))
+    drawn = draw_map(ax, one, cmap)
     where = f"{trace.levels[subject.level].name} cell ({subject.row}, {subject.col})"
     words = METHODS[one.method].words if one.method in METHODS else one.method
     parts = [words, f"{subject.words} = {subject.value:.3g}", where]
@@ -101,18 +94,7 @@ def _draw(
         lines.append(one.heat.note)
     if lines:
         ax.set_xlabel("\n".join(_broken(lines, narrow)), fontsize="small", labelpad=3)
-    colour_scale(figure, drawn, ax, [one.map], one.unit)
-
-
-def _norm(values: np.ndarray, signed: bool) -> Normalize:
-    """From 0 to a high percentile, or as far below 0 as above; the small rest goes beyond the ends."""
-    seen = np.abs(values[values != 0])
-    most = float(np.percentile(seen, PEAK)) if len(seen) else 1.0
-    if signed:
-        norm = CenteredNorm(0.0, most)
-        norm.vmin, norm.vmax = -most, most
-        return norm
-    return Normalize(0.0, most)
+    slim_scale(figure, drawn, ax, one)
 
 
 def _broken(lines: list[str], narrow: bool) -> list[str]:

@@ -12,6 +12,7 @@ from matplotlib.patheffects import withStroke
 
 import anatomy
 from anatomy import Comparison, Trace
+from anatomy.tracing.compare import TOLD_FIRST
 from anatomy.tracing.matching import check_one_image, check_traces
 
 from ..canvas.cut import cut_handles, draw_cut
@@ -35,7 +36,6 @@ LOOKS = {  # status -> line width, line style, words for the legend: of one mode
     "new": (1.2, (0, (3, 1.5)), "new"),
 }
 WORDS_OF_TWO = {"class": "class differs", "gone": "found on the left alone", "new": "found on the right alone"}
-TOLD_FIRST = ("class", "new", "gone", "level", "confidence", "less sure", "surer", "same")
 TITLES = {"anchor": ("before", "after"), "iou": ("first model", "second model")}
 
 
@@ -58,6 +58,8 @@ def compare(
     what one of them finds alone, another class or level, surer or less sure. A side that the ceiling of its level cuts
     is thick and dotted. Numbers are the same on both sides; at
     most ``most`` labels a side, changes first. Returns a Figure; raises ValueError for traces of different images.
+
+    >>> figure = viz.compare(trace, trace.replay())
     """
     check_traces(before, after)
     if titles is not None and len(titles) != 2:
@@ -135,7 +137,7 @@ def _join(figure: Picture, left: Axes, right: Axes, before: Trace, after: Trace,
 def _text_before(before: Trace, joined: Comparison, row: int) -> str:
     found, i = before.detections, joined.before[row]
     told = "gone" if joined.matched_by == "anchor" else "here alone"
-    return f"{row + 1}  {found.class_name[i]} {found.confidence[i]:.2f}" + f"\n{told}" * bool(joined.after[row] < 0)
+    return f"{row}  {found.class_name[i]} {found.confidence[i]:.2f}" + f"\n{told}" * bool(joined.after[row] < 0)
 
 
 def _text_after(before: Trace, after: Trace, joined: Comparison, row: int) -> str:
@@ -144,17 +146,17 @@ def _text_after(before: Trace, after: Trace, joined: Comparison, row: int) -> st
     now = f"{name} {found.confidence[j]:.2f}"
     if status == "class":
         moved = f"(+{joined.class_shift[row]})" if joined.matched_by == "anchor" else f"{was:.2f} →"
-        return f"{row + 1}  {before.detections.class_name[i]} → {name}\n{moved} {found.confidence[j]:.2f}"
+        return f"{row}  {before.detections.class_name[i]} → {name}\n{moved} {found.confidence[j]:.2f}"
     if status == "level":
         levels = f"{joined.levels[row]} → {joined.levels_after[row]}"
-        return f"{row + 1}  {name} {levels}\n{was:.2f} → {found.confidence[j]:.2f}"
+        return f"{row}  {name} {levels}\n{was:.2f} → {found.confidence[j]:.2f}"
     if status in ("confidence", "surer", "less sure"):
-        return f"{row + 1}  {name}\n{was:.2f} → {found.confidence[j]:.2f}"
+        return f"{row}  {name}\n{was:.2f} → {found.confidence[j]:.2f}"
     if status == "new":
         freed = joined.freed_from[row]
         told = "new" if joined.matched_by == "anchor" else "here alone"
-        return f"{row + 1}  {now}\n{told}" + (f", freed from {freed + 1}" if freed >= 0 else "")
-    return f"{row + 1}  {now}"
+        return f"{row}  {now}\n{told}" + (f", freed from {freed}" if freed >= 0 else "")
+    return f"{row}  {now}"
 
 
 def _label(trace: Trace, index: int, text: str) -> Label:

@@ -13,6 +13,7 @@ from anatomy import Level, Trace
 
 from ..canvas.cut import cut_handles, draw_cut
 from ..canvas.frame import cell_boxes, corners, outlines
+from ..canvas.given import one_trace
 from ..canvas.labels import Label, write_labels
 from ..canvas.layout import fit, panels
 from ..canvas.legend import foot, retitle, ring
@@ -39,7 +40,10 @@ def detections(
     confidence, level and cell (row, column) of the ``most`` confident detections. A side that the ceiling of its level
     cuts is thick and dotted. ``width`` in inches, ``style`` as
     ``matplotlib.style.use`` takes it. Returns a Figure; nothing is shown or written.
+
+    >>> figure = viz.detections(trace)
     """
+    one_trace(trace, "viz.detections")
     shape = trace.image.shape[:2]
     with styled(style):
         figure, axes = panels(1, 1, shape, width or (DOUBLE if shape[1] >= shape[0] else SINGLE))

@@ -12,6 +12,7 @@ from matplotlib.patheffects import withStroke
 from anatomy import Trace, whole_number
 
 from ..canvas.frame import cell_boxes, outlines
+from ..canvas.given import one_trace
 from ..canvas.layout import room
 from ..canvas.legend import foot
 from ..canvas.palette import level_color
@@ -32,7 +33,10 @@ def distribution(trace: Trace, i: int, *, width: float | None = None, style: Sty
     Bin k stands for k strides between anchor point and side; the mean is what the box is made of, and no side can lie
     further than (reg_max - 1) strides (https://arxiv.org/abs/2006.04388). For a head without DFL the figure says what
     it puts out. Returns a Figure; raises IndexError for a detection that does not exist.
+
+    >>> figure = viz.distribution(trace, 0)
     """
+    one_trace(trace, "viz.distribution", ", 0")
     count = len(trace.detections)
     i = whole_number(i, "A detection, given by its index,")
     if not 0 <= i < count:

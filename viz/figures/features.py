@@ -14,6 +14,7 @@ from anatomy import Trace, select_levels, whole_number
 
 from ..canvas.arguments import LevelChoice
 from ..canvas.frame import cell_edges
+from ..canvas.given import one_trace
 from ..canvas.heat import arrows
 from ..canvas.layout import TOP
 from ..canvas.palette import MISSING
@@ -71,7 +72,10 @@ def features(
 
     ``most`` channels a level, by the root mean square of their values, strongest first. Cells over letterbox padding
     lie outside the panels. Returns a Figure; raises SelectionError for an unknown level, ValueError unless most >= 1.
+
+    >>> figure = viz.features(trace, level="P5")
     """
+    one_trace(trace, "viz.features")
     if whole_number(most, "most, the number of channels,") < 1:
         raise ValueError(f"most must be at least 1 channel a level, but {most} was given.")
     chosen = select_levels(trace.levels, level)

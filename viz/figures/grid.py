@@ -6,10 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from diagnosis import GridLevel, GridReport
+from diagnosis import GridLevel, GridReport, check_grid
 from diagnosis.grid.sight import Sight
 
 from ..canvas.frame import corners
+from ..canvas.given import a_network
 from ..canvas.layout import fit, panels
 from ..canvas.legend import foot, ring
 from ..canvas.palette import level_color
@@ -21,13 +22,18 @@ CELL = 0.15  # of the width of a panel: a cell is drawn so large
 ROOM = 0.22  # of the width of a panel: nothing is drawn farther from its cell, unless it is so far
 
 
-def grid(report: GridReport, *, width: float | None = None, style: Style = None) -> Picture:
+def grid(report: GridReport | object, *, width: float | None = None, style: Style = None) -> Picture:
     """Draw the readings of ``diagnosis.check_grid``, one panel a level, on the network input that was asked about.
 
+    ``report``: what it returned, or a model, which it is then asked about.
     A few cells of each level, enlarged in place by the factor that stands in the panel: a cross in the middle, an arrow
     to the centre of what the cell looks at, a diamond where its box is measured from. Titles give stride and offset in
     numbers. Returns a Figure; raises ValueError for a report without sights.
+
+    >>> figure = viz.grid(model)  # doctest: +SKIP
     """
+    if not isinstance(report, GridReport):
+        report = check_grid(a_network(report, "viz.grid", "a GridReport or a model"))
     levels = list(_sights(report))
     image = report.image
     if image is None or not levels:

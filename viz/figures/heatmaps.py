@@ -13,6 +13,7 @@ from anatomy import Trace, select_levels
 from ..canvas.arguments import ClassChoice, LevelChoice
 from ..canvas.cell_values import Reading, readings
 from ..canvas.frame import cell_boxes
+from ..canvas.given import several
 from ..canvas.heat import MISSING_HATCH, colour_scale, draw_heat, heat_scale
 from ..canvas.layout import fit, panels
 from ..canvas.legend import foot, ring
@@ -46,10 +47,12 @@ def heatmaps(
     shows as an arrow. ``cells`` outlines the cells that made the detections. Cells over letterbox padding lie outside
     the panels. Returns a Figure; raises SelectionError for an unknown level or class, ValueError for any other unknown
     choice and for traces that do not go together.
+
+    >>> figure = viz.heatmaps(trace, level="P4")
     """
     _check(scale, limits)
+    traces = several(trace, Trace, "viz.heatmaps", "a Trace or several", "anatomy.trace(model, 'photo.jpg')")
     classes = tuple(classes) if isinstance(classes, Iterator) else classes  # each trace reads them anew
-    traces = [trace] if isinstance(trace, Trace) else list(trace)
     _check_traces(traces, titles)
     levels = traces[0].levels
     chosen = select_levels(levels, level)

@@ -7,8 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+import anatomy
 from anatomy import Layer, LayerTable
 
+from ..canvas.given import a_network
 from ..canvas.palette import ink, level_color
 from ..canvas.style import Picture, Style, styled
 from .layer_plan import COLUMN_GAP, EDGE, HEADING, LEFT, ROW_GAP, TALL, Plan, level_of, part
@@ -20,13 +22,25 @@ BROAD = 0.69  # ems that a letter takes at most, on average
 LEAST = 0.03  # share of a bar from which its segment is named
 
 
-def layers(table: LayerTable, *, width: float | None = None, style: Style = None) -> Picture:
+def layers(
+    table: LayerTable | object,
+    *,
+    imgsz: int | Sequence[int] = 640,
+    width: float | None = None,
+    style: Style = None,
+) -> Picture:
     """Draw a network's blocks level by level, with shapes and multiply-adds, and what its parts and levels cost.
+
+    ``table``: what ``anatomy.layers`` returned, or a model, which it is then asked about at ``imgsz``.
 
     A block's bar is its share of the multiply-adds, the fullest one that of the costliest block; arrows are the data
     flow. ``width`` in inches: by default as wide as the text needs. Returns a Figure; raises ValueError for a table
     without feature maps on a pyramid.
+
+    >>> figure = viz.layers(model, imgsz=64)
     """
+    if not isinstance(table, LayerTable):
+        table = anatomy.layers(a_network(table, "viz.layers", "a LayerTable or a model"), imgsz)
     blocks = tuple(block for block in table.blocks if block.level)
     if not blocks:
         raise ValueError(

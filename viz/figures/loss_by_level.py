@@ -1,11 +1,17 @@
 """Which level pays which part of the loss, for objects of which size."""
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
+import diagnosis
+from anatomy import Trace
 from diagnosis import SIZES, LossByLevel
 
+from ..canvas.given import of_objects
 from ..canvas.layout import room
 from ..canvas.legend import foot
 from ..canvas.palette import MISSING
@@ -16,12 +22,26 @@ SIZE_COLORS = dict(zip(SIZES, ("#882255", "#CC6677", "#DDCC77", MISSING), strict
 IN_A_ROW = 5  # panels
 
 
-def loss_by_level(result: LossByLevel, *, width: float | None = None, style: Style = None) -> Picture:
+def loss_by_level(
+    result: LossByLevel | Trace,
+    boxes: Any = None,
+    labels: Any = None,
+    *,
+    width: float | None = None,
+    style: Style = None,
+) -> Picture:
     """Draw the loss items as bars, one panel an item, one bar a level, stacked by the size of the objects.
+
+    ``result``: what ``diagnosis.loss_by_level`` returned; or a trace, with ``boxes`` and ``labels`` as that function
+    takes them.
 
     All items share one scale, so that bars can be compared; a last panel counts the positive cells. What no level pays,
     and what was left out, stands below. Returns a Figure.
+
+    >>> figure = viz.loss_by_level(trace, labels)
     """
+    paid = partial(diagnosis.loss_by_level, None)  # a trace knows its model
+    result = of_objects(result, boxes, labels, LossByLevel, paid, "viz.loss_by_level")
     count = len(result.items) + 1
     rows = 1 if count <= IN_A_ROW else 2
     with styled(style):

@@ -2,16 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+import diagnosis
 from anatomy import Trace
 from diagnosis import STAGES, Candidate, Missed
 
 from ..canvas.frame import cell_boxes, corners
+from ..canvas.given import of_objects
 from ..canvas.labels import Label, write_labels
 from ..canvas.layout import fit, panels
 from ..canvas.legend import foot, retitle, ring
@@ -25,7 +28,9 @@ FAR = 0.2  # IoU: candidates of other levels that overlap less are not drawn
 
 
 def missed(
-    result: Missed,
+    result: Missed | Trace,
+    boxes: Any = None,
+    labels: Any = None,
     *,
     label: bool = True,
     cells: bool = True,
@@ -35,12 +40,18 @@ def missed(
 ) -> Picture:
     """Draw the objects that were found thin, those that were missed bold, and why; dotted, those found and cut.
 
+    ``result``: what ``diagnosis.missed`` returned; or a trace, with ``boxes`` and ``labels`` as that function takes
+    them, such as a YOLO ``.txt``, a data YAML or a COCO JSON in place of both.
+
     Cut is an object of which a side lies beyond the ceiling of the level that found it.
 
     Of every missed object the best candidate of each level is dashed in the level's colour, drawn through where it is
     the one that came nearest, with its cell and the reason in words. At most ``most`` labels, large objects first.
     Returns a Figure.
+
+    >>> figure = viz.missed(trace, labels)
     """
+    result = of_objects(result, boxes, labels, Missed, diagnosis.missed, "viz.missed")
     trace = result.trace
     shape = trace.image.shape[:2]
     with styled(style):

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from anatomy.arguments import refused
 from diagnosis import Numerics
 
 from ..canvas.layout import room
@@ -37,7 +38,11 @@ def numerics(result: Numerics, *, most: int = 12, width: float | None = None, st
     Several passes make a heatmap layer × step of its logarithm below the loss; NaN is black, infinity red, what was
     not measured grey. One pass makes a profile, the largest value beside it. Arrows point at the layers that findings
     name, at most ``most`` of them. Returns a Figure.
+
+    >>> figure = viz.numerics(diagnosis.numerics(torch.nn.Linear(2, 2), torch.ones(1, 2)))
     """
+    if not isinstance(result, Numerics):
+        raise refused("viz.numerics", "a Numerics", result, "viz.numerics(diagnosis.numerics(net, batch))")
     count, steps = len(result.layers), len(result)
     told = _told(result)
     tall = float(np.clip(ROW * count, LEAST, MOST))

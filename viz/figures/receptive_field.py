@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from anatomy import ReceptiveField
 
 from ..canvas.frame import corners, input_frame
+from ..canvas.given import several
 from ..canvas.heat import colour_scale
 from ..canvas.layout import fit, panels
 from ..canvas.legend import foot
@@ -37,8 +38,11 @@ def receptive_field(
     with the square root; dotted: what the cell can see, where that ends within the input; dashed: the part that it
     looks at; solid, in the colour of its level: the boxes that it predicts. Returns a Figure; raises ValueError for no
     field.
+
+    >>> figure = viz.receptive_field(anatomy.receptive_field(model, "P4", images=photo, imgsz=64))
     """
-    fields = [field] if isinstance(field, ReceptiveField) else list(field)
+    example = "anatomy.receptive_field(model, 'P4', images='photo.jpg')"
+    fields = several(field, ReceptiveField, "viz.receptive_field", "a ReceptiveField or several", example)
     if not fields:
         raise ValueError("At least one receptive field is needed, but the sequence is empty.")
     frames = [input_frame(one.images[0]) for one in fields]

@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
+from torch import Tensor
 
 from anatomy.tracing.overlap import pair_overlaps
 from diagnosis import ImageLabels, TargetLayout
@@ -48,6 +49,11 @@ def targets(
     where they lie. ``title`` stands at the left, for figures that go below one another. Returns a Figure; raises
     ValueError for levels that do not fit the layout.
     """
+    if not isinstance(layout, TargetLayout) or not isinstance(encoded, Sequence | np.ndarray | Tensor):
+        raise TypeError(
+            f"viz.targets takes one array a level and a TargetLayout, but a {type(encoded).__name__} and a "
+            f"{type(layout).__name__} were given. Example: viz.targets(encode(boxes, labels, size), layout, image)."
+        )
     found = read_levels(encoded, layout, image_size if image is None else image.shape[:2])
     covered = [np.array(level.strength.shape) * stride for level, stride in zip(found, layout.strides, strict=True)]
     height, across = (int(side) for side in (covered[0] if image_size is None else image_size))

@@ -36,7 +36,8 @@ def report(
 
     ``traces``: one, or any iterable, taken one at a time, ``anatomy.stream`` above all. ``formats``: of "png", "pdf",
     "svg"; ``figures``: of "detections", "heatmaps", "anchor_grid", "distribution" (of the ``best`` most confident),
-    "features" and "attribution" (of these as well, some seconds each). ``model``: the one whose edits are recorded.
+    "features" and "attribution" (a sheet with the map of every detection, and these once more with their evidence).
+    ``model``: the one whose edits are recorded.
     ``about``: what else the page shall say, thresholds say.
 
     The folder is written beside its place and moved in whole; ``overwrite`` replaces a report, and nothing else: a
@@ -50,7 +51,7 @@ def report(
     source = _traces(traces)
     edits = None if model is None else surgery.history(model)
     place = open_place(out_dir, overwrite)
-    with staging(place) as stage, closing(Writer(stage, formats, figures, best, dpi, style)) as writer:
+    with staging(place) as stage, closing(Writer(stage, formats, figures, best, dpi, style, progress)) as writer:
         stopped = None
         try:
             for trace in _bar(source, progress):

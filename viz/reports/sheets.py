@@ -4,25 +4,27 @@ import base64
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from anatomy import Trace
-from diagnosis import attribute, faithfulness
+from diagnosis import Attribution, attribute_all, faithfulness
 
-from ..canvas.style import Picture, Style
+from ..canvas.style import SINGLE, Picture, Style
 from ..figures.anchor_grid import anchor_grid
 from ..figures.attribution import attribution
 from ..figures.detections import detections
 from ..figures.distribution import distribution
 from ..figures.features import features
 from ..figures.heatmaps import heatmaps
+from ..figures.maps import maps
 
 SKETCH = 110  # dpi of a figure that is drawn for the page alone
-BUDGET, STEPS = 6.0, 8  # of a map in predicts, and of its curves: a report has many
+EACH, ALL = 6.0, 28.0  # predicts for the map of a detection, and at most for those of a photograph
+STEPS = 4  # of the curves of a map
 QUALITY = 75  # of a JPEG in the page
 
 
@@ -49,8 +51,32 @@ class Thumbnail:
     height: int
 
 
-def sheets(trace: Trace, kinds: Sequence[str], best: int, style: Style) -> Iterator[Sheet]:
-    """Every figure of an image, those that stand beside its name first; ``best`` is how many distributions and maps."""
+@dataclass(frozen=True)
+class Maps:
+    """The maps of all detections of a trace, made together at their first use; ``progress``: with a bar."""
+
+    trace: Trace
+    progress: bool = False
+
+    @cached_property
+    def all(self) -> tuple[Attribution, ...]:
+        """One a detection, in their order. Raises KeyboardInterrupt where they were interrupted."""
+        count = len(self.trace.detections)
+        made = attribute_all(self.trace, budget=min(EACH, ALL / max(count, 1)), progress=self.progress)
+        if len(made) < count or any(one.heat.note.startswith("interrupted") for one in made):
+            raise KeyboardInterrupt  # which a map by itself survives, but whoever ends a report means the report
+        return made
+
+    def of(self, i: int) -> Attribution:
+        """That of detection i."""
+        return self.all[i]
+
+
+def sheets(trace: Trace, kinds: Sequence[str], best: int, style: Style, *, progress: bool = False) -> Iterator[Sheet]:
+    """Every figure of an image, those that stand beside its name first.
+
+    ``best`` is how many distributions and single maps; ``progress``: a bar tells what the maps cost.
+    """
     surest = np.argsort(-trace.detections.confidence, kind="stable")[:best].tolist()
     makers = {
         "detections": lambda: _of_detections(trace, style),
@@ -58,7 +84,7 @@ def sheets(trace: Trace, kinds: Sequence[str], best: int, style: Style) -> Itera
         "anchor_grid": lambda: _of_anchor_grids(trace, style),
         "distribution": lambda: _of_distributions(trace, surest, style),
         "features": lambda: _of_features(trace, style),
-        "attribution": lambda: _of_attributions(trace, surest, style),
+        "attribution": lambda: _of_attributions(Maps(trace, progress), surest, style),
     }
     for kind, make in makers.items():
         if kind in kinds:
@@ -98,11 +124,15 @@ def _of_features(trace: Trace, style: Style) -> Iterator[Sheet]:
         yield Sheet(f"features_{level.name}", text, partial(features, trace, level=level.index, style=style))
 
 
-def _of_attributions(trace: Trace, surest: Sequence[int], style: Style) -> Iterator[Sheet]:
+def _of_attributions(made: Maps, surest: Sequence[int], style: Style) -> Iterator[Sheet]:
+    trace = made.trace
+    if len(trace.detections):
+        text = f"Which pixels speak for each of the {len(trace.detections)} detections, enlarged."
+        yield Sheet("attributions", text, lambda: maps(made.all, style=style))
     for i in surest:
         which = f"detection {_named(trace, i)}"
         text = f"Which pixels speak for {which}, and how the detection fades and returns in the order of the map."
-        yield Sheet(f"attribution_{i}", text, partial(_explained, trace, i, style))
+        yield Sheet(f"attribution_{i}", text, partial(_explained, made, i, style))
 
 
 def _named(trace: Trace, i: int) -> str:
@@ -110,9 +140,9 @@ def _named(trace: Trace, i: int) -> str:
     return f"{i} ({trace.detections.class_name[i]}, {trace.detections.level_name[i]})"
 
 
-def _explained(trace: Trace, i: int, style: Style) -> Picture:
-    made = attribute(trace, i, budget=BUDGET, progress=False)
-    return attribution(made, faithfulness(made, ("curves", "box"), steps=STEPS), style=style)
+def _explained(made: Maps, i: int, style: Style) -> Picture:
+    one = made.of(i)
+    return attribution(one, faithfulness(one, ("curves", "box"), steps=STEPS), width=SINGLE, style=style)
 
 
 def write(sheet: Sheet, folder: Path, formats: Sequence[str], dpi: int, side: int | None) -> Thumbnail | None:

@@ -24,10 +24,17 @@ class Writer:
     """Writes image after image into a folder; what it keeps in memory does not grow with their number."""
 
     def __init__(
-        self, stage: Path, formats: Sequence[str], figures: Sequence[str], best: int, dpi: int, style: Style
+        self,
+        stage: Path,
+        formats: Sequence[str],
+        figures: Sequence[str],
+        best: int,
+        dpi: int,
+        style: Style,
+        progress: bool = False,
     ) -> None:
         self.stage, self.formats, self.figures = stage, formats, figures
-        self.best, self.dpi, self.style = best, dpi, style
+        self.best, self.dpi, self.style, self.progress = best, dpi, style, progress
         self.count, self.rows = 0, 0
         self.first: Trace | None = None
         self.tally: Counter[tuple[str, str]] = Counter()
@@ -57,7 +64,7 @@ class Writer:
         """Draw the figures of an image, then add it to the tables and to the page."""
         number, name = self.count + 1, folder.name
         side, small = next((big, little) for last, big, little in SIDES if last is None or number <= last)
-        drawn = list(sheets(trace, self.figures, self.best, self.style))
+        drawn = list(sheets(trace, self.figures, self.best, self.style, progress=self.progress))
         shown = [write(it, folder, self.formats, self.dpi, side if it.main else small) for it in drawn]
         frame = self.table.add(name, path, trace)
         told = islice(frame.iter_rows(named=True), max(ROWS - self.rows, 0))

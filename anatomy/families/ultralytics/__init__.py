@@ -1,4 +1,4 @@
-"""Ultralytics' detectors, YOLOv3 to YOLO26: their heads, their predictors, their checkpoints."""
+"""Ultralytics' detectors, YOLOv3 to YOLO26, YOLO-World, YOLOE, RT-DETR: heads, predictors, checkpoints."""
 
 from os import PathLike
 from typing import Any
@@ -8,14 +8,14 @@ from ...head.head import Head
 HOMES = ("ultralytics.",)
 
 
-def load_head() -> type[Head]:
-    """The class that describes these heads; ImportError for an Ultralytics too old to be read."""
+def load_head(model: Any) -> type[Head]:
+    """The class that describes the head of this model; ImportError for an Ultralytics too old to be read."""
     from .version import check_version
 
     check_version()
-    from .head import UltralyticsHead
+    from .kinds import kind_of
 
-    return UltralyticsHead
+    return kind_of(model)
 
 
 def open_checkpoint(path: str | PathLike, *, trusted: bool = False) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 from torch import Tensor, nn
 from ultralytics.engine.model import Model
 from ultralytics.engine.results import Results
-from ultralytics.nn.modules.head import Detect
+from ultralytics.nn.modules.head import Detect, RTDETRDecoder
 from ultralytics.nn.tasks import BaseModel
 
 Branch = Mapping[str, Sequence[nn.Sequential]]  # "box_head" and "cls_head" of one branch, a stack a level
@@ -76,3 +76,17 @@ def last_conv(stack: nn.Module) -> nn.Conv2d:
 def detection_head(net: nn.Module) -> DetectHead:
     """The last layer of a network that is known to end in a detection head."""
     return cast(DetectHead, cast(Network, net).model[-1])
+
+
+class QueryDecoder(RTDETRDecoder):
+    """RT-DETR's head, the last layer of its network."""
+
+    decoder: Any  # a DeformableTransformerDecoder: its layers, and which of them predicts (eval_idx)
+    enc_score_head: nn.Linear
+    dec_score_head: Any  # a linear layer a decoder layer
+    input_proj: Any  # a stack a level
+
+
+def query_decoder(net: nn.Module) -> QueryDecoder:
+    """The last layer of a network that is known to end in RT-DETR's head."""
+    return cast(QueryDecoder, cast(Network, net).model[-1])

@@ -1,7 +1,7 @@
 """Ultralytics' detection heads, YOLOv3 to YOLO26."""
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Sized
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from copy import copy, deepcopy
 from datetime import datetime
@@ -21,12 +21,13 @@ from ultralytics.nn.tasks import BaseModel
 from ...errors import UnsupportedModelError
 from ...head.batch_targets import BatchTargets, Reads
 from ...head.batches import Batch
-from ...head.following import Follower
+from ...head.following import Follower, Following
 from ...head.forward import Candidates, Limits, Outputs, Pass, Targets
 from ...head.head import Head
 from ...head.levels import Level, level_name
 from ...head.mark import unmarked
 from ...head.pyramid import Pyramid
+from ...head.text_fold import TextFold
 from ...head.turns import turns
 from . import validation
 from .arguments import check_predict_args
@@ -41,7 +42,7 @@ from .layout import BOXES, BRANCHES, check_names, detect_module, wants
 from .lock import PredictorLock, joined_lock
 from .opening import open_checkpoint, wrap
 from .runners import Kinds, holders, known_mark, predictors, runners, strange
-from .tap import Tap, apart, overridden, running_network
+from .tap import Listening, Tap, apart, overridden, running_network
 
 KINDS = Kinds(holder=Model, predictor=BasePredictor)
 _predictors: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # bare network -> the predictor made for it here
@@ -52,17 +53,18 @@ class UltralyticsHead(Head):
 
     net: Network
     yolo: Yolo | None
+    module_of = staticmethod(detect_module)
 
     def __init__(self, model: Any):
         self._given = model
         self.net = self.network(model)
-        self.detect = detect_module(self.net)
+        self.detect = self.module_of(self.net)
         self.mark = known_mark(self.net, KINDS)
         if isinstance(model, Model):
             self.mark.holders.add(model)
         self.yolo = cast(Yolo, model) if isinstance(model, Model) else next(holders(self.mark, model), None)
         self.names = check_names(self.detect, check_class_names(self.net.names))
-        self.reg_max = self.detect.reg_max
+        self.reg_max = getattr(self.detect, "reg_max", 1)
         self.rotated = isinstance(self.detect, heads.OBB)
         self.wants = wants(self.detect)
         self._at = len(self.net.model) - 1
@@ -100,8 +102,14 @@ class UltralyticsHead(Head):
 
     @property
     def replaced(self) -> bool:
-        """Whether the YOLO object holds another network by now."""
-        return self._given is not self.net and self._given.model is not self.net
+        """Whether the YOLO object holds another network by now, or the network another head."""
+        other = self._given is not self.net and self._given.model is not self.net
+        return other or self.net.model[-1] is not self.detect
+
+    @property
+    def text_fold(self) -> TextFold | None:
+        """Kept by the mark of the network."""
+        return self.mark.fold
 
     @property
     def beside(self) -> Mapping:
@@ -134,11 +142,11 @@ class UltralyticsHead(Head):
         """
         return self._passes(source, {"verbose": False, **predict_args})
 
-    def _passes(self, source: Any, predict_args: dict, *, originals: bool = True) -> Iterator[Pass]:
+    def _passes(self, source: Any, predict_args: dict, *, originals: bool = True) -> Generator[Pass]:
         """Without ``originals`` every image of a tensor is a black one of its size."""
         self.settle()
         shared, own, results = self._set_up(source, predict_args)
-        lock, tap = self._lock(shared), Tap(own, originals=originals)
+        lock, tap = self._lock(shared), self._tap(own, originals)
         try:
             while True:
                 with lock.predicting():
@@ -151,6 +159,10 @@ class UltralyticsHead(Head):
                 yield tap.passes.popleft()
         finally:
             results.close()
+
+    def _tap(self, predictor: Predictor, originals: bool) -> Listening:
+        """What listens while a predictor runs."""
+        return Tap(predictor, originals=originals)
 
     def batches(self, sizes: Sequence[tuple[int, int]], imgsz: int, size: int) -> list[Batch]:
         """Images of like shape together, as ``val(rect=True)`` puts them; rotated boxes are not evaluated."""
@@ -169,7 +181,7 @@ class UltralyticsHead(Head):
             yield validation.seated(pass_, image, letterbox)
 
     @torch.inference_mode()
-    def evaluated(self, run: Pass) -> tuple[Tensor, Tensor]:
+    def evaluated(self, run: Pass) -> tuple[Tensor, Tensor] | None:
         """Boxes and scores of all anchors, as ``val()`` hands them to its selection."""
         whole = torch.arange(run.boxes.shape[1], device=run.boxes.device)
         return self.xyxy(run, whole).float(), run.private.prediction[4 : 4 + len(self.names)].float()
@@ -253,7 +265,7 @@ class UltralyticsHead(Head):
         names = {"class": BRANCHES[branch], "box": BOXES[branch]}
         return {kind: (f"model.{self._at}.{name}.{level}",) for kind, name in names.items()}
 
-    def follow(self, follower: Follower) -> UltralyticsFollowing | None:
+    def follow(self, follower: Follower) -> Following | None:
         """Tied to ``train()`` of the YOLO object; None for a bare network, which its owner trains in a loop."""
         given = self.yolo if self._given is self.yolo else None
         return UltralyticsFollowing(given, follower, type(self)) if given is not None else None

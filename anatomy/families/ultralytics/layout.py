@@ -9,11 +9,8 @@ from ultralytics.nn.modules import head as heads
 from ...errors import UnsupportedModelError
 from .declared import DetectHead
 
-WORKS = "Heads that work: Detect, Segment, Pose and OBB of YOLOv3 to YOLO26, and v10Detect."
+WORKS = "Heads that work: Detect, Segment, Pose and OBB of YOLOv3 to YOLO26, v10Detect, RT-DETR, YOLO-World and YOLOE."
 REFUSED = {
-    "RTDETRDecoder": "RT-DETR decodes a set of queries: no pyramid level and no cell makes a box",
-    "WorldDetect": "YOLO-World's class convs put out text embeddings, so their channels are no classes",
-    "YOLOEDetect": "YOLOE's class convs put out text embeddings, so their channels are no classes",
     "Classify": "a classifier gives one answer for the whole image and has no pyramid levels",
     "SemanticSegment": "a semantic segmentation head labels pixels and makes no boxes",
     "Depth": "a depth head puts out a depth map and makes no boxes",
@@ -39,7 +36,7 @@ def detect_module(net: Any) -> DetectHead:
     if last is net:
         raise UnsupportedModelError(f"{type(last).__name__} is a head alone. Give the network that it belongs to.")
     _check_branches(last)
-    _check_strides(last)
+    check_strides(last)
     return cast(DetectHead, last)
 
 
@@ -85,7 +82,8 @@ def _check_branches(head: heads.Detect) -> None:
                 )
 
 
-def _check_strides(head: heads.Detect) -> None:
+def check_strides(head: heads.Detect) -> None:
+    """Refuse strides that are no positive numbers, one a level (UnsupportedModelError)."""
     strides = head.stride.tolist()
     if len(strides) != head.nl or not all(math.isfinite(stride) and stride > 0 for stride in strides):
         raise UnsupportedModelError(

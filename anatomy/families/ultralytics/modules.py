@@ -26,7 +26,13 @@ FORMER = {  # where classes of older files are now
     "ultralytics.nn.tasks.YOLOv10DetectionModel": "ultralytics.nn.tasks.DetectionModel",
 }
 LAYERS = ("activation", "batchnorm", "container", "conv", "dropout", "flatten", "instancenorm", "linear")
-LAYERS += ("normalization", "padding", "pooling", "upsampling")  # files of torch whose layers keep or scale a picture
+LAYERS += (
+    "normalization",
+    "padding",
+    "pooling",
+    "sparse",
+    "upsampling",
+)  # files of torch: they keep or scale a picture
 TORCH = tuple(f"torch.nn.modules.{file}." for file in LAYERS)
 HELD = {"_parameters": nn.Parameter, "_buffers": Tensor, "_modules": nn.Module}  # fields of a module: what is in them
 HIDING = {"type"}  # attributes of plain data with which Ultralytics itself hides a method of torch's
@@ -220,6 +226,8 @@ def _check_numbers(module: nn.Module, refusal: Callable[[str], Exception]) -> No
             fits = module.weight is None or tuple(module.weight.shape) == (module.num_features,)
         elif isinstance(module, nn.Linear):
             fits = tuple(module.weight.shape) == (module.out_features, module.in_features)
+        elif isinstance(module, nn.Embedding):
+            fits = tuple(module.weight.shape) == (module.num_embeddings, module.embedding_dim)
         elif isinstance(module, RepConv) and module.bn is not None:
             fits = module.c1 == module.bn.num_features  # the length of a loop when it is fused
         else:

@@ -15,6 +15,7 @@ from torch import nn
 from ...head.mark import Mark, is_marked, mark_of, runner_of, unmarked
 
 LISTS = ("cv3", "one2one_cv3", "cv2", "one2one_cv2")  # class and box convolutions of both branches
+LISTS += ("dec_score_head", "dec_bbox_head")  # RT-DETR's of each decoder layer
 
 
 class Kinds(NamedTuple):
@@ -183,7 +184,12 @@ def _last_layer(net: nn.Module) -> nn.Module | None:
 def _pairs(ours: Any, theirs: Any) -> list[tuple[nn.Module, nn.Module]]:
     if ours is None or theirs is None:
         return []
-    return [(mine[-1], other[-1]) for mine, other in zip(ours, theirs, strict=False)]
+    return [(_end(mine), _end(other)) for mine, other in zip(ours, theirs, strict=False)]
+
+
+def _end(stack: nn.Module) -> nn.Module:
+    """The last layer of a stack; of a layer or block itself."""
+    return stack[-1] if isinstance(stack, nn.Sequential) else stack
 
 
 def _agree(ours: nn.Module, theirs: nn.Module) -> bool:

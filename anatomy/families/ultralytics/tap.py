@@ -214,7 +214,13 @@ class _Batch:
     resting: Predictor
 
 
-class Tap(ExitStack):
+class Listening(ExitStack):
+    """A block that is entered again and again while a predictor runs; ``passes`` fills with those that it finishes."""
+
+    passes: deque[Pass]
+
+
+class Tap(Listening):
     """Within the block, every image that the predictor finishes appends its ``Pass`` to ``passes``.
 
     The block can be entered again and again; the network must be held for each. ``predictor`` is that of one stream.

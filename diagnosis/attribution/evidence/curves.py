@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from anatomy import Trace
+from anatomy.shown import Record
 
 from ..perturbation_frame import emptied, whole
 from ..place import photo_area, to_input
@@ -16,8 +17,8 @@ STEPS = 20  # stretches of a curve
 PATCH = 16  # px of the network input: where a map leaves the order open, neighbours this near share their fate
 
 
-@dataclass(frozen=True)
-class Curves:
+@dataclass(frozen=True, repr=False)
+class Curves(Record):
     """How much of the detection is there as pixels go and come, most important first.
 
     ``share`` (k,) of the photograph's pixels that were replaced or restored, from 0 to 1, closer together near 0;

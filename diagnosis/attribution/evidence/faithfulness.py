@@ -1,22 +1,28 @@
 """Evidence for a map: does what it points at decide, does it point at the object, does it know the weights?"""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from anatomy import Trace
+from anatomy.arguments import refused
+from anatomy.shown import Part, Shown, Table
+
+from ..methods import attribute
 from ..place import within
-from ..result import Attribution
+from ..result import Attribution, check_attribution
+from ..subject import Wanted
 from .curves import STEPS, Curves, curves
 from .randomization import Randomization, randomize
 
 PARTS = ("curves", "box", "randomization")
 
 
-@dataclass(frozen=True)
-class Faithfulness:
+@dataclass(frozen=True, repr=False)
+class Faithfulness(Shown):
     """How far a map can be believed. Made by ``faithfulness``; None is what was not asked for or does not exist.
 
     ``curves`` of deletion and insertion, see ``Curves``; ``pointing``: share of the map's largest px that lie in the
@@ -51,6 +57,13 @@ class Faithfulness:
             return None
         return self.curves.area("insertion") - self.curves.area("deletion")
 
+    def _title(self) -> str:
+        return str(self) or "nothing asked"
+
+    def _parts(self) -> Iterable[Part]:
+        words = self.words()
+        return [Table(("evidence",), [(one,) for one in words], len(words))] if words else []
+
     def __str__(self) -> str:
         return "; ".join(self.words())
 
@@ -66,17 +79,24 @@ class Faithfulness:
         if self.completeness is not None:
             words.append(f"completeness error {self.completeness:.1%}")
         if self.randomization is not None:
-            last = self.randomization
-            verdict = "passed" if last.passes else "failed"
-            asked = [value for stage, value in zip(last.stages, last.correlation, strict=True) if stage in last.asked]
-            words.append(f"randomization {verdict} (rank correlation {max(asked):.2f} of {last.threshold:.2f} allowed)")
+            words.append(_of_weights(self.randomization))
         return words
 
 
+def _of_weights(found: Randomization) -> str:
+    """The randomization test in a sentence."""
+    verdict = "passed" if found.passes else "failed"
+    if found.gone:
+        return f"randomization {verdict} (without the weights nothing is left to explain)"
+    asked = [value for stage, value in zip(found.stages, found.correlation, strict=True) if stage in found.asked]
+    return f"randomization {verdict} (rank correlation {max(asked):.2f} of {found.threshold:.2f} allowed)"
+
+
 def faithfulness(
-    attribution: Attribution,
-    parts: Sequence[str] = PARTS,
+    attribution: Attribution | Trace,
+    parts: Sequence[str] | Wanted = PARTS,
     *,
+    method: str = "default",
     box: ArrayLike | None = None,
     steps: int = STEPS,
     replace: str = "mean",
@@ -84,7 +104,7 @@ def faithfulness(
     seed: int = 0,
     shuffles: int = 3,
 ) -> Faithfulness:
-    """Put a map to the tests named in ``parts``.
+    """Put a map to the tests named in ``parts``; of ``(trace, detection)``, the map that ``method`` makes, to all.
 
     ``box`` (4,) xyxy px of the original for the pointing games: by default what the explained cell predicts. ``steps``
     stretches of each curve, ``replace`` what a px becomes that is taken away ("mean" colour of the photograph, "blur",
@@ -93,7 +113,18 @@ def faithfulness(
 
     Insertion and deletion reward knowing where the box is: a filled box, which never saw the network, does well on
     them. Only the randomization test tells it from an explanation. Raises ValueError.
+
+    >>> diagnosis.faithfulness(diagnosis.attribute(trace, 0, "quick"), ["box"]).curves is None
+    True
     """
+    if isinstance(attribution, Trace):
+        named = isinstance(parts, list | tuple) and all(isinstance(part, str) for part in parts)
+        attribution = attribute(attribution, 0 if named else parts, method)
+        parts = parts if named else PARTS
+    check_attribution(attribution, "diagnosis.faithfulness")
+    if not isinstance(parts, list | tuple | set | str):
+        raise refused("diagnosis.faithfulness", f"parts of {', '.join(PARTS)}", parts, "parts=('curves', 'box')")
+    parts = (parts,) if isinstance(parts, str) else tuple(parts)
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         raise ValueError(f"parts must be of {', '.join(PARTS)}, but {', '.join(map(repr, unknown))} was given.")

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from anatomy import evaluating
+from anatomy.shown import Record
 
 from ..perturbation_frame import whole
 from ..place import photo_area
-from ..result import Attribution
+from ..result import Attribution, check_attribution
 from ..subject import Subject
 from ..windows import as_boxes
 from .curves import ranks
@@ -22,8 +23,8 @@ WIDTH = 0.25  # of the kernel that makes a weight of the cosine distance of two 
 BLUR = 51  # px of the network input: sides of the Gaussian kernel that insertion begins with, deviation 8
 
 
-@dataclass(frozen=True)
-class Odexai:
+@dataclass(frozen=True, repr=False)
+class Odexai(Record):
     """``insertion`` and ``deletion``, areas under their curves. Made by ``odexai``."""
 
     insertion: float
@@ -43,7 +44,11 @@ def odexai(attribution: Attribution, *, steps: int = STEPS, batch: int = 8) -> O
     most: its IoU times a weight of the cosine distance of the class probabilities. The padding stays. Other detectors
     and other photographs give other numbers for the same method. Raises UnsupportedModelError for a head that does not
     decode step by step, ValueError for less than one step.
+
+    >>> diagnosis.odexai(diagnosis.attribute(trace, 0, "quick"), steps=1).insertion >= 0
+    True
     """
+    check_attribution(attribution, "diagnosis.odexai")
     if steps < 1:
         raise ValueError(f"steps must be at least 1, but {steps!r} was given.")
     subject = attribution.subject
@@ -88,7 +93,7 @@ def _found(subject: Subject, frames: Tensor) -> tuple[Tensor, Tensor]:
     with evaluating(head):
         made = head.forward(frames, subject.trace.branch)
     boxes = torch.cat([head.level_boxes(level, raw).flatten(2) for level, raw in enumerate(made.raw)], 2)
-    return boxes.mT, torch.cat([level.flatten(2) for level in made.logits], 2).sigmoid().mT
+    return boxes.mT, head.probabilities(torch.cat([level.flatten(2) for level in made.logits], 2), dim=1).mT
 
 
 def _classes(subject: Subject, frame: Tensor) -> Tensor:
@@ -96,7 +101,7 @@ def _classes(subject: Subject, frame: Tensor) -> Tensor:
     head = subject.trace.head
     with evaluating(head):
         made = head.forward(frame, subject.trace.branch)
-    return made.logits[subject.level][0, :, subject.row, subject.col].sigmoid()
+    return head.probabilities(made.logits[subject.level][0, :, subject.row, subject.col])
 
 
 def _blurred(frame: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from anatomy.shown import Record
+
 from ..methods import again, explain_others
 from ..presence import CLASS
 from ..result import Attribution
@@ -21,20 +23,30 @@ FAINT = 0.01  # of the largest size of a map: what is below counts as nothing
 MOST = 0.9  # what has a rank correlation above this has not changed, however alike unrelated maps are
 
 
-@dataclass(frozen=True)
-class Randomization:
+@dataclass(frozen=True, repr=False)
+class Randomization(Record):
     """Sanity Checks for Saliency Maps, https://arxiv.org/abs/1810.03292: weights shuffled from the class rows down.
 
     ``stages`` what was shuffled last; ``correlation`` (k,) the size of Spearman's rank correlation of the map then with
     the map before, over the box and one side around it: the mean over several shuffles at the ``asked`` stages, and of
-    one shuffle at the others. ``null`` (m,): the same of the map with the method's own maps of other boxes of the
-    image, each laid box upon box: how alike unrelated maps of this method are.
+    one shuffle at the others; of those alone that left something to explain. ``null`` (m,): the same of the map with
+    the method's own maps of other boxes of the image, each laid box upon box: how alike unrelated maps of this method
+    are. ``blank`` (k,): in what share of the shuffles the method found nothing left to explain and made a map of zeros;
+    where it did so in all, the correlation is 0. Such a map has changed, but only by knowing whether the detection is
+    there.
     """
 
     stages: tuple[str, ...]
     correlation: np.ndarray
     null: np.ndarray
     asked: tuple[str, ...]
+    blank: np.ndarray
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing was left to explain at any ``asked`` stage, so that nothing is known of the map's shape."""
+        asked = [share for stage, share in zip(self.stages, self.blank, strict=True) if stage in self.asked]
+        return bool(min(asked) == 1)
 
     @property
     def threshold(self) -> float:
@@ -57,20 +69,30 @@ def randomize(attribution: Attribution, seed: int, shuffles: int) -> Randomizati
     """
     subject, asked = attribution.subject, ()
     found: dict[str, list[float]] = {}
+    blank: dict[str, list[bool]] = {}
     before = in_box(attribution.map, subject.box)
     null = [rank_correlation(before, in_box(one.map, one.subject.box)) for one in _of_others(attribution)]
     for more in range(shuffles):
         with shuffled(subject, seed + more) as cascade:
             for stage in cascade:
                 if more == 0 or stage in asked:
-                    found.setdefault(stage, []).append(rank_correlation(before, in_box(_now(attribution), subject.box)))
+                    now = _now(attribution)
+                    found.setdefault(stage, []).append(rank_correlation(before, in_box(now, subject.box)))
+                    blank.setdefault(stage, []).append(bool(attribution.map.any() and not now.any()))
         asked = _asked(subject, tuple(found))
     return Randomization(
         stages=tuple(found),
-        correlation=np.array([np.mean(np.abs(values)) for values in found.values()]),
+        correlation=np.array([_mean_of_left(found[stage], blank[stage]) for stage in found]),
         null=np.abs(null),
         asked=asked,
+        blank=np.array([np.mean(values) for values in blank.values()]),
     )
+
+
+def _mean_of_left(correlation: list[float], blank: list[bool]) -> float:
+    """The mean size over the shuffles that left something to explain: one same map is not excused by two blank ones."""
+    left = [abs(value) for value, gone in zip(correlation, blank, strict=True) if not gone]
+    return float(np.mean(left)) if left else 0.0
 
 
 def without_weights(attribution: Attribution, seed: int = 0) -> np.ndarray:

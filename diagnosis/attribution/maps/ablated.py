@@ -8,10 +8,14 @@ import torch
 from torch import Tensor
 
 from ..perturbation_frame import segments
+from ..presence import CLASS
 from ..subject import Subject
 from ..windows import Window
 from .fitting import Counted
 
+LEAST = (
+    1e-3  # of IoU times probability: the lowest confidence at which detectors are evaluated; below, nothing is there
+)
 QUIET = 0.05  # of the largest mean of a region by the coarser maps: where less moves, no finer region is tried
 
 
@@ -19,7 +23,8 @@ class Ablated:
     """A window, the subjects explained in it, and the maps of every scale so far.
 
     ``layers``: a map (n, h, w) a scale, of mean size 1, on the px that the network reads; ``number`` counts what it
-    all costs.
+    all costs; ``absent`` (n,): of which subjects the class is not there on the whole window, so that there is nothing
+    to explain.
     """
 
     def __init__(self, subjects: Sequence[Subject], window: Window, frame: Tensor, empty: Tensor):
@@ -28,6 +33,7 @@ class Ablated:
         self.frame, self.empty = window.cut(frame), window.cut(empty)
         self.layers: list[np.ndarray] = []
         self.full: np.ndarray | None = None
+        self.absent = np.zeros(len(subjects), bool)
 
     def steps(self, count: int, batch: int, most: float, quiet: bool) -> Iterator[float]:
         """Take about ``count`` regions away, for ``most`` predicts at most; yields the predicts of every batch.
@@ -38,7 +44,11 @@ class Ablated:
         start, share = self.number.spent, self.number.share
         if self.full is None:
             self.full = self.number(self.frame)
+            self.absent = self.number.below(LEAST)
             yield share
+        if self.absent.all():
+            self.layers = self.layers or [np.zeros((len(self.subjects), *self.window.shape))]
+            return
         if most < share:
             return
         regions = segments(self.frame[0], count)
@@ -54,7 +64,7 @@ class Ablated:
                 yield len(some) * share
         finally:
             if tried == len(order) or (tried and self.layers):
-                counted = fallen if self.signed else fallen.clip(0)
+                counted = np.where(self.absent[:, None], 0, fallen if self.signed else fallen.clip(0))
                 self.layers.append(_sized(counted[:, regions]))
 
     @property
@@ -90,12 +100,20 @@ class Numbers(Counted):
     def __init__(self, subjects: Sequence[Subject], window: Window):
         others = [replace(one, class_id=one.against) for one in subjects if one.against is not None]
         super().__init__([*subjects, *others], window)
+        self.subjects = subjects
         self.count = len(subjects)
+        self.last = np.zeros((0, 0))
 
     def __call__(self, frames: Tensor) -> np.ndarray:
         """As ``Counted``."""
-        found = super().__call__(frames)
+        self.last = found = super().__call__(frames)
         return found[: self.count] - found[self.count :] if len(found) > self.count else found
+
+    def below(self, least: float) -> np.ndarray:
+        """Of which subjects (n,) the last frames held less, of either class; an edge or an entropy is always there."""
+        if self.subjects[0].what not in CLASS:
+            return np.zeros(self.count, bool)
+        return self.last.reshape(-1, self.count, self.last.shape[1]).max((0, 2)) < least
 
 
 def _sized(values: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The default: what falls when superpixels of several sizes are taken away, in a window around the box."""
 
 from collections.abc import Iterator, Sequence
+from time import perf_counter
 
 import numpy as np
 
@@ -8,13 +9,14 @@ from ..perturbation_frame import emptied, whole
 from ..result import Heat
 from ..subject import Subject
 from ..windows import Window
-from .ablated import Ablated
+from .ablated import LEAST, Ablated
 from .fitting import fitted
 
 BUDGET = 16.0  # predicts for one box
 TOGETHER = 6.0  # predicts for each of many boxes
 SCALES = (6, 16, 40)  # regions of a window
 REACH, FAINT = 0.5, 1e-3  # geometric means of the box's sides, and how strongly a map goes on around what it found
+LONG = 2.0  # seconds: what is expected to take longer shows its bar at once
 FINER = (1.0, 1.6, 0.75, 2.2, 1.25)  # times as many regions, round after round, while the budget lasts
 
 
@@ -45,10 +47,13 @@ def multiscale(
         raise ValueError(f"budget must be above 0 predicts, but {budget!r} was given.")
     most = len(subjects) * (max(BUDGET / len(subjects) ** 0.5, TOGETHER) if budget is None else budget)
     frame, empty = whole(subjects[0].trace), emptied(subjects[0].trace, replace)
+    start = perf_counter()
     places, spent = ([(window, list(range(len(subjects))))], 0.0) if window else fitted(subjects, frame)
     parts = [Ablated([subjects[i] for i in members], place, frame, empty) for place, members in places]
     rounds = FINER[:1] if budget is None else FINER
-    end = _interrupted(_worked(parts, most - spent, batch, rounds), most, progress)
+    left = most - spent
+    expected = (perf_counter() - start) / spent * left if spent else None
+    end = _interrupted(_worked(parts, left, batch, rounds), left, _told(len(subjects), expected), progress)
     if end and not any(part.layers for part in parts):
         raise KeyboardInterrupt
     heats: list[Heat | None] = [None] * len(subjects)
@@ -73,12 +78,21 @@ def _worked(parts: Sequence[Ablated], most: float, batch: int, rounds: Sequence[
             return
 
 
-def _interrupted(costs: Iterator[float], most: float, progress: bool) -> str:
+def _told(count: int, seconds: float | None) -> tuple[str, bool]:
+    """What is made, and how long it will take, in words; and whether that is long."""
+    boxes = "a map" if count == 1 else f"maps of {count} boxes"
+    if seconds is None:
+        return boxes, False
+    return f"{boxes}, about {max(seconds, 1):.0f} s", seconds > LONG
+
+
+def _interrupted(costs: Iterator[float], most: float, told: tuple[str, bool], progress: bool) -> str:
     """Run to the end of the budget or to an interrupt; how it ended, in words where it was an interrupt."""
     from tqdm.auto import tqdm
 
-    spent = 0.0
-    with tqdm(total=round(most, 1), desc="multiscale", unit="predict", disable=not progress, delay=3) as bar:
+    spent, (words, long) = 0.0, told
+    delay = 0 if long else 3
+    with tqdm(desc=words, total=round(most, 1), unit="predict", leave=None, delay=delay, disable=not progress) as bar:
         try:
             for cost in costs:
                 spent += cost
@@ -104,9 +118,16 @@ def _heat(part: Ablated, k: int, search: float, end: str) -> Heat | None:
         signed=part.signed,
         layer=f"a window of {place.width} × {place.height} px, read at {width} × {height}",
         passes=search + part.number.spent / len(part.subjects),
-        note=end,
+        note=end or _absent(part, k),
         settled={"window": place},
     )
+
+
+def _absent(part: Ablated, k: int) -> str:
+    """What is said of a map of zeros where the class is not there."""
+    if not part.absent[k]:
+        return ""
+    return f"nothing to explain: IoU × probability < {LEAST:g}"
 
 
 def _extended(grid: np.ndarray, subject: Subject) -> np.ndarray:

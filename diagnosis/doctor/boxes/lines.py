@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from .agreeing import ENOUGH
 from .held import QUANTITIES, SIZES, Held, axis_of
 from .points import Reference, Unit
-from .search import ENOUGH, Fit
+from .search import Fit
 from .terms import SLACK, Term
 
 

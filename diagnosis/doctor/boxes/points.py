@@ -55,6 +55,19 @@ def viewed(held: Held, kind: str, axis: int) -> np.ndarray:
     return np.where(part == (0 if kind.startswith("grid xy") else 1), column, row).astype(float)
 
 
+LENGTHS = {
+    "width": lambda held: held.sizes[:, 1],
+    "height": lambda held: held.sizes[:, 0],
+    "prior width": lambda held: held.priors[:, 0],
+    "prior height": lambda held: held.priors[:, 1],
+    "longer side": lambda held: held.sizes.max(1),
+    "shorter side": lambda held: held.sizes.min(1),
+    "width squared": lambda held: held.sizes[:, 1] ** 2,
+    "height squared": lambda held: held.sizes[:, 0] ** 2,
+}
+"""(n,) px that units are which depend on the image, or on the prior, by name."""
+
+
 @dataclass(frozen=True)
 class Unit:
     """What a length is divided by: ``name`` in words' short form, ``factor`` px for lengths that are fixed."""
@@ -64,19 +77,8 @@ class Unit:
 
     def length(self, held: Held) -> np.ndarray:
         """(n,) px that one unit is."""
-        height, width = held.sizes.T
-        named = {
-            "width": width,
-            "height": height,
-            "prior width": held.priors[:, 0],
-            "prior height": held.priors[:, 1],
-            "longer side": np.maximum(height, width),
-            "shorter side": np.minimum(height, width),
-            "width squared": width**2,
-            "height squared": height**2,
-        }
-        if self.name in named:
-            return named[self.name] * self.factor
+        if self.name in LENGTHS:
+            return LENGTHS[self.name](held) * self.factor
         if self.name in held.others:
             return held.others[self.name] * self.factor
         return np.full(len(held), self.factor)

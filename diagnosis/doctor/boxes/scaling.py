@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from .agreeing import ENOUGH
 from .held import Held
-from .search import ENOUGH, Fit
+from .search import Fit
 from .terms import KEPT, Term
 
 FEWEST = 8

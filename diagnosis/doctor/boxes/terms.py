@@ -1,6 +1,7 @@
 """What one channel of a box can hold: a quantity, from a reference point, in a unit, through a function."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -159,6 +160,7 @@ def declared(layout: TargetLayout, level: int) -> tuple[Term, Term, Term, Term]:
     )
 
 
+@lru_cache(typed=True)
 def _units(name: str, stride: float) -> tuple[Unit, Unit]:
     """The units of x and y."""
     return {

@@ -10,8 +10,9 @@ from .asking import Asker
 from .explaining import reason
 from .levels import Told
 from .origins import changes, origin, repointed, reread
+from .predictions import background
 from .seen import Reason, Seen, first_wrong, shifted
-from .trials import Trial, ask, background
+from .trials import Trial, ask
 
 
 @dataclass(eq=False)

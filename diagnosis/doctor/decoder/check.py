@@ -9,13 +9,15 @@ from ...findings import Report
 from ..boxes.writing import Size
 from ..layout import TargetLayout
 from ..notes import OF_DECODERS, Notes
-from .asking import Asker, Unreadable
+from .asking import Asker
 from .box_reasons import Level
+from .found import Unreadable
 from .images import alike, mixed, steady
 from .judging import judge
+from .predictions import SMALL, background, expressible, predictions
 from .renewing import renewed
 from .scores import SURE, TWICE, beyond, class_alone, doubled, impossible, power, quiet
-from .trials import SMALL, Trial, ask, background, expressible, predictions, singly
+from .trials import Trial, ask, singly
 
 FOLLOWS = ("axes_swapped", "scrambled_layout", "image_size_swapped", "state_leak")
 """Causes that may make images of another shape fail altogether."""
@@ -39,6 +41,8 @@ def check_decoder(
     ``decode`` returns boxes (B, N, 4) xyxy px and scores (B, N, classes), or for each image a tensor (n, 6) of xyxy,
     score, class, or a mapping with "boxes", "scores" and "labels".
     ``image_sizes``, (height, width) each: a square one and one that is not show the most; ``image_size`` for one alone.
+    It is asked some 40 times, up to twice as often where predictions get lost together, each time of images in which
+    every cell holds a box: suppression of all of them, without a threshold before it, takes most of the time then.
     ValueError where strides do not divide them.
     """
     if not callable(decode) or not isinstance(layout, TargetLayout):

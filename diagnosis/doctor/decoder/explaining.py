@@ -7,7 +7,7 @@ import numpy as np
 
 from ..boxes.departures import choose
 from ..boxes.motion import ceiling, motion, whole
-from ..boxes.search import fits
+from ..boxes.search import all_fits
 from ..boxes.terms import Term
 from .activations import activated
 from .apart import apart
@@ -92,8 +92,8 @@ def _terms(seen: Seen) -> Reason | None:
     if len(inside.came) < 4:
         return None
     held = inside.taken
-    found = [fits(held, channel, term) for channel, term in enumerate(seen.terms)]
-    if not all(found):
+    found = all_fits(held, seen.terms)
+    if not found:
         return None
     choice = choose(found, seen.terms)
     if not choice.codes:

@@ -4,7 +4,8 @@ import numpy as np
 
 from .asking import Asker
 from .origins import decoded
-from .trials import HIGHEST, Trial
+from .predictions import HIGHEST
+from .trials import Trial
 
 FEWEST = 5
 

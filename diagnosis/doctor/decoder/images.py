@@ -7,8 +7,10 @@ import numpy as np
 
 from ..boxes.writing import Size
 from ..notes import Notes
-from .asking import Asker, Found, Unreadable
-from .trials import Given, Trial, ask, background, laid, predictions
+from .asking import Asker
+from .found import Found, Unreadable
+from .predictions import Given, background, laid, predictions
+from .trials import Trial, ask, heard
 
 
 def alike(one: Trial, other: Trial) -> bool:
@@ -77,7 +79,8 @@ def mixed(asker: Asker, size: Size, batch: int, rng: np.random.Generator, notes:
     noise = background(asker.layout, size, batch, rng)
     given = predictions(asker.layout, size, len(asker.layout.strides) - 1, batch, rng)
     try:
-        first = ask(asker, size, noise, given)
+        found = asker(laid(asker.layout, size, noise, given))
+        first = heard(found, size, noise, given)
         if not alike(first, ask(asker, size, noise, given)):
             return False
     except Unreadable as error:
@@ -86,7 +89,7 @@ def mixed(asker: Asker, size: Size, batch: int, rng: np.random.Generator, notes:
         return True
     for image in range(min(batch, 2)):
         try:
-            alone = _alone(asker, first, image)
+            alone = _alone(asker, first, found[image], image)
         except Unreadable as error:
             notes.add(error.code, f"{error}, a batch of {batch} does not")
             return False
@@ -137,22 +140,20 @@ def crossing(asker: Asker, trial: Trial) -> bool:
     """Whether predictions of one image change what comes out for the others."""
     given = trial.given.take(trial.given.images == trial.given.images[0])
     others = [image for image in range(len(trial.noise[0])) if image != given.images[0]]
-    found, plain = asker(laid(asker.layout, trial.size, trial.noise, given)), asker(trial.noise)
+    found, plain = asker(laid(asker.layout, trial.size, trial.noise, given)), asker.plain(trial.noise)
     return not all(same(found[image], plain[image]) for image in others)
 
 
-def _alone(asker: Asker, first: Trial, image: int) -> str | None:
-    """What an image gives otherwise by itself than in its batch, in words."""
+def _alone(asker: Asker, first: Trial, found: Found, image: int) -> str | None:
+    """What an image, of which ``found`` comes in its batch, gives otherwise by itself, in words."""
     here = first.given.images == image
     one = first.given.take(here)
     one.images[:] = 0
     noise = [level[image : image + 1] for level in first.noise]
-    trial = ask(asker, first.size, noise, one)
-    if same(
-        asker(laid(asker.layout, first.size, first.noise, first.given))[image],
-        asker(laid(asker.layout, first.size, noise, one))[0],
-    ):
+    other = asker(laid(asker.layout, first.size, noise, one))
+    if same(found, other[0]):
         return None
+    trial = heard(other, first.size, noise, one)
     if not np.allclose(trial.boxes, first.boxes[here], atol=1e-2, equal_nan=True):
         return "an image gives other boxes by itself than in a batch"
     if not np.array_equal(trial.labels, first.labels[here]):

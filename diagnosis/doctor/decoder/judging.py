@@ -7,9 +7,10 @@ import numpy as np
 
 from ..boxes.writing import Size
 from ..notes import Notes
-from .asking import Asker, Unreadable
+from .asking import Asker
 from .box_reasons import Level, seen_of, told_of_boxes
 from .flooding import mislaid
+from .found import Unreadable
 from .images import crossing
 from .lending import LENT, lent
 from .levels import Told, description, fold, note, unexplained
@@ -129,11 +130,12 @@ def _viewed(
 def _talking(level: Level, asker: Asker) -> bool:
     """Whether something comes out as sure of an image that holds no prediction, where most cells are silent."""
     trial = next((trial for trial in level.trials if trial.elsewhere and not loud(trial)), None)
-    return trial is not None and any(len(one.sure(0.5).boxes) for one in asker(trial.noise))
+    return trial is not None and any(len(one.sure(0.5).boxes) for one in asker.plain(trial.noise))
 
 
 def _mixed_images(level: Level, asker: Asker, notes: Notes) -> bool:
-    elsewhere = sum(trial.elsewhere for trial in level.trials if not loud(trial) and crossing(asker, trial))
+    strayed = [trial for trial in level.trials if trial.elsewhere and not loud(trial)]
+    elsewhere = sum(trial.elsewhere for trial in strayed if crossing(asker, trial))
     if elsewhere:
         what = "a prediction of one image comes out in another"
         notes.add("mixed_batch", what, level=level.index, trials=elsewhere)

@@ -7,7 +7,8 @@ import numpy as np
 
 from ..layout import TargetLayout
 from .asking import Asker
-from .trials import HIGHEST, Trial, ask, singly
+from .predictions import HIGHEST
+from .trials import Trial, ask, singly
 
 LENT = {
     "objectness_wrong": "the objectness of other cells or anchors is taken for a prediction's own",

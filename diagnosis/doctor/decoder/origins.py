@@ -12,8 +12,9 @@ from ..boxes.writing import at_cells, every_cell
 from ..layout import TargetLayout
 from .asking import Asker
 from .explaining import reason
+from .predictions import laid
 from .seen import ENOUGH, FEWEST, Seen
-from .trials import Given, Trial, ask, laid
+from .trials import Trial, ask
 
 
 def changes(asker: Asker, trial: Trial, other: Sequence[np.ndarray], same: bool) -> bool:
@@ -180,6 +181,3 @@ def _table(shapes: Sequence[tuple[int, ...]], listed: Order) -> np.ndarray:
         index = np.indices(shape).transpose(1, 2, 3, 0).transpose(*dims, 3).reshape(-1, 3)
         parts.append(np.concatenate((np.full((len(index), 1), level), index), 1))
     return np.concatenate(parts[::-1] if listed[1] else parts)
-
-
-__all__ = ["Given", "changes", "decoded", "origin", "repointed", "reread"]

@@ -6,8 +6,10 @@ import numpy as np
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from .asking import Asker, Unreadable
-from .trials import HIGHEST, LOW, Trial, laid
+from .asking import Asker
+from .found import Unreadable
+from .predictions import HIGHEST, LOW, laid
+from .trials import Trial
 
 LOUD = 0.2
 """A score of a cell whose probabilities are 0.002 that no product or mean of them explains."""

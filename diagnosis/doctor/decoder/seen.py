@@ -62,10 +62,10 @@ class Seen:
         return self.agrees(self.came, np.clip(self.given.boxes, 0, ends))
 
     def agrees(self, came: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
-        """(n,) bool: whether boxes are those given."""
+        """(…, n) bool: whether boxes (…, n, 4) are those given."""
         boxes = self.given.boxes if boxes is None else boxes
         with np.errstate(all="ignore"):
-            return np.abs(came - boxes).max(1) <= self.tolerance
+            return np.abs(came - boxes).max(-1) <= self.tolerance
 
     def share(self, came: np.ndarray) -> float:
         """The share of boxes that are those given, among those that came out wrong where that is less."""

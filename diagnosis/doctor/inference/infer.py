@@ -1,16 +1,20 @@
 """Propose the layout of an encoder that says nothing of itself: the same search with nothing declared."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from anatomy.shown import Part, Shown, Words
+
 from ..layout import TargetLayout
-from ..storage import Storage, order
+from ..orders import Storage
+from ..storage import order
 from ..targets import probes as ask
 from ..targets.asking import Answer, Asker
 from ..targets.seeing import gather
-from .channels import Candidate, Rows, candidates, priors, roles
+from .candidates import Candidate, candidates
+from .channels import Rows, priors, roles
 from .forms import Form, forms
 from .unread import why_unread
 
@@ -20,8 +24,8 @@ UNASKED = 255
 """Beside numbers below 0 what leaves a cell out, as in maps of classes."""
 
 
-@dataclass(frozen=True)
-class InferredLayout:
+@dataclass(frozen=True, repr=False)
+class InferredLayout(Shown):
     """The ``layout`` that explains most of what an encoder writes, and the share of cells that it explains.
 
     ``code``: the layout as text to paste. ``runner_up``: the next best in words, "" where none explains anything.
@@ -31,6 +35,12 @@ class InferredLayout:
     code: str
     explained: float
     runner_up: str
+
+    def _title(self) -> str:
+        return f"{self.explained:.1%} of the cells that hold an object explained by {' '.join(self.code.split())}"
+
+    def _parts(self) -> Iterable[Part]:
+        return [Words([*self.code.splitlines(), *([f"next: {self.runner_up}"] if self.runner_up else [])])]
 
     def __str__(self) -> str:
         beside = f"; next: {self.runner_up}" if self.runner_up else ""

@@ -17,6 +17,7 @@ from .beyond import beyond
 from .boxes import cancelled, costs, misplaced, paired
 from .cells import ignored_cells, mixed, nearby, order
 from .cost import Cost
+from .following import follows
 from .hard_cases import hard_cases
 from .memory import remembered
 from .parts import parts
@@ -25,17 +26,6 @@ from .reading import reading
 from .said import Said
 from .truth import Truth, truth
 
-SPECIFIC = ("axes_swapped", "wrong_box_format", "wrong_box_unit", "half_cell_offset", "class_wrong")
-FOLLOWS = {
-    "not_permutation_invariant": (*SPECIFIC, "not_minimal", "gradient_leak", "no_gradient"),
-    "non_finite": ("not_minimal", "no_gradient", *SPECIFIC),
-    **dict.fromkeys((*SPECIFIC, "class_leak", "no_gradient"), ("not_minimal",)),
-    "class_wrong": ("not_minimal", "no_gradient"),
-    "mixed_batch": ("not_minimal", "no_gradient"),
-    "state_leak": ("raises",),
-    "gradient_leak": ("no_gradient",),
-}
-"""What each cause brings with it in the same part of a loss."""
 ROUNDING = 1e-8
 """Of what wrong scores cost, what no box that is wrong costs less than, however small its share of a loss."""
 
@@ -58,6 +48,8 @@ def check_loss(
     layout's where ``prepare`` is not given. ``image_size``: (height, width), 192 x 320 where strides divide that.
     ValueError where they do not divide what is given.
     """
+    if not callable(loss) or not isinstance(layout, TargetLayout):
+        raise TypeError(f"A callable and a TargetLayout are needed, not {type(loss)} and {type(layout)}.")
     image_size = image_size or _fitting(layout)
     if any(side % stride for side in image_size for stride in layout.strides) or batch < 1:
         raise ValueError(
@@ -182,37 +174,10 @@ def _noted(said: Sequence[Said], levels: int, *, infinite: bool) -> Notes:
     """All that was said, without what follows from a cause in the same part of the loss."""
     notes = Notes(levels, OF_LOSSES, joined=True)
     for one in said:
-        cause = next((other for other in said if _follows(one, other, infinite=infinite)), None)
+        cause = next((other for other in said if follows(one, other, infinite=infinite)), None)
         if cause is not None:
             notes.fold(cause.code, one.code)
             continue
         severity = "warning" if one.mild else "error"
         notes.add(one.code, one.words, level=one.level, severity=severity, **one.numbers)
     return notes
-
-
-def _follows(one: Said, cause: Said, *, infinite: bool) -> bool:
-    """Whether what was said follows from a cause: of the same part, or of all of it."""
-    if "one anchor" in cause.numbers:  # of any part, in cells whose object another anchor holds
-        return cause is not one and one.code in ("gradient_leak", "no_gradient", "not_minimal")
-    if one.weak and cause is not one and cause.part == one.part:
-        return True
-    if cause.code == "not_permutation_invariant" and one.code == "gradient_leak" and not one.whole:
-        return cause.whole  # cells are held to hold an object that others hold, by what is said of classes too
-    if cause.code == "not_permutation_invariant" and one.code == "mixed_batch" and one.whole:
-        return cause.whole and cause.part == one.part  # objects are exchanged within an image as between images
-    if cause.code == "gradient_leak" and one.code == "not_minimal" and cause.part == one.part:
-        return cause.whole and bool(one.numbers.get("smaller")) and bool(cause.numbers.get("towards 0"))
-    if cause.code == "class_wrong" and one.code == "gradient_leak" and one.numbers.get("of channels", 1.0) != 1.0:
-        return True  # channels of boxes are taken for those of classes
-    if cause.code == "mixed_batch" and one.code == "not_minimal" and one.part != "boxes" and not cause.whole:
-        return False  # an activation is another
-    if cause.code == "gradient_leak" and not one.whole:  # a mask the wrong way round leaves objects out
-        return False
-    if one.code not in FOLLOWS.get(cause.code, ()) or (cause.code == "non_finite" and (cause.mild or not infinite)):
-        return False
-    if cause.code == "no_gradient" and cause.level is not None and one.level != cause.level:  # of one level alone
-        return False
-    if cause.code == "no_gradient" and cause.part not in ("objectness", "classes") and not cause.whole:
-        return False
-    return cause.part in ("", one.part)

@@ -10,8 +10,9 @@ from torch import Tensor
 from ..boxes.writing import unstored
 from .asking import Asker
 from .astray import astray
-from .parts import FAR, MOST, Part, changed, groups, toward
+from .parts import FAR, Part, changed, groups
 from .said import Said
+from .score_pulls import ever_pulled, score_pulls
 from .truth import Truth
 
 DRAWS = 3
@@ -49,7 +50,7 @@ def pulls(
     found = found or _trusting(truth, asker, boxes)
     for part in known:
         if part.name != "boxes":
-            found += _scores(truth, asker, draws, part)
+            found += score_pulls(truth, asker, draws, part)
     return found
 
 
@@ -98,21 +99,16 @@ def _trusting(truth: Truth, asker: Asker, boxes: Sequence[int] | None) -> list[S
     draws = [unstored(part, truth.layout, truth.size) for part in (grads, raw)]
     wrong = "where scores are wrong"
     found = [replace(one, words=f"{one.words}, {wrong}") for one in _leaks(truth, draws[0], draws[1], boxes)]
-    table = _sides(truth, asker, _alive(draws[:1]))
+    table = _sides(truth, asker, ever_pulled(draws[:1]))
     asked = ~np.isnan(table)
     if asked.any() and (table[asked] == 0).mean() > SILENT:
         found.append(Said("no_gradient", f"boxes of objects are not pulled at {wrong}", "boxes", whole=True))
     return found
 
 
-def _alive(draws: Sequence[Sequence[Tensor]]) -> list[Tensor]:
-    """(B, A, C, H, W) bool a level: what is pulled at in any draw."""
-    return [torch.stack([draw[level] for draw in draws]).ne(0).any(0) for level in range(len(draws[0]))]
-
-
 def _boxes(truth: Truth, asker: Asker, draws: Sequence[Sequence[Tensor]], *, ordered: bool) -> list[Said]:
     """Box channels, levels, or sides of single objects that get no gradient."""
-    table = _sides(truth, asker, _alive(draws))
+    table = _sides(truth, asker, ever_pulled(draws))
     levels = np.concatenate([np.full(len(one.labels), level) for level, one in enumerate(truth.objects)])
     asked = ~np.isnan(table)
     if not asked.any():
@@ -152,66 +148,3 @@ def _sides(truth: Truth, asker: Asker, alive: Sequence[Tensor]) -> np.ndarray:
             column.append(np.where(mine.any(1), pulled.any(1).astype(float), np.nan))
         rows.append(np.concatenate(column))
     return np.stack(rows, 1)
-
-
-def _scores(truth: Truth, asker: Asker, draws: Sequence[Sequence[Tensor]], part: Part) -> list[Said]:
-    """Objectness or classes that get no gradient, in cells with an object or in others."""
-    alive = [level[:, :, list(part.channels)] for level in _alive(draws)]
-    masks = [torch.from_numpy(truth.mask(level)) for level in range(len(alive))]
-    pairs = list(zip(alive, masks, strict=True))
-    dull = [
-        where
-        for where, wanted in (("objects", True), ("empty cells", False))
-        if not any(level.any(2)[mask == wanted].any() for level, mask in pairs)
-    ]
-    if len(dull) == 2:
-        return [Said("no_gradient", f"an error of the {part.name} costs nothing", part.name)]
-    if dull and (dull[0] == "objects" or part.name == "objectness" or truth.layout.objectness is None):
-        return [Said("no_gradient", f"an error of the {part.name} costs nothing in {dull[0]}", part.name)]
-    found = []
-    for level, (pulled, mask) in enumerate(pairs):
-        if not pulled.any(2)[mask].all():
-            words = f"{part.name} of cells that hold an object get no gradient"
-            found.append(Said("no_gradient", words, part.name, level=level))
-    if part.name == "objectness" or truth.layout.objectness is None:
-        found += _background(pairs, part)
-    return found or _single(truth, asker, _alive(draws), part) or _own(truth, alive, part)
-
-
-def _background(pairs: Sequence[tuple[Tensor, Tensor]], part: Part) -> list[Said]:
-    """Levels whose empty cells are not pulled at, where most of others are."""
-    shares = [float(pulled.any(2)[~mask].float().mean()) for pulled, mask in pairs]
-    silent = [level for level, share in enumerate(shares) if share == 0] if max(shares) > 0.5 else []
-    words = f"an error of the {part.name} costs nothing in empty cells"
-    return [Said("no_gradient", words, part.name, level=level) for level in silent]
-
-
-def _own(truth: Truth, alive: Sequence[Tensor], part: Part) -> list[Said]:
-    """Classes of objects, each in a raw channel of its own, that are not pulled at in their cells, or the others."""
-    if part.name != "classes" or len(part.channels) != len(groups(truth)["classes"]) or len(part.channels) < 2:
-        return []
-    own, rest = [], []
-    for level, one in enumerate(truth.objects):
-        a, r, c = one.cells.T
-        pulled = alive[level][one.images, a, :, r, c].numpy()
-        mine = np.arange(pulled.shape[1]) == one.labels[:, None]
-        own.append(pulled[mine])
-        rest.append(pulled[~mine])
-    for name, parts in (("an object's own class", own), ("classes that an object is not of", rest)):
-        if not np.concatenate(parts).any():
-            return [Said("no_gradient", f"{name} gets no gradient in its cell", "classes")]
-    return []
-
-
-def _single(truth: Truth, asker: Asker, alive: Sequence[Tensor], part: Part) -> list[Said]:
-    """Single class channels of which an error costs nothing."""
-    channels = groups(truth)[part.name]
-    if not 1 < len(channels) <= MOST:
-        return []
-    dull = []
-    for channel in channels:
-        says = changed(truth, asker, toward(truth, (channel,), 1.0, "all"))
-        if not any((mask & level).any() for mask, level in zip(says, alive, strict=True)):
-            dull.append(channel)
-    words = f"an error of the {part.name} in channel {dull} costs nothing"
-    return [Said("no_gradient", words, part.name)] if dull else []

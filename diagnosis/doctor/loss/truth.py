@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -44,6 +45,10 @@ class Truth:
 
     def levels(self) -> list[np.ndarray]:
         """(B, A, C, H, W) a level: what the layout says."""
+        return [level.copy() for level in self._whole]
+
+    @cached_property
+    def _whole(self) -> list[np.ndarray]:
         found = self.empty()
         for level, one in enumerate(self.objects):
             self._write(found[level], one, self.values(level), one.likely, one.sure)
@@ -61,8 +66,16 @@ class Truth:
 
     def values(self, level: int, layout: TargetLayout | None = None) -> np.ndarray:
         """(n, 4): the box channels of a level's objects, under another layout where one is given."""
-        terms = declared(layout or self.layout, level)
-        return self.under(level, terms)
+        return self._held[level].copy() if layout is None else self.under(level, declared(layout, level))
+
+    @cached_property
+    def terms(self) -> list[tuple[Term, ...]]:
+        """What the layout declares for the four box channels of each level."""
+        return [declared(self.layout, level) for level in range(len(self.objects))]
+
+    @cached_property
+    def _held(self) -> list[np.ndarray]:
+        return [self.under(level, terms) for level, terms in enumerate(self.terms)]
 
     def under(self, level: int, terms: Sequence[Term]) -> np.ndarray:
         """(n, 4): the box channels of a level's objects in these terms."""
@@ -76,7 +89,7 @@ class Truth:
         """
         found = self.levels()
         for level, one in enumerate(self.objects):
-            values, term = self.values(level), declared(self.layout, level)[channel]
+            values, term = self.values(level), self.terms[level][channel]
             away = strides * one.held.stride
             values[:, channel] = term.predict(one.held, channel, away)
             if apart:
@@ -97,7 +110,7 @@ class Truth:
             values = self.values(level)
             for channel, strides in ways.items():
                 away = strides[level] * one.held.stride
-                values[:, channel] = declared(self.layout, level)[channel].predict(one.held, channel, away)
+                values[:, channel] = self.terms[level][channel].predict(one.held, channel, away)
             self.put(found[level], one, values)
         return found
 

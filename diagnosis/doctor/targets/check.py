@@ -10,8 +10,9 @@ from . import borders, conduct, kinds, losing, raising, sharing, words
 from . import probes as ask
 from .anchoring import anchoring
 from .asking import Answer, Asker
-from .examination import Examination, examine, misplaced, place, stored
+from .examination import Examination, examine, stored
 from .faults import PLACING, Fault, codes, displacing
+from .mapping import misplaced, place
 from .reading import Reading
 from .seeing import sense
 from .several import neighbours

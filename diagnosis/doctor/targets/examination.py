@@ -1,22 +1,17 @@
 """The answers to all single objects, read level by level under the storage that makes sense of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..layout import TargetLayout
-from ..storage import Storage, order
+from ..orders import Storage
+from ..storage import order
 from .asking import Answer, Asker
 from .cell_map import CellMap
 from .faults import Fault
-from .placing import Sighting, as_table, best_sizes, fit_cells
-from .probes import Probe
 from .seeing import Seen, best_storage, see
-from .shifting import by_floor, shifted
-
-BELIEVED = 0.55
-"""The share of objects that must lie where a right map says; predictions that choose cells put some elsewhere."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,99 +114,3 @@ def stored(exam: Examination) -> list[Fault]:
         for level, storage in enumerate(exam.storages)
         if storage != plain and level in exam.used
     ]
-
-
-def place(exam: Examination) -> Examination:
-    """How each level chooses its cells."""
-    layout, asked, enough, tables, maps = exam.layout, _asked(exam), {}, {}, {}
-    for level, stride in enumerate(layout.strides):
-        seen = _sightings(exam, level)
-        if len(seen) >= 6:
-            overlap = layout.anchors is not None and not by_floor(layout)
-            least = 0.8 * float(layout.priors(level).min()) if overlap else 0.0
-            enough[level] = best_sizes(seen, asked, least)
-            tables[level] = as_table(enough[level])
-            maps[level] = fit_cells(tables[level], stride, layout)
-    prior = max(maps.values(), key=lambda found: found.fit * found.seen, default=None)
-    maps = {level: fit_cells(table, layout.strides[level], layout, prior) for level, table in tables.items()}
-    maps = shifted(maps, enough, tables, layout)
-    for level in exam.used - set(enough):
-        if prior is None:
-            continue
-        maps[level] = replace(prior, stride=layout.strides[level], shift=(0.0, 0.0), fit=1.0, seen=0)
-    return replace(exam, maps=maps)
-
-
-def misplaced(exam: Examination) -> list[Fault]:
-    """The faults that the maps of the levels amount to."""
-    faults = []
-    for level, found in sorted(exam.maps.items()):
-        if not found.seen:
-            continue
-        evidence = {"explained": round(found.fit, 3), "objects": found.seen}
-        if found.fit < (0.7 if found.cost(exam.layout.strides[level]) else BELIEVED):
-            faults.append(Fault("wrong_cell", "cells do not lie where the object is", level, evidence=evidence))
-            continue
-        faults += [
-            Fault(code, what, level, evidence=evidence)
-            for code, what in found.codes(exam.layout.strides[level]).items()
-        ]
-    return faults
-
-
-def _asked(exam: Examination) -> dict[float, int]:
-    found: dict[float, int] = {}
-    for answer in exam.answers:
-        if answer.probe.kind == "place" and answer.error is None:
-            found[answer.probe.side] = found.get(answer.probe.side, 0) + 1
-    return found
-
-
-def steady(exam: Examination, asker: Asker) -> bool:
-    """Whether objects that lie alike upon the coarsest cells fill alike cells; not so where predictions choose them."""
-    coarsest, seen, differ = int(max(exam.layout.strides)), 0, 0
-    for height, width in exam.sizes[:1]:
-        for side in (2.3 * min(exam.layout.strides), 1.3 * coarsest, 0.3 * min(height, width)):
-            start = coarsest * np.array([1, 1]) + np.array([0.31, 0.23]) * coarsest
-            room = (np.array([width, height]) - side - start) // coarsest - 1
-            steps = [np.array(step) * room.clip(0) // 2 for step in ((0, 0), (2, 0), (0, 2), (1, 2), (2, 1))]
-            found = [_relative(exam, asker, start, step * coarsest, side, (height, width)) for step in steps]
-            known = [one for one in found if one is not None]
-            seen += len(known)
-            differ += sum(one != known[0] for one in known)
-    return seen < 6 or differ < 0.25 * seen
-
-
-def _relative(
-    exam: Examination, asker: Asker, start: np.ndarray, moved: np.ndarray, side: float, size: tuple[int, int]
-) -> frozenset | None:
-    """The cells of a square box, counted from where it was moved to in px; None where it raises."""
-    x, y = start + moved
-    label = exam.layout.class_count // 2
-    answer = asker.ask(Probe("steady", np.array([[x, y, x + side, y + side]]), (label,), size, side))
-    if answer.error is not None:
-        return None
-    cells = set()
-    for level, stride in enumerate(exam.layout.strides):
-        right, down = (moved / stride).round().astype(int).tolist()
-        cells |= {(level, a, row - down, column - right) for a, row, column in exam.look(answer, level).cells()}
-    return frozenset(cells)
-
-
-def _sightings(exam: Examination, level: int) -> list[Sighting]:
-    found = []
-    for answer, seen in zip(exam.answers, exam.seen, strict=True):
-        if seen is None or answer.probe.kind != "place" or not len(seen[level]):
-            continue
-        there = slice(None) if level in exam.faded else seen[level].core
-        found.append(
-            Sighting(
-                box=exam.boxes(answer)[0],
-                image_size=answer.probe.image_size,
-                grid=answer.levels[level].grid,
-                side=answer.probe.side,
-                rows=seen[level].rows[there],
-                columns=seen[level].columns[there],
-            )
-        )
-    return found

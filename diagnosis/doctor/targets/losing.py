@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from .asking import Answer, Asker
-from .examination import Examination, steady
+from .examination import Examination
 from .faults import Fault, codes
 from .probes import Probe
 from .raising import far
 from .sharing_cells import SHARES
 from .small import small_by_rule
+from .steadiness import steady
 
 
 def lost(exam: Examination, asker: Asker, placing: bool) -> tuple[list[Fault], list[str]]:

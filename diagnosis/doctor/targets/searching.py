@@ -7,7 +7,7 @@ from ..boxes.departures import Choice, choose, price
 from ..boxes.held import Held
 from ..boxes.lines import lines
 from ..boxes.scaling import scaled
-from ..boxes.search import fits
+from ..boxes.search import all_fits, every_fit
 from ..boxes.terms import Term, declared
 from .at_once import as_another, as_declared, explains, in_a_view, in_fewer_digits, moved
 from .examination import Examination
@@ -57,7 +57,7 @@ def _search(
     one = as_another(table, terms, paid, known)
     if one is not None:
         return one
-    found = [fits(table, channel, term) for channel, term in enumerate(terms)]
+    found = list(every_fit(table, terms))
     both = list(dict.fromkeys((*terms, *map(meant, terms))))
     found = [fit or scaled(table, channel, both) for channel, fit in enumerate(found)]
     if not all(found):
@@ -78,10 +78,12 @@ def _in_other_view(one: Searched, level: int, paid: frozenset[str]) -> Searched:
         if code != "image_size_swapped":
             continue
         seen = viewed(one.held, name)
-        found = tuple(fits(seen, channel, term) for channel, term in enumerate(one.terms))
+        found = tuple(all_fits(seen, one.terms))
+        if not found:
+            continue
         choice = choose(found, one.terms, paid)
         cost = choice.cost + price(frozenset({(code, name)}), paid)
-        if all(found) and cost < least:
+        if cost < least:
             least = cost
             best = replace(one, held=seen, fits=found, choice=choice, faults=(Fault(code, what, level),), view=name)
     return best

@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 
 from ..layout import TargetLayout
-from ..storage import Storage, order, storages
+from ..orders import Storage, storages
+from ..storage import order
 from .asking import Answer, Memory
 
 PICKED = 40

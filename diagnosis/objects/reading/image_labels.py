@@ -1,16 +1,18 @@
 """The labels of one image, whatever they were read from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from anatomy.shown import Part, Shown, Table, Words
+
 from .problems import Problem
 
 
 @dataclass(frozen=True, repr=False)
-class ImageLabels:
+class ImageLabels(Shown):
     """The n objects of one image, in the order of their file.
 
     ``image``; ``path`` of the file that they were read from, None where there is none. ``class_id`` (n,) int64;
@@ -37,8 +39,18 @@ class ImageLabels:
     def __len__(self) -> int:
         return len(self.class_id)
 
-    def __repr__(self) -> str:
-        return f"ImageLabels({str(self.image)!r}, {len(self)} objects, {len(self.problems)} problems)"
+    def _title(self) -> str:
+        return f"{str(self.image)!r}, {len(self)} objects, {len(self.problems)} problems"
+
+    def _parts(self) -> Iterable[Part]:
+        rows = (
+            (line, name, " ".join(f"{value:.4f}" for value in box))
+            for line, name, box in zip(self.lines.tolist(), self.class_names(), self.cxcywh.tolist(), strict=True)
+        )
+        if len(self):
+            yield Table(("line", "class", "centre and size, shares of the image"), rows, len(self))
+        if self.problems:
+            yield Words(list(map(str, self.problems)))
 
     def __str__(self) -> str:
         lines = [f"{self.image}: {len(self)} objects, {len(self.problems)} problems"]

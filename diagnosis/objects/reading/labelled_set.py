@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from anatomy import whole_number
+from anatomy.shown import Told
 
 from .image_labels import ImageLabels
 from .label_paths import Place, orphans
@@ -17,7 +18,7 @@ from .readers import Reader
 
 
 @dataclass(frozen=True, repr=False)
-class LabelledSet:
+class LabelledSet(Told):
     """The images of a set in Ultralytics' order and, one by one, their labels. Made by ``read_labels``.
 
     ``source`` as it was given; ``names`` {class id: name}, empty where unknown; ``categories`` {class id: id in the

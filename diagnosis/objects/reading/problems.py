@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from anatomy.shown import Told
+
 PROBLEMS = {
     "missing_image": "the image is not there",
     "duplicate_image": "the image is listed twice; it is kept once",
@@ -29,8 +31,8 @@ PROBLEMS = {
 }
 
 
-@dataclass(frozen=True)
-class Problem:
+@dataclass(frozen=True, repr=False)
+class Problem(Told):
     """One thing wrong with labels: ``code``, a key of ``PROBLEMS``; ``message``, what was found and what became of it.
 
     ``path`` of the file, ``line`` in it from 1, or None; ``kept``: the row, or the image, is there all the same;

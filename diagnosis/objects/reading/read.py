@@ -37,6 +37,9 @@ def read_labels(
     duplicates), but for boxes without area, which are left out and told. Where Ultralytics rejects the whole image for
     one bad row, that row alone is left out, or kept, if it is out of [0, 1] and still a box upon the image;
     ``problems`` tells each. Raises FileNotFoundError, and ValueError or TypeError for what holds no labels.
+
+    >>> len(diagnosis.read_labels(labels)[0])
+    2
     """
     if not isinstance(split, str):
         raise TypeError(

@@ -124,7 +124,8 @@ def read_labels(survey: Surveyed, images: Images) -> Labels:
 def read_pairs(survey: Surveyed, images: Images) -> Pairs:
     """The pairs of a survey's evaluation, each once, and which of them stand in which variant's list."""
     frame = survey.evaluation.collect()
-    key = np.stack((_place(frame, images), frame["anchor"].to_numpy(), frame["class_id"].to_numpy()), 1)
+    bits = frame["confidence"].to_numpy().astype(np.float32).view(np.int32)  # a softmax has others as a row is silent
+    key = np.stack((_place(frame, images), frame["anchor"].to_numpy(), frame["class_id"].to_numpy(), bits), 1)
     key, first, pair = np.unique(key.astype(np.int64), axis=0, return_index=True, return_inverse=True)
     confidence = frame["confidence"].to_numpy()[first]
     order = np.lexsort((key[:, 2], key[:, 1], -confidence, key[:, 0]))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 
 from anatomy import Detections, Trace
 
@@ -67,11 +68,19 @@ def _second_class(trace: Trace) -> tuple[list[int | None], list[float | None]]:
     seen = trace.detections
     if len(trace.names) < 2 or not len(seen):
         return [None] * len(seen), [None] * len(seen)
-    logits = np.array(seen.logits, dtype=np.float64)
-    logits[np.arange(len(seen)), seen.class_id] = -np.inf
-    second = logits.argmax(1)
-    score = 1 / (1 + np.exp(-logits[np.arange(len(seen)), second]))
+    logits = torch.from_numpy(np.array(seen.logits, dtype=np.float64))
+    chances = trace.head.probabilities(logits, dim=1).numpy()
+    second = np.where(_others(trace), logits.numpy(), -np.inf).argmax(1)
+    score = chances[np.arange(len(seen)), second]
     return second.tolist(), score.tolist()
+
+
+def _others(trace: Trace) -> np.ndarray:
+    """(n, nc) bool: the classes that each detection could have been and is not."""
+    seen = trace.detections
+    others = np.isin(list(trace.names), list(trace.head.detectable))[None].repeat(len(seen), 0)
+    others[np.arange(len(seen)), seen.class_id] = False
+    return others
 
 
 def judge(rows: Rows, seen: Detections, result: Missed, match_iou: float) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 
 from anatomy import Trace
 
@@ -45,14 +46,15 @@ def object_row(key: Mapping[str, Any], result: Missed, i: int, detections: Rows)
 def _finder(result: Missed, i: int, row: Mapping[str, Any]) -> dict[str, Any]:
     """The cell of the detection that found an object; ``row`` is that detection's."""
     trace = result.trace
-    scores = trace.detections.logits[row["detection"]].astype(np.float64)
-    top = int(scores.argmax())
+    logits = torch.from_numpy(trace.detections.logits[row["detection"]].astype(np.float64))
+    scores = trace.head.probabilities(logits).numpy()
+    top = max(trace.head.detectable, key=logits.tolist().__getitem__)
     reach = _reach(trace, result.boxes[i], row["anchor"], row["level"])
     same = ("iou", "confidence", "level", "level_name", "row", "col", "anchor")
     return {
         **{name: row[name] for name in same},
         "top_class_name": trace.names[top],
-        "top_score": float(1 / (1 + np.exp(-scores[top]))),
+        "top_score": float(scores[top]),
         "suppressed_by": None,
         "reach": reach,
         "ceiling": bool(result.cut[i]),

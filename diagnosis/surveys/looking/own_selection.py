@@ -23,8 +23,9 @@ class Part(NamedTuple):
 def own_selection(trace: Trace, ablation: bool) -> EvaluationRows:
     """The detections of a trace at a low confidence, and likewise with each level silenced.
 
-    A silent row may let other classes in, or move the cut of the model's own limit: what is then otherwise than the
-    list of the model as it is, with that class's list of the muted level, stands apart (``changed_variants``).
+    A silent row may let other classes in, raise them by a softmax, or move the cut of the model's own limit: what is
+    then otherwise than the list of the model as it is, with that class's list of the muted level, stands apart
+    (``changed_variants``).
     Raises ValueError for more rows (levels × classes) than variants have numbers.
     """
     rows = len(trace.levels) * len(trace.names)
@@ -45,9 +46,9 @@ def _all(variant: int, seen: Detections) -> Part:
 
 def _heard(trace: Trace, level: int) -> list[int]:
     """The classes of a level that may matter: a score is at most the root of the probability of its class (FCOS)."""
-    logits = trace.logits[level].unflatten(0, (-1, len(trace.names)))
-    most = logits.movedim(1, 0).flatten(1).amax(1).double().sigmoid()
-    return np.flatnonzero(most.cpu().numpy() >= FLOOR**2).tolist()
+    logits = trace.run.logits[level].unflatten(0, (-1, len(trace.names)))
+    most = trace.head.probabilities(logits, dim=1).movedim(1, 0).flatten(1).amax(1).cpu().numpy()
+    return [index for index in trace.head.detectable if most[index] >= FLOOR**2]
 
 
 def _changes(trace: Trace, level: int, class_id: int, muted: Detections) -> list[Part]:
@@ -62,8 +63,10 @@ def _changes(trace: Trace, level: int, class_id: int, muted: Detections) -> list
 
 
 def _pairs(seen: Detections) -> np.ndarray:
-    """(n,) one number for each pair of anchor and class."""
-    return (seen.anchor.astype(np.int64) << 32) + seen.class_id
+    """(n,) one value for each pair of anchor and class with its confidence, which a softmax moves with a silent row."""
+    bits = np.asarray(seen.confidence, np.float32).view(np.int32)
+    columns = np.stack((seen.anchor, seen.class_id, bits), 1).astype(np.int64)
+    return columns.view([("anchor", np.int64), ("class_id", np.int64), ("bits", np.int64)]).reshape(-1)
 
 
 def _rows(trace: Trace, parts: list[Part]) -> EvaluationRows:
@@ -77,6 +80,6 @@ def _rows(trace: Trace, parts: list[Part]) -> EvaluationRows:
         confidence=of("confidence").astype(np.float32),
         level=of("level").astype(np.int16),
         anchor=anchor,
-        xyxy=trace.decode(anchor.astype(np.int64)).astype(np.float32).reshape(-1, 4),
+        xyxy=trace.decode(anchor.astype(np.int64), of("class_id")).astype(np.float32).reshape(-1, 4),
         cut=np.zeros(len(anchor), bool),
     )

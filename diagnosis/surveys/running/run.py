@@ -57,6 +57,9 @@ def survey(
 
     Raises FileExistsError where ``out`` holds a survey of something else, ValueError for bad settings, an empty set or
     a class that the model does not have, UnsupportedModelError for rotated boxes.
+
+    >>> len(diagnosis.survey(model, photo, folder / "survey", imgsz=192, progress=False))
+    1
     """
     head = describe(model)
     if predict_args.get("agnostic_nms"):

@@ -6,6 +6,7 @@ import torch
 
 import diagnosis
 from diagnosis.attribution.maps.ablated import Ablated
+from diagnosis.attribution.maps.multiscale import _told
 from diagnosis.attribution.perturbation_frame import emptied, whole
 from diagnosis.attribution.windows import Window
 
@@ -129,3 +130,15 @@ def test_what_is_just_affordable_is_a_region_and_never_an_empty_batch(scene):
             most += share
         costs = list(part.steps(16, 2, most, quiet=False))
         assert min(costs) >= share and sum(costs) <= most + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds", "told"),
+    [
+        (1, None, ("a map", False)),  # in a window that was given, nothing has been timed
+        (1, 0.4, ("a map, about 1 s", False)),
+        (12, 9.4, ("maps of 12 boxes, about 9 s", True)),
+    ],
+)
+def test_the_bar_tells_the_cost_beforehand(count, seconds, told):
+    assert _told(count, seconds) == told

@@ -25,9 +25,14 @@ def trace():
     return red_trace(image, 1, net=net)
 
 
-def told(correlation, null, asked=("class row", "backbone")):
-    stages = ("class row", "head", "backbone")
-    return Randomization(stages=stages, correlation=np.array(correlation), null=np.array(null), asked=asked)
+def told(correlation, null, asked=("class row", "backbone"), blank=(0, 0, 0)):
+    return Randomization(
+        stages=("class row", "head", "backbone"),
+        correlation=np.array(correlation),
+        null=np.array(null),
+        asked=asked,
+        blank=np.array(blank),
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,58 @@ def told(correlation, null, asked=("class row", "backbone")):
 )
 def test_the_verdict_by_hand(correlation, null, asked, passes):
     assert told(correlation, null, asked).passes is passes
+
+
+@pytest.mark.parametrize(
+    ("blank", "asked", "gone"),
+    [
+        ([1, 0, 1], ("class row", "backbone"), True),  # the stage between is not asked
+        ([1, 1, 0.5], ("class row", "backbone"), False),  # in one of two shuffles something is left
+        ([0, 0, 1], ("backbone",), True),
+    ],
+)
+def test_nothing_is_known_of_a_shape_where_nothing_was_left(blank, asked, gone):
+    assert told([0, 0, 0], [0.5], asked, blank).gone is gone
+
+
+@pytest.mark.parametrize(
+    ("correlation", "blank", "mean"),
+    [
+        ([-0.5, 0.25], [False, False], 0.375),
+        ([0.0, 0.9, 0.0], [True, False, True], 0.9),  # one same map is not excused by two blank ones
+        ([0.0, 0.0], [True, True], 0.0),
+    ],
+)
+def test_shuffles_that_leave_nothing_do_not_dilute_the_others(correlation, blank, mean):
+    assert randomization._mean_of_left(correlation, blank) == pytest.approx(mean)
+
+
+def silenced(trace, monkeypatch, least=1.0):
+    """As if no class reached this score."""
+    monkeypatch.setattr("diagnosis.attribution.maps.ablated.LEAST", least)
+    return diagnosis.attribute(trace, 0, budget=4, progress=False)
+
+
+def test_a_class_that_is_not_there_has_a_map_of_zeros_that_says_so(trace, monkeypatch):
+    there = diagnosis.attribute(trace, 0, budget=4, progress=False)
+    assert there.map.any() and not there.heat.note
+    gone = silenced(trace, monkeypatch)
+    assert not gone.map.any() and gone.heat.note.startswith("nothing to explain: IoU × probability < ")
+    assert gone.heat.passes < there.heat.passes  # no region was tried
+    assert not diagnosis.faithfulness(gone, ("randomization",), shuffles=1).randomization.passes  # zeros stay zeros
+    edge = diagnosis.attribute(trace, 0, budget=4, progress=False, what="left")
+    assert not edge.heat.note  # which is always somewhere
+
+
+def test_a_map_that_goes_blank_has_changed_and_the_words_say_how(trace, monkeypatch):
+    there = diagnosis.attribute(trace, 0, budget=4, progress=False)
+    with monkeypatch.context() as patch:
+        patch.setattr("diagnosis.attribution.maps.ablated.LEAST", 1.0)
+        patch.setattr(randomization, "_of_others", lambda attribution: (attribution,))
+        found = diagnosis.faithfulness(there, ("randomization",), shuffles=1)
+    test = found.randomization
+    assert test.blank.tolist() == [1, 1] and test.correlation.tolist() == [0, 0] and test.gone and test.passes
+    assert found.words()[-1] == "randomization passed (without the weights nothing is left to explain)"
 
 
 def test_a_map_seen_from_its_box():

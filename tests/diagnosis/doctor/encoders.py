@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -91,6 +92,7 @@ def best_anchor(boxes, points, strides):
     return found
 
 
+@cache
 def task_aligned(predicted: str) -> Callable:
     """Ultralytics' own assigner, with predictions that say nothing or that are perfect."""
     from ultralytics.utils.tal import TaskAlignedAssigner

@@ -5,91 +5,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
 
 from diagnosis import TargetLayout
+from tests.diagnosis.doctor.anchors import (
+    Places,
+    away,
+    centred,
+    centres,
+    farther,
+    in_cell,
+    overlaps,
+    places,
+    reach_of,
+    sides,
+)
 
 CLASSES = 5
 LEAST = 1e-3
 """The smallest side, in its unit, that a logarithm is taken of."""
-
-
-@dataclass(frozen=True)
-class Places:
-    """All anchors of all levels, flat: ``points`` (n, 2) px, ``priors`` (n, 2) px, ``stride`` (n,), ``level`` (n,).
-
-    ``which`` (n,): the place of each prior among those of its level.
-    """
-
-    points: Tensor
-    corners: Tensor
-    priors: Tensor
-    stride: Tensor
-    level: Tensor
-    which: Tensor
-
-    @cached_property
-    def boxes(self) -> Tensor:
-        return torch.cat((self.points - self.priors / 2, self.points + self.priors / 2), 1)
-
-
-def places(layout: TargetLayout, image_size) -> Places:
-    """Rows, columns, anchors of each level, one after the other; not to be written to."""
-    return _places(layout.strides, layout.grid_offset, layout.anchors, tuple(image_size))
-
-
-@lru_cache(16)
-def _places(strides, grid_offset, anchors, image_size) -> Places:
-    found = []
-    for level, stride in enumerate(strides):
-        rows, columns = -(-image_size[0] // stride), -(-image_size[1] // stride)
-        priors = torch.tensor(anchors[level] if anchors else [(stride, stride)], dtype=torch.float32)
-        y, x, a = torch.meshgrid(torch.arange(rows), torch.arange(columns), torch.arange(len(priors)), indexing="ij")
-        cell = torch.stack((x, y), -1).reshape(-1, 2).float()
-        size = torch.full((len(cell),), float(stride))
-        found.append(
-            (
-                (cell + grid_offset) * stride,
-                cell * stride,
-                priors[a.reshape(-1)],
-                size,
-                torch.full_like(size, level),
-                a.reshape(-1),
-            )
-        )
-    return Places(*(torch.cat(parts) for parts in zip(*found, strict=True)))
-
-
-def overlaps(one: Tensor, other: Tensor) -> Tensor:
-    """(n, m) IoU of xyxy boxes."""
-    low = torch.maximum(one[:, None, :2], other[None, :, :2])
-    high = torch.minimum(one[:, None, 2:], other[None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(-1)
-    areas = [(b[:, 2:] - b[:, :2]).prod(-1) for b in (one, other)]
-    return shared / (areas[0][:, None] + areas[1][None] - shared).clamp(min=1e-9)
-
-
-def centred(size: Tensor) -> Tensor:
-    """Boxes of these sizes (n, 2) about the origin."""
-    return torch.cat((-size / 2, size / 2), 1)
-
-
-def sides(boxes: Tensor, points: Tensor) -> Tensor:
-    """(n, m, 4): left, top, right, bottom distances of n boxes from m points."""
-    return torch.cat((points[None] - boxes[:, None, :2], boxes[:, None, 2:] - points[None]), -1)
-
-
-def centres(boxes: Tensor) -> Tensor:
-    return (boxes[:, :2] + boxes[:, 2:]) / 2
-
-
-def in_cell(boxes: Tensor, at: Places) -> Tensor:
-    """(n, m): whether each centre lies in each anchor's cell."""
-    apart = centres(boxes)[:, None] - at.corners[None]
-    return ((apart >= 0) & (apart < at.stride[None, :, None])).all(-1)
 
 
 def last_wins(mask: Tensor) -> Tensor:
@@ -115,7 +51,7 @@ def best_prior(boxes, at, layout, ignore=True, every_scale=False, also=None):
     chosen = alike == alike.amax(-1 if every_scale else (1, 2), keepdim=True)
     if also is not None:
         chosen = chosen | (alike > also)
-    mask = in_cell(boxes, at) & chosen[:, at.level.long(), at.which]
+    mask = in_cell(boxes, at) & chosen[:, at.levels, at.which]
     owner = last_wins(mask)
     if ignore:
         near = overlaps(at.boxes, boxes).amax(1) > 0.5
@@ -125,10 +61,13 @@ def best_prior(boxes, at, layout, ignore=True, every_scale=False, also=None):
 
 def with_neighbours(boxes, at, layout):
     """YOLOv5, v7: priors within a factor of 4; the cell of the centre and the two nearest beside it."""
-    ratio = (boxes[:, None, 2:] - boxes[:, None, :2]) / at.priors[None]
-    fits = torch.maximum(ratio, 1 / ratio).amax(-1) < 4
-    apart = centres(boxes)[:, None] / at.stride[None, :, None] - (at.corners / at.stride[:, None])[None]
-    x, y = apart.unbind(-1)
+    ratios = [size[:, None] / prior for size, prior in zip((boxes[:, 2:] - boxes[:, :2]).T, at.priors.T, strict=True)]
+    wide, high = (torch.maximum(ratio, 1 / ratio) < 4 for ratio in ratios)
+    fits = wide & high
+    x, y = (
+        middle[:, None] / at.stride - corner / at.stride
+        for middle, corner in zip(centres(boxes).T, at.corners.T.contiguous(), strict=True)
+    )
     own = (x >= 0) & (x < 1) & (y >= 0) & (y < 1)
     beside_x = (y >= 0) & (y < 1) & (((x >= 1) & (x < 1.5)) | ((x < 0) & (x > -0.5)))
     beside_y = (x >= 0) & (x < 1) & (((y >= 1) & (y < 1.5)) | ((y < 0) & (y > -0.5)))
@@ -137,36 +76,33 @@ def with_neighbours(boxes, at, layout):
 
 def by_range(boxes, at, layout, radius=None):
     """FCOS: points in the box (near its centre) whose farthest side lies in the level's range."""
-    reach = sides(boxes, at.points)
+    least, most = reach_of(boxes, at.points)
     limits = torch.tensor([0.0, *(8.0 * s for s in layout.strides[:-1]), 1e9])
-    mask = (
-        (reach.amin(-1) > 0)
-        & (reach.amax(-1) > limits[at.level.long()])
-        & (reach.amax(-1) <= limits[at.level.long() + 1])
-    )
+    mask = (least > 0) & (most > limits[at.levels]) & (most <= limits[at.levels + 1])
     if radius:
-        mask &= (centres(boxes)[:, None] - at.points[None]).abs().amax(-1) < radius * at.stride
+        mask &= farther(centres(boxes), at.points) < radius * at.stride
     return smallest_wins(mask, boxes)
 
 
 def near_centre(boxes, at, layout):
     """YOLOX before SimOTA: points within 2.5 strides of the centre."""
     middle = at.corners + at.stride[:, None] / 2
-    return smallest_wins((centres(boxes)[:, None] - middle[None]).abs().amax(-1) < 2.5 * at.stride, boxes)
+    return smallest_wins(farther(centres(boxes), middle) < 2.5 * at.stride, boxes)
 
 
 def guesses(boxes: Tensor, at: Places, trained: float) -> Tensor:
     """Predictions of a network: boxes at the points, drawn ``trained`` of the way to the nearest object."""
     plain = torch.cat((at.points - 2 * at.stride[:, None], at.points + 2 * at.stride[:, None]), 1)
-    nearest = (at.points[:, None] - centres(boxes)[None]).square().sum(-1).argmin(1)
+    x, y = away(at.points, centres(boxes))
+    nearest = (x.square_() + y.square_()).argmin(1)
     return plain + trained * (boxes[nearest] - plain)
 
 
 def dynamic(boxes, at, layout, trained=0.5, middle=True):
     """SimOTA: of the points near the centre and in the box the dynamic k of least cost."""
     points = at.corners + at.stride[:, None] / 2 if middle else at.points
-    near = (centres(boxes)[:, None] - points[None]).abs().amax(-1) < 2.5 * at.stride
-    inner = sides(boxes, points).amin(-1) > 0
+    near = farther(centres(boxes), points) < 2.5 * at.stride
+    inner = reach_of(boxes, points)[0] > 0
     alike = overlaps(boxes, guesses(boxes, at, trained))
     cost = -3 * (alike + 1e-8).log() + 1e5 * ~(near & inner) + 1e8 * ~(near | inner)
     best = alike.masked_fill(~(near | inner), 0).topk(min(10, alike.shape[1]), 1).values
@@ -187,7 +123,7 @@ def adaptive(boxes, at, layout):
     few = torch.where(chosen, alike, torch.nan)
     mean = few.nanmean(1)
     spread = ((few - mean[:, None]) ** 2).nansum(1).div((chosen.sum(1) - 1).clamp(min=1)).sqrt()
-    mask = chosen & (alike >= (mean + spread)[:, None]) & (sides(boxes, at.points).amin(-1) > 0.01)
+    mask = chosen & (alike >= (mean + spread)[:, None]) & (reach_of(boxes, at.points)[0] > 0.01)
     return torch.where(mask.any(0), torch.where(mask, alike, -1.0).argmax(0), -1)
 
 

@@ -9,7 +9,8 @@ import torch
 from diagnosis import TargetLayout
 from diagnosis.doctor.boxes.terms import Held, declared
 from diagnosis.doctor.families import FAMILIES
-from diagnosis.doctor.storage import Misfit, Storage, arrays, order
+from diagnosis.doctor.orders import Storage
+from diagnosis.doctor.storage import Misfit, arrays, order
 
 PAIR = TargetLayout(
     classes=slice(5, 7), strides=(8,), anchors=[[(10, 20), (30, 40)]], relative=True, unit="prior", size_function="log"

@@ -11,6 +11,12 @@ LIGHT = ("yolov1", "yolov5", "yolox, simota untrained", "yolof", "centernet")
 SEEN = ("yolov2", "fcos", "centernet")
 
 
+@pytest.fixture(autouse=True)
+def no_gradients():
+    with torch.inference_mode():
+        yield
+
+
 @pytest.mark.parametrize("name", LIGHT)
 def test_right_encoders_have_no_error(name):
     report = check_targets(SCHEMES[name], SCHEMES[name].layout, image_sizes=((256, 384),))

@@ -12,7 +12,7 @@ NEW = """\
 def table(name: str, before: anatomy.Trace, after: anatomy.Trace, moves: Mapping[int, int]) -> str:
     """One row an anchor: its level by index and by class shift, and its class and confidence before and after.
 
-    Rows are numbered from 1, as in the figure of ``viz.compare``.
+    Rows are numbered from 0, as in the figure of ``viz.compare``.
     """
     joined = anatomy.compare(before, after)
     old, new = before.detections, after.detections
@@ -24,7 +24,7 @@ def table(name: str, before: anatomy.Trace, after: anatomy.Trace, moves: Mapping
         by_shift = level_of.get(int(shift), "?") if min(i, j) >= 0 else "-"
         cell = f"{found.row[at]}, {found.col[at]}"
         note = told_of(status, shift, winner, old)
-        rows.append((str(len(rows) + 1), found.level_name[at], by_shift, cell, *label(old, i), *label(new, j), note))
+        rows.append((str(len(rows)), found.level_name[at], by_shift, cell, *label(old, i), *label(new, j), note))
     told = [row[1] == row[2] for row in rows if row[2] != "-"]
     grid = " × ".join(str(side) for side in before.input_shape)
     head = ("#", "by index", "by shift", "cell", "before", "", "after", "", "what the shift did")
@@ -39,7 +39,7 @@ def table(name: str, before: anatomy.Trace, after: anatomy.Trace, moves: Mapping
 def told_of(status: str, shift: int, winner: int, old: anatomy.Detections) -> str:
     """What the edit did to one anchor, in words."""
     if status == "new" and winner >= 0:
-        return f"new: had lost to #{winner + 1} ({old.level_name[winner]} {old.class_name[winner]})"
+        return f"new: had lost to #{winner} ({old.level_name[winner]} {old.class_name[winner]})"
     if status == "new":
         return "new"
     if status == "gone":

@@ -37,6 +37,8 @@ def labels(
     ``read_labels`` takes, of whose ``split`` the labels are drawn as they are. ``images``: how many photographs, or
     suspects; ``most``: names on each. ``width`` in inches, ``style`` as ``matplotlib.style.use`` takes it. Returns a
     Figure. Raises ValueError for another ``what``, and where there is nothing of it to draw.
+
+    >>> figure = viz.labels(labels)
     """
     if what is not None and what not in WHAT:
         raise ValueError(f"what must be one of {', '.join(map(repr, WHAT))}, but {what!r} was given.")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from ...canvas.given import a_survey
 from ...canvas.style import Picture, Style
 from .calibration import calibration
 from .compare import compare
@@ -32,7 +33,7 @@ FIGURES: dict[str, Callable[..., Picture]] = {
 def survey(
     survey: Any, what: str = "overview", *, after: Any = None, width: float | None = None, style: Style = None
 ) -> Picture:
-    """Draw one question about a survey (``diagnosis.survey``).
+    """Draw one question about a survey (``diagnosis.survey``), or about that in a folder.
 
     ``what``: "overview"; "recall" by level and size, and the classes that are missed most; "precision" by level;
     "calibration"; "errors" by kind and level; "duplicates" by both levels; "reasons" why objects are missed; "rescue",
@@ -47,6 +48,8 @@ def survey(
             "what='compare' draws two surveys of one set, and nothing else does: give the second one as after=… with "
             f"what='compare'; what was {what!r}, and after was {'missing' if after is None else 'given'}."
         )
+    survey = a_survey(survey, "viz.survey")
     if after is not None:
+        after = a_survey(after, "viz.survey")
         return compare(survey, after, width=width, style=style)
     return FIGURES[what](survey, width=width, style=style)

@@ -78,13 +78,13 @@ def began(finding: Finding) -> float:
 
 
 def sentences(findings: Sequence[Finding], most: int, share: float) -> list[str]:
-    """The first ``most`` findings in words, numbered from 1, on lines that fit ``share`` of two columns."""
+    """The first ``most`` findings in words, numbered from 0, on lines that fit ``share`` of two columns."""
     letters = max(int(LETTERS * share), 30)
     told = [
         textwrap.fill(
             f"{number}  {finding.severity}: {finding.code}: {finding.message}", letters, subsequent_indent="    "
         )
-        for number, finding in enumerate(findings[:most], 1)
+        for number, finding in enumerate(findings[:most])
     ]
     left = len(findings) - most
     return told + ([f"… and {left} more: print(watch) tells them all."] if left > 0 else [])

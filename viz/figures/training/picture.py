@@ -50,7 +50,7 @@ def _drawn(watch: Watch, branches: list[str], most: int, width: float) -> Pictur
     figure = Picture(figsize=(width, count * ROW + lines * LINE + AROUND), layout="constrained")
     room(figure, across=0.03, down=0.03)
     axes = list(figure.subplots(count, COLUMNS, squeeze=False).flat)
-    numbered = list(enumerate(findings[:most], 1))
+    numbered = list(enumerate(findings[:most]))
     keys = [panel.key for panel in panels]
     for ax, panel in zip(axes, panels, strict=False):
         draw_panel(ax, panel, rows.span)

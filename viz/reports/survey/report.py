@@ -9,6 +9,7 @@ from typing import Any
 from anatomy import whole_number
 from anatomy.archive import write_whole
 
+from ...canvas.given import a_survey
 from ...canvas.style import Style
 from ...figures.survey.missing import without_objects
 from ...figures.survey.survey import survey as draw
@@ -65,6 +66,8 @@ def survey_report(
     most = whole_number(most, "most")
     if most < 0:
         raise ValueError(f"most counts photographs and must be 0 or more, but {most} was given.")
+    survey = a_survey(survey, "viz.survey_report")
+    compare = None if compare is None else a_survey(compare, "viz.survey_report")
     path = _place(out)
     joined = survey.compare(compare) if compare is not None else None
     told = {

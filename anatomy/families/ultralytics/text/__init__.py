@@ -1,0 +1,1 @@
+"""YOLO-World and YOLOE: heads that compare features with text, and their text folded into class rows."""
