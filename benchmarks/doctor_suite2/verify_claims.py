@@ -143,7 +143,7 @@ def mixed_batch(right: Case, wrong: Case) -> bool:
 
 
 def crossed(case: Case) -> float:
-    """Of what a change of both images costs, the share that is not what each costs alone; of small and great changes."""
+    """Of what a change of both images costs, the share that is not what each costs alone; small and great."""
     return max(crossed_by(case, *steps) for steps in ((0.3, 1.0), (3.0, 9.0)))
 
 

@@ -6,7 +6,7 @@ FAULTS = (
     fault(
         "how central a point is in the predicted box",
         "loss_central",
-        "not_minimal mixed_batch",
+        "not_minimal mixed_batch non_finite",
         ("central = centredness(goal)", "central = centredness(reg)"),
     ),
     fault(
@@ -39,7 +39,7 @@ FAULTS = (
     fault(
         "cells of the first class alone hold objects",
         "loss_central",
-        "no_gradient",
+        "no_gradient object_lost",
         ("want[..., :K].amax(-1) > 0.5", "want[..., 0] > 0.5"),
     ),
     fault(
@@ -113,10 +113,10 @@ FAULTS = (
         ("held = want[..., 4] > 0.5", "held = want[..., 5] > 0"),
     ),
     fault(
-        "the last px counted in the overlap and not in the areas",
+        "a mask that is still of truth values as the target",
         "loss_ids",
-        "not_minimal",
-        ("(high - low).clamp(min=0)", "(high - low + 1).clamp(min=0)"),
+        "raises wrong_output",
+        ("(pred[..., 4], held.float(),", "(pred[..., 4], held,"),
     ),
     fault(
         "a number for each image comes out",
