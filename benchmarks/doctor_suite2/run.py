@@ -100,7 +100,7 @@ def thirds(shard: str) -> tuple[int, ...]:
     """Of "2/3" the second third, of "1/1" all thirds, of "4" the fourth part, of "5" the fifth."""
     if shard in map(str, ASKING_PART):
         return (int(shard),)
-    part, parts = map(int, shard.split("/"))
+    part, parts = map(int, shard.split("/")) if shard.count("/") == 1 else (0, 0)
     if parts == 1:
         return THIRDS
     if parts != 3 or part not in THIRDS:

@@ -157,6 +157,6 @@ PAIRS = (
     ("a range that ends before the last level", "strides sorted as words"),
     ("a range that ends before the last level", "every second number in place of the first two"),
     ("a sigmoid stretched and not moved back", "priors taken out of their list, which is no copy"),
-    ("a cell counts where all of its priors are sure", "a sigmoid before the exponential of sides"),
+    ("functions made in a loop, which all see its last stride", "the last class lost to the end of a slice"),
     ("every third prior in place of the level's own", "the last class lost to the end of a slice"),
 )
