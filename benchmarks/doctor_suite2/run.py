@@ -3,7 +3,7 @@
 ``python -m benchmarks.doctor_suite2.run answers.jsonl --kind losses --shard 1/3``; without ``--kind`` and ``--shard``
 all thirds. What the file holds is not asked again as long as the files of its third are the same, so a run that
 was interrupted goes on where it ended; ``--again`` asks anew, ``--table`` asks nothing. ``--failures`` lists what was
-missed, and what came instead. ``--shard 4`` asks the fourth part, and nothing else does.
+missed, and what came instead. ``--shard 4`` asks the fourth part, ``--shard 5`` the fifth, and nothing else does.
 """
 
 import argparse
@@ -20,13 +20,14 @@ import torch
 from tqdm import tqdm
 
 from .cases import KINDS, Case, judge
-from .parts import FOURTH, cases
+from .later import LATER, cases
+from .parts import FOURTH
 from .table import table
 
 HERE = Path(__file__).parent
 THIRDS = tuple(third for third in (1, 2, 3) if (HERE / f"third{third}").is_dir())
 ASKING = ("cases.py", "planting.py")  # what, beside its own files, makes the cases of a third what they are
-ASKING_FOURTH = (*ASKING, "parts.py")
+ASKING_PART = {FOURTH: (*ASKING, "parts.py"), **dict.fromkeys(LATER, (*ASKING, "later.py"))}
 
 
 def fingerprint(third: int | None = None) -> str:
@@ -34,8 +35,8 @@ def fingerprint(third: int | None = None) -> str:
     made = hashlib.sha256()
     if third is None:
         paths = [*HERE.rglob("*.py")]
-    elif third == FOURTH:
-        paths = [*HERE.glob("part4/*.py"), *(HERE / name for name in ASKING_FOURTH)]
+    elif third in ASKING_PART:
+        paths = [*HERE.glob(f"part{third}/*.py"), *(HERE / name for name in ASKING_PART[third])]
     else:
         paths = [*HERE.glob(f"third{third}/*.py"), *(HERE / name for name in ASKING)]
     for path in sorted(paths):
@@ -96,15 +97,16 @@ def kept(path: Path, marks: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def thirds(shard: str) -> tuple[int, ...]:
-    """Of "2/3" the second third, of "1/1" all thirds, of "4" the fourth part."""
-    if shard == str(FOURTH):
-        return (FOURTH,)
-    part, parts = map(int, shard.split("/"))
+    """Of "2/3" the second third, of "1/1" all thirds, of "4" the fourth part, of "5" the fifth."""
+    if shard in map(str, ASKING_PART):
+        return (int(shard),)
+    part, parts = map(int, shard.split("/")) if shard.count("/") == 1 else (0, 0)
     if parts == 1:
         return THIRDS
     if parts != 3 or part not in THIRDS:
         raise SystemExit(
-            f"The suite is in thirds, of which there are {THIRDS}: --shard 1/3, and so on, or 4, not {shard}."
+            f"The suite is in thirds, of which there are {THIRDS}, and in later parts, {tuple(ASKING_PART)}: "
+            f"--shard 1/3, and so on, or 4, and so on, not {shard}."
         )
     return (part,)
 
@@ -131,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(table([done[case.key] for case in wanted if case.key in done], len(wanted), failures=options.failures))
     print(
         "",
-        *(f"{'part' if third == FOURTH else 'third'} {third} {mark}" for third, mark in marks.items()),
+        *(f"{'part' if third in ASKING_PART else 'third'} {third} {mark}" for third, mark in marks.items()),
         f"suite {fingerprint()}",
         sep="\n",
     )

@@ -20,7 +20,7 @@ def table(answers: Sequence[Answer], asked: int, *, failures: bool = False) -> s
 def rates(answers: Sequence[Answer]) -> str:
     rows = [HEAD, "|---|---|---|---|---|---|"]
     for kind in KINDS:
-        for third in (1, 2, 3, 4):
+        for third in (1, 2, 3, 4, 5):
             mine = [one for one in answers if (one["kind"], one["third"]) == (kind, third)]
             if mine:
                 groups = {group: [one for one in mine if one["group"] == group] for group in GROUPS}

@@ -3,8 +3,9 @@
 Correct decoders give back what was written by hand; correct losses are least at the truth, finite without objects and
 take images in any order; correct grids lie on their images as declared; every fault changes what can be seen, also
 beside the other fault of its pair; no form of a fault stands in two parts, and no pair can be told by one name. Of the
-losses of the fourth part it is proven as well that a fault is what five of its names say (``verify_claims``).
-``python -m benchmarks.doctor_suite2.verify`` (``--shard``, ``--kind`` as in ``run``; without, all four parts).
+losses of the fourth part and of later ones it is proven as well that a fault is what five of its names say
+(``verify_claims``).
+``python -m benchmarks.doctor_suite2.verify`` (``--shard``, ``--kind`` as in ``run``; without, all parts).
 """
 
 import argparse
@@ -20,14 +21,15 @@ import diagnosis
 
 from . import verify_decoders, verify_grids, verify_losses
 from .cases import KINDS, Case
-from .parts import FOURTH, cases
+from .later import LATER, cases
+from .parts import FOURTH
 from .planting import Fault
 from .run import THIRDS, fingerprint, thirds
 from .verify_claims import claims
 from .verify_decoders import same
 from .void import VOID
 
-PARTS = (*THIRDS, FOURTH)
+PARTS = (*THIRDS, FOURTH, *LATER)
 PROOFS: dict[str, ModuleType] = {"decoders": verify_decoders, "losses": verify_losses, "grids": verify_grids}
 
 
@@ -52,7 +54,7 @@ def complaints(kind: str, third: int) -> Iterator[str]:
             others = tuple(other for other in case.faults if other is not one)
             if same(seen(case, case.faults), seen(case, others)):
                 yield f"{case.key}: {one.form} changes nothing"
-        if (kind, third, case.group) == ("losses", FOURTH, "single"):
+        if (kind, case.group) == ("losses", "single") and third in (FOURTH, *LATER):
             yield from claims(case)
 
 

@@ -1,4 +1,4 @@
-"""Whether a fault of a loss is what its names say: asked of the fourth part, and not of the doctor.
+"""Whether a fault of a loss is what its names say: asked of the fourth part and of later ones, and not of the doctor.
 
 ``not_minimal``: a descent from the truth finds what costs less, by more than it finds for the base that is right.
 ``no_gradient``: somewhere the base pulls and the fault does not, near the truth or where predictions are surely wrong.
@@ -143,10 +143,14 @@ def mixed_batch(right: Case, wrong: Case) -> bool:
 
 
 def crossed(case: Case) -> float:
-    """Of what a change of both images costs, the share that is not what each costs alone."""
+    """Of what a change of both images costs, the share that is not what each costs alone; small and great."""
+    return max(crossed_by(case, *steps) for steps in ((0.3, 1.0), (3.0, 9.0)))
+
+
+def crossed_by(case: Case, little: float, much: float) -> float:
     generator = torch.Generator().manual_seed(6)
     raw, truth = truths(case)
-    near, far = noisy(raw, 0.3, generator), noisy(raw, 1.0, generator)
+    near, far = noisy(raw, little, generator), noisy(raw, much, generator)
     both = [value(case, joined(a, b), truth) for a, b in ((near, near), (far, near), (near, far), (far, far))]
     spread = max(both) - min(both)
     return abs(both[0] - both[1] - both[2] + both[3]) / max(spread, 1e-9) if np.isfinite(both).all() else 0.0
@@ -175,9 +179,13 @@ def not_permutation_invariant(right: Case, wrong: Case) -> bool:
 
 
 def moved(case: Case) -> float:
-    """What another order of the cells costs, as a share."""
+    """What another order of the cells costs, as a share, where predictions are a little wrong and where very much."""
+    return max(moved_by(case, step) for step in (0.3, 9.0))
+
+
+def moved_by(case: Case, step: float) -> float:
     raw, truth = truths(case)
-    raw = noisy(raw, 0.3, torch.Generator().manual_seed(7))
+    raw = noisy(raw, step, torch.Generator().manual_seed(7))
     before, after = value(case, raw, truth), value(case, strewn(raw), strewn(truth))
     return abs(before - after) / max(abs(before), 1e-9) if np.isfinite((before, after)).all() else 0.0
 

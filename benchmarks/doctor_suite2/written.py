@@ -19,6 +19,7 @@ USUAL = {
     "anchors": None,
     "axes": "CHW",
     "class_values": "one_hot",
+    "num_classes": None,
 }
 STORED = {
     "identity": lambda v: v,
@@ -89,10 +90,13 @@ def filled(
         for image, anchor, row, col in _chosen(out, rng, share):
             place = (level, anchor, row, col)
             box = some_box(layout, place, rng, size)
-            label = int(rng.integers(len(layout.classes)))
+            label = int(rng.integers(layout.num_classes or len(layout.classes)))
             cell = out[image, anchor, :, row, col]
             cell[list(layout.box)] = torch.tensor(numbers(box, layout, size, place))
-            cell[layout.classes[label]] = sure
+            if layout.class_values == "ids":
+                cell[layout.classes[0]] = label
+            else:
+                cell[layout.classes[label]] = sure
             if layout.objectness is not None:
                 cell[layout.objectness] = sure
             things.append(Thing(image, box, label))
@@ -115,4 +119,10 @@ def stored_as(levels: list[Tensor], axes: str) -> Any:
         return [level.flatten(1, 2) for level in levels]
     if axes == "NC":
         return torch.cat([level.permute(0, 3, 4, 1, 2).flatten(1, 3) for level in levels], 1)
+    if axes == "LNC":
+        return [level.permute(0, 3, 4, 1, 2).flatten(1, 3) for level in levels]
+    if axes == "HWC":
+        return [level.flatten(1, 2).permute(0, 2, 3, 1).contiguous() for level in levels]
+    if axes == "HWAC":
+        return [level.permute(0, 3, 4, 1, 2).contiguous() for level in levels]
     raise ValueError(f"The suite knows no storage {axes!r}.")

@@ -1,0 +1,1 @@
+"""The fifth part, decoders and losses: its bases, and the edits that spoil them."""
