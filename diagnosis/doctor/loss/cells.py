@@ -12,6 +12,7 @@ from ..boxes.writing import stored, unstored
 from ..layout import TargetLayout
 from .asking import Asker, Failed
 from .astray import astray
+from .coupled import coupled
 from .parts import Part
 from .said import Said
 from .truth import Truth
@@ -140,8 +141,16 @@ def mixed(truth: Truth, asker: Asker, known: Sequence[Part]) -> list[Said]:
         if unlike:
             words = "an image of a batch is pulled at otherwise than by itself"
             inside = _inside(truth, asker, raw, targets, known)
-            return [Said("mixed_batch", words, name, whole=name in inside) for name in unlike]
-    return []
+            shared = [_shared(truth, together, part) for part in known]
+            rest = _unlike(truth, together, alone, image, shared)
+            found = []
+            for name in unlike:
+                if rest[name] > UNLIKE:
+                    found.append(Said("mixed_batch", words, name, whole=name in inside))
+                else:
+                    found.append(Said("no_gradient", f"{name} of one image of a batch alone are pulled at", name))
+            return found
+    return coupled(truth, asker, known) if together is not None else []
 
 
 def _inside(
@@ -176,6 +185,15 @@ def _silent(truth: Truth, grads: Sequence[Tensor]) -> bool:
     return not any(grad[1:].any() for grad in unstored(grads, truth.layout, truth.size))
 
 
+def _shared(truth: Truth, grads: Sequence[Tensor], part: Part) -> Part:
+    """A part without the channels that are pulled at in one image alone."""
+    levels = [grad[:, :, list(part.channels)].transpose(1, 2) for grad in unstored(grads, truth.layout, truth.size)]
+    images = torch.stack([level.flatten(2).ne(0).any(2) for level in levels]).any(0).sum(0)  # by channel
+    return replace(
+        part, channels=tuple(c for c, count in zip(part.channels, images.tolist(), strict=True) if count != 1)
+    )
+
+
 def _image(truth: Truth, tensors: Sequence[Tensor], image: int) -> list[Tensor]:
     levels = unstored(tensors, truth.layout, truth.size)
     return _stored([level[image : image + 1] for level in levels], truth.layout)
@@ -192,7 +210,8 @@ def _unlike(
         for part in known:
             a, b = (grad[:, list(part.channels)].transpose(0, 1)[:, held] for grad in (many[image], one[0]))
             signs[part.name].append((a.sign() != b.sign()).flatten())
-    return {name: float(torch.cat(found).float().mean()) for name, found in signs.items()}
+    joined = {name: torch.cat(found).float() for name, found in signs.items()}
+    return {name: float(found.mean()) if found.numel() else 0.0 for name, found in joined.items()}
 
 
 def ignored_cells(truth: Truth, asker: Asker, rng: np.random.Generator) -> list[Said]:

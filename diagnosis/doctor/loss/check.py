@@ -17,13 +17,15 @@ from .beyond import beyond
 from .boxes import cancelled, costs, misplaced, paired
 from .cells import ignored_cells, mixed, nearby, order
 from .cost import Cost
+from .far import beside, far
 from .following import follows
 from .hard_cases import hard_cases
-from .memory import remembered
+from .memory import first_answer, remembered, wavers
 from .parts import parts
 from .pulls import pulls
 from .reading import reading
 from .said import Said
+from .sure import sure
 from .truth import Truth, truth
 
 ROUNDING = 1e-8
@@ -55,19 +57,32 @@ def check_loss(
         raise ValueError(
             f"image_size must be multiples of {layout.strides} and batch at least 1, not {image_size}, {batch}."
         )
-    rng = np.random.default_rng(seed)
-    generator = torch.Generator().manual_seed(int(rng.integers(1 << 30)))
     asker = Asker(loss, layout, prepare)
     channels = box_channels if box_channels is not None or prepare else layout.box
-    said: list[Said] = []
-    try:
-        said.extend(_all(asker, truth(layout, image_size, batch, rng), channels, generator, rng))
-    except Failed as error:
-        said.append(Said(error.code, f"targets with objects: {error}"))
-    said += hard_cases(truth(layout, image_size, batch, rng), asker, generator) if not asker.hopeless else []
+    given = truth(layout, image_size, batch, np.random.default_rng(seed))
+    first = first_answer(given, asker)
+    said = _said(asker, image_size, batch, channels, seed)
+    if wavers(given, asker, first):  # what was seen before it was another is seen no more
+        words = f"the same predictions and targets cost something else after {asker.asked} calls, or at some of them"
+        asker.infinite.clear()
+        said = [Said("state_leak", words), *_said(asker, image_size, batch, channels, seed)]
     said += _calls(asker)
     notes = _noted(said, len(layout.strides), infinite=bool(asker.infinite))
     return Report("loss", notes.findings(set(range(len(layout.strides)))), asker.asked)
+
+
+def _said(asker: Asker, size: tuple[int, int], batch: int, boxes: Sequence[int] | None, seed: int) -> list[Said]:
+    """What targets with objects show, and those on which losses break."""
+    rng = np.random.default_rng(seed)
+    generator = torch.Generator().manual_seed(int(rng.integers(1 << 30)))
+    said: list[Said] = []
+    try:
+        said.extend(_all(asker, truth(asker.layout, size, batch, rng), boxes, generator, rng))
+    except Failed as error:
+        said.append(Said(error.code, f"targets with objects: {error}"))
+    if not asker.hopeless:
+        said += hard_cases(truth(asker.layout, size, batch, rng), asker, generator)
+    return said
 
 
 def _all(
@@ -94,8 +109,19 @@ def _all(
     yield from (*ordering, *(one for one in signed if "boxes" not in disordered))
     said = [*_minimum(given, asker, disordered), *pulls(given, asker, known, boxes, ordered=not ordering)]
     yield from said or (_jolts(given, asker) if not ordering else [])
+    yield from _distant(given, asker, {one.part for one in said} | disordered)
     yield from background(given, asker, known)
     yield from ignored_cells(given, asker, rng)
+
+
+def _distant(given: Truth, asker: Asker, parts: set[str]) -> Iterator[Said]:
+    """What predictions show that are far from the truth, of parts of which nothing was said."""
+    yield from beside(given, asker)
+    if "" in parts:
+        return
+    if "boxes" not in parts:
+        yield from far(given, asker)
+    yield from (one for one in sure(given, asker) if one.part not in parts)
 
 
 def _finite(given: Truth, asker: Asker, rng: np.random.Generator) -> Truth:

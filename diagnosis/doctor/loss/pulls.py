@@ -123,7 +123,8 @@ def _boxes(truth: Truth, asker: Asker, draws: Sequence[Sequence[Tensor]], *, ord
     labels = np.concatenate([one.labels for one in truth.objects])
     dumb = [int(label) for label in np.unique(labels) if dead[mine := heard & (labels == label)][asked[mine]].all()]
     if dumb and heard.any() and len(dumb) < len(np.unique(labels[heard])):
-        found.append(Said("no_gradient", f"boxes of objects of class {dumb} are not pulled at", "boxes"))
+        words = f"boxes of objects of class {dumb} are not pulled at"
+        found.append(Said("no_gradient", words, "boxes", numbers={"of classes": dumb}))
         heard &= ~np.isin(labels, dumb)
     dull = [c for c in range(4) if dead[heard, c].sum() == asked[heard, c].sum() > 0]
     if dull:
