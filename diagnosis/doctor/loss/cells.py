@@ -148,7 +148,8 @@ def mixed(truth: Truth, asker: Asker, known: Sequence[Part]) -> list[Said]:
                 if rest[name] > UNLIKE:
                     found.append(Said("mixed_batch", words, name, whole=name in inside))
                 else:
-                    found.append(Said("no_gradient", f"{name} of one image of a batch alone are pulled at", name))
+                    lone = f"{name} of one image of a batch alone are pulled at"
+                    found.append(Said("no_gradient", lone, name, numbers={"else by image": True}))
             return found
     return coupled(truth, asker, known) if together is not None else []
 
@@ -157,8 +158,18 @@ def _inside(
     truth: Truth, asker: Asker, raw: Sequence[Tensor], targets: Sequence[Tensor], known: Sequence[Part]
 ) -> list[str]:
     """Parts of an image that are pulled at otherwise where other objects of the same image are not there."""
-    some = [(one.images == 0) & (np.arange(len(one.labels)) % 2 == 0) for one in truth.objects]
-    half = replace(truth, objects=tuple(one.taken(kept) for one, kept in zip(truth.objects, some, strict=True)))
+    found: set[str] = set()
+    for odd in range(2):
+        some = [(one.images == 0) & (np.arange(len(one.labels)) % 2 == odd) for one in truth.objects]
+        half = replace(truth, objects=tuple(one.taken(kept) for one, kept in zip(truth.objects, some, strict=True)))
+        found |= _otherwise(truth, half, asker, raw, targets, known)
+    return sorted(found)
+
+
+def _otherwise(
+    truth: Truth, half: Truth, asker: Asker, raw: Sequence[Tensor], targets: Sequence[Tensor], known: Sequence[Part]
+) -> set[str]:
+    """Parts of the first image's objects that are pulled at otherwise where the half of them stands alone."""
     bare = [_image(truth, part, 0) for part in (asker.raw(truth.empty()), asker.tensors(truth.empty()))]
     kept = [torch.from_numpy(half.mask(level)[:1, :, None]) for level in range(len(half.objects))]
     gone = [torch.from_numpy(truth.mask(level)[:1, :, None]) & ~mask for level, mask in enumerate(kept)]
@@ -167,11 +178,11 @@ def _inside(
     try:
         grads = [asker.pulls(*pair) for pair in (full, fewer)]
     except Failed:
-        return []
+        return set()
     if grads[0] is None or grads[1] is None:
-        return []
+        return set()
     shares = _unlike(replace(half, batch=1), grads[0], grads[1], 0, known)
-    return [name for name, share in shares.items() if share > UNLIKE]
+    return {name for name, share in shares.items() if share > UNLIKE}
 
 
 def _without(truth: Truth, full: Sequence[Tensor], none: Sequence[Tensor], gone: Sequence[Tensor]) -> list[Tensor]:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ...findings import Report
+from ..boxes.writing import Size
 from ..layout import TargetLayout
 from ..notes import OF_LOSSES, Notes
 from . import descents, scores
@@ -25,7 +26,7 @@ from .parts import parts
 from .pulls import pulls
 from .reading import reading
 from .said import Said
-from .sure import sure
+from .sure import by_ids, sure, unsure
 from .truth import Truth, truth
 
 ROUNDING = 1e-8
@@ -59,10 +60,9 @@ def check_loss(
         )
     asker = Asker(loss, layout, prepare)
     channels = box_channels if box_channels is not None or prepare else layout.box
-    given = truth(layout, image_size, batch, np.random.default_rng(seed))
-    first = first_answer(given, asker)
+    first = first_answer(_start(asker, image_size, batch, seed)[0], asker)
     said = _said(asker, image_size, batch, channels, seed)
-    if wavers(given, asker, first):  # what was seen before it was another is seen no more
+    if wavers(_start(asker, image_size, batch, seed)[0], asker, first):  # what was seen before it did is no more true
         words = f"the same predictions and targets cost something else after {asker.asked} calls, or at some of them"
         asker.infinite.clear()
         said = [Said("state_leak", words), *_said(asker, image_size, batch, channels, seed)]
@@ -71,13 +71,19 @@ def check_loss(
     return Report("loss", notes.findings(set(range(len(layout.strides)))), asker.asked)
 
 
-def _said(asker: Asker, size: tuple[int, int], batch: int, boxes: Sequence[int] | None, seed: int) -> list[Said]:
-    """What targets with objects show, and those on which losses break."""
+def _start(asker: Asker, size: Size, batch: int, seed: int) -> tuple[Truth, torch.Generator, np.random.Generator]:
+    """The first targets, and what further ones are drawn with."""
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(int(rng.integers(1 << 30)))
+    return truth(asker.layout, size, batch, rng), generator, rng
+
+
+def _said(asker: Asker, size: Size, batch: int, boxes: Sequence[int] | None, seed: int) -> list[Said]:
+    """What targets with objects show, and those on which losses break."""
+    given, generator, rng = _start(asker, size, batch, seed)
     said: list[Said] = []
     try:
-        said.extend(_all(asker, truth(asker.layout, size, batch, rng), boxes, generator, rng))
+        said.extend(_all(asker, given, boxes, generator, rng))
     except Failed as error:
         said.append(Said(error.code, f"targets with objects: {error}"))
     if not asker.hopeless:
@@ -117,11 +123,12 @@ def _all(
 def _distant(given: Truth, asker: Asker, parts: set[str]) -> Iterator[Said]:
     """What predictions show that are far from the truth, of parts of which nothing was said."""
     yield from beside(given, asker)
+    yield from unsure(given, asker)
     if "" in parts:
         return
     if "boxes" not in parts:
         yield from far(given, asker)
-    yield from (one for one in sure(given, asker) if one.part not in parts)
+    yield from (one for one in (*sure(given, asker), *by_ids(given, asker)) if one.part not in parts)
 
 
 def _finite(given: Truth, asker: Asker, rng: np.random.Generator) -> Truth:

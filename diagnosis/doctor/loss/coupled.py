@@ -37,7 +37,7 @@ def coupled(truth: Truth, asker: Asker, known: Sequence[Part]) -> list[Said]:
             names = dict.fromkeys(name for other in grads[1:] for name in _unlike(truth, grads[0], other, image, known))
             if names:
                 words = "what is pulled at in an image depends on what the other images of the batch hold"
-                return [Said("mixed_batch", words, name) for name in names]
+                return [Said("mixed_batch", words, name, numbers={"else by image": True}) for name in names]
     except Failed:  # told with the targets that a loss breaks on
         return []
     finally:

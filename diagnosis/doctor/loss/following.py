@@ -21,6 +21,8 @@ def follows(one: Said, cause: Said, *, infinite: bool) -> bool:
         return cause is not one and one.code in ("gradient_leak", "no_gradient", "not_minimal")
     if cause.code == "not_minimal" and one.code == "no_gradient" and one.numbers.get("of classes"):
         return one.numbers["of classes"] == cause.numbers.get("of classes")  # objects that are taken for none
+    if "else by image" in cause.numbers:  # an image by itself, of which all else is asked, does not show it
+        return False
     if one.weak and cause is not one and cause.part == one.part:
         return True
     if cause.code == "not_permutation_invariant" and one.code == "gradient_leak" and not one.whole:

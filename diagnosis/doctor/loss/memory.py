@@ -79,10 +79,13 @@ def wavers(given: Truth, asker: Asker, first: float | None) -> bool:
     """Whether the first question is answered otherwise now, after all others, at one of some calls.
 
     Not asked where that is known, or where each question is put to a copy of its own or with the same random numbers.
+    Afterwards a loss that has not settled is asked by copies, as it was in the beginning.
     """
     if first is None or asker.fresh or asker.seeded or asker.hopeless:
         return False
+    asker.through = None
     answers = [first_answer(given, asker) for _ in range(AGAIN)]
+    asker.fresh = len({None if one is None else round(one, 4) for one in answers}) > 1
     return any(one is None or not np.isclose(first, one, rtol=1e-5, atol=1e-9, equal_nan=True) for one in answers)
 
 

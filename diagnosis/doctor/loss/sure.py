@@ -13,6 +13,10 @@ from .truth import Truth
 
 SURELY, HALF = 0.97, 0.5
 """Shares of the way from right to wrong."""
+LOGITS, BEYOND = 4.0, 8.0
+"""Ways from right to wrong from which on numbers are logits, and how far they then are followed."""
+FAR = 0.75
+"""The share of the way between the raw numbers of two classes at which they are surely wrong."""
 FEW = 2
 """Empty cells of a level and image that are wrong."""
 FLAT = 0.6
@@ -38,6 +42,65 @@ def sure(truth: Truth, asker: Asker) -> list[Said]:
                 found.append(Said("no_gradient", words, name))
                 break
     return found
+
+
+def unsure(truth: Truth, asker: Asker) -> list[Said]:
+    """Scores that lie so far from the truth that an activation is at its end: the loss is finite, and its gradient.
+
+    Not asked of raw numbers that are the probabilities themselves.
+    """
+    right = asker.raw(truth.levels())
+    for name, channels in groups(truth).items():
+        wrong = asker.raw(toward(truth, channels, 1.0, "all"))
+        pairs = list(zip(right, wrong, strict=True))
+        if max(float((b - a).abs().max()) for a, b in pairs) < LOGITS:
+            continue
+        told = len(asker.infinite)
+        grads = asker.pulls([a + BEYOND * (b - a) for a, b in pairs], asker.tensors(truth.levels()))
+        broken = len(asker.infinite) > told
+        del asker.infinite[told:]
+        if broken or (grads is not None and not all(bool(grad.isfinite().all()) for grad in grads)):
+            words = f"the loss or its gradient is not finite where {name} are surely wrong"
+            return [Said("non_finite", words, name)]
+    return []
+
+
+def by_ids(truth: Truth, asker: Asker) -> list[Said]:
+    """Numbers of classes, where targets hold ids, that are not pulled at in objects of some class, or of all."""
+    layout = truth.layout
+    if layout.class_values != "ids" or layout.class_count < 2:
+        return []
+    moved = truth.levels()
+    for level, values in enumerate(moved):
+        held, part = truth.mask(level), values[:, :, layout.class_channels[0]]
+        part[held] = (part[held] + 1) % layout.class_count
+    right, wrong = asker.raw(truth.levels()), asker.raw(moved)
+    dull = []
+    for share in (HALF, FAR):
+        grads = asker.pulls(
+            [a + share * (b - a) for a, b in zip(right, wrong, strict=True)], asker.tensors(truth.levels())
+        )
+        if grads is None:
+            return []
+        dull.append(_dull(truth, grads, right, wrong))
+    if not dull[0] and not dull[1]:
+        return []
+    labels = dull[0] or dull[1]
+    where = "" if dull[0] else " where they are surely wrong"
+    return [Said("no_gradient", f"classes of objects of class {labels} are not pulled at{where}", "classes")]
+
+
+def _dull(truth: Truth, grads: Sequence[Tensor], right: Sequence[Tensor], wrong: Sequence[Tensor]) -> list[int]:
+    """Classes of whose objects no number that differs is pulled at."""
+    parts = (unstored(part, truth.layout, truth.size) for part in (grads, right, wrong))
+    labels, alive = [], []
+    for one, grad, a, b in zip(truth.objects, *parts, strict=True):
+        anchor, row, column = one.cells.T
+        pulled = ((a != b) & (grad != 0))[one.images, anchor, :, row, column].any(1)
+        labels.append(one.labels)
+        alive.append(pulled.numpy())
+    kinds, pulled = np.concatenate(labels), np.concatenate(alive)
+    return [int(label) for label in np.unique(kinds) if not pulled[kinds == label].any()]
 
 
 def _picked(truth: Truth, level: int, where: str) -> np.ndarray:
