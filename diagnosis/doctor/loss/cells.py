@@ -45,7 +45,7 @@ def order(
                 unstored(grads, truth.layout, truth.size) for grads in (_moved(truth, before, at, what), after)
             )
             for part in known:
-                some = loose or part.name == "boxes"
+                some = loose or part.name in ("boxes", "quality")
                 held = [mask.unsqueeze(2) for mask in _ordered(masks, at, what)] if some else None
                 if not _alike(one, other, part, held, loose=loose) and part.name not in found:
                     said = f"{part.name} are pulled at otherwise when {words}"

@@ -1,6 +1,7 @@
 """Hold a loss to what every one owes: a minimum at the truth, every channel seen, no care for order, no NaN."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -22,8 +23,9 @@ from .far import beside, far
 from .following import follows
 from .hard_cases import hard_cases
 from .memory import first_answer, remembered, wavers
-from .parts import parts
+from .parts import beside_boxes, parts
 from .pulls import pulls
+from .quality import quality
 from .reading import reading
 from .said import Said
 from .sure import by_ids, sure, unsure
@@ -107,9 +109,13 @@ def _all(
         for one in mixed(given, asker, known) if not signed else ():  # a sum of signed errors mixes all that there is
             yield one
             given = truth(given.layout, given.size, 1, rng) if one.code != "raises" else given
-        ordering = order(given, asker, known, generator)
+        ordering = order(given, asker, beside_boxes(known, boxes), generator)
         if ordering and nearby(given, asker, boxes):
             ordering = order(given, asker, known, generator, loose=True)
+    disordered = {one.part for one in ordering}
+    if disordered == {"boxes"}:
+        yield from quality(given, asker, beside_boxes(known, boxes))
+    ordering = [replace(one, part="boxes") if one.part == "quality" else one for one in ordering]
     disordered = {one.part for one in ordering}
     signed = signed or paired(given, asker)
     yield from (*ordering, *(one for one in signed if "boxes" not in disordered))

@@ -59,10 +59,16 @@ def unsure(truth: Truth, asker: Asker) -> list[Said]:
         grads = asker.pulls([a + BEYOND * (b - a) for a, b in pairs], asker.tensors(truth.levels()))
         broken = len(asker.infinite) > told
         del asker.infinite[told:]
-        if broken or (grads is not None and not all(bool(grad.isfinite().all()) for grad in grads)):
+        if broken or _infinite(grads, right, wrong):
             words = f"the loss or its gradient is not finite where {name} are surely wrong"
             return [Said("non_finite", words, name)]
     return []
+
+
+def _infinite(grads: Sequence[Tensor] | None, right: Sequence[Tensor], wrong: Sequence[Tensor]) -> bool:
+    """Whether a gradient is not finite in numbers that differ."""
+    triples = zip(grads or (), right, wrong, strict=False)
+    return any(not bool(grad[a != b].isfinite().all()) for grad, a, b in triples)
 
 
 def by_ids(truth: Truth, asker: Asker) -> list[Said]:
