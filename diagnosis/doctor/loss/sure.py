@@ -35,9 +35,11 @@ def sure(truth: Truth, asker: Asker) -> list[Said]:
             places.append("empty cells")
         for where in places:
             masks = [_picked(truth, level, where) for level in range(len(truth.objects))]
-            half, surely = (_pulled(truth, asker, channels, step, masks) for step in (HALF, SURELY))
-            alone = where == "empty cells" and surely == 0  # the whole of the background pays otherwise
-            if 1 - surely > FLAT and (half > surely or alone):
+            surely = _pulled(truth, asker, channels, SURELY, masks)
+            if 1 - surely <= FLAT:
+                continue
+            none = where == "empty cells" and surely == 0  # others that are right are picked in their place
+            if none or _pulled(truth, asker, channels, HALF, masks) > surely:
                 words = f"{name} that are surely wrong in {where} get no gradient"
                 found.append(Said("no_gradient", words, name))
                 break
@@ -93,7 +95,8 @@ def by_ids(truth: Truth, asker: Asker) -> list[Said]:
         return []
     labels = dull[0] or dull[1]
     where = "" if dull[0] else " where they are surely wrong"
-    return [Said("no_gradient", f"classes of objects of class {labels} are not pulled at{where}", "classes")]
+    words = f"classes of objects of class {labels} are not pulled at{where}"
+    return [Said("no_gradient", words, "classes", numbers={"of classes": labels})]
 
 
 def _dull(truth: Truth, grads: Sequence[Tensor], right: Sequence[Tensor], wrong: Sequence[Tensor]) -> list[int]:
