@@ -15,6 +15,8 @@ from .truth import Truth
 
 UNLIKE = 0.05
 """Of the numbers of an image that are pulled at, the share that may be pulled at otherwise, beside another image."""
+TURNED = 0.98
+"""The cosine of an angle by which the gradient may turn beside other predictions."""
 WRONG = 0.9
 """The share of the way from right to wrong that probabilities of the other image go at most."""
 
@@ -23,7 +25,7 @@ def coupled(truth: Truth, asker: Asker, known: Sequence[Part]) -> list[Said]:
     """Parts of an image that are pulled at elsewhere, or the other way, where the image beside it is another.
 
     The other has predictions that are wrong altogether, or no objects. A factor, as of a batch's number of objects, is
-    no fault: signs alone are looked at.
+    no fault: signs are looked at, and, where predictions alone are others, which way the gradient points.
     """
     if truth.batch < 2:
         return []
@@ -34,7 +36,8 @@ def coupled(truth: Truth, asker: Asker, known: Sequence[Part]) -> list[Said]:
             fewer = replace(truth, objects=tuple(one.taken(one.images == image) for one in truth.objects))
             wrong = _beside(truth, near, far, image)
             grads = [asker.pulls(*pair) for pair in _questions(asker, truth, fewer, near, wrong)]
-            names = dict.fromkeys(name for other in grads[1:] for name in _unlike(truth, grads[0], other, image, known))
+            names = dict.fromkeys(_unlike(truth, grads[0], grads[1], image, known, turned=TURNED))
+            names |= dict.fromkeys(_unlike(truth, grads[0], grads[2], image, known))
             if names:
                 words = "what is pulled at in an image depends on what the other images of the batch hold"
                 return [Said("mixed_batch", words, name, numbers={"else by image": True}) for name in names]
@@ -65,18 +68,30 @@ def _beside(truth: Truth, near: Sequence[Tensor], far: Sequence[Tensor], image: 
 
 
 def _unlike(
-    truth: Truth, before: list[Tensor] | None, after: list[Tensor] | None, image: int, known: Sequence[Part]
+    truth: Truth,
+    before: list[Tensor] | None,
+    after: list[Tensor] | None,
+    image: int,
+    known: Sequence[Part],
+    *,
+    turned: float = -1.0,
 ) -> list[str]:
-    """Parts of an image whose gradient has another sign, or is gone, in too many of the numbers that have one."""
+    """Parts of an image whose gradient has another sign, or is gone, in too many of the numbers that have one.
+
+    ``turned``: or whose directions have a cosine below this.
+    """
     if before is None or after is None:
         return []
     found = []
     levels = [unstored(part, truth.layout, truth.size) for part in (before, after)]
     for part in known:
         one, other = (
-            torch.cat([level[image][:, list(part.channels)].flatten() for level in some]).sign() for some in levels
+            torch.cat([level[image][:, list(part.channels)].flatten() for level in some]).nan_to_num().double()
+            for some in levels
         )
-        asked = (one != 0) | (other != 0)
-        if asked.any() and float((one != other)[asked].float().mean()) > UNLIKE:
+        asked, unlike = (one != 0) | (other != 0), one.sign() != other.sign()
+        if not asked.any():
+            continue
+        if float(unlike[asked].float().mean()) > UNLIKE or float(torch.cosine_similarity(one, other, 0)) < turned:
             found.append(part.name)
     return found
