@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from ..arguments import finite_number, shown
 from ..families.exports.network import Export
 from ..families.registry import describe, open_export
 from ..head.images import open_images
@@ -37,6 +38,10 @@ def compare_export(
         raise ValueError("An export is compared on photographs: give image=, one, or a folder or a list of them.")
     if not is_export(export):
         raise TypeError(f"The second of the two must be the exported file, but {type(export).__name__} was given.")
+    if preprocess is not None and not callable(preprocess):
+        raise TypeError(f"preprocess must be a function of an image (H, W, 3) uint8 BGR, not {shown(preprocess)}.")
+    if tolerance is not None and finite_number(tolerance, "tolerance, a relative difference,") < 0:
+        raise ValueError(f"tolerance, a relative difference, must be 0 or more, but {tolerance!r} was given.")
     source, model, export = open_door(images), _opened(model), _opened(export)
     tally, told = Tally(), list[Fate]()
     differing: dict[str, PreprocessingDifference] = {}
