@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from anatomy import Head, Trace, trace
-from anatomy.arguments import shown
+from anatomy.arguments import refused, shown
 from anatomy.head.evaluating import evaluation_mode
 from anatomy.tracing.overlap import pair_overlaps
 
@@ -38,6 +38,8 @@ def cells_of(
     """The cells of each example in turn; ValueError and TypeError for what is none."""
     from tqdm.auto import tqdm
 
+    if not isinstance(examples, Iterable):
+        raise refused("surgery.prototype", "examples (image, boxes)", examples, '[("one.jpg", [[40, 30, 90, 80]])]')
     pairs = [_pair(entry) for entry in examples]
     for image, boxes in tqdm(pairs, desc="prototype", unit="image", disable=not progress, delay=3):
         traced = trace(model, image, imgsz=imgsz, **predict_args)
