@@ -95,3 +95,35 @@ def test_a_file_that_takes_two_images_at_once_is_compared_as_any_other():
 def test_what_a_comparison_is_given_is_checked(path, given, error, told):
     with pytest.raises(error, match=told):
         anatomy.equivalent(plain("yolov8n", PICTURE), path, PICTURE, **given)
+
+
+def test_a_file_of_other_classes_or_levels_is_no_export_of_a_model(path):
+    model = plain("yolov8n", PICTURE)
+    with surgery.scratch(model):
+        surgery.keep_classes(model, [0, 1])
+        with pytest.raises(ValueError, match=r"model has 2 classes on 8, 16, 32 px and 'yolov8n\.onnx' 4 classes"):
+            anatomy.equivalent(model, path, PICTURE)
+    with pytest.raises(ValueError, match=r"4 classes on 4, 8, 16, 32 px and .* 4 classes on 8, 16, 32 px"):
+        anatomy.equivalent(plain("yolov8n-p2", PICTURE), path, PICTURE)
+
+
+def test_other_names_of_classes_are_a_difference(path):
+    model = plain("yolov8n", PICTURE)
+    names = dict(model.names)
+    file = anatomy.open_export(path, names={**names, 0: names[1], 1: names[0]})
+    found = anatomy.equivalent(model, file, PICTURE)
+    assert found.renamed == ((0, names[0], names[1]), (1, names[1], names[0])) and not found.equal
+    assert f"class names: 0 {names[0]} for the model, {names[1]} for the file" in str(found)
+    assert anatomy.equivalent(model, path, PICTURE).renamed == ()
+
+
+def test_logits_that_were_told_from_scores_are_not_held_against_true_ones(tmp_path):
+    """Merged classes pass through a maximum, which is not followed; tiny scores are 0 in onnxruntime."""
+    model = plain("yolov8n", PICTURE)
+    surgery.merge_classes(model, {"two": [0, 1]})
+    surgery.bias_classes(model, "P3", "two", -30.0)
+    model.ckpt_path = model.model.pt_path = str(tmp_path / "merged.pt")
+    file = model.export(format="onnx", imgsz=PICTURE.shape[:2], verbose=False, simplify=False)
+    found = anatomy.equivalent(model, file, PICTURE)
+    assert found.equal, str(found)
+    assert {output.quantity for output in found.outputs} == {"scores", "boxes"}
