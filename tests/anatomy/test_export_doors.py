@@ -1,5 +1,8 @@
 """What is said of an exported file, or asked of one, and cannot be so: refused at the door, with the rule."""
 
+import copy
+import pickle
+
 import numpy as np
 import onnx
 import pytest
@@ -127,3 +130,15 @@ def test_logits_that_were_told_from_scores_are_not_held_against_true_ones(tmp_pa
     found = anatomy.equivalent(model, file, PICTURE)
     assert found.equal, str(found)
     assert {output.quantity for output in found.outputs} == {"scores", "boxes"}
+
+
+def test_a_program_is_pickled_and_has_as_many_classes_as_it_puts_out():
+    path = export_file("yolov8n", PICTURE, kind="torchscript")
+    file = anatomy.open_export(path, trusted=True)
+    before = anatomy.trace(file, PICTURE).detections.confidence
+    for copied in (pickle.loads(pickle.dumps(file)), copy.deepcopy(file)):
+        assert len(before) and np.array_equal(anatomy.trace(copied, PICTURE).detections.confidence, before)
+    for names in (["a"], list("abcde")):
+        told = rf"4 \+ {len(names)} classes, cells\).* strides= says other strides than 8, 16, 32\."
+        with pytest.raises(anatomy.UnsupportedModelError, match=told):
+            anatomy.trace(anatomy.open_export(path, trusted=True, names=names), PICTURE)

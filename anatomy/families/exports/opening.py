@@ -143,7 +143,7 @@ def _outputs_alone(
     if pyramid_of(shape[2] or 0, [side or 0 for side in size[2:]], [(step, step) for step in steps]) is None:
         return None
     runtime = OnnxOutputs(graph.proto.SerializeToString(), image, graph.outputs, path)
-    return OutputsReader(runtime, len(names), steps, path)
+    return OutputsReader(runtime, len(names), steps, path, alone=metadata.task == "detect")
 
 
 def _kept(value: torch.Tensor) -> torch.Tensor:

@@ -98,7 +98,7 @@ def _export(
     export = Export(
         path=path,
         format=kind,
-        reader=OutputsReader(runtime, classes, told, path),
+        reader=OutputsReader(runtime, classes, told, path, alone=metadata.task == "detect"),
         image=ImageInput(batch=1, channels=3, height=height, width=width),
         names=named or {},
         metadata=metadata,
