@@ -142,3 +142,8 @@ def test_a_program_is_pickled_and_has_as_many_classes_as_it_puts_out():
         told = rf"4 \+ {len(names)} classes, cells\).* strides= says other strides than 8, 16, 32\."
         with pytest.raises(anatomy.UnsupportedModelError, match=told):
             anatomy.trace(anatomy.open_export(path, trusted=True, names=names), PICTURE)
+
+
+def test_what_asks_the_network_step_by_step_is_sent_to_the_model(path):
+    with pytest.raises(anatomy.UnsupportedModelError, match=r"exported file 'yolov8n\.onnx'.*Ask the model that"):
+        anatomy.receptive_field(anatomy.open_export(path), "P3", 3, 3)

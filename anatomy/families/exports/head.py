@@ -74,6 +74,13 @@ class ExportHead(Head):
         """None: the rows of the export are what its passes run."""
         return iter(())
 
+    def _closed(self, method: str) -> UnsupportedModelError:
+        return UnsupportedModelError(
+            f"The exported file {self.net.path.name!r} does not say how to run its network step by step, which "
+            "attribution and receptive fields need. Ask the model that it was exported from; anatomy.equivalent says "
+            "whether the two are the same."
+        )
+
     @property
     def beside(self) -> Mapping:
         """What the file carries of edits."""
