@@ -1,7 +1,7 @@
 """The ledger of edits: writes an edit to every place that must carry it, all or nothing, and keeps what was there."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar, cast
@@ -61,6 +61,12 @@ def history(model: object) -> tuple[Edit, ...]:
     if book.records:
         _tell_drift(head, book)
     return tuple(record.edit for record in book.records)
+
+
+def names_then(model: object) -> tuple[Mapping[int, str], ...]:
+    """Of each edit of ``history`` the names by id of the classes that it was made on, by which ``tell`` tells it."""
+    head = describe(model)
+    return ledger(head).names_then(head.names)
 
 
 def undo(model: object, n: int = 1, *, force: bool = False) -> tuple[Edit, ...]:

@@ -156,7 +156,7 @@ def again(model: object, edit: Edit, others: Others = ()) -> Edit:
 def _check_everywhere(head: Head, edit: Edit) -> None:
     """Refuse to make the classes of some levels or branches others, as names are one for all."""
     levels, live = edit.levels or tuple(range(len(head.levels))), set(head.branches)
-    if len(levels) != len(head.levels) or set(edit.branches or live) < live:
+    if len(levels) != len(head.levels) or not live <= set(edit.branches or live):
         raise ValueError(
             f"{edit.operation} changes names, which are the same for all levels and branches, but "
             f"levels={list(levels)}, branches={list(edit.branches)} were given. Give level='all' and no branches."

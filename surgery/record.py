@@ -1,5 +1,6 @@
 """The record of what was done to one network, as an object, and as plain data for the files that carry it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +60,14 @@ class Ledger:
             left = self.newest(place)
             found[place] = left if left is not None and equal(rows, left) else rows
         return found
+
+    def names_then(self, now: Mapping[int, str]) -> tuple[Mapping[int, str], ...]:
+        """Of each edit the names by id of the classes that it was made on; ``now``: those that there are."""
+        found: list[Mapping[int, str]] = []
+        for record in reversed(self.records):
+            now = now if record.states is None else dict(enumerate(record.states[0].names))
+            found.append(now)
+        return tuple(reversed(found))
 
     def copy(self) -> "Ledger":
         """Another ledger with the same edits and rows; what is done to it does not reach this one."""

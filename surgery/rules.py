@@ -101,7 +101,8 @@ class Operation:
 
     def check(self, levels: object, classes: object, parameters: object, branches: object) -> None:
         """Refuse what this operation can do on no model; ValueError, naming the field and its rule."""
-        self._check_list("levels", levels, 0 if self.change is None else 1, None)
+        least, most = (0, 0) if self.change is None else (1, None)
+        self._check_list("levels", levels, least, most)
         self._check_list("classes", classes, self.classes.least, self.classes.most)
         if not isinstance(branches, list | tuple) or not _all_text(branches):
             raise ValueError(f"{self.name}: branches must be a list of names, but {shown(branches)} was given.")

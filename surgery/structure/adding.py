@@ -60,7 +60,11 @@ def unpacked(head: Head, given: object) -> dict[Place, Rows]:
     """The rows of one class by place; ValueError where they are not those of this head's places."""
     found = {}
     for branch, level, weights, bias in _entries(given):
-        found[branch, level] = torch.tensor(weights), None if bias is None else torch.tensor([float(bias)])
+        weight = torch.tensor(weights, dtype=torch.float64).float()
+        found[branch, level] = weight, None if bias is None else torch.tensor([float(bias)])
+    strange = [place for place in found if place[1] not in range(len(head.levels))]
+    if strange:
+        raise ValueError(f"The rows of the new class stand at {strange}, but this head has {len(head.levels)} levels.")
     missing = [place for place in places(head) if place not in found]
     if missing:
         raise ValueError(f"The rows of the new class lack {missing}: they were made for a head with other branches.")
@@ -85,7 +89,14 @@ def _entries(given: object) -> list:
     )
     if not isinstance(given, list | tuple) or not whole:
         raise ValueError("Rows of a new class are entries [branch, level, weights, bias], one a place.")
-    for entry in given:
-        if not isinstance(entry[2], list | tuple) or not all(isinstance(number, int | float) for number in entry[2]):
-            raise ValueError("The weights of a new class must be numbers.")
+    for branch, level, weights, bias in given:
+        if not isinstance(branch, str) or type(level) is not int or not isinstance(weights, list | tuple):
+            raise ValueError("Rows of a new class are entries [branch, level, weights, bias]: a name, an id, a list.")
+        if not all(map(_is_number, [*weights, 0.0 if bias is None else bias])):
+            raise ValueError("The weights of a new class, and its biases, must be numbers.")
     return list(given)
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a number that a float can hold."""
+    return type(value) is float or (type(value) is int and abs(value) < 1 << 1000)

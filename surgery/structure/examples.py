@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from anatomy import Head, Trace, trace
-from anatomy.arguments import refused, shown
+from anatomy.arguments import shown
 from anatomy.head.evaluating import evaluation_mode
 from anatomy.tracing.overlap import pair_overlaps
 
@@ -38,8 +38,8 @@ def cells_of(
     """The cells of each example in turn; ValueError and TypeError for what is none."""
     from tqdm.auto import tqdm
 
-    if not isinstance(examples, Iterable):
-        raise refused("surgery.prototype", "examples (image, boxes)", examples, '[("one.jpg", [[40, 30, 90, 80]])]')
+    if not isinstance(examples, Iterable) or isinstance(examples, str | Mapping):
+        raise TypeError(f"Examples are pairs (image, boxes), one an image, but {shown(examples)} was given.")
     pairs = [_pair(entry) for entry in examples]
     for image, boxes in tqdm(pairs, desc="prototype", unit="image", disable=not progress, delay=3):
         traced = trace(model, image, imgsz=imgsz, **predict_args)
@@ -49,7 +49,10 @@ def cells_of(
 def _pair(entry: Any) -> tuple[Any, np.ndarray]:
     if not isinstance(entry, tuple | list) or len(entry) != 2:
         raise TypeError(f"An example is a pair (image, boxes), but {shown(entry)} was given.")
-    boxes = np.asarray(entry[1], dtype=np.float64)
+    try:
+        boxes = np.asarray(entry[1], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"Boxes must be (n, 4) numbers, xyxy px, but {shown(entry[1])} was given.") from error
     boxes = boxes.reshape(-1, 4) if not boxes.size else boxes
     if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():
         raise ValueError(f"Boxes must be (n, 4) finite xyxy px of the image, but they have the shape {boxes.shape}.")
@@ -59,6 +62,13 @@ def _pair(entry: Any) -> tuple[Any, np.ndarray]:
 
 
 def _cells(traced: Trace, boxes: np.ndarray) -> Cells:
+    height, width = traced.image.shape[:2]
+    outside = (boxes[:, :2] >= (width, height)).any(1) | (boxes[:, 2:] <= 0).any(1)
+    if outside.any():
+        raise ValueError(
+            f"Boxes are xyxy px of their image, which is {width} × {height} px, but {boxes[outside][0].tolist()} lies "
+            "outside of it."
+        )
     wanted = traced.letterbox.to_input(boxes).reshape(-1, 4)
     own = traced.decode(np.arange(traced.pyramid.count))
     overlap = pair_overlaps(own, wanted)
@@ -75,12 +85,16 @@ def _cells(traced: Trace, boxes: np.ndarray) -> Cells:
 
 
 def _owners(overlap: np.ndarray, points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """The box whose positive a cell is, (cells,), -1 for none: cells within it, whose own boxes fit it best."""
+    """The box whose positive a cell is, (cells,), -1 for none: cells within it, whose own boxes fit it best.
+
+    A box that no cell within it fits, or that has none within it, has the one whose point is nearest to its centre.
+    """
     owner = np.full(len(overlap), -1, np.int64)
     inside = ((points[:, None] >= boxes[None, :, :2]) & (points[:, None] <= boxes[None, :, 2:])).all(2)
     fit = np.where(inside, overlap, 0.0)
+    away = np.linalg.norm(points[:, None] - (boxes[None, :, :2] + boxes[None, :, 2:]) / 2, axis=2)
     for box in range(len(boxes)):
-        order = np.argsort(-fit[:, box], kind="stable")[:MOST]
+        order = np.lexsort((away[:, box], -fit[:, box]))[:MOST]  # by fit; of those that fit alike the nearest
         chosen = order[fit[order, box] >= FITS]
         owner[chosen if len(chosen) else order[:1]] = box
     return owner

@@ -11,6 +11,7 @@ from anatomy import Head, describe, open_checkpoint
 from ..edit import Edit
 from .adding import add_again
 from .beside import fingerprint_of, stack
+from .told import listed
 
 Others = object | Iterable[object]
 
@@ -36,7 +37,8 @@ def _donor(edit: Edit, others: Others) -> Head:
         if fingerprint_of(donor) == wanted:
             return donor
     where = f" It came from {path!r}." if path else ""
+    told = listed([str(name) for name in said["names"]])
     raise ValueError(
-        f"The edit stack_heads puts the classes {', '.join(said['names'][:6])} of another model beside, "
+        f"The edit stack_heads puts the classes {told} of another model beside, "
         f"which is not among the {len(given)} given (by its fingerprint {wanted[:12]}…).{where} Give it as others=."
     )

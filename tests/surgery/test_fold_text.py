@@ -111,6 +111,32 @@ def test_scratch_puts_back_whichever_head_there_was():
     assert_same(folded, portrait(model))
 
 
+@pytest.mark.parametrize("kind", ["worldv2", "yoloe-26"])
+def test_whole_classes_of_a_folded_head_go_with_the_fold(kind):
+    model = of_text(kind, PICTURE, seed=6)
+    model.model.names = list(model.names.values())  # as `set_classes` leaves them
+    names, plain = model.model.names, anatomy.trace(model, PICTURE, **ASKED)
+    before = portrait(model)
+    with surgery.scratch(model):
+        surgery.fold_text(model)
+        surgery.keep_classes(model, ["owl", "dog"])
+        surgery.merge_classes(model, {"pet": ["owl", "dog"]})
+    assert_same(before, portrait(model))
+    assert model.model.names is names and model.model.yaml["nc"] == len(names)
+    surgery.fold_text(model)
+    surgery.keep_classes(model, ["owl"])
+    surgery.undo(model)
+    surgery.rename_classes(model, {"owl": "bird"})
+    with surgery.scratch(model):
+        surgery.unfold_text(model)
+        assert model.model.names is names
+    assert model.names[2] == "bird" and len(surgery.history(model)) == 1
+    assert surgery.unfold_text(model)
+    assert_same(before, portrait(model))
+    assert model.model.names is names
+    assert anatomy.trace(model, PICTURE, **ASKED).to_df().equals(plain.to_df())
+
+
 @pytest.mark.parametrize("kind", ["yoloe", "yoloe-26"])
 def test_a_filter_of_proposals_becomes_part_of_the_rows(kind):
     model, apart = prompt_free(kind, PICTURE, seed=0), {**ASKED, "agnostic_nms": False, "conf": 0.15}

@@ -320,8 +320,18 @@ def test_the_history_is_told_in_words(explorer):
     explorer.look(["P3", "P4"], "disc")
     explorer.slide("bias", -1.5)
     assert "P3, P4: disc biased by -1.50 <em>(live)</em>" in history_html(
-        explorer.history, explorer.live, explorer.trace
+        explorer.history, explorer.names_then, explorer.live, explorer.trace
     )
+
+
+def test_an_edit_is_told_by_the_names_that_classes_had_when_it_was_made(explorer, model):
+    surgery.bias_classes(model, "P4", "cross", 2.0)
+    surgery.keep_classes(model, ["disc", "star"])
+    surgery.bias_classes(model, "P3", "star", 1.0)
+    told = history_html(explorer.history, explorer.names_then, None, explorer.trace)
+    assert "<li>P4: cross biased by +2.00</li><li>head: 2 classes kept: disc, star</li><li>P3: star biased" in told
+    said = "Taken back: P3: star biased by +1.00; head: 2 classes kept: disc, star; P4: cross biased by +2.00. "
+    assert explorer.reset().startswith(said)
 
 
 def test_an_anchor_is_found_among_detections(explorer):

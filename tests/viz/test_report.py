@@ -182,6 +182,7 @@ def test_edits_thresholds_and_title_are_told(model, picture, tmp_path):
     trace = anatomy.trace(model, picture, imgsz=192, conf=0.3)
     surgery.shift_classes(model, "P4", 5)
     surgery.zero_classes(model, "all", [4, 5])
+    surgery.keep_classes(model, ["cross", "disc"])  # the others are told by the names that they had
     about = {"split": "<night>"}
     place = viz.report(trace, tmp_path / "out", model=model, title="Night & day", about=about, **TABLE)
     assert surgery.read_recipe(place / "recipe.json") == surgery.history(model)

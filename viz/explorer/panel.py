@@ -127,7 +127,7 @@ class Panel(w.VBox):
         self.undo.disabled = self.reset.disabled = not explorer.history
         self._show_table()
         self.facts_html.value = facts_html(explorer.facts(), trace)
-        self.history_html.value = history_html(explorer.history, live, trace)
+        self.history_html.value = history_html(explorer.history, explorer.names_then, live, trace)
         self.legend_html.value = legend_html(explorer.before, trace)
         self.scale_html.value = scale_html(explorer.what, *self.picture.limits())
         self.picture.update()

@@ -1,6 +1,6 @@
 """What an explorer panel knows and does, without a widget: focus, selection, live edits, undo, saving."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
@@ -13,6 +13,7 @@ import anatomy
 import surgery
 from anatomy import Trace, select_class, select_levels
 from surgery.edit import tell
+from surgery.ledger import names_then
 from surgery.operations import One, OneOrMore, carry_out
 
 from ..canvas.frame import cell_at
@@ -79,6 +80,11 @@ class Explorer:
     def history(self) -> tuple[surgery.Edit, ...]:
         """The edits of the model, oldest first; the last may be the live one of a slider."""
         return surgery.history(self.model)
+
+    @property
+    def names_then(self) -> tuple[Mapping[int, str], ...]:
+        """Of each edit of the history the names of classes when it was made."""
+        return names_then(self.model)
 
     @property
     def live(self) -> surgery.Edit | None:
@@ -162,11 +168,13 @@ class Explorer:
         """Take back the last edit, bit for bit; ValueError where there is none."""
         if not self.history:
             raise ValueError("Nothing has been edited, so there is nothing to undo.")
-        return self._taken_back(surgery.undo(self.model))
+        names = self.names_then[-1:]
+        return self._taken_back(surgery.undo(self.model), names)
 
     def reset(self) -> str:
         """Take back every edit."""
-        return self._taken_back(surgery.reset(self.model))
+        names = self.names_then[::-1]
+        return self._taken_back(surgery.reset(self.model), names)
 
     def save_recipe(self, path: str | PathLike[str]) -> str:
         """Write the edits as a JSON recipe, whole or not at all; OSError where that is not possible."""
@@ -245,11 +253,12 @@ class Explorer:
     def _told(self, edit: surgery.Edit | None) -> str:
         return "No edit" if edit is None else tell(edit, self.trace.levels, self.trace.names)
 
-    def _taken_back(self, edits: tuple[surgery.Edit, ...]) -> str:
+    def _taken_back(self, edits: tuple[surgery.Edit, ...], names: Sequence[Mapping[int, str]]) -> str:
+        """What to say of edits, newest first, that were made on classes of these names."""
         self._live = None
         self._catch_up()
         self.trace = self.trace.replay()
-        told = "; ".join(self._told(edit) for edit in edits)
+        told = "; ".join(tell(edit, self.trace.levels, then) for edit, then in zip(edits, names, strict=True))
         return f"Taken back: {told}. {self._count()}" if told else "There was no edit to take back."
 
     def _count(self) -> str:

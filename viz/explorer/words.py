@@ -1,6 +1,6 @@
 """What an explorer panel says, as rows and HTML; the words of an edit stand in surgery's table of operations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -179,14 +179,14 @@ def _rivals(facts: Facts, trace: Trace) -> str:
     return f"<table>{head}{''.join(lines)}</table>{more}"
 
 
-def history_html(edits: Sequence[Edit], live: Edit | None, trace: Trace) -> str:
-    """The edits, newest last; the one that the slider still holds is marked."""
+def history_html(edits: Sequence[Edit], names: Sequence[Mapping[int, str]], live: Edit | None, trace: Trace) -> str:
+    """The edits, newest last, with the ``names`` that classes had then; the one that the slider holds is marked."""
     if not edits:
         return "<div class='workbench-history'><i>No edit.</i></div>"
     lines = []
-    for edit in edits:
+    for edit, then in zip(edits, names, strict=True):
         mark = " <em>(live)</em>" if edit is live else ""
-        lines.append(f"<li>{escape(tell(edit, trace.levels, trace.names))}{mark}</li>")
+        lines.append(f"<li>{escape(tell(edit, trace.levels, then))}{mark}</li>")
     return f"<div class='workbench-history'><ol>{''.join(lines)}</ol></div>"
 
 

@@ -128,12 +128,12 @@ def by_class(tally: Counter[tuple[str, str]], levels: Sequence[str]) -> tuple[Cl
     return tuple(counts)
 
 
-def in_words(first: Trace, edit: Edit) -> tuple[str, str]:
-    """An edit as its operation, and on which levels and classes it acted with which values."""
+def in_words(first: Trace, edit: Edit, names: Mapping[int, str]) -> tuple[str, str]:
+    """An edit: its operation; its levels, its classes by ``names`` as they were then, and its values."""
     where = ", ".join(first.levels[index].name for index in edit.levels)
     parts = [f"on {where or 'the whole head'}"]
     if edit.classes:
-        parts.append(f"classes {_listed([first.names.get(index, f'class {index}') for index in edit.classes])}")
+        parts.append(f"classes {_listed([names.get(index, f'class {index}') for index in edit.classes])}")
     if edit.parameters:
         parts.append(", ".join(f"{key} = {_shorten(value)}" for key, value in edit.parameters.items()))
     return edit.operation, "; ".join(parts)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import surgery
 from anatomy import Trace, whole_number
+from surgery.ledger import names_then
 
 from ..canvas.style import Style
 from .folder import NotWritten, disk, free_name, move_in, open_place, staging
@@ -49,7 +50,7 @@ def report(
     formats, figures = _choice(formats, FORMATS, "format"), _choice(figures, KINDS, "figure")
     _check(best, dpi)
     source = _traces(traces)
-    edits = None if model is None else surgery.history(model)
+    edits = None if model is None else tuple(zip(surgery.history(model), names_then(model), strict=True))
     place = open_place(out_dir, overwrite)
     with staging(place) as stage, closing(Writer(stage, formats, figures, best, dpi, style, progress)) as writer:
         stopped = None

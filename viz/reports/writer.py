@@ -18,6 +18,7 @@ from .table import Table
 
 ROWS = 10_000  # of the table in the page; the files hold all
 SIDES = ((10, 1100, 560), (100, 640, None), (None, 240, None))  # up to which image, px of main and of further figures
+Edits = Sequence[tuple[Edit, Mapping[int, str]]]
 
 
 class Writer:
@@ -75,10 +76,11 @@ class Writer:
         for file in self.files:
             file.flush()  # a full disk is met here, and not at the end
 
-    def finish(self, title: str, about: Mapping[str, object], edits: Sequence[Edit] | None, note: str) -> None:
+    def finish(self, title: str, about: Mapping[str, object], edits: Edits | None, note: str) -> None:
         """Write the page, the Parquet file and the recipe; nothing of an image that was not finished is in them.
 
-        Raises ValueError where no image was.
+        Each of ``edits`` stands with the names by id of the classes that it was made on. Raises ValueError where no
+        image was.
         """
         if self.first is None:
             raise ValueError("A report needs at least one trace, but the iterable was empty. Nothing was written.")
@@ -87,11 +89,11 @@ class Writer:
         self.close()
         self.table.to_parquet(self.stage / ".table", self.stage / "detections.parquet")
         if edits is not None:
-            surgery.write_recipe(edits, self.stage / "recipe.json")
+            surgery.write_recipe([edit for edit, _ in edits], self.stage / "recipe.json")
         self._write_page(self.first, title, about, edits, note)
 
     def _write_page(
-        self, first: Trace, title: str, about: Mapping[str, object], edits: Sequence[Edit] | None, note: str
+        self, first: Trace, title: str, about: Mapping[str, object], edits: Edits | None, note: str
     ) -> None:
         levels = tuple(level.name for level in first.levels)
         told = page.Told(
@@ -100,7 +102,7 @@ class Writer:
             facts=self._facts(first, about),
             levels=levels,
             classes=page.by_class(self.tally, levels),
-            edits=None if edits is None else tuple(page.in_words(first, edit) for edit in edits),
+            edits=None if edits is None else tuple(page.in_words(first, *entry) for entry in edits),
             shown=min(self.rows, ROWS),
             found=self.rows,
         )

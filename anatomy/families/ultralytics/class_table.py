@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from torch import Tensor, nn
+from ultralytics.nn.autobackend import check_class_names
 
 from ...head.classes import Classes
 from ...head.head import Head
@@ -86,7 +87,7 @@ class ClassTable(Head):
             conv = last_conv(stack)
             rows[place] = conv.weight.detach(), None if conv.bias is None else conv.bias.detach()
         return Classes(
-            names=tuple(cast(Mapping, net.names).values()),
+            names=tuple(check_class_names(net.names).values()),  # a list, where `set_classes` gave them
             rows=rows,
             rows_per_class=self.rows_per_class,
             extras=self.class_extras(),
@@ -103,7 +104,7 @@ class ClassTable(Head):
         for predictor in predictors(self.net, self.mark, self._predictor()):
             if predictor.model is not None:
                 backend = getattr(predictor.model, "_orig_mod", predictor.model).backend
-                backend.names = self.net.names
+                backend.names = check_class_names(self.net.names)
 
     def _let_go(self, runner: nn.Module, by_hand: bool) -> None:
         """Leave a copy that has a branch which ``fuse()`` has taken from the network since: the next one is made anew.

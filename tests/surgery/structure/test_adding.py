@@ -68,6 +68,8 @@ def test_positives_are_the_cells_in_a_box_whose_own_boxes_fit_it_best():
     boxes = np.array([[0.0, 0, 10, 10], [20, 20, 30, 30]])
     # the third fits but lies outside; the second box is fitted by none, so it has the best that there is
     assert _owners(overlap, points, boxes).tolist() == [0, 0, -1, -1, 1, -1]
+    small = np.array([[21.2, 21.2, 21.6, 21.6]])  # between the points of all cells: the nearest one
+    assert _owners(np.zeros((6, 1)), points, small).tolist() == [-1, -1, -1, -1, 0, -1]
 
 
 def test_each_image_is_left_out_in_turn():
@@ -88,6 +90,9 @@ def test_each_image_is_left_out_in_turn():
         ([(PICTURE, [[1, 2, 3]])], ValueError, r"finite xyxy px of the image, but they have the shape \(1, 3\)"),
         ([(PICTURE, [[9, 2, 3, 4]])], ValueError, "the right side must be right of the left"),
         ([(PICTURE, [[1, 2, 3, float("nan")]])], ValueError, "finite xyxy"),
+        ([(PICTURE, [["a", 2, 3, 4]])], TypeError, r"Boxes must be \(n, 4\) numbers, xyxy px, but \["),
+        ([(PICTURE, [[900, 2, 950, 4]])], ValueError, r"128 × 64 px, but \[900\.0, .* lies outside of it"),
+        (None, TypeError, r"Examples are pairs \(image, boxes\), one an image, but None"),
     ],
 )
 def test_examples_that_are_none_are_refused(examples, kind, message):

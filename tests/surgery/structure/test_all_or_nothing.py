@@ -13,6 +13,12 @@ from tests.surgery.structure.heads import ARGS, NAMES, assert_same, head_of, loo
 from tests.torchvision_nets import tiny
 from tests.ultralytics_nets import small
 
+
+def rows_of(*entry) -> Edit:
+    """An edit of a recipe that adds a class with one row."""
+    return Edit("add_class", (), (), {"names": ["a"], "rows": [list(entry)]})
+
+
 REFUSED = [
     (lambda y: surgery.keep_classes(y, []), SelectionError, "At least one class must be kept, but none was given"),
     (
@@ -46,6 +52,16 @@ REFUSED = [
     ),
     (lambda y: surgery.permute_classes(y, "all", [0, 1, 2], names=True), ValueError, "each of the 6 classes"),
     (
+        lambda y: surgery.permute_classes(y, "all", {0: 1, 1: 0}, names=True, branches="one2one"),  # which it has not
+        ValueError,
+        r"branches=\['one2one'\] were given\. Give level='all' and no branches",
+    ),
+    (
+        lambda y: surgery.apply(y, Edit("keep_classes", (0,), (), {"kept": [[0, "ball"]]})),
+        ValueError,
+        "keep_classes: levels must hold none, but 1 were given",
+    ),
+    (
         lambda y: surgery.apply(y, Edit("keep_classes", (), (), {"kept": [[0, "bell"]]})),
         SelectionError,
         "The edit is about class 0, 'bell', but here that class is 'ball'",
@@ -60,6 +76,15 @@ REFUSED = [
         ValueError,
         "The rows of the new class lack",
     ),
+    (
+        lambda y: surgery.apply(y, Edit("stack_heads", (), (), {"names": [1], "donor": "f0", "boxes": "b"})),
+        ValueError,
+        "puts the classes 1 of another model beside",
+    ),
+    (lambda y: surgery.apply(y, rows_of("one2many", 3, [1.0], 0.0)), ValueError, "but this head has 3 levels"),
+    (lambda y: surgery.apply(y, rows_of("one2many", 0, [1.0], "x")), ValueError, "and its biases, must be numbers"),
+    (lambda y: surgery.apply(y, rows_of("one2many", 0, [10**400], 0.0)), ValueError, "must be numbers"),
+    (lambda y: surgery.apply(y, rows_of(["one2many"], 0, [1.0], 0.0)), ValueError, "a name, an id, a list"),
     (lambda y: surgery.apply(y, Edit("keep_classes", (), (), {})), ValueError, "needs the parameter 'kept'"),
     (lambda y: surgery.prototype(y, []), ValueError, "at least one labelled box"),
     (lambda y: surgery.prototype(y, [], method="svm"), ValueError, "method must be 'ridge' or 'mean'"),

@@ -9,6 +9,7 @@ from ultralytics.nn.modules import head as heads
 from ultralytics.nn.tasks import DetectionModel, SegmentationModel, YOLOEModel
 
 from ....head.mark import Mark
+from ..class_parts import OF_NETWORK
 from ..layout import BOXES, BRANCHES
 from ..runners import holders
 from .words import filters, is_prompt_free
@@ -58,7 +59,7 @@ class Exchange:
     def __init__(self, net: Any, mark: Mark, made: nn.Module):
         self._mark, self._made, self._head = mark, made, net.model[-1]
         self._kind, self._yaml = type(net), getattr(net, "yaml", None)
-        self._of_yoloe = {name: value for name, value in vars(net).items() if name == "pe"}
+        self._of_text = {name: value for name, value in vars(net).items() if name in (*OF_NETWORK, "pe")}
         self._holders = {id(holder): type(holder) for holder in holders(mark, net)}
 
     def put(self, net: Any) -> None:
@@ -77,12 +78,12 @@ class Exchange:
         self._let_go(net)
 
     def take_back(self, net: Any) -> None:
-        """The head that compares with text, and the classes of network and YOLO objects as they were."""
+        """The head that compares with text; names, number of classes and Python classes are as they were."""
         net.model[-1] = self._head
         net.__class__ = self._kind
-        vars(net).update(self._of_yoloe)
-        if self._yaml is not None:
-            net.yaml = self._yaml
+        for name in OF_NETWORK:
+            vars(net).pop(name, None)
+        vars(net).update(self._of_text)
         for holder in holders(self._mark, net):
             holder.__class__ = self._holders.get(id(holder), type(holder))
         self._let_go(net)
