@@ -17,6 +17,8 @@ UNLIKE = 0.05
 """Of the numbers of an image that are pulled at, the share that may be pulled at otherwise, beside another image."""
 TURNED = 0.98
 """The cosine of an angle by which the gradient may turn beside other predictions."""
+ROUNDING = 1e-5
+"""Of the gradient of an image, the share of a part that may be rounding, and point anywhere."""
 WRONG = 0.9
 """The share of the way from right to wrong that probabilities of the other image go at most."""
 
@@ -84,6 +86,7 @@ def _unlike(
         return []
     found = []
     levels = [unstored(part, truth.layout, truth.size) for part in (before, after)]
+    whole = sum(float(level[image].nan_to_num().double().norm()) for level in levels[0])
     for part in known:
         one, other = (
             torch.cat([level[image][:, list(part.channels)].flatten() for level in some]).nan_to_num().double()
@@ -92,6 +95,7 @@ def _unlike(
         asked, unlike = (one != 0) | (other != 0), one.sign() != other.sign()
         if not asked.any():
             continue
-        if float(unlike[asked].float().mean()) > UNLIKE or float(torch.cosine_similarity(one, other, 0)) < turned:
+        away = float(one.norm()) > ROUNDING * whole and float(torch.cosine_similarity(one, other, 0)) < turned
+        if away or float(unlike[asked].float().mean()) > UNLIKE:
             found.append(part.name)
     return found
