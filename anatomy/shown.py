@@ -40,6 +40,7 @@ PAGE = """<div class="workbench-result">
 .workbench-result tr.level > td {background: color-mix(in srgb, var(--level) 12%, transparent) !important}
 .workbench-result .quiet {opacity: .7}
 .workbench-result pre {margin: .3em 0; padding: 0; font: 12px/1.45 ui-monospace, monospace; white-space: pre-wrap;
+  word-break: normal; overflow-wrap: break-word;
   background: transparent; color: inherit; border: 0}
 .workbench-result .bar {display: flex; height: .7em; max-width: 360px; margin: .3em 0}
 .workbench-result .bar span {background: var(--level)}

@@ -148,6 +148,19 @@ def calls(of: Material) -> dict[str, Callable[[Any], Any]]:
             "source": lambda x: anatomy.stream(model, x),
         },
         "anatomy.trace": {"model": lambda x: anatomy.trace(x, trace.path), "image": lambda x: anatomy.trace(model, x)},
+        "surgery.add_class": {
+            "model": lambda x: surgery.add_class(x, "owl", from_=0),
+            "from_": within(other, lambda x: surgery.add_class(other, "owl", from_=x)),
+        },
+        "surgery.dry_run": {"model": lambda x: surgery.dry_run(x, of.edit), "edits": partial(surgery.dry_run, other)},
+        "surgery.keep_classes": {
+            "model": lambda x: surgery.keep_classes(x, [0]),
+            "classes": within(other, partial(surgery.keep_classes, other)),
+        },
+        "surgery.merge_classes": {"groups": within(other, partial(surgery.merge_classes, other))},
+        "surgery.prototype": {"examples": lambda x: surgery.prototype(other, x, progress=False)},
+        "surgery.rename_classes": {"names": within(other, partial(surgery.rename_classes, other))},
+        "surgery.stack_heads": {"other": within(other, partial(surgery.stack_heads, other))},
         "surgery.apply": {"model": lambda x: surgery.apply(x, of.edit), "edits": lambda x: surgery.apply(other, x)},
         "surgery.bias_classes": {"classes": lambda x: surgery.bias_classes(other, 0, x, 1.0)},
         "surgery.mute_level": {"level": lambda x: surgery.mute_level(other, x)},
@@ -255,6 +268,16 @@ def calls(of: Material) -> dict[str, Callable[[Any], Any]]:
         for place, call in named.get(name, {"": function}).items():
             found[f"{name}({place})"] = call
     return found
+
+
+def within(model: Any, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The call, after which the model's classes are those that they were."""
+
+    def made(value: Any) -> Any:
+        with surgery.scratch(model):
+            return call(value)
+
+    return made
 
 
 def functions() -> Iterator[tuple[str, Callable]]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from ..errors import UnsupportedModelError
 from ..families.exports.network import Export
 from ..families.registry import describe
 from ..head.head import Head
@@ -241,6 +242,8 @@ def _outputs(net: nn.Module, run: Run, keep: Callable, images: Tensor) -> dict[s
     try:
         return listen(net, run, images.to(held.device, held.dtype).clone(), keep=keep)[1]
     except BrokenPass as error:
+        if isinstance(error.reason, UnsupportedModelError):
+            raise error.reason from error
         hint = " Give inputs= that both take." if held.element_size() > 2 else " Try float32, or bfloat16, or a GPU."
         raise ValueError(
             f"{type(net).__name__} in {held.dtype} on {held.device} cannot take an input of "

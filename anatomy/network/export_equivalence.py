@@ -81,7 +81,8 @@ class ExportEquivalence:
     convolutions that both have, in the order of the graph, on the first photograph; ``tolerance``: the relative
     difference up to which two count as equal. ``fates``: every detection, as the two find it each with its own input.
     ``precision`` of the file: "float32", "float16" or "int8". ``larger``: for how many photographs the file's one size
-    is larger than the input that the model's ``predict()`` by itself would make.
+    is larger than the input that the model's ``predict()`` by itself would make. ``renamed``: the classes that have
+    another name in the file, (id, name of the model, name of the file).
     """
 
     names: tuple[str, str]
@@ -90,6 +91,7 @@ class ExportEquivalence:
     precision: str
     tolerance: float
     larger: int
+    renamed: tuple[tuple[int, str, str], ...]
     recognized: bool
     preprocessing: tuple[PreprocessingDifference, ...]
     outputs: tuple[LevelDifference, ...]
@@ -105,9 +107,10 @@ class ExportEquivalence:
 
     @property
     def equal(self) -> bool:
-        """Whether the two get the same input, and every output stays within the tolerance."""
-        same_input = self.recognized and not self.preprocessing
-        return same_input and all(output.relative <= self.tolerance for output in self.outputs)
+        """Whether the two get the same input, name the same classes, and every output stays within the tolerance."""
+        if not self.recognized or self.preprocessing or self.renamed or not self.outputs:
+            return False
+        return all(output.relative <= self.tolerance for output in self.outputs)
 
     @property
     def begins(self) -> Difference | None:
@@ -146,6 +149,7 @@ class ExportEquivalence:
         lines = [
             f"{' and '.join(self.names)} are {verdict} (images {self.images}, {self.precision}, {height}×{width} px)",
             f"preprocessing: {self._preprocessing_in_words()}",
+            *self._renamed_in_words(),
             f"on the same input: {self._outputs_in_words()}",
             f"begins: {self.begins or 'nowhere'} ({len(self.rows)} convolutions compared; tolerance "
             f"{self.tolerance:g}, relative)",
@@ -161,6 +165,14 @@ class ExportEquivalence:
         if not self.recognized:
             return "the input of the file is made in no way that is known; compare it pixel by pixel"
         return ("; ".join(map(str, self.preprocessing)) or "the same") + self._larger_in_words()
+
+    def _renamed_in_words(self) -> list[str]:
+        if not self.renamed:
+            return []
+        told = ", ".join(
+            f"{index} {mine} for the model, {other} for the file" for index, mine, other in self.renamed[:3]
+        )
+        return [f"class names: {told}{', …' * (len(self.renamed) > 3)} ({len(self.renamed)} differ)"]
 
     def _larger_in_words(self) -> str:
         if not self.larger:

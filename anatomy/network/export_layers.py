@@ -29,7 +29,7 @@ def same_layers(head: Head, export: Export, before: Trace) -> tuple[Difference, 
         return ()
     mine = _of_export(head.net, frame) if isinstance(head.net, Export) else _of_network(head, frame)
     names = {name: path for name, paths in named().items() if (path := _first(paths, mine)) is not None}
-    values = export.reader.intermediate(frame.detach().float().cpu().numpy(), names)
+    values = export.reader.intermediate(export.filled(frame.detach().float().cpu().numpy()), names)
     rows = []
     for name, path in names.items():
         theirs = torch.from_numpy(np.array(values[name]))[:1].float()
@@ -45,7 +45,7 @@ def _first(paths: tuple[str, ...], mine: Mapping[str, Tensor]) -> str | None:
 def _of_export(export: Export, frame: Tensor) -> dict[str, Tensor]:
     """The convolutions of another exported file, by the first path that each may have had."""
     named = getattr(export.reader, "convolutions", dict)()
-    values = export.reader.intermediate(frame.numpy(), named) if named else {}
+    values = export.reader.intermediate(export.filled(frame.numpy()), named) if named else {}
     return {paths[0]: torch.from_numpy(np.array(values[name]))[:1].float() for name, paths in named.items() if paths}
 
 

@@ -121,6 +121,8 @@ def _frame(given: Any, export: Export, channels: int) -> np.ndarray:
             f"preprocess must make of an image (H, W, 3) uint8 BGR an input (1, {channels}, h, w) of {size}, but it "
             f"made {value.shape if value.size else shown(given)}."
         )
+    if not np.isfinite(value).all():
+        raise ValueError("preprocess must make an input of finite numbers, but NaN or infinity is among them.")
     return np.ascontiguousarray(value, dtype=np.float32)
 
 

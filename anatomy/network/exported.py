@@ -4,8 +4,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from ..arguments import finite_number, shown
 from ..families.exports.network import Export
 from ..families.registry import describe, open_export
+from ..head.head import Head
 from ..head.images import open_images
 from ..head.sources import open_door
 from .equivalence import Difference
@@ -37,7 +39,12 @@ def compare_export(
         raise ValueError("An export is compared on photographs: give image=, one, or a folder or a list of them.")
     if not is_export(export):
         raise TypeError(f"The second of the two must be the exported file, but {type(export).__name__} was given.")
+    if preprocess is not None and not callable(preprocess):
+        raise TypeError(f"preprocess must be a function of an image (H, W, 3) uint8 BGR, not {shown(preprocess)}.")
+    if tolerance is not None and finite_number(tolerance, "tolerance, a relative difference,") < 0:
+        raise ValueError(f"tolerance, a relative difference, must be 0 or more, but {tolerance!r} was given.")
     source, model, export = open_door(images), _opened(model), _opened(export)
+    _check_heads(describe(model), describe(export), export)
     tally, told = Tally(), list[Fate]()
     differing: dict[str, PreprocessingDifference] = {}
     rows: tuple[Difference, ...] = ()
@@ -62,12 +69,34 @@ def compare_export(
         precision=precision,
         tolerance=TOLERANCE[precision] if tolerance is None else tolerance,
         larger=larger,
+        renamed=_renamed(describe(model), export),
         recognized=recognized,
         preprocessing=tuple(differing.values()),
         outputs=tally.differences(),
         rows=rows,
         fates=tuple(told),
     )
+
+
+def _check_heads(mine: Head, theirs: Head, export: Export) -> None:
+    """ValueError where the two have other levels or another number of classes: nothing of them could be compared."""
+    told = [
+        f"{len(head.names)} classes on {', '.join(f'{level.stride:g}' for level in head.levels)} px"
+        for head in (mine, theirs)
+    ]
+    if told[0] != told[1]:
+        raise ValueError(
+            f"A model and its export have the same classes and strides, but the model has {told[0]} and "
+            f"{export.path.name!r} {told[1]}. Give the file that this model was exported to, or export it anew."
+        )
+
+
+def _renamed(mine: Head, export: Export) -> tuple[tuple[int, str, str], ...]:
+    """The classes that have another name in the file; none where the file names none."""
+    if all(name == str(index) for index, name in export.names.items()):
+        return ()
+    pairs = ((index, str(name), export.names[index]) for index, name in mine.names.items())
+    return tuple(pair for pair in pairs if pair[1] != pair[2])
 
 
 def _opened(model: Any) -> Any:

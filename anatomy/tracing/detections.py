@@ -101,7 +101,7 @@ class Detections(Shown):
             if any(pair not in pairs for pair in asked):
                 raise IndexError("A detection of another trace was given. Give one of this trace, trace.detections[i].")
             return [pairs.index(pair) for pair in asked]
-        return self._rows(np.atleast_1d(_array(wanted))).tolist()
+        return self._rows(np.atleast_1d(_array(wanted)), wanted).tolist()
 
     def to_df(self) -> "DataFrame":
         """One row a detection, as a polars DataFrame; boxes, centres in px of the original."""
@@ -140,8 +140,8 @@ class Detections(Shown):
             raise IndexError(f"Detection {i} does not exist: this trace has {count}.")
         return i % len(self)
 
-    def _rows(self, which: Any) -> np.ndarray:
-        """The rows of a mask (n,) or of indices, (k,) int64."""
+    def _rows(self, which: Any, given: Any = None) -> np.ndarray:
+        """The rows of a mask (n,) or of indices, (k,) int64; ``given``: what a caller gave for these, if other."""
         rows = _array(which)
         if rows.ndim == 1 and rows.dtype == bool:
             if len(rows) != len(self):
@@ -150,8 +150,9 @@ class Detections(Shown):
                 )
             return np.flatnonzero(rows)
         if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
+            told = shown(which if given is None else given)
             raise TypeError(
-                f"Detections are chosen by an index, a slice, a mask or indices, but {shown(which)} was given. "
+                f"Detections are chosen by an index, a slice, a mask or indices, but {told} was given. "
                 "Example: detections[0], detections[detections.confidence > 0.5]."
             )
         return np.array([self._index(i) for i in rows.tolist()], np.int64)

@@ -163,7 +163,11 @@ def test_no_anchor_is_no_box_and_a_tensor_of_anchors_is_taken(traced):
         (lambda t: t.silenced(0, None), TypeError, "A class given by id must be a whole number, but None"),
         (lambda t: t.targets([[0, 0, 9, 9]], [999]), ValueError, "Class 999 is out of range"),
         (lambda t: t.targets([[0, 0, 9, 9]], [0, 1]), ValueError, "Each box needs one label, but 1 boxes and 2"),
-        (lambda t: diagnosis.level_evidence(t, 0.0), TypeError, "Detections must be whole numbers"),
+        (
+            lambda t: diagnosis.level_evidence(t, 0.0),
+            TypeError,
+            r"Detections are chosen by an index, .* but 0\.0 \(float\) was given",
+        ),
         (lambda t: diagnosis.level_evidence(t, iou="0.5"), TypeError, "iou must be a number"),
         (lambda t: diagnosis.subject(t, 0.5), TypeError, "Detection, given by its index, must be a whole number"),
         (lambda t: diagnosis.subject(t, {"anchors": 3}), ValueError, r"A cell is given as \{'anchor': n\}"),

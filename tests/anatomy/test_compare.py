@@ -51,6 +51,7 @@ def found_as(trace, rows):
         level_name=tuple(names[index] for index in level),
         branch=old.branch[: len(rows)],
         suppressed=old.suppressed[: len(rows)],
+        pooled_level=np.asarray(level),
     )
     return changed
 

@@ -181,3 +181,8 @@ def test_what_cannot_be_followed_is_refused(trace):
         diagnosis.attribute(trace, 0)
     with pytest.raises(anatomy.UnsupportedModelError, match="those of a FasterRCNN are of pooled proposals"):
         diagnosis.check_grid(built())
+
+
+def test_a_comparison_is_refused_in_the_words_of_the_head():
+    with pytest.raises(anatomy.UnsupportedModelError, match=r"^The class rows of a FasterRCNN read pooled proposals"):
+        anatomy.equivalent(built(), built(), blocks(96, 160, 3), **OWN)

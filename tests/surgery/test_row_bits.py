@@ -96,7 +96,13 @@ def test_tensors_of_every_kind():
 
 def test_ids_of_classes_any_of_whose_anchors_is_chosen():
     chosen = torch.tensor([False, True, False, False, False, True])
-    assert (bits.ids(chosen, 1), bits.ids(chosen, 2), bits.ids(chosen, 3)) == ((1, 5), (1, 2), (1,))
+    assert (bits.ids(chosen, 6), bits.ids(chosen, 3), bits.ids(chosen, 2)) == ((1, 5), (1, 2), (1,))
+
+
+def test_ids_of_classes_any_of_whose_rows_is_chosen():
+    chosen = torch.tensor([False, True, False, False, False, True])
+    assert (bits.ids(chosen, 3, each=2), bits.ids(chosen, 2, each=3)) == ((0, 2), (0, 1))
+    assert bits.ids(chosen.repeat(2), 3, each=2) == (0, 2)  # two anchors
 
 
 @pytest.fixture

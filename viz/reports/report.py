@@ -37,7 +37,7 @@ def report(
 
     ``traces``: one, or any iterable, taken one at a time, ``anatomy.stream`` above all. ``formats``: of "png", "pdf",
     "svg"; ``figures``: of "detections", "heatmaps", "anchor_grid", "distribution" (of the ``best`` most confident),
-    "features" and "attribution" (a sheet with the map of every detection, and these once more with their evidence).
+    "features" and "attribution" (a sheet with the map of every detection, and the surest once more with its evidence).
     ``model``: the one whose edits are recorded.
     ``about``: what else the page shall say, thresholds say.
 

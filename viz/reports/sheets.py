@@ -75,7 +75,8 @@ class Maps:
 def sheets(trace: Trace, kinds: Sequence[str], best: int, style: Style, *, progress: bool = False) -> Iterator[Sheet]:
     """Every figure of an image, those that stand beside its name first.
 
-    ``best`` is how many distributions and single maps; ``progress``: a bar tells what the maps cost.
+    ``best`` is how many distributions. Of maps the surest alone stands by itself, as its curves cost as much as many
+    maps; ``progress``: a bar tells what the maps cost.
     """
     surest = np.argsort(-trace.detections.confidence, kind="stable")[:best].tolist()
     makers = {
@@ -84,7 +85,7 @@ def sheets(trace: Trace, kinds: Sequence[str], best: int, style: Style, *, progr
         "anchor_grid": lambda: _of_anchor_grids(trace, style),
         "distribution": lambda: _of_distributions(trace, surest, style),
         "features": lambda: _of_features(trace, style),
-        "attribution": lambda: _of_attributions(Maps(trace, progress), surest, style),
+        "attribution": lambda: _of_attributions(Maps(trace, progress), surest[:1], style),
     }
     for kind, make in makers.items():
         if kind in kinds:

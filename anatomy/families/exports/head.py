@@ -74,6 +74,13 @@ class ExportHead(Head):
         """None: the rows of the export are what its passes run."""
         return iter(())
 
+    def _closed(self, method: str) -> UnsupportedModelError:
+        return UnsupportedModelError(
+            f"The exported file {self.net.path.name!r} does not say how to run its network step by step, which "
+            "attribution and receptive fields need. Ask the model that it was exported from; anatomy.equivalent says "
+            "whether the two are the same."
+        )
+
     @property
     def beside(self) -> Mapping:
         """What the file carries of edits."""
@@ -104,10 +111,13 @@ class ExportHead(Head):
     def asked(self, given: Mapping[str, Any]) -> Asked:
         """What the selection is asked for, checked; by default as ``passes`` has it."""
         classes = given.get("classes")
+        most = whole_number(given.get("max_det", MOST), "max_det")
+        if most < 0:
+            raise ValueError(f"max_det must be 0 or more detections, but {most} was given.")
         return Asked(
             conf=share(given.get("conf", 0.25), "conf"),
             iou=share(given.get("iou", 0.7), "iou"),
-            most=whole_number(given.get("max_det", MOST), "max_det"),
+            most=most,
             classes=None if classes is None else select_classes(self.names, classes),
             agnostic=bool(given.get("agnostic_nms", False)),
         )
@@ -128,7 +138,7 @@ class ExportHead(Head):
     def pass_of(self, path: str, image: np.ndarray, frame: np.ndarray, letterbox: Letterbox, asked: Asked) -> Pass:
         """The pass of an input (1, 3, h, w) float32 that was made of ``image``; ``letterbox`` says where it lies."""
         with turns(self.net).passes.held():
-            read = self.net.reader.read(np.repeat(frame, self.net.image.batch, 0))
+            read = self.net.reader.read(self.net.filled(frame))
             rows = tuple(self._rows(level, read.features[level]) for level in range(len(self.levels)))
             logits = tuple(self._logits(read, level, rows[level]) for level in range(len(self.levels)))
         none = torch.empty(0, dtype=torch.int64)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import UnsupportedModelError
+from ...errors import CheckpointError, UnsupportedModelError
 from .graph import Graph, Node, attributes
 from .selection import Selection, selection_of
 from .sources import Source, sources
@@ -45,12 +45,18 @@ class Layout:
 def layout_of(graph: Graph, classes: int | None) -> Layout:
     """The layout of a graph; ``classes``: how many the file names, None where it names none.
 
-    Raises UnsupportedModelError where it is no detector with per-level class logits.
+    Raises UnsupportedModelError where it is no detector with per-level class logits, CheckpointError where it is one of
+    another number of classes.
     """
     image = _image_input(graph)
     found = [(name, parts) for name in _sigmoids(graph) if (parts := _by_level(graph, name))]
-    fitting = [entry for entry in found if classes is None or entry[1][0].channels == classes]
-    placed = [(name, parts, whole) for name, parts in fitting if (whole := _prediction(graph, name)) is not None]
+    standing = [(name, parts, whole) for name, parts in found if (whole := _prediction(graph, name)) is not None]
+    placed = [entry for entry in standing if classes is None or entry[1][0].channels == classes]
+    if standing and not placed:
+        raise CheckpointError(
+            f"The class convolutions of this graph put out {standing[0][1][0].channels} classes, but {classes} are "
+            "named, by names= or else by the file. Give names=, one for each class."
+        )
     if not placed:
         raise UnsupportedModelError(
             f"No detector was found in this graph, whose outputs are {_said(graph)}: the class logits of its levels "

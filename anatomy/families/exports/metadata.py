@@ -25,9 +25,12 @@ class Metadata:
     args: Mapping[str, Any] | None = None
 
 
-def read_metadata(entries: Mapping[str, Any], path: object) -> Metadata:
-    """The metadata of a file; CheckpointError for names that are not one for each class."""
-    values = {key: _value(text) for key, text in entries.items()}
+def read_metadata(entries: Mapping[str, Any], path: object, *, named: bool = False) -> Metadata:
+    """The metadata of a file; CheckpointError for names that are not one for each class.
+
+    ``named``: the caller names the classes, so that the names of the file are not read.
+    """
+    values = {key: _value(text) for key, text in entries.items() if not (named and key == "names")}
     names, stride, imgsz = values.get("names"), values.get("stride"), values.get("imgsz")
     args = values.get("args")
     if isinstance(names, list | tuple):

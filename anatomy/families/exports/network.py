@@ -1,13 +1,15 @@
 """An exported detector as an object: the class rows of its file as convolutions, and the file itself behind them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...errors import UnsupportedModelError
 from .metadata import Metadata
 from .preprocessing import Preprocessing
 
@@ -61,12 +63,28 @@ class Export(nn.Module):
     def forward(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         """Of inputs (B, C, H, W) as the file wants them: class logits (B, nc, h, w) a level, with the rows as they are
         here, and decoded boxes (B, 4, A) xyxy px."""
-        made = [self.reader.read(image[None].detach().cpu().numpy()) for image in images]
+        made = [self.reader.read(self.filled(image[None].detach().cpu().numpy())) for image in images]
         if not len(self.classes):
             return tuple(map(torch.stack, zip(*(read.logits for read in made), strict=True))), _boxes(made)
         features = [torch.cat(level) for level in zip(*(read.features for read in made), strict=True)]
         logits = [conv(level.to(next(conv.parameters()))) for conv, level in zip(self.classes, features, strict=True)]
         return tuple(logits), _boxes(made)
+
+    def filled(self, frame: np.ndarray) -> np.ndarray:
+        """An input (1, C, h, w) as often as the file takes images at once."""
+        return np.repeat(frame, self.image.batch, 0)
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> Self:
+        """Refuses other precisions and devices: rows that the file could not have run would be saved into it."""
+        for value in self.parameters():
+            moved = fn(value.detach()[:0])
+            if (moved.dtype, moved.device) != (value.dtype, value.device):
+                raise UnsupportedModelError(
+                    f"The class rows of {self.path.name!r} stay {value.dtype} on the {value.device.type}, as the file "
+                    f"has them and as it is run, but {moved.dtype} on {moved.device.type} was asked for. Export the "
+                    "model anew in that precision."
+                )
+        return super()._apply(fn, recurse)
 
     def extra_repr(self) -> str:
         """File, format and size."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from google.protobuf.message import DecodeError
 from torch import nn
 
+from ...arguments import shown, whole_number, whole_numbers
 from ...errors import CheckpointError, UnsupportedModelError
 from .external import take_in
 from .graph import Graph, attributes
@@ -42,15 +43,17 @@ def open_export(
     """Open an exported detector; see ``anatomy.open_export``."""
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"An export is given by its path, but {type(path).__name__} was given.")
-    path = Path(path)
+    path, named = Path(path), _given(names)
+    _check_preprocessing(preprocessing)
+    strides = None if strides is None else _steps(strides)
     if path.is_dir():
         path = _within(path)
     if path.suffix == ".onnx":
-        found = _open_onnx(path, names, preprocessing or Preprocessing(), strides)
+        found = _open_onnx(path, named, preprocessing or Preprocessing(), strides)
     elif path.suffix in OPENERS:
         content = _content(path)
         opener = OPENERS[path.suffix]
-        found = opener(path, content, _given(names), preprocessing or Preprocessing(), strides, trusted)
+        found = opener(path, content, named, preprocessing or Preprocessing(), strides, trusted)
     else:
         raise CheckpointError(
             f"Exports are opened as .onnx, .torchscript or .xml (OpenVINO), but {path.name!r} was given. "
@@ -78,14 +81,16 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _open_onnx(path: Path, names: Names | None, preprocessing: Preprocessing, strides: Sequence[int] | None) -> Export:
+def _open_onnx(
+    path: Path, given: dict[int, str] | None, preprocessing: Preprocessing, strides: Sequence[int] | None
+) -> Export:
     content = _content(path)
     proto = _parsed(content, path)
     _check_operators(proto, path)
     take_in(proto, path)
     entries = {entry.key: entry.value for entry in proto.metadata_props}
-    metadata = read_metadata(entries, path)
-    named = _given(names) or metadata.names
+    metadata = read_metadata(entries, path, named=given is not None)
+    named = given or metadata.names
     graph = Graph(proto)
     _check_task(metadata, path)
     try:
@@ -138,7 +143,7 @@ def _outputs_alone(
     if pyramid_of(shape[2] or 0, [side or 0 for side in size[2:]], [(step, step) for step in steps]) is None:
         return None
     runtime = OnnxOutputs(graph.proto.SerializeToString(), image, graph.outputs, path)
-    return OutputsReader(runtime, len(names), steps, path)
+    return OutputsReader(runtime, len(names), steps, path, alone=metadata.task == "detect")
 
 
 def _kept(value: torch.Tensor) -> torch.Tensor:
@@ -150,14 +155,15 @@ def _parsed(content: bytes, path: Path) -> onnx.ModelProto:
     proto = onnx.ModelProto()
     try:
         proto.ParseFromString(content)
-        whole = bool(proto.graph.node) and bool(proto.opset_import)
+        whole = bool(proto.graph.node) and bool(proto.graph.output) and bool(proto.opset_import)
     except (DecodeError, RuntimeError, ValueError) as error:
         raise CheckpointError(
             f"{str(path)!r} is no ONNX file, or is cut short ({len(content)} bytes; {error}). Export or copy it again."
         ) from error
     if not whole:
         raise CheckpointError(
-            f"{str(path)!r} holds no whole ONNX graph ({len(proto.graph.node)} nodes, opset "
+            f"{str(path)!r} holds no whole ONNX graph ({len(proto.graph.node)} nodes, "
+            f"{len(proto.graph.output)} outputs, opset "
             f"{[entry.version for entry in proto.opset_import]}). Export or copy it again."
         )
     return proto
@@ -219,11 +225,29 @@ def _convolution(told: Mapping[str, Any], weight: Any, bias: Any) -> nn.Conv2d:
 
 
 def _given(names: Names | None) -> dict[int, str] | None:
-    """Names as a caller gives them, by id; ValueError where they are not one for each class."""
+    """Names as a caller gives them, by id; TypeError and ValueError where they are not one for each class."""
     if names is None:
         return None
+    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+        raise TypeError(f"names must be a sequence of class names, or a mapping of ids to names, not {shown(names)}.")
     entries = names.items() if isinstance(names, Mapping) else enumerate(names)
-    found = {int(index): str(name) for index, name in entries}
+    found = {whole_number(index, "names are given by class id, which"): str(name) for index, name in entries}
     if not found or sorted(found) != list(range(len(found))):
         raise ValueError(f"names must name the classes 0, 1, 2 … each once, but {names!r} was given.")
     return dict(sorted(found.items()))
+
+
+def _steps(strides: Any) -> tuple[int, ...]:
+    """Strides as a caller gives them, one a level; TypeError and ValueError for what they cannot be."""
+    found = tuple(whole_numbers(strides, "strides, in px, one a level,").tolist())
+    if not found or min(found) < 1:
+        raise ValueError(f"strides must be positive numbers of px, one a level, but {shown(strides)} was given.")
+    return found
+
+
+def _check_preprocessing(given: object) -> None:
+    if given is not None and not isinstance(given, Preprocessing):
+        raise TypeError(
+            f"preprocessing must be an anatomy.Preprocessing, such as Preprocessing(order='BGR'), but {shown(given)} "
+            "was given."
+        )

@@ -42,7 +42,7 @@ def open_torchscript(
             program = torch.jit.load(BytesIO(content), map_location="cpu", _extra_files=extra).eval()
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(f"{str(path)!r} is no whole TorchScript file: {first_line(error)}.") from error
-    metadata = read_metadata(_json(extra[CONFIG]), path)
+    metadata = read_metadata(_json(extra[CONFIG]), path, named=names is not None)
     return _export(path, "TorchScript", TorchScriptRuntime(program), content, metadata, names, preprocessing, strides)
 
 
@@ -64,7 +64,10 @@ def open_openvino(
         compiled = openvino.Core().compile_model(openvino.Core().read_model(path, weights), "CPU")
     except Exception as error:  # its errors have no common class but Exception
         raise CheckpointError(f"OpenVINO cannot open {str(path)!r}: {first_line(error)}.") from error
-    runtime, metadata = OpenVinoRuntime(compiled), read_metadata(_yaml(path.parent / "metadata.yaml"), path)
+    runtime, metadata = (
+        OpenVinoRuntime(compiled),
+        read_metadata(_yaml(path.parent / "metadata.yaml"), path, named=names is not None),
+    )
     digest = content + hashlib.sha256(weights.read_bytes()).digest()
     return _export(path, "OpenVINO", runtime, digest, metadata, names, preprocessing, strides)
 
@@ -95,7 +98,7 @@ def _export(
     export = Export(
         path=path,
         format=kind,
-        reader=OutputsReader(runtime, classes, told, path),
+        reader=OutputsReader(runtime, classes, told, path, alone=metadata.task == "detect"),
         image=ImageInput(batch=1, channels=3, height=height, width=width),
         names=named or {},
         metadata=metadata,

@@ -165,14 +165,16 @@ class GraphReader:
 class OutputsReader:
     """A file of which the outputs alone are read: (1, 4 + nc + extra, A), boxes xywh px, scores in [0, 1].
 
-    Logits are told from scores, as large as ``SURE`` at most.
+    Logits are told from scores, as large as ``SURE`` at most. ``alone``: nothing comes after the scores.
     """
 
     reg_max = 1
     rows: tuple[Rows, ...] = ()
 
-    def __init__(self, runtime: Runtime, classes: int | None, strides: Sequence[int], path: object):
-        self._runtime, self._classes, self._path = runtime, classes, path
+    def __init__(
+        self, runtime: Runtime, classes: int | None, strides: Sequence[int], path: object, *, alone: bool = False
+    ):
+        self._runtime, self._classes, self._path, self._alone = runtime, classes, path, alone
         self.strides = tuple((float(stride), float(stride)) for stride in strides)
 
     def prepare(self) -> None:
@@ -182,6 +184,13 @@ class OutputsReader:
     def _told(self) -> str:
         return ", ".join(f"{stride:g}" for stride, _ in self.strides)
 
+    def _fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether an output has boxes, a score for each class, and no more where nothing else should be there."""
+        if len(shape) != 3:
+            return False
+        beside = shape[1] - 4 - (self._classes or 0)
+        return beside == 0 or (beside > 0 and (self._classes is None or not self._alone))
+
     def outputs(self, frame: np.ndarray) -> list[np.ndarray]:
         """What the file puts out."""
         return list(self._runtime.run(frame).values())
@@ -190,13 +199,13 @@ class OutputsReader:
         """What the file makes of an input; UnsupportedModelError where that is no prediction of all cells."""
         prediction = _tensor(self.outputs(frame)[0])
         shape = tuple(prediction.shape)
-        known = len(shape) == 3 and (self._classes is None or shape[1] >= 4 + self._classes)
-        pyramid = pyramid_of(shape[2], frame.shape[2:], self.strides) if known else None
+        pyramid = pyramid_of(shape[2], frame.shape[2:], self.strides) if self._fits(shape) else None
         if pyramid is None:
             raise UnsupportedModelError(
                 f"{str(self._path)!r} puts out {shape} for an input of {tuple(frame.shape)}, which is no prediction of "
-                "all cells (1, 4 + classes, cells): which cell made a detection is not known. Export without selection "
-                "(nms=None), or as ONNX, whose graph shows it; strides= says other strides than {self._told()}."
+                f"all cells (1, 4 + {self._classes or ''} classes, cells): which cell made a detection is not known. "
+                "Export without selection (nms=None), or as ONNX, whose graph shows it; names= says other classes, "
+                f"strides= says other strides than {self._told()}."
             )
         classes = self._classes or shape[1] - 4
         centre, scores = prediction[0, :4], prediction[0, 4 : 4 + classes]

@@ -1,6 +1,8 @@
 """What runs an exported file: onnxruntime, torch for TorchScript, OpenVINO. Each takes an input and gives tensors."""
 
+import warnings
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from typing import Any, Protocol
 
 import numpy as np
@@ -77,12 +79,24 @@ class TorchScriptRuntime:
         held = next((value for value in program.parameters() if value.is_floating_point()), None)
         self._dtype = torch.float32 if held is None else held.dtype
 
+    def __reduce__(self) -> tuple:
+        """A program is pickled as its archive."""
+        archive = BytesIO()
+        torch.jit.save(self._program, archive)
+        return _program, (archive.getvalue(),)
+
     def run(self, frame: np.ndarray) -> Values:
         """The outputs, by their place."""
         with torch.inference_mode():
             found = self._program(torch.from_numpy(frame).to(self._dtype))
         parts = found if isinstance(found, list | tuple) else [found]
         return {str(place): part.float().numpy() for place, part in enumerate(parts)}
+
+
+def _program(archive: bytes) -> TorchScriptRuntime:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return TorchScriptRuntime(torch.jit.load(BytesIO(archive), map_location="cpu").eval())
 
 
 class OpenVinoRuntime:

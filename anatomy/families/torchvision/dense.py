@@ -5,7 +5,7 @@ stride, (column, row) * step, where step is the input's side // grid: on an inpu
 coarsest stride it is smaller than the stride there. An anchor may become a detection of several classes.
 """
 
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,12 +14,13 @@ from torchvision.models.detection import FCOS, RetinaNet
 from torchvision.ops import clip_boxes_to_image
 
 from ...errors import UnsupportedModelError
-from ...head.forward import Candidates, Outputs, Pass
+from ...head.forward import Candidates, Pass
 from ...head.pyramid import Pyramid
 from ...head.turns import turns
 from .declared import Detector
 from .head import Asked, TorchvisionHead, check_selection, class_names
-from .measured import BRANCH, levels, maps, measured
+from .measured import BRANCH, levels, measured
+from .one_stage import OneStage
 from .passes import overhear
 from .selection import stood
 
@@ -27,7 +28,7 @@ CLASS_CONV = "head.classification_head.cls_logits"
 PROBE = 256  # px: side of the image on which the strides are measured once, a multiple of every stride up to it
 
 
-class DenseHead(TorchvisionHead):
+class DenseHead(OneStage, TorchvisionHead):
     """The head of an FCOS or a RetinaNet."""
 
     reads = (FCOS, RetinaNet)
@@ -91,18 +92,6 @@ class DenseHead(TorchvisionHead):
         """The largest score, centerness included where the head has it, as it is what the threshold is held against."""
         by_level = zip(self._scores(run), run.shapes, strict=True)
         return tuple(scores.view(*shape, -1).amax(2) for scores, shape in by_level)
-
-    @staticmethod
-    def call(net: nn.Module, images: Tensor) -> Any:
-        """The outputs of the head, by name, for a batch (B, 3, H, W)."""
-        return cast(Detector, net).head(list(maps(net, images).values()))
-
-    def forward(self, images: Tensor, branch: str) -> Outputs:
-        """What backbone, neck and head make of a batch (B, 3, H, W), differentiable."""
-        inputs = tuple(maps(self.net, images).values())
-        made = [self.level_outputs(level, x, branch) for level, x in enumerate(inputs)]
-        logits, raw = zip(*made, strict=True)
-        return Outputs(inputs=inputs, logits=logits, raw=raw)
 
     def level_outputs(self, level: int, x: Tensor, branch: str) -> tuple[Tensor, Tensor]:
         """Of several anchors of a cell the largest logit of each class, and the box outputs of them all."""

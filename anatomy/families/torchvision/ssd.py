@@ -16,18 +16,19 @@ from torchvision.models.detection.ssd import SSD
 from torchvision.ops import clip_boxes_to_image
 
 from ...errors import UnsupportedModelError
-from ...head.forward import Candidates, Outputs, Pass
+from ...head.forward import Candidates, Pass
 from ...head.turns import turns
 from .declared import SingleShot
 from .head import Asked, TorchvisionHead, check_selection, class_names
-from .measured import BRANCH, levels, maps, measured
+from .measured import BRANCH, levels, measured
+from .one_stage import OneStage
 from .passes import overhear
 from .selection import stood
 
 CLASSES, BOXES = "head.classification_head.module_list", "head.regression_head.module_list"
 
 
-class SSDHead(TorchvisionHead):
+class SSDHead(OneStage, TorchvisionHead):
     """The head of an SSD or an SSDlite; ``imgsz`` is None, or the longer side of the size that the model has fixed."""
 
     reads = (SSD,)
@@ -111,18 +112,6 @@ class SSDHead(TorchvisionHead):
         if self.net.anchor_generator.steps is not None:
             return tuple((float(step), float(step)) for step in self.net.anchor_generator.steps)
         return tuple((run.input_shape[1] / cols, run.input_shape[0] / rows) for rows, cols in run.shapes)
-
-    @staticmethod
-    def call(net: nn.Module, images: Tensor) -> Any:
-        """The outputs of the head, by name, for a batch (B, 3, H, W)."""
-        return cast(SingleShot, net).head(list(maps(net, images).values()))
-
-    def forward(self, images: Tensor, branch: str) -> Outputs:
-        """What backbone and head make of a batch (B, 3, H, W), differentiable."""
-        inputs = tuple(maps(self.net, images).values())
-        made = [self.level_outputs(level, x, branch) for level, x in enumerate(inputs)]
-        logits, raw = zip(*made, strict=True)
-        return Outputs(inputs=inputs, logits=logits, raw=raw)
 
     def level_outputs(self, level: int, x: Tensor, branch: str) -> tuple[Tensor, Tensor]:
         """Of several anchors of a cell the largest logit of each class, and the box outputs of them all."""

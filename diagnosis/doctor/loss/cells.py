@@ -12,6 +12,7 @@ from ..boxes.writing import stored, unstored
 from ..layout import TargetLayout
 from .asking import Asker, Failed
 from .astray import astray
+from .coupled import coupled
 from .parts import Part
 from .said import Said
 from .truth import Truth
@@ -44,7 +45,7 @@ def order(
                 unstored(grads, truth.layout, truth.size) for grads in (_moved(truth, before, at, what), after)
             )
             for part in known:
-                some = loose or part.name == "boxes"
+                some = loose or part.name in ("boxes", "quality")
                 held = [mask.unsqueeze(2) for mask in _ordered(masks, at, what)] if some else None
                 if not _alike(one, other, part, held, loose=loose) and part.name not in found:
                     said = f"{part.name} are pulled at otherwise when {words}"
@@ -140,16 +141,35 @@ def mixed(truth: Truth, asker: Asker, known: Sequence[Part]) -> list[Said]:
         if unlike:
             words = "an image of a batch is pulled at otherwise than by itself"
             inside = _inside(truth, asker, raw, targets, known)
-            return [Said("mixed_batch", words, name, whole=name in inside) for name in unlike]
-    return []
+            shared = [_shared(truth, together, part) for part in known]
+            rest = _unlike(truth, together, alone, image, shared)
+            found = []
+            for name in unlike:
+                if rest[name] > UNLIKE:
+                    found.append(Said("mixed_batch", words, name, whole=name in inside))
+                else:
+                    lone = f"{name} of one image of a batch alone are pulled at"
+                    found.append(Said("no_gradient", lone, name, numbers={"else by image": True}))
+            return found
+    return coupled(truth, asker, known) if together is not None else []
 
 
 def _inside(
     truth: Truth, asker: Asker, raw: Sequence[Tensor], targets: Sequence[Tensor], known: Sequence[Part]
 ) -> list[str]:
     """Parts of an image that are pulled at otherwise where other objects of the same image are not there."""
-    some = [(one.images == 0) & (np.arange(len(one.labels)) % 2 == 0) for one in truth.objects]
-    half = replace(truth, objects=tuple(one.taken(kept) for one, kept in zip(truth.objects, some, strict=True)))
+    found: set[str] = set()
+    for odd in range(2):
+        some = [(one.images == 0) & (np.arange(len(one.labels)) % 2 == odd) for one in truth.objects]
+        half = replace(truth, objects=tuple(one.taken(kept) for one, kept in zip(truth.objects, some, strict=True)))
+        found |= _otherwise(truth, half, asker, raw, targets, known)
+    return sorted(found)
+
+
+def _otherwise(
+    truth: Truth, half: Truth, asker: Asker, raw: Sequence[Tensor], targets: Sequence[Tensor], known: Sequence[Part]
+) -> set[str]:
+    """Parts of the first image's objects that are pulled at otherwise where the half of them stands alone."""
     bare = [_image(truth, part, 0) for part in (asker.raw(truth.empty()), asker.tensors(truth.empty()))]
     kept = [torch.from_numpy(half.mask(level)[:1, :, None]) for level in range(len(half.objects))]
     gone = [torch.from_numpy(truth.mask(level)[:1, :, None]) & ~mask for level, mask in enumerate(kept)]
@@ -158,11 +178,11 @@ def _inside(
     try:
         grads = [asker.pulls(*pair) for pair in (full, fewer)]
     except Failed:
-        return []
+        return set()
     if grads[0] is None or grads[1] is None:
-        return []
+        return set()
     shares = _unlike(replace(half, batch=1), grads[0], grads[1], 0, known)
-    return [name for name, share in shares.items() if share > UNLIKE]
+    return {name for name, share in shares.items() if share > UNLIKE}
 
 
 def _without(truth: Truth, full: Sequence[Tensor], none: Sequence[Tensor], gone: Sequence[Tensor]) -> list[Tensor]:
@@ -174,6 +194,15 @@ def _without(truth: Truth, full: Sequence[Tensor], none: Sequence[Tensor], gone:
 def _silent(truth: Truth, grads: Sequence[Tensor]) -> bool:
     """Whether no image but the first is pulled at."""
     return not any(grad[1:].any() for grad in unstored(grads, truth.layout, truth.size))
+
+
+def _shared(truth: Truth, grads: Sequence[Tensor], part: Part) -> Part:
+    """A part without the channels that are pulled at in one image alone."""
+    levels = [grad[:, :, list(part.channels)].transpose(1, 2) for grad in unstored(grads, truth.layout, truth.size)]
+    images = torch.stack([level.flatten(2).ne(0).any(2) for level in levels]).any(0).sum(0)  # by channel
+    return replace(
+        part, channels=tuple(c for c, count in zip(part.channels, images.tolist(), strict=True) if count != 1)
+    )
 
 
 def _image(truth: Truth, tensors: Sequence[Tensor], image: int) -> list[Tensor]:
@@ -192,7 +221,8 @@ def _unlike(
         for part in known:
             a, b = (grad[:, list(part.channels)].transpose(0, 1)[:, held] for grad in (many[image], one[0]))
             signs[part.name].append((a.sign() != b.sign()).flatten())
-    return {name: float(torch.cat(found).float().mean()) for name, found in signs.items()}
+    joined = {name: torch.cat(found).float() for name, found in signs.items()}
+    return {name: float(found.mean()) if found.numel() else 0.0 for name, found in joined.items()}
 
 
 def ignored_cells(truth: Truth, asker: Asker, rng: np.random.Generator) -> list[Said]:

@@ -1,12 +1,14 @@
 """Hold a loss to what every one owes: a minimum at the truth, every channel seen, no care for order, no NaN."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...findings import Report
+from ..boxes.writing import Size
 from ..layout import TargetLayout
 from ..notes import OF_LOSSES, Notes
 from . import descents, scores
@@ -17,13 +19,16 @@ from .beyond import beyond
 from .boxes import cancelled, costs, misplaced, paired
 from .cells import ignored_cells, mixed, nearby, order
 from .cost import Cost
+from .far import beside, far
 from .following import follows
 from .hard_cases import hard_cases
-from .memory import remembered
-from .parts import parts
+from .memory import first_answer, remembered, wavers
+from .parts import beside_boxes, parts
 from .pulls import pulls
+from .quality import quality
 from .reading import reading
 from .said import Said
+from .sure import by_ids, sure, unsure
 from .truth import Truth, truth
 
 ROUNDING = 1e-8
@@ -55,19 +60,37 @@ def check_loss(
         raise ValueError(
             f"image_size must be multiples of {layout.strides} and batch at least 1, not {image_size}, {batch}."
         )
-    rng = np.random.default_rng(seed)
-    generator = torch.Generator().manual_seed(int(rng.integers(1 << 30)))
     asker = Asker(loss, layout, prepare)
     channels = box_channels if box_channels is not None or prepare else layout.box
-    said: list[Said] = []
-    try:
-        said.extend(_all(asker, truth(layout, image_size, batch, rng), channels, generator, rng))
-    except Failed as error:
-        said.append(Said(error.code, f"targets with objects: {error}"))
-    said += hard_cases(truth(layout, image_size, batch, rng), asker, generator) if not asker.hopeless else []
+    first = first_answer(_start(asker, image_size, batch, seed)[0], asker)
+    said = _said(asker, image_size, batch, channels, seed)
+    if wavers(_start(asker, image_size, batch, seed)[0], asker, first):  # what was seen before it did is no more true
+        words = f"the same predictions and targets cost something else after {asker.asked} calls, or at some of them"
+        asker.infinite.clear()
+        said = [Said("state_leak", words), *_said(asker, image_size, batch, channels, seed)]
     said += _calls(asker)
     notes = _noted(said, len(layout.strides), infinite=bool(asker.infinite))
     return Report("loss", notes.findings(set(range(len(layout.strides)))), asker.asked)
+
+
+def _start(asker: Asker, size: Size, batch: int, seed: int) -> tuple[Truth, torch.Generator, np.random.Generator]:
+    """The first targets, and what further ones are drawn with."""
+    rng = np.random.default_rng(seed)
+    generator = torch.Generator().manual_seed(int(rng.integers(1 << 30)))
+    return truth(asker.layout, size, batch, rng), generator, rng
+
+
+def _said(asker: Asker, size: Size, batch: int, boxes: Sequence[int] | None, seed: int) -> list[Said]:
+    """What targets with objects show, and those on which losses break."""
+    given, generator, rng = _start(asker, size, batch, seed)
+    said: list[Said] = []
+    try:
+        said.extend(_all(asker, given, boxes, generator, rng))
+    except Failed as error:
+        said.append(Said(error.code, f"targets with objects: {error}"))
+    if not asker.hopeless:
+        said += hard_cases(truth(asker.layout, size, batch, rng), asker, generator)
+    return said
 
 
 def _all(
@@ -86,16 +109,32 @@ def _all(
         for one in mixed(given, asker, known) if not signed else ():  # a sum of signed errors mixes all that there is
             yield one
             given = truth(given.layout, given.size, 1, rng) if one.code != "raises" else given
-        ordering = order(given, asker, known, generator)
+        ordering = order(given, asker, beside_boxes(known, boxes), generator)
         if ordering and nearby(given, asker, boxes):
             ordering = order(given, asker, known, generator, loose=True)
+    disordered = {one.part for one in ordering}
+    if disordered == {"boxes"}:
+        yield from quality(given, asker, beside_boxes(known, boxes))
+    ordering = [replace(one, part="boxes") if one.part == "quality" else one for one in ordering]
     disordered = {one.part for one in ordering}
     signed = signed or paired(given, asker)
     yield from (*ordering, *(one for one in signed if "boxes" not in disordered))
     said = [*_minimum(given, asker, disordered), *pulls(given, asker, known, boxes, ordered=not ordering)]
     yield from said or (_jolts(given, asker) if not ordering else [])
+    yield from _distant(given, asker, {one.part for one in said} | disordered)
     yield from background(given, asker, known)
     yield from ignored_cells(given, asker, rng)
+
+
+def _distant(given: Truth, asker: Asker, parts: set[str]) -> Iterator[Said]:
+    """What predictions show that are far from the truth, of parts of which nothing was said."""
+    yield from beside(given, asker)
+    yield from unsure(given, asker)
+    if "" in parts:
+        return
+    if "boxes" not in parts:
+        yield from far(given, asker)
+    yield from (one for one in (*sure(given, asker), *by_ids(given, asker)) if one.part not in parts)
 
 
 def _finite(given: Truth, asker: Asker, rng: np.random.Generator) -> Truth:

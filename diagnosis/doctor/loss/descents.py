@@ -90,8 +90,16 @@ def _cells(truth: Truth, asker: Asker, cost: Cost, name: str, picked: Sequence[i
         mixed = [np.where(part[:, :, None], bad, good) for part, bad, good in zip(drawn, wrong, right, strict=True)]
         if cost.less(asker(mixed, targets, f"{name} wrong in some cells"), 0.02):
             words = f"{name} that are wrong by {share:g} in some cells, each by itself, cost less than right ones"
-            return [Said("not_minimal", words, name, level=_only(drawn))]
+            numbers = {"of classes": _classes(truth, drawn)}
+            return [Said("not_minimal", words, name, level=_only(drawn), numbers=numbers)]
     return []
+
+
+def _classes(truth: Truth, drawn: Sequence[np.ndarray]) -> list[int]:
+    """The classes of the objects in whose cells something is drawn."""
+    pairs = zip(truth.objects, drawn, strict=True)
+    labels = [one.labels[np.asarray(at(part, one.images, one.cells), bool)] for one, part in pairs]
+    return [int(label) for label in np.unique(np.concatenate(labels))]
 
 
 def _slopes(truth: Truth, asker: Asker, here: Levels, there: Levels) -> list[np.ndarray] | None:

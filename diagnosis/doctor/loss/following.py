@@ -19,6 +19,10 @@ def follows(one: Said, cause: Said, *, infinite: bool) -> bool:
     """Whether what was said follows from a cause: of the same part, or of all of it."""
     if "one anchor" in cause.numbers:  # of any part, in cells whose object another anchor holds
         return cause is not one and one.code in ("gradient_leak", "no_gradient", "not_minimal")
+    if cause.code == "not_minimal" and one.code == "no_gradient" and one.numbers.get("of classes"):
+        return one.numbers["of classes"] == cause.numbers.get("of classes")  # objects that are taken for none
+    if "else by image" in cause.numbers:  # an image by itself, of which all else is asked, does not show it
+        return False
     if one.weak and cause is not one and cause.part == one.part:
         return True
     if cause.code == "not_permutation_invariant" and one.code == "gradient_leak" and not one.whole:

@@ -11,6 +11,9 @@ from .astray import astray
 from .said import Said
 from .truth import Truth, truth
 
+AGAIN = 10
+"""Calls at which the first question is put again."""
+
 
 def remembered(given: Truth, asker: Asker) -> list[Said]:
     """What a loss keeps between calls.
@@ -38,17 +41,17 @@ def _kept(given: Truth, asker: Asker) -> list[Said]:
     height, width = given.size
     if not _faithful(given, asker):
         return []
-    for size, batch in ((given.size, 1), ((width, height), given.batch)):
+    for size, batch in ((given.size, given.batch), (given.size, 1), ((width, height), given.batch)):
         if any(side % stride for side in size for stride in given.layout.strides):
             continue
         other = truth(given.layout, size, batch, np.random.default_rng(1))
         targets, raw = asker.tensors(other.levels()), astray(other, asker, 0)
         asker.fresh = True
-        first = _answer(asker, raw, targets)
+        first = answer(asker, raw, targets)
         asker.fresh = False
         if first is None:
             continue
-        then = _answer(asker, raw, targets)
+        then = answer(asker, raw, targets)
         if then is None or not np.isclose(first, then, rtol=1e-5, atol=1e-9, equal_nan=True):
             asker.fresh = True
             return [Said("state_leak", "what was asked before changes what another question costs")]
@@ -58,16 +61,35 @@ def _kept(given: Truth, asker: Asker) -> list[Said]:
 def _faithful(given: Truth, asker: Asker) -> bool:
     """Whether a copy answers what was asked first as the loss does."""
     targets, raw = asker.tensors(given.levels()), astray(given, asker, 0)
-    plain = _answer(asker, raw, targets)
+    plain = answer(asker, raw, targets)
     asker.fresh = True
-    other = _answer(asker, raw, targets)
+    other = answer(asker, raw, targets)
     asker.fresh = False
     if plain is None or other is None:
         return plain is other
     return bool(np.isclose(plain, other, rtol=1e-5, atol=1e-9, equal_nan=True))
 
 
-def _answer(asker: Asker, raw: Sequence[Tensor], targets: Sequence[Tensor]) -> float | None:
+def first_answer(given: Truth, asker: Asker) -> float | None:
+    """What the first question of all costs; None where it raises."""
+    return answer(asker, astray(given, asker, 0), asker.tensors(given.levels()))
+
+
+def wavers(given: Truth, asker: Asker, first: float | None) -> bool:
+    """Whether the first question is answered otherwise now, after all others, at one of some calls.
+
+    Not asked where that is known, or where each question is put to a copy of its own or with the same random numbers.
+    Afterwards a loss that has not settled is asked by copies, as it was in the beginning.
+    """
+    if first is None or asker.fresh or asker.seeded or asker.hopeless:
+        return False
+    asker.through = None
+    answers = [first_answer(given, asker) for _ in range(AGAIN)]
+    asker.fresh = len({None if one is None else round(one, 4) for one in answers}) > 1
+    return any(one is None or not np.isclose(first, one, rtol=1e-5, atol=1e-9, equal_nan=True) for one in answers)
+
+
+def answer(asker: Asker, raw: Sequence[Tensor], targets: Sequence[Tensor]) -> float | None:
     """The loss, None where it raises."""
     try:
         return float(asker.value(raw, targets).detach())

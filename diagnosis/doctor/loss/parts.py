@@ -58,6 +58,20 @@ def parts(truth: Truth, asker: Asker) -> list[Part]:
     return [part for part in found if part.channels]
 
 
+def beside_boxes(known: Sequence[Part], boxes: Sequence[int] | None) -> list[Part]:
+    """The parts, with raw channels that change with the boxes and are none of ``boxes``, as how central a point is,
+    as a part "quality" of their own."""
+    found = []
+    for part in known:
+        rest = tuple(channel for channel in part.channels if channel not in (boxes or part.channels))
+        if part.name != "boxes" or not rest or len(rest) == len(part.channels):
+            found.append(part)
+            continue
+        own = tuple(channel for channel in part.channels if channel not in rest)
+        found += [Part("boxes", own), Part("quality", rest)]
+    return found
+
+
 def changed(truth: Truth, asker: Asker, levels: Levels) -> list[Tensor]:
     """(B, A, C, H, W) bool a level: the raw numbers that change when predictions mean ``levels``, not the truth."""
     pairs = [unstored(asker.raw(one), truth.layout, truth.size) for one in (truth.levels(), levels)]

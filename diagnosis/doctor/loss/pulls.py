@@ -10,7 +10,7 @@ from torch import Tensor
 from ..boxes.writing import unstored
 from .asking import Asker
 from .astray import astray
-from .parts import FAR, Part, changed, groups
+from .parts import FAR, Part, beside_boxes, changed, groups
 from .said import Said
 from .score_pulls import ever_pulled, score_pulls
 from .truth import Truth
@@ -46,8 +46,13 @@ def pulls(
     single = _one_anchor(truth, draws[0], boxes)
     if single:
         return single
-    found = [*_infinite(draws), *_leaks(truth, draws[0], shown, boxes), *_boxes(truth, asker, draws, ordered=ordered)]
+    found = [
+        *_infinite(draws),
+        *_leaks(truth, draws[0], shown, boxes),
+        *_boxes(truth, asker, draws, boxes, ordered=ordered),
+    ]
     found = found or _trusting(truth, asker, boxes)
+    found += _quality(truth, draws, known, boxes)
     for part in known:
         if part.name != "boxes":
             found += score_pulls(truth, asker, draws, part)
@@ -99,16 +104,18 @@ def _trusting(truth: Truth, asker: Asker, boxes: Sequence[int] | None) -> list[S
     draws = [unstored(part, truth.layout, truth.size) for part in (grads, raw)]
     wrong = "where scores are wrong"
     found = [replace(one, words=f"{one.words}, {wrong}") for one in _leaks(truth, draws[0], draws[1], boxes)]
-    table = _sides(truth, asker, ever_pulled(draws[:1]))
+    table = _sides(truth, asker, ever_pulled(draws[:1]), boxes)
     asked = ~np.isnan(table)
     if asked.any() and (table[asked] == 0).mean() > SILENT:
         found.append(Said("no_gradient", f"boxes of objects are not pulled at {wrong}", "boxes", whole=True))
     return found
 
 
-def _boxes(truth: Truth, asker: Asker, draws: Sequence[Sequence[Tensor]], *, ordered: bool) -> list[Said]:
+def _boxes(
+    truth: Truth, asker: Asker, draws: Sequence[Sequence[Tensor]], boxes: Sequence[int] | None, *, ordered: bool
+) -> list[Said]:
     """Box channels, levels, or sides of single objects that get no gradient."""
-    table = _sides(truth, asker, ever_pulled(draws))
+    table = _sides(truth, asker, ever_pulled(draws), boxes)
     levels = np.concatenate([np.full(len(one.labels), level) for level, one in enumerate(truth.objects)])
     asked = ~np.isnan(table)
     if not asked.any():
@@ -123,7 +130,8 @@ def _boxes(truth: Truth, asker: Asker, draws: Sequence[Sequence[Tensor]], *, ord
     labels = np.concatenate([one.labels for one in truth.objects])
     dumb = [int(label) for label in np.unique(labels) if dead[mine := heard & (labels == label)][asked[mine]].all()]
     if dumb and heard.any() and len(dumb) < len(np.unique(labels[heard])):
-        found.append(Said("no_gradient", f"boxes of objects of class {dumb} are not pulled at", "boxes"))
+        words = f"boxes of objects of class {dumb} are not pulled at"
+        found.append(Said("no_gradient", words, "boxes", numbers={"of classes": dumb}))
         heard &= ~np.isin(labels, dumb)
     dull = [c for c in range(4) if dead[heard, c].sum() == asked[heard, c].sum() > 0]
     if dull:
@@ -136,14 +144,32 @@ def _boxes(truth: Truth, asker: Asker, draws: Sequence[Sequence[Tensor]], *, ord
     return found
 
 
-def _sides(truth: Truth, asker: Asker, alive: Sequence[Tensor]) -> np.ndarray:
-    """(objects, 4): 1 where a box channel of an object is pulled at, 0 where not, NaN where no raw number says it."""
+def _quality(
+    truth: Truth, draws: Sequence[Sequence[Tensor]], known: Sequence[Part], boxes: Sequence[int] | None
+) -> list[Said]:
+    """Channels beside the boxes, as of how central a point is, that are pulled at in no cell with an object."""
+    part = next((part for part in beside_boxes(known, boxes) if part.name == "quality"), None)
+    if part is None:
+        return []
+    for level, pulled in enumerate(ever_pulled(draws)):
+        if pulled[:, :, list(part.channels)].any(2)[torch.from_numpy(truth.mask(level))].any():
+            return []
+    return [Said("no_gradient", "an error of what is said of boxes beside them costs nothing", "quality")]
+
+
+def _sides(truth: Truth, asker: Asker, alive: Sequence[Tensor], boxes: Sequence[int] | None) -> np.ndarray:
+    """(objects, 4): 1 where a box channel of an object is pulled at, 0 where not, NaN where no raw number says it.
+
+    ``boxes``: the raw channels that count; None: all that change with a box.
+    """
     rows = []
     for channel in range(4):
         says = changed(truth, asker, truth.nudged(channel, FAR))
         column = []
         for level, one in enumerate(truth.objects):
-            (a, r, c), mask = one.cells.T, says[level]
+            (a, r, c), mask = one.cells.T, says[level].clone()
+            if boxes is not None:
+                mask[:, :, [channel for channel in range(mask.shape[2]) if channel not in boxes]] = False
             mine, pulled = (part[one.images, a, :, r, c].numpy() for part in (mask, mask & alive[level]))
             column.append(np.where(mine.any(1), pulled.any(1).astype(float), np.nan))
         rows.append(np.concatenate(column))

@@ -148,7 +148,34 @@ def _ids(truth: Truth, asker: Asker, cost: Cost) -> list[Said]:
     best = min(values, key=lambda words: values[words])
     if cost.less(values[best]):
         return [Said("class_wrong", f"classes {best} cost less than right ones", "classes")]
+    if _undercut(truth, asker, cost):
+        return [
+            Said("not_minimal", "other numbers of classes cost less than right ones in cells of objects", "classes")
+        ]
     if best in shifts and values[best] <= cost.least + 1e-3 * cost.slack:
         words = "a prediction of another class costs no more than one of the right class"
         return [Said("no_gradient", words, "classes")]
     return []
+
+
+def _undercut(truth: Truth, asker: Asker, cost: Cost) -> bool:
+    """Whether raw numbers of ids in cells with an object cost less the other way round, each as its gradient says."""
+    count, channel = truth.layout.class_count, truth.layout.class_channels[0]
+    others = []
+    for step in range(1, min(count, MOST)):
+        moved = truth.levels()
+        for level, values in enumerate(moved):
+            held, part = truth.mask(level), values[:, :, channel]
+            part[held] = (part[held] + step) % count
+        others.append(asker.raw(moved))
+    right = asker.raw(truth.levels())
+    grads = asker.pulls(right, asker.tensors(truth.levels()))
+    if grads is None or not others:
+        return False
+    found = []
+    for level, (here, grad) in enumerate(zip(right, grads, strict=True)):
+        options = torch.stack([here, *(other[level] for other in others)])
+        low, high = options.amin(0), options.amax(0)
+        turned = torch.where(here > (low + high) / 2, low, high)
+        found.append(torch.where(grad * (turned - here) < 0, turned, here))
+    return cost.less(asker.of_raw(found, truth.levels(), "classes the other way round"), 0.02)
