@@ -206,7 +206,7 @@ def _fill_beginning(end: nn.Sequential) -> None:
         if there is not None:
             there.data = mean
         else:
-            end.register_parameter(name, nn.Parameter(mean, requires_grad=value.requires_grad))
+            end.register_parameter(name, nn.Parameter(mean, requires_grad=False))  # no loss reaches it here
 
 
 def _put_beside(stack: nn.Sequential, other: nn.Sequential) -> None:

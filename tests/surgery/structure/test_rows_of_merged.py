@@ -89,6 +89,7 @@ def test_a_training_would_begin_at_the_mean_of_the_rows_as_they_are(merged):
     assert (end.in_channels, end.out_channels) == (end[0].in_channels, 4)
     torch.testing.assert_close(end.bias, rows.mean(1))
     assert end.bias[2] == rows[2, 0]  # of equal rows
+    assert not end.weight.requires_grad and not end.bias.requires_grad  # nothing reads them before it
 
 
 def test_the_certificate_tells_moved_rows_from_changed_ones(merged):
