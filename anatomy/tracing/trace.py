@@ -1,7 +1,7 @@
 """One traced forward pass: which level and which cell made every detection."""
 
 import copy
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from .ceiling import sides_at_the_ceiling
 from .columns import framed
 from .detections import Detections
 from .given import check_branch, check_keypoints, check_segments
+from .other_tools import as_coco, as_supervision
 from .provenance import Provenance, decoded
 from .recorded import RecordedHead, recorded, travelled
 from .replay import rerun
@@ -316,11 +317,18 @@ class Trace(Shown):
         return Trace(self._head, self._run.evolve(inputs=made.inputs, logits=logits))
 
     def to_df(self) -> "DataFrame":
-        """One row a detection, as a polars DataFrame; boxes, centres in px of the original; ``cut`` by its ceiling.
-
-        Where a second stage pools boxes, ``pooled_level`` and its name say from which level; ``level`` proposed them.
-        """
+        """One row a detection, as a polars DataFrame; boxes, centres in px of the original; ``cut`` by its ceiling;
+        where a second stage pools boxes, from which level (``level`` proposed them)."""
         return framed(self.detections, self.cut, self.levels if self._run.refined is not None else ())
+
+    def to_supervision(self) -> Any:
+        """A ``supervision.Detections`` with level, row, col and anchor in its ``data``; ImportError without it."""
+        return as_supervision(self.detections)
+
+    def to_coco(self, image_id: int | str | None = None, categories: Mapping[int, int] | None = None) -> list[dict]:
+        """COCO's results format, (x, y, w, h) px of the original; ``image_id`` by default the file's name, as a number
+        where it is one, ``categories`` {class id: category}. ValueError for a class that ``categories`` lacks."""
+        return as_coco(self.detections, self.path, image_id, categories)
 
 
 def _arrived(head: Head, pass_: Pass, detections: Detections) -> Trace:
