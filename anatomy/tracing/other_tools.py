@@ -13,7 +13,7 @@ from .detections import Detections
 def as_supervision(found: Detections) -> Any:
     """A ``supervision.Detections``; ``data`` has class and level by name, level, row, col and anchor of each box."""
     try:
-        import supervision
+        import supervision  # pyright: ignore[reportMissingImports]  # installed by whoever wants it
     except ImportError as error:
         raise ImportError("supervision is not installed: pip install supervision.") from error
     names = {"class_name": np.array(found.class_name, dtype=str), "level_name": np.array(found.level_name, dtype=str)}
