@@ -14,8 +14,22 @@ if TYPE_CHECKING:
     from polars import DataFrame
 
 
+class Deviation:
+    """What has a ``largest`` difference and a ``scale``, the largest value."""
+
+    largest: float
+    scale: float
+
+    @property
+    def relative(self) -> float:
+        """The largest difference over the largest value."""
+        if self.largest == 0:
+            return 0.0
+        return self.largest / self.scale if self.scale else float("inf")
+
+
 @dataclass(frozen=True, repr=False)
-class Difference(Told):
+class Difference(Deviation, Told):
     """How far the outputs of one call of a layer lie apart in two networks.
 
     ``largest``: of |a - b| over all values, in the layer's own unit, infinite where one alone is not finite; ``scale``:
@@ -28,13 +42,6 @@ class Difference(Told):
     shape: tuple[int, ...]
     largest: float
     scale: float
-
-    @property
-    def relative(self) -> float:
-        """The largest difference over the largest value."""
-        if self.largest == 0:
-            return 0.0
-        return self.largest / self.scale if self.scale else float("inf")
 
     def __str__(self) -> str:
         kind = f" ({self.type})" if self.type else ""

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .equivalence import Difference
+from .equivalence import Deviation, Difference
 from .text import aligned
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class PreprocessingDifference:
 
 
 @dataclass(frozen=True)
-class LevelDifference:
+class LevelDifference(Deviation):
     """How far the outputs of a level lie apart on the same input, over all images and cells.
 
     ``quantity`` "class logits", "box outputs" (raw, before they are decoded), "scores" (what the selection sees) or
@@ -39,13 +39,6 @@ class LevelDifference:
     largest: float
     mean: float
     scale: float
-
-    @property
-    def relative(self) -> float:
-        """The largest difference over the largest value."""
-        if self.largest == 0:
-            return 0.0
-        return self.largest / self.scale if self.scale else float("inf")
 
     def __str__(self) -> str:
         return f"{self.quantity} {self.level}: {self.largest:.3g} on values up to {self.scale:.3g}"

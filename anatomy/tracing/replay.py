@@ -7,12 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..head.classes import highest
+from ..head.classes import Rows, highest
 from ..head.forward import Pass, peak
 from ..head.head import Head
 from .same_bits import Kind, convolve, kind_of, multiply, part_size, product_is_equal, rows_can_move
-
-Rows = tuple[Tensor, Tensor | None]
 
 
 @torch.inference_mode()

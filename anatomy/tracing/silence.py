@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..head.classes import Rows
 from ..head.forward import Pass
 from ..head.levels import SILENT_LOGIT
-
-Rows = tuple[Tensor, Tensor | None]
 
 
 def silent(pass_: Pass, levels: Sequence[int], classes: Sequence[int], nc: int, each: int) -> Pass:
@@ -27,9 +26,7 @@ def silent(pass_: Pass, levels: Sequence[int], classes: Sequence[int], nc: int, 
     return pass_.evolve(logits=tuple(logits), rows=tuple(rows))
 
 
-def _silent_rows(
-    rows: tuple[Tensor, Tensor | None], chosen: list[int], nc: int, each: int
-) -> tuple[Tensor, Tensor | None]:
+def _silent_rows(rows: Rows, chosen: list[int], nc: int, each: int) -> tuple[Tensor, Tensor | None]:
     """The rows that make these classes silent."""
     weight, bias = rows[0].clone(), None if rows[1] is None else rows[1].clone()
     weight.unflatten(0, (-1, nc, each))[:, chosen] = 0 if bias is not None else torch.nan

@@ -12,6 +12,7 @@ from onnx import helper
 from torch import Tensor
 
 from ...errors import UnsupportedModelError
+from ...head.classes import Rows
 from ...head.pyramid import Pyramid
 from .graph import Graph
 from .layers import convolutions, precision_of
@@ -19,7 +20,6 @@ from .layout import Layout, strides_of
 from .runtimes import OnnxRuntime, Runtime, Values
 from .sources import Source
 
-Rows = tuple[Tensor, Tensor | None]
 SURE = 15.0  # the largest logit that is told from a score: 1 - 3e-7, where float32 has a few values left
 
 

@@ -13,14 +13,15 @@ import torch
 from torch import Tensor, nn
 from ultralytics.engine.results import Results
 
+from ...head.classes import Rows
 from ...head.endings import ending_with
 from ...head.forward import Pass
 from ...head.pyramid import Pyramid
 from ...head.scores import all_scores, candidates, column_scores
 from .declared import Branch, DetectHead, Network, Predictor, detection_head, last_conv
+from .laid import Laid
 
 OF_ONE_PASS = ("dataset", "batch", "results", "plotted_img")  # what a predictor holds of the images it runs on
-Rows = tuple[Tensor, Tensor | None]  # weight and bias of a class convolution
 Some = TypeVar("Some")
 
 
@@ -214,7 +215,7 @@ class _Batch:
     resting: Predictor
 
 
-class Listening(ExitStack):
+class Listening(Laid):
     """A block that is entered again and again while a predictor runs; ``passes`` fills with those that it finishes."""
 
     passes: deque[Pass]
@@ -232,15 +233,6 @@ class Tap(Listening):
         self._originals = originals
         self.passes: deque[Pass] = deque()
         self._predictor, self._selection = predictor, Selection(predictor)
-
-    def __enter__(self) -> Self:
-        super().__enter__()
-        try:
-            self._lay()
-            return self
-        except BaseException:  # an interruption before the block has begun, which then never ends
-            self.close()
-            raise
 
     def _lay(self) -> None:
         self._head = detection_head(running_network(self._predictor))

@@ -1,15 +1,15 @@
 """What RT-DETR's decoder does while it runs: which cells it chose, what it made of them, and where it looked."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ....head.pyramid import Pyramid
 from ..declared import QueryDecoder
+from ..laid import Laid
 from ..tap import overridden
 from .noted import Noted
 
@@ -39,21 +39,12 @@ class Heard:
         return Pyramid.of([level.shape[2:] for level in self.inputs], strides)
 
 
-class Hearing(ExitStack):
+class Hearing(Laid):
     """Within the block the decoder is listened to; ``heard()`` says what its last run was."""
 
     def __init__(self, decoder: QueryDecoder):
         super().__init__()
         self._decoder, self._noted = decoder, dict[str, Any]()
-
-    def __enter__(self) -> Self:
-        super().__enter__()
-        try:
-            self._lay()
-            return self
-        except BaseException:  # an interruption before the block has begun, which then never ends
-            self.close()
-            raise
 
     def _lay(self) -> None:
         decoder, last = self._decoder, self._decoder.decoder.eval_idx

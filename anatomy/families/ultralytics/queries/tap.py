@@ -3,7 +3,7 @@
 import copy
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,17 +66,11 @@ class QueryTap(Listening):
         self._predictor = predictor
         self.passes: deque[Pass] = deque()
 
-    def __enter__(self) -> Self:
-        super().__enter__()
-        try:
-            decoder = query_decoder(running_network(self._predictor))
-            self._hearing = self.enter_context(Hearing(decoder))
-            self._rows = _rows(decoder.dec_score_head[decoder.decoder.eval_idx])
-            self.enter_context(overridden(self._predictor, postprocess=self._postprocess))
-            return self
-        except BaseException:  # an interruption before the block has begun, which then never ends
-            self.close()
-            raise
+    def _lay(self) -> None:
+        decoder = query_decoder(running_network(self._predictor))
+        self._hearing = self.enter_context(Hearing(decoder))
+        self._rows = _rows(decoder.dec_score_head[decoder.decoder.eval_idx])
+        self.enter_context(overridden(self._predictor, postprocess=self._postprocess))
 
     def _postprocess(self, predictions: Any, frames: Tensor, originals: Any, **kwargs: Any) -> list[Results]:
         """The predictor's own postprocessing, and a pass of every image."""
